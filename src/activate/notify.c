@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/notify.h"
+
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/proc.h"
+
+enum {
+	MESSAGE_MOST = 4096, /* sd_notify(3): longer datagrams are cut there, and then refused */
+	MESSAGE_FDS = 64,
+	MESSAGES_A_TURN = 32,
+	DRAIN_MOST = 1024,
+	STATUS_MOST = 1024,
+};
+
+/* --- one message --- */
+
+int notify_parse(struct str message, void (*set)(void *arg, struct str key, struct str value), void *arg)
+{
+	struct str line;
+
+	/* A last NUL is what C programs send by mistake; any other one is not text. */
+	if (message.n && message.p[message.n - 1] == '\0')
+		message.n--;
+	if (message.n > MESSAGE_MOST || (message.n && memchr(message.p, '\0', message.n)))
+		return -EBADMSG;
+	while (str_cut(&message, '\n', &line)) {
+		size_t at = str_index(line, '=');
+
+		if (at == 0 || at == line.n)
+			continue; /* no assignment: sd_notify(3) wants unknown lines ignored */
+		set(arg, str_sub(line, 0, at), str_sub(line, at + 1, line.n));
+	}
+	return 0;
+}
+
+/* TELL(key): what a message may say; the first value of a key counts. */
+#define TELLS(TELL)                                                                                              \
+	TELL(READY) TELL(RELOADING) TELL(STOPPING) TELL(STATUS) TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG)         \
+	TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME)
+enum tell {
+#define TELL(key) TELL_##key,
+	TELLS(TELL)
+#undef TELL
+	TELL_COUNT
+};
+
+/*
+ * BARRIER= needs nothing but that its descriptor is closed when everything before it was digested, FDPOLL= nothing because
+ * stored descriptors are never polled, MONOTONIC_USEC= nothing because a reload is timed by its arrival.
+ */
+static const char *const tell_keys[TELL_COUNT] = {
+#define TELL(key) #key,
+	TELLS(TELL)
+#undef TELL
+};
+
+struct message {
+	struct str told[TELL_COUNT];
+	pid_t pid;
+	uid_t uid;
+	int fds[MESSAGE_FDS];
+	unsigned fds_n;
+	char bytes[MESSAGE_MOST + 1];
+};
+
+static void note_assignment(void *arg, struct str key, struct str value)
+{
+	struct message *m = arg;
+
+	for (unsigned i = 0; i < TELL_COUNT; i++)
+		if (!m->told[i].p && str_eq_z(key, tell_keys[i]))
+			m->told[i] = value;
+}
+
+static bool is_told(const struct message *m, enum tell what)
+{
+	return str_eq_z(m->told[what], "1");
+}
+
+static bool told_number(const struct message *m, enum tell what, uint64_t *ret)
+{
+	return m->told[what].p && str_to_u64(m->told[what], ret) == 0;
+}
+
+/* --- who may speak --- */
+
+/* Is the process one of the unit's, as far as its cgroup tells? A part of the path must be the unit's name. */
+static bool is_member(struct hark *h, const struct service *s, pid_t pid)
+{
+	char path[512];
+	struct str rest, part;
+
+	if (!h->cgroups.has_cgroups || cgroup_of_pid(&h->cgroups, pid, path, sizeof(path)) < 0)
+		return false;
+	rest = str_of(path);
+	while (str_cut(&rest, '/', &part))
+		if (str_eq_z(part, s->unit.name))
+			return true;
+	return false;
+}
+
+/*
+ * A sender that is gone already, or without cgroups any: the socket is the unit's own, so root and the user that the unit runs
+ * as are believed.
+ */
+static bool is_trusted_user(struct hark *h, const struct service *s, const struct message *m)
+{
+	uid_t uid;
+
+	if (h->cgroups.has_cgroups && proc_uid(m->pid, &uid) == 0)
+		return false; /* alive, and somewhere else */
+	return m->uid == 0 || m->uid == geteuid() || (s->main.pid && proc_uid(s->main.pid, &uid) == 0 && uid == m->uid);
+}
+
+static bool may_speak(struct hark *h, const struct service *s, const struct message *m)
+{
+	enum notify_access access = s->unit.config->service->notify_access;
+
+	switch (access) {
+	case NOTIFY_MAIN:
+		return m->pid && m->pid == s->main.pid;
+	case NOTIFY_EXEC:
+		return m->pid && (m->pid == s->main.pid || m->pid == s->control.pid);
+	case NOTIFY_ALL:
+		return (m->pid && (m->pid == s->main.pid || m->pid == s->control.pid)) || is_member(h, s, m->pid) ||
+		       is_trusted_user(h, s, m);
+	case NOTIFY_NONE:
+	case NOTIFY_ACCESSES:
+		break;
+	}
+	return false;
+}
+
+/* --- stored descriptors --- */
+
+static bool is_same_file(int a, int b)
+{
+	pid_t self = getpid();
+
+	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
+}
+
+/* The same message comes twice when a manager died between storing and consuming it. */
+static bool is_stored(const struct service *s, int fd)
+{
+	for (const struct stored_fd *f = s->fd_store; f; f = f->next)
+		if (is_same_file(bank_fd(f->slot - 1), fd))
+			return true;
+	return false;
+}
+
+static int remember_fd(struct service *s, uint32_t slot, struct str name)
+{
+	struct stored_fd *f = mem_get(sizeof(*f)), **last = &s->fd_store;
+
+	if (!f)
+		return err_here(-ENOMEM);
+	f->slot = slot + 1;
+	memcpy(f->name, name.p, name.n < sizeof(f->name) ? name.n : sizeof(f->name) - 1);
+	while (*last)
+		last = &(*last)->next;
+	*last = f;
+	s->fd_store_n++;
+	return 0;
+}
+
+static int store_fd(struct hark *h, struct service *s, int fd, struct str name)
+{
+	char what[BANK_NAME];
+	int slot, r;
+
+	if (is_stored(s, fd))
+		return 0;
+	if (s->fd_store_n >= s->unit.config->service->fd_store_max)
+		return -ENOBUFS;
+	slot = bank_take(&h->bank);
+	if (slot < 0)
+		return slot;
+	r = remember_fd(s, (uint32_t)slot, name);
+	if (r < 0) {
+		bank_release(&h->bank, (uint32_t)slot);
+		return r;
+	}
+	snprintf(what, sizeof(what), "%s/store=" STR_FMT, s->unit.name, STR_ARG(name));
+	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), what, fd, false, 0);
+}
+
+static void forget_fds(struct hark *h, struct service *s, struct str name, bool all)
+{
+	struct stored_fd **link = &s->fd_store, *f;
+
+	while ((f = *link)) {
+		if (!all && !str_eq_z(name, f->name)) {
+			link = &f->next;
+			continue;
+		}
+		*link = f->next;
+		if (bank_drop(&h->bank, f->slot - 1) < 0)
+			log_at(LOG_WARN, "%s: a stored descriptor cannot be given up: PID 1 is gone", s->unit.name);
+		s->fd_store_n--;
+		mem_put(f);
+	}
+}
+
+/* Names travel in LISTEN_FDNAMES, where a colon separates. */
+static bool is_fd_name(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] == ':' || name.p[i] < ' ' || name.p[i] > '~')
+			return false;
+	return name.n > 0 && name.n < sizeof(((struct stored_fd *)NULL)->name);
+}
+
+static void change_store(struct hark *h, struct service *s, const struct message *m)
+{
+	struct str name = m->told[TELL_FDNAME].p && is_fd_name(m->told[TELL_FDNAME]) ? m->told[TELL_FDNAME] : STR("stored");
+	int r = 0;
+
+	if (is_told(m, TELL_FDSTOREREMOVE)) {
+		forget_fds(h, s, m->told[TELL_FDNAME], false);
+		return;
+	}
+	for (unsigned i = 0; i < m->fds_n && r == 0; i++)
+		r = store_fd(h, s, m->fds[i], name);
+	if (r < 0)
+		log_at(LOG_WARN, "%s: a descriptor it wants kept is not: %s (FileDescriptorStoreMax=%u)", s->unit.name,
+		       strerror(-r), s->unit.config->service->fd_store_max);
+}
+
+unsigned notify_stored(const struct service *s, int32_t *slots, const char **names, unsigned max)
+{
+	unsigned n = 0;
+
+	for (const struct stored_fd *f = s->fd_store; f && n < max; f = f->next, n++) {
+		slots[n] = (int32_t)f->slot - 1;
+		names[n] = f->name;
+	}
+	return n;
+}
+
+void notify_forget_stored(struct hark *h, struct service *s)
+{
+	forget_fds(h, s, STR(""), true);
+}
+
+/* --- what follows from a message --- */
+
+static void serve_watchdog(struct hark *h, struct service *s, const struct message *m)
+{
+	uint64_t us;
+
+	if (told_number(m, TELL_WATCHDOG_USEC, &us) && us)
+		s->watchdog_us = us;
+	else if (str_eq_z(m->told[TELL_WATCHDOG], "trigger"))
+		engine_post_simple(&h->engine, &s->unit, EV_WATCHDOG, 0, 0, 0);
+	else if (!is_told(m, TELL_WATCHDOG))
+		return;
+	us = s->watchdog_us ? s->watchdog_us : s->unit.config->service->watchdog_us;
+	if (s->watchdog.is_armed && us && us != TIME_NEVER)
+		loop_timer_arm(&h->loop, &s->watchdog, time_add(loop_now_us(&h->loop), us));
+}
+
+/* MAINPID= of root, or of a process that is the unit's own: else anybody could have root signal what they like. */
+static void take_main_pid(struct hark *h, struct service *s, const struct message *m)
+{
+	uint64_t pid;
+
+	if (!told_number(m, TELL_MAINPID, &pid) || pid < 2 || pid > INT32_MAX || (pid_t)pid == s->main.pid)
+		return;
+	if (m->uid != 0 && !is_member(h, s, (pid_t)pid)) {
+		log_at(LOG_WARN, "%s: MAINPID=%d is none of its processes and ignored", s->unit.name, (int)pid);
+		return;
+	}
+	engine_post_simple(&h->engine, &s->unit, EV_MAIN_PID, (int64_t)pid, 0, 0);
+}
+
+static void take_status(struct service *s, const struct message *m)
+{
+	struct str text = m->told[TELL_STATUS];
+	uint64_t number;
+	char *copy;
+
+	if (told_number(m, TELL_ERRNO, &number) && number < INT32_MAX)
+		s->status_errno = (int)number;
+	if (!text.p)
+		return;
+	copy = mem_dup(text.p, text.n < STATUS_MOST ? text.n : STATUS_MOST);
+	if (!copy)
+		return; /* the old text stays */
+	mem_put((void *)(uintptr_t)s->status_text);
+	s->status_text = copy;
+}
+
+static void commit(struct hark *h, struct service *s, const struct message *m)
+{
+	static const struct {
+		enum tell told;
+		enum event_kind event;
+	} states[] = {{TELL_RELOADING, EV_RELOADING}, {TELL_READY, EV_READY}, {TELL_STOPPING, EV_STOPPING}};
+	uint64_t us;
+
+	take_main_pid(h, s, m);
+	take_status(s, m);
+	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
+		if (is_told(m, states[i].told))
+			engine_post_simple(&h->engine, &s->unit, states[i].event, 0, 0, 0);
+	if (told_number(m, TELL_EXTEND_TIMEOUT_USEC, &us) && us && us < INT64_MAX)
+		engine_post_simple(&h->engine, &s->unit, EV_EXTEND, (int64_t)us, 0, 0);
+	serve_watchdog(h, s, m);
+	if (is_told(m, TELL_FDSTORE) || is_told(m, TELL_FDSTOREREMOVE))
+		change_store(h, s, m);
+}
+
+/* --- peek, commit, consume --- */
+
+static void take_control(struct message *m, struct msghdr *head)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+			struct ucred who;
+
+			memcpy(&who, CMSG_DATA(c), sizeof(who));
+			m->pid = who.pid;
+			m->uid = who.uid;
+		} else if (c->cmsg_type == SCM_RIGHTS) {
+			size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+			m->fds_n = (unsigned)(n < MESSAGE_FDS ? n : MESSAGE_FDS);
+			memcpy(m->fds, CMSG_DATA(c), m->fds_n * sizeof(int));
+		}
+	}
+}
+
+/* Bytes of the first waiting message, or -errno. */
+static ssize_t peek(int fd, struct message *m)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * MESSAGE_FDS)];
+	} control;
+	struct iovec iov = {m->bytes, sizeof(m->bytes)};
+	struct msghdr head = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	m->uid = UINT32_MAX;
+	do
+		n = recvmsg(fd, &head, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_control(m, &head);
+	return n;
+}
+
+/* 1 when a message was digested, 0 when none waits. */
+static int digest_one(struct hark *h, struct service *s)
+{
+	struct message m = {0};
+	int fd = bank_fd(s->notify_slot - 1);
+	ssize_t n = peek(fd, &m);
+
+	if (n < 0)
+		return 0;
+	if (n > MESSAGE_MOST || notify_parse((struct str){m.bytes, (size_t)n}, note_assignment, &m) < 0)
+		log_at(LOG_WARN, "%s: a notification of %zd bytes from pid %d is no text and ignored", s->unit.name, n,
+		       (int)m.pid);
+	else if (may_speak(h, s, &m))
+		commit(h, s, &m);
+	else
+		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: NotifyAccess=%s", s->unit.name, (int)m.pid,
+		       notify_access_names[s->unit.config->service->notify_access]);
+	for (unsigned i = 0; i < m.fds_n; i++)
+		fd_close(m.fds[i]);
+	(void)recv(fd, m.bytes, 1, MSG_DONTWAIT); /* consumed, with the descriptors it carried */
+	return 1;
+}
+
+static void digest_many(struct hark *h, struct service *s, unsigned most)
+{
+	while (most && s->notify_slot && s->unit.config && s->unit.config->service && digest_one(h, s))
+		most--;
+}
+
+/* --- the socket --- */
+
+struct notify_port {
+	struct watch watch;
+	struct hark *hark;
+	struct service *service;
+};
+
+static void on_message(struct watch *w, uint32_t events)
+{
+	struct notify_port *p = container_of(w, struct notify_port, watch);
+
+	(void)events;
+	digest_many(p->hark, p->service, MESSAGES_A_TURN);
+}
+
+static int watch_socket(struct hark *h, struct service *s)
+{
+	struct notify_port *p = mem_get(sizeof(*p));
+	int r;
+
+	if (!p)
+		return err_here(-ENOMEM);
+	*p = (struct notify_port){.watch.fn = on_message, .hark = h, .service = s};
+	r = loop_watch(&h->loop, &p->watch, bank_fd(s->notify_slot - 1), EPOLLIN);
+	if (r < 0)
+		mem_put(p);
+	else
+		s->notify = p;
+	return r;
+}
+
+/* NOTIFY_SOCKET= and the address: a path, or "@..." in the abstract name space when that is too long. */
+static socklen_t address_of(const struct hark *h, const struct service *s, struct sockaddr_un *sa)
+{
+	int n;
+
+	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify/%s", h->run_dir, s->unit.name);
+	if (n < (int)sizeof(sa->sun_path))
+		return (socklen_t)sizeof(*sa);
+	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "@hark/notify/%08x-%08x", str_hash(str_of(h->run_dir)),
+		     str_hash(str_of(s->unit.name)));
+	sa->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n);
+}
+
+static void write_address(const struct sockaddr_un *sa, char *out, size_t cap)
+{
+	if (sa->sun_path[0])
+		snprintf(out, cap, "%s", sa->sun_path);
+	else
+		snprintf(out, cap, "@%s", sa->sun_path + 1);
+}
+
+/* Everybody may send: who is believed is decided by credentials. */
+static int bind_once(int fd, const struct sockaddr_un *sa, socklen_t n)
+{
+	mode_t mask = umask(0111);
+	int r = bind(fd, (const struct sockaddr *)sa, n) < 0 ? -errno : 0;
+
+	umask(mask);
+	return r;
+}
+
+static int bind_socket(int fd, const struct sockaddr_un *sa, socklen_t n)
+{
+	int r = bind_once(fd, sa, n);
+
+	if (r == -ENOENT) {
+		r = fd_mkdir_parents(sa->sun_path, false, 0755);
+		return r < 0 ? r : bind_once(fd, sa, n);
+	}
+	/* Left behind by an earlier run: the directory is ours alone. */
+	if (r == -EADDRINUSE && sa->sun_path[0] && unlink(sa->sun_path) == 0)
+		return bind_once(fd, sa, n);
+	return r;
+}
+
+static int make_socket(struct hark *h, struct service *s, const struct sockaddr_un *sa, socklen_t n)
+{
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[BANK_NAME];
+	int slot, r;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0)
+		return err_here(-errno);
+	r = bind_socket(fd, sa, n);
+	if (r < 0)
+		return err_here(r);
+	slot = bank_take(&h->bank);
+	if (slot < 0)
+		return slot;
+	snprintf(name, sizeof(name), "%s/notify", s->unit.name);
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
+	if (r < 0)
+		bank_release(&h->bank, (uint32_t)slot);
+	else
+		s->notify_slot = (uint32_t)slot + 1;
+	return r;
+}
+
+int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
+{
+	struct sockaddr_un sa;
+	socklen_t n = address_of(h, s, &sa);
+	int r = s->notify_slot ? 0 : make_socket(h, s, &sa, n);
+
+	if (!r && !s->notify)
+		r = watch_socket(h, s);
+	if (r < 0) {
+		notify_close(h, s);
+		return r;
+	}
+	write_address(&sa, out, cap);
+	return 0;
+}
+
+/* What the bank keeps for the unit under "unit/store=NAME". */
+static void adopt_stored(struct hark *h, struct service *s)
+{
+	const struct bank_table *t = h->bank.table;
+	char prefix[BANK_NAME];
+
+	snprintf(prefix, sizeof(prefix), "%s/store=", s->unit.name);
+	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++) {
+		struct str name = {t->slot[i].name, strnlen(t->slot[i].name, BANK_NAME)};
+
+		if (t->slot[i].kind == BANK_FD && str_has_prefix(name, str_of(prefix)) &&
+		    remember_fd(s, i, str_sub(name, strlen(prefix), name.n)) < 0)
+			return;
+	}
+}
+
+void notify_adopt(struct hark *h, struct service *s)
+{
+	if (!s->fd_store && s->unit.config && s->unit.config->service && s->unit.config->service->fd_store_max)
+		adopt_stored(h, s);
+	if (s->notify_slot && !s->notify && watch_socket(h, s) < 0)
+		log_at(LOG_WARN, "%s: its notifications cannot be received: no memory", s->unit.name);
+}
+
+void notify_drain(struct hark *h, struct service *s)
+{
+	digest_many(h, s, DRAIN_MOST);
+}
+
+void notify_close(struct hark *h, struct service *s)
+{
+	struct sockaddr_un sa;
+
+	if (s->notify) {
+		loop_unwatch(&h->loop, &s->notify->watch);
+		mem_put(s->notify);
+		s->notify = NULL;
+	}
+	if (!s->notify_slot)
+		return;
+	(void)address_of(h, s, &sa);
+	if (sa.sun_path[0])
+		(void)unlink(sa.sun_path); /* not there: just as well */
+	if (bank_drop(&h->bank, s->notify_slot - 1) < 0)
+		log_at(LOG_WARN, "%s: its notification socket cannot be given up: PID 1 is gone", s->unit.name);
+	s->notify_slot = 0;
+}

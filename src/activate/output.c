@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/output.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/log.h"
+
+enum {
+	LINE_MOST = OUTPUT_BYTES / 2, /* a longer line is cut into several */
+	READ_SIZE = 6 * 1024,
+	READS_A_TURN = 4, /* then the others have their turn */
+	DRAIN_MOST = 16,  /* more than a pipe of the default size holds */
+	KMSG_PREFIX = 300,
+};
+
+struct output_line {
+	uint64_t wall_us;
+	uint16_t n;
+};
+
+/* The bytes of all kept lines one after the other, then those of the line that is not finished. */
+struct output_text {
+	struct output_line line[OUTPUT_LINES];
+	unsigned lines_n;
+	size_t done_n, n; /* bytes of finished lines; of all */
+	char bytes[OUTPUT_BYTES];
+};
+
+struct unit_output {
+	struct watch watch;
+	struct hark *hark;
+	struct service *service;
+	struct output_text *text; /* made with the first byte: most services never say anything */
+	int kmsg_fd;		  /* open while bytes are digested */
+};
+
+/* --- keeping the last lines --- */
+
+static void drop_oldest(struct output_text *t)
+{
+	size_t n = t->line[0].n;
+
+	memmove(t->bytes, t->bytes + n, t->n - n);
+	memmove(t->line, t->line + 1, (t->lines_n - 1) * sizeof(t->line[0]));
+	t->lines_n--;
+	t->done_n -= n;
+	t->n -= n;
+}
+
+/* The copy in the kernel's log: "<30>unit: text", 30 being daemon.info. A full log loses the line, never blocks. */
+static void copy_to_kmsg(const struct unit_output *o, struct str line)
+{
+	const struct exec_config *e = o->service->unit.config ? o->service->unit.config->exec : NULL;
+	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->service->unit.name;
+	char record[LINE_MOST + KMSG_PREFIX];
+	int n = snprintf(record, sizeof(record), "<30>%s: " STR_FMT, name, STR_ARG(line));
+	/* More than 976 bytes are EINVAL: see log.c. */
+	size_t most = (size_t)n < 976 ? (size_t)n : 976;
+
+	if (write(o->kmsg_fd, record, most) < 0)
+		return;
+}
+
+static void finish_line(struct unit_output *o)
+{
+	struct output_text *t = o->text;
+	struct str line = {t->bytes + t->done_n, t->n - t->done_n};
+
+	if (o->kmsg_fd >= 0 && line.n)
+		copy_to_kmsg(o, line);
+	if (t->lines_n == OUTPUT_LINES)
+		drop_oldest(t);
+	t->line[t->lines_n++] = (struct output_line){.wall_us = clock_wall_us(), .n = (uint16_t)line.n};
+	t->done_n = t->n;
+}
+
+static void append(struct unit_output *o, struct str piece)
+{
+	struct output_text *t = o->text;
+
+	while (piece.n) {
+		size_t room = LINE_MOST - (t->n - t->done_n);
+		size_t n = piece.n < room ? piece.n : room;
+
+		while (t->n + n > OUTPUT_BYTES)
+			drop_oldest(t);
+		memcpy(t->bytes + t->n, piece.p, n);
+		t->n += n;
+		piece = str_sub(piece, n, piece.n);
+		if (n == room)
+			finish_line(o);
+	}
+}
+
+static void digest(struct unit_output *o, struct str bytes)
+{
+	if (!o->text)
+		o->text = mem_get(sizeof(*o->text));
+	if (!o->text)
+		return;
+	o->kmsg_fd = o->hark->is_pid1 ? fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0) : -1;
+	while (bytes.n) {
+		size_t end = str_index(bytes, '\n');
+
+		append(o, str_sub(bytes, 0, end));
+		if (end < bytes.n)
+			finish_line(o);
+		bytes = str_sub(bytes, end + (end < bytes.n), bytes.n);
+	}
+	fd_close(o->kmsg_fd);
+	o->kmsg_fd = -1;
+}
+
+static void read_some(struct unit_output *o, unsigned reads)
+{
+	char bytes[READ_SIZE];
+	ssize_t n = 1;
+
+	for (; reads && n > 0; reads--) {
+		n = fd_read(bank_fd(o->service->out_slot[0] - 1), bytes, sizeof(bytes));
+		if (n > 0)
+			digest(o, (struct str){bytes, (size_t)n});
+		if (n < (ssize_t)sizeof(bytes))
+			return;
+	}
+}
+
+static void on_readable(struct watch *w, uint32_t events)
+{
+	struct unit_output *o = container_of(w, struct unit_output, watch);
+
+	(void)events;
+	read_some(o, READS_A_TURN);
+}
+
+/* --- the pipe --- */
+
+static int watch_pipe(struct hark *h, struct service *s)
+{
+	struct unit_output *o = mem_get(sizeof(*o));
+	int r;
+
+	if (!o)
+		return err_here(-ENOMEM);
+	*o = (struct unit_output){.watch.fn = on_readable, .hark = h, .service = s, .kmsg_fd = -1};
+	r = loop_watch(&h->loop, &o->watch, bank_fd(s->out_slot[0] - 1), EPOLLIN);
+	if (r < 0)
+		mem_put(o);
+	else
+		s->output = o;
+	return r;
+}
+
+static int store_end(struct hark *h, struct service *s, unsigned end, int fd)
+{
+	static const char *const what[] = {"out-read", "out-write"};
+	char name[BANK_NAME];
+	int slot = bank_take(&h->bank), r;
+
+	if (slot < 0)
+		return slot;
+	snprintf(name, sizeof(name), "%s/%s", s->unit.name, what[end]);
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
+	if (r < 0) {
+		bank_release(&h->bank, (uint32_t)slot);
+		return r;
+	}
+	s->out_slot[end] = (uint32_t)slot + 1;
+	return 0;
+}
+
+int output_open(struct hark *h, struct service *s)
+{
+	AUTO_FD int from = -1;
+	AUTO_FD int to = -1;
+	int p[2], r;
+
+	if (s->output && s->out_slot[1])
+		return (int)s->out_slot[1] - 1;
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_here(-errno);
+	from = p[0];
+	to = p[1];
+	/* Only our end: the service's own must block when it writes faster than it is read. */
+	r = fcntl(from, F_SETFL, O_NONBLOCK) < 0 ? err_here(-errno) : store_end(h, s, 0, from);
+	if (!r)
+		r = store_end(h, s, 1, to);
+	if (!r)
+		r = watch_pipe(h, s);
+	if (r < 0) {
+		output_close(h, s);
+		return r;
+	}
+	return (int)s->out_slot[1] - 1;
+}
+
+void output_adopt(struct hark *h, struct service *s)
+{
+	if (s->output || !s->out_slot[0])
+		return;
+	if (watch_pipe(h, s) < 0)
+		log_at(LOG_WARN, "%s: what it prints cannot be read: no memory", s->unit.name);
+}
+
+void output_drain(struct hark *h, struct service *s)
+{
+	(void)h;
+	if (s->output && s->out_slot[0])
+		read_some(s->output, DRAIN_MOST);
+}
+
+static void drop_end(struct hark *h, struct service *s, unsigned end)
+{
+	if (s->out_slot[end] && bank_drop(&h->bank, s->out_slot[end] - 1) < 0)
+		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone", s->unit.name);
+	s->out_slot[end] = 0;
+}
+
+void output_close(struct hark *h, struct service *s)
+{
+	if (s->output) {
+		loop_unwatch(&h->loop, &s->output->watch);
+		mem_put(s->output->text);
+		mem_put(s->output);
+		s->output = NULL;
+	}
+	drop_end(h, s, 0);
+	drop_end(h, s, 1);
+}
+
+bool output_line(const struct service *s, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us)
+{
+	const struct output_text *t = s->output ? s->output->text : NULL;
+	size_t from = 0;
+
+	if (!t || *at >= t->lines_n)
+		return false;
+	for (unsigned i = 0; i < *at; i++)
+		from += t->line[i].n;
+	*ret_line = (struct str){t->bytes + from, t->line[*at].n};
+	*ret_wall_us = t->line[*at].wall_us;
+	(*at)++;
+	return true;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output - the pipe behind StandardOutput=journal of a service while no collector runs: its ends lie in the bank, its last lines
+ * are kept for status and failures, and each line is copied to /dev/kmsg when hark is PID 1.
+ */
+#pragma once
+
+#include "core/hark.h"
+#include "units/service.h"
+
+enum { OUTPUT_LINES = 16, OUTPUT_BYTES = 2048 };
+
+/* Make (once) the pipe, both ends in the bank, and watch the read end. Returns the bank slot of the write end or -errno. */
+MUST_USE int output_open(struct hark *h, struct service *s);
+/* Found again after a takeover: slots are in s->out_slot. */
+void output_adopt(struct hark *h, struct service *s);
+/* Read what is there now (before a failure is reported). */
+void output_drain(struct hark *h, struct service *s);
+/* Close, drop the slots, forget the lines. */
+void output_close(struct hark *h, struct service *s);
+/* The kept lines, oldest first; bytes are the service's own: escape when displaying. Walk with *at from 0; false at the end. */
+bool output_line(const struct service *s, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us);

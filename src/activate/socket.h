@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * activate/socket - makes, stores and watches the listeners of socket units.
+ *
+ * A listener is made, bound, handed to PID 1 which calls listen(2) as one operation with storing it; then it is watched. Accept=no: the first
+ * readiness triggers and watching pauses until the service is at rest. Accept=yes: PID 1 accepts into a slot, an instance
+ * "name@N-LOCAL-REMOTE.service" (systemd.socket(5)) is created for the connection and started.
+ */
+#pragma once
+
+#include "core/hark.h"
+#include "units/socket.h"
+
+struct socket_port {
+	struct watch watch;
+	struct socket_unit *owner;
+	const struct listener *listener;
+	struct hark *hark;
+	uint32_t slot; /* bank slot + 1 */
+	bool is_accepting; /* an ACCEPT is on its way */
+};
+
+extern const struct activator socket_activator;
+
+/* A reply of PID 1 to an ACCEPT: called by the dispatcher of notes. */
+void socket_accepted(struct hark *h, const struct bank_note *note);
+/* An instance of an Accept=yes socket came to rest. */
+void socket_instance_gone(struct hark *h, struct service *s);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine - the one queue and the one place where a unit's state changes.
+ *
+ * Everything learned is posted as an event. A turn digests: event -> classify -> table cell -> new state and
+ * effects, until the queue is empty; then runnable jobs give their events; when all is quiet the collected effects run. Effects never run
+ * while events are digested and no event is digested while effects run. The engine knows processes, sockets and files only
+ * through struct engine_ops, so it runs the same under a virtual clock with faked effects.
+ */
+#pragma once
+
+#include "core/job.h"
+#include "core/ledger.h"
+
+struct engine;
+
+struct engine_ops {
+	/* Give a stub its configuration. 0, > 0 not loadable (the unit has its load state), -errno. */
+	int (*load)(void *arg, struct unit *u);
+	/* Perform the effects in fx, lowest bit first. May post events; must not call engine_request(). */
+	void (*run)(void *arg, struct unit *u, uint32_t fx);
+	/* Conditions (asserts false) or asserts hold? 1 or 0 with u->condition_failed set. */
+	int (*condition)(void *arg, struct unit *u, bool asserts);
+	/* The unit changed (state or job): remember it, tell subscribers. */
+	void (*changed)(void *arg, struct unit *u, uint8_t old_state);
+	/* A job ended. id: of the job. */
+	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result);
+	/* A start limit, FailureAction= ... asks for something about the whole system. */
+	void (*emergency)(void *arg, struct unit *u, enum emergency_action action);
+	/* State slot of a unit for the ledger, 0: none. */
+	uint32_t (*slot)(void *arg, struct unit *u);
+};
+
+struct engine {
+	struct loop *loop;
+	struct registry *reg;
+	struct ledger *ledger;
+	const struct engine_ops *ops;
+	void *arg;
+	struct event *queue; /* ring */
+	uint32_t head, n, cap;
+	struct list doomed;    /* jobs that fail because one they need failed */
+	struct list run_queue; /* units with a job that may be runnable */
+	struct list fx_queue;  /* units with pending effects */
+	struct task turn;
+	uint32_t next_job;
+	uint32_t jobs_n;
+	bool is_digesting, is_running_fx;
+	struct job_plan last_plan; /* of the last engine_request(), for reporting cycles and refusals */
+};
+
+MUST_USE int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
+			 const struct engine_ops *ops, void *arg);
+void engine_fini(struct engine *e);
+
+/* Queue an event; it is digested in this turn of the loop. Cannot fail (memory is got ahead; see engine.c). */
+void engine_post(struct engine *e, const struct event *ev);
+void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a, int64_t b, int64_t c);
+
+/*
+ * engine_request() - load the closure, plan and install a job on u.
+ *
+ * manual: a person asked. Returns 0 (ret_job, may be NULL: id of the anchor's job, 0 when there was nothing to do), > 0 enum job_refusal with
+ * e->last_plan saying about what, -errno. Must not be called from engine_ops.run.
+ */
+MUST_USE int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
+			    const struct cause *cause, bool manual, uint32_t *ret_job);
+/* Make sure a unit is loaded and its edges attached. 0, > 0 not loadable, -errno. */
+MUST_USE int engine_load(struct engine *e, struct unit *u);
+/* Cancel a waiting or running job (result CANCELED). */
+void engine_cancel(struct engine *e, struct unit *u);
+/* reset-failed. */
+void engine_reset(struct engine *e, struct unit *u);
+/* Digest and run effects until quiet, now (the loop does it by itself; tests and takeover call it). */
+void engine_settle(struct engine *e);
+/* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */
+uint64_t engine_entry(const struct unit *u);
+/* Restore a unit's state after a takeover, without effects: the only other door to u->state. due_us: of its timer, 0 none. */
+void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us);
+/* Effects of a restored state that have to be done again. */
+void engine_resume(struct engine *e, struct unit *u, uint32_t fx);

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hark-exec PLAN [REPORT] - finish what PID 1's child began: run a whole plan, with the steps that may block, allocate
+ * or ask a daemon, and become the service. PLAN is the number of a descriptor (a memfd) that holds the plan; a failure
+ * is written to descriptor REPORT as a struct plan_report and to stderr as a line, and is this process's exit status.
+ */
+#include "core/plan_run.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+enum { TTY_RETRY_MS = 200, GROUPS_FIRST = 64, USER_ENV = 4 };
+enum { USER_UID = 1, USER_GID = 2, USER_GROUPS = 4, USER_ENVIRON = 8 }; /* w0 of USER */
+
+static int sys(long result)
+{
+	return result < 0 ? -errno : 0;
+}
+
+/* --- terminals and directories --- */
+
+/* A terminal may be somebody else's: force it, fail, or wait until it is free. systemd.exec(5), StandardInput= */
+static int open_tty(uint64_t flags, const char *path)
+{
+	enum { FORCE = 1, FAIL = 2 };
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), r;
+
+	if (fd < 0 || fcntl(fd, F_SETFL, O_RDWR) < 0)
+		return -errno;
+	while (ioctl(fd, TIOCSCTTY, flags & FORCE) < 0) {
+		if (errno != EPERM || flags & (FORCE | FAIL))
+			return -errno;
+		poll(NULL, 0, TTY_RETRY_MS);
+	}
+	if (fd == STDIN_FILENO)
+		return sys(fcntl(fd, F_SETFD, 0));
+	r = sys(dup2(fd, STDIN_FILENO));
+	close(fd);
+	return r;
+}
+
+static int make_parents(const char *path)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+
+	if (n >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i < n; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST && errno != EROFS)
+			return -errno;
+	}
+	return 0;
+}
+
+static int make_dir(const struct plan_record *rec)
+{
+	mode_t mode = (mode_t)rec->w[0];
+	int fd, r = make_parents(rec->text);
+
+	if (r < 0)
+		return r;
+	if (mkdir(rec->text, mode) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		if (rec->w[3])
+			return 0;
+	}
+	/* By descriptor and never through a link: the parent may belong to somebody who swaps it meanwhile. */
+	fd = open(rec->text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = sys(fchown(fd, (uid_t)rec->w[1], (gid_t)rec->w[2]));
+	if (!r)
+		r = sys(fchmod(fd, mode));
+	close(fd);
+	return r;
+}
+
+/* Type=idle: let the boot's messages pass. The pipe breaks when nothing else is starting. */
+static int settle(uint64_t most_us, int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	poll(&p, 1, most_us / US_PER_MS > INT_MAX ? INT_MAX : (int)(most_us / US_PER_MS));
+	close(fd);
+	return 0;
+}
+
+static int bound_caps(uint64_t keep)
+{
+	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+static int set_caps(uint64_t mask)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	uint32_t low = (uint32_t)mask, high = (uint32_t)(mask >> 32);
+	struct __user_cap_data_struct data[2] = {{low, low, low}, {high, high, high}};
+
+	return sys(syscall(SYS_capset, &head, data));
+}
+
+static int raise_ambient(uint64_t mask)
+{
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (mask >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+/* --- users, by NSS --- */
+
+static bool is_number(const char *text)
+{
+	return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+static int find_user(const char *name, const struct passwd **ret_user)
+{
+	errno = 0;
+	*ret_user = is_number(name) ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
+	return *ret_user ? 0 : errno ? -errno : -ESRCH;
+}
+
+static int find_group(const char *name, gid_t *ret_gid)
+{
+	const struct group *g;
+
+	errno = 0;
+	g = is_number(name) ? getgrgid((gid_t)strtoul(name, NULL, 10)) : getgrnam(name);
+	if (!g && !is_number(name))
+		return errno ? -errno : -ESRCH;
+	*ret_gid = g ? g->gr_gid : (gid_t)strtoul(name, NULL, 10);
+	return 0;
+}
+
+static int set_user_groups(const char *name, gid_t gid)
+{
+	gid_t *gids = NULL;
+	int n = GROUPS_FIRST, had = 0, r;
+
+	do {
+		gid_t *more = mem_grow(gids, (size_t)had * sizeof(*gids), (size_t)n * sizeof(*gids));
+
+		if (!more) {
+			mem_put(gids);
+			return -ENOMEM;
+		}
+		gids = more;
+		had = n;
+	} while (getgrouplist(name, gid, gids, &n) < 0 && n > had);
+	r = sys(setgroups((size_t)n, gids));
+	mem_put(gids);
+	return r;
+}
+
+/* The unit's own Environment= comes first in the plan and wins. Lives until the exec. */
+static int add_env(struct plan_space *s, const char *name, const char *value)
+{
+	size_t name_n = strlen(name);
+	char *text;
+
+	for (unsigned i = 0; i < s->envc; i++)
+		if (!strncmp(s->envp[i], name, name_n) && s->envp[i][name_n] == '=')
+			return 0;
+	if (s->envc == s->args_max)
+		return -E2BIG;
+	text = mem_get(name_n + strlen(value) + 2);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, name, name_n);
+	text[name_n] = '=';
+	strcpy(text + name_n + 1, value);
+	s->envp[s->envc++] = text;
+	s->envp[s->envc] = NULL;
+	return 0;
+}
+
+static int add_user_env(struct plan_space *s, const struct passwd *user)
+{
+	const char *const values[USER_ENV][2] = {
+		{"HOME", user->pw_dir}, {"USER", user->pw_name}, {"LOGNAME", user->pw_name}, {"SHELL", user->pw_shell}};
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < USER_ENV; i++)
+		if (values[i][1] && values[i][1][0])
+			r = add_env(s, values[i][0], values[i][1]);
+	return r;
+}
+
+static int step_user(const struct plan_record *rec, struct plan_space *s)
+{
+	const char *name = rec->text, *group = name + strlen(name) + 1;
+	const struct passwd *user = NULL;
+	uint64_t what = rec->w[0];
+	gid_t gid = 0;
+	int r = 0;
+
+	if (group >= name + rec->text_n)
+		return -EBADMSG;
+	if (name[0])
+		r = find_user(name, &user);
+	if (!r && user)
+		gid = user->pw_gid;
+	if (!r && group[0])
+		r = find_group(group, &gid);
+	if (!r && what & USER_ENVIRON && user)
+		r = add_user_env(s, user);
+	if (!r && what & USER_GROUPS)
+		r = user ? set_user_groups(user->pw_name, gid) : sys(setgroups(0, NULL));
+	if (!r && what & USER_GID && (user || group[0]))
+		r = sys(setresgid(gid, gid, gid));
+	if (!r && what & USER_UID && user)
+		r = sys(setresuid(user->pw_uid, user->pw_uid, user->pw_uid));
+	return r;
+}
+
+/* --- namespaces --- */
+
+/* What is mounted inside stays inside; what the system mounts later still arrives. */
+static int new_namespaces(int flags)
+{
+	if (unshare(flags) < 0)
+		return -errno;
+	return flags & CLONE_NEWNS ? sys(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) : 0;
+}
+
+static int private_tmp(void)
+{
+	static const char *const dirs[] = {"/tmp", "/var/tmp"};
+	int r = new_namespaces(CLONE_NEWNS);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(dirs); i++)
+		r = sys(mount("tmpfs", dirs[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"));
+	return r;
+}
+
+/* Hardening that is not ours to apply (no privilege, no such kernel feature) does not keep a service from running. */
+static int soften(const struct plan_record *rec, int r)
+{
+	if (r != -EPERM && r != -ENOSYS && r != -EINVAL)
+		return r;
+	dprintf(STDERR_FILENO, "hark-exec: cannot apply %s: %s; the service runs without it\n",
+		plan_step_info(rec->step)->name, strerror(-r));
+	return 0;
+}
+
+static int step_privilege(const struct plan_record *rec)
+{
+	enum { JOIN_SESSION_KEYRING = 1 }; /* keyctl(2) */
+	uint64_t w = rec->w[0];
+
+	switch (rec->step) {
+	case PLAN_KEEPCAPS:
+		return sys(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
+	case PLAN_SECUREBITS:
+		return sys(prctl(PR_SET_SECUREBITS, w, 0, 0, 0));
+	case PLAN_CAP_BOUND:
+		return bound_caps(w);
+	case PLAN_CAP_SET:
+		return set_caps(w);
+	case PLAN_CAP_AMBIENT:
+		return raise_ambient(w);
+	case PLAN_KEYRING:
+		return soften(rec, sys(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL)));
+	case PLAN_UNSHARE:
+		return soften(rec, new_namespaces((int)w));
+	case PLAN_PRIVATE_TMP:
+		return soften(rec, private_tmp());
+	default:
+		return -ENOSYS;
+	}
+}
+
+static int step_extra(const struct plan_record *rec, struct plan_space *space)
+{
+	switch (rec->step) {
+	case PLAN_TTY:
+		return open_tty(rec->w[0], rec->text);
+	case PLAN_SETTLE:
+		return settle(rec->w[0], (int)rec->w[1]);
+	case PLAN_AFFINITY:
+		return sys(syscall(SYS_sched_setaffinity, 0, rec->text_n, rec->text));
+	case PLAN_PERSONALITY:
+		return sys(personality(rec->w[0]));
+	case PLAN_MKDIR:
+		return make_dir(rec);
+	case PLAN_CHROOT:
+		return sys(chroot(rec->text));
+	case PLAN_USER:
+		return step_user(rec, space);
+	default:
+		return step_privilege(rec);
+	}
+}
+
+/* --- the program --- */
+
+static int read_plan(int fd, char **ret_bytes, size_t *ret_n)
+{
+	struct stat st;
+	size_t n = 0;
+	char *bytes;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0 || st.st_size > PLAN_MAX)
+		return -EBADMSG;
+	bytes = mem_get((size_t)st.st_size);
+	while (bytes && n < (size_t)st.st_size) {
+		ssize_t got = pread(fd, bytes + n, (size_t)st.st_size - n, (off_t)n);
+
+		if (got <= 0) {
+			mem_put(bytes);
+			return got < 0 ? -errno : -EBADMSG;
+		}
+		n += (size_t)got;
+	}
+	*ret_bytes = bytes;
+	*ret_n = n;
+	return bytes ? plan_check(bytes, n) : -ENOMEM;
+}
+
+/* Room for every record's pointer in each list, and for what USER adds. */
+static int make_space(const char *bytes, size_t n, struct plan_space *ret_space)
+{
+	struct plan_record rec;
+	unsigned records = USER_ENV;
+	size_t at = 0;
+
+	while (plan_next(bytes, n, &at, &rec) > 0)
+		records++;
+	ret_space->args_max = records;
+	ret_space->argv = mem_get((records + 1) * sizeof(char *));
+	ret_space->envp = mem_get((records + 1) * sizeof(char *));
+	return ret_space->argv && ret_space->envp ? 0 : -ENOMEM;
+}
+
+int main(int argc, char **argv)
+{
+	int plan_fd = argc > 1 && is_number(argv[1]) ? (int)strtol(argv[1], NULL, 10) : -1;
+	int report_fd = argc > 2 && is_number(argv[2]) ? (int)strtol(argv[2], NULL, 10) : -1;
+	struct plan_report report = {.step = PLAN_END};
+	struct plan_space space = {0};
+	char *bytes = NULL;
+	size_t n = 0;
+	int r;
+
+	fcntl(plan_fd, F_SETFD, FD_CLOEXEC);
+	fcntl(report_fd, F_SETFD, FD_CLOEXEC);
+	r = read_plan(plan_fd, &bytes, &n);
+	if (!r)
+		r = make_space(bytes, n, &space);
+	close(plan_fd);
+	if (!r)
+		plan_run(bytes, n, &space, step_extra, &report);
+	else
+		report.err = -r;
+	if (report_fd >= 0)
+		(void)!write(report_fd, &report, sizeof(report));
+	dprintf(STDERR_FILENO, "hark-exec: %s: %s; the service is not started\n", plan_step_info(report.step)->name,
+		strerror(report.err));
+	return plan_exit_code(report.step);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/fd.h"
+
+#include <fcntl.h>
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+enum { READ_FIRST = 4096 };
+
+void fd_close(int fd)
+{
+	int saved = errno;
+
+	/*
+	 * No retry after EINTR: Linux has released the number by then, another may own it. close(2)
+	 */
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+void auto_fd_p(int *fd)
+{
+	fd_close(*fd);
+}
+
+int fd_open(int dir, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dir, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t fd_read(int fd, void *p, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, p, n);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+int fd_write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n > 0) {
+		ssize_t put = write(fd, at, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		at += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+/* Sizes of procfs files are 0 and others may grow while we read: only the end of file counts. */
+static int read_to_end(int fd, size_t first, size_t max, char **ret_text, size_t *ret_n)
+{
+	AUTO_MEM char *text = NULL;
+	size_t cap = 0;
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (cap - n < 2) {
+			size_t want = cap ? cap * 2 : first;
+			char *grown = mem_grow(text, cap, want);
+
+			if (!grown)
+				return err_here(-ENOMEM);
+			text = grown;
+			cap = want;
+		}
+		got = fd_read(fd, text + n, cap - n - 1);
+		if (got < 0)
+			return (int)got;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+		if (n > max)
+			return -EFBIG;
+	}
+	text[n] = '\0';
+	*ret_text = take_ptr(text);
+	*ret_n = n;
+	return 0;
+}
+
+int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n)
+{
+	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_here(-errno);
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
+	if ((uint64_t)st.st_size > max)
+		return -EFBIG;
+	return read_to_end(fd, st.st_size ? (size_t)st.st_size + 2 : READ_FIRST, max, ret_text,
+			   ret_n);
+}
+
+ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap)
+{
+	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
+	ssize_t got;
+
+	if (fd < 0)
+		return fd;
+	if (cap == 0)
+		return err_here(-EINVAL);
+	got = fd_read(fd, out, cap - 1);
+	if (got >= 0)
+		out[got] = '\0';
+	return got;
+}
+
+int fd_write_small(int dir, const char *path, const char *text)
+{
+	AUTO_FD int fd = fd_open(dir, path, O_WRONLY, 0);
+	size_t n = strlen(text);
+	ssize_t put;
+
+	if (fd < 0)
+		return fd;
+	do
+		put = write(fd, text, n);
+	while (put < 0 && errno == EINTR);
+	if (put < 0)
+		return -errno;
+	return (size_t)put == n ? 0 : err_here(-EIO);
+}
+
+static int make_last(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	if (stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int fd_mkdir_parents(const char *path, bool last, mode_t mode)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+
+	if (n >= sizeof(part))
+		return -ENAMETOOLONG;
+	memcpy(part, path, n + 1);
+	while (n > 1 && part[n - 1] == '/')
+		part[--n] = '\0';
+	for (size_t i = 1; i < n; i++) {
+		if (part[i] != '/')
+			continue;
+		part[i] = '\0';
+		/* Something else than a directory in the way shows as ENOTDIR one step later. */
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		part[i] = '/';
+	}
+	return last ? make_last(part, mode) : 0;
+}
+
+static uint64_t read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	/* Cannot fail for these two clocks. */
+	(void)clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t clock_mono_us(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_wall_us(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+/* --- remove a tree without recursion: a stack of open directories --- */
+
+struct tree {
+	DIR *dir[16];
+	char name[16][NAME_MAX + 1];
+	int depth;
+	dev_t dev;
+};
+
+/* Open a directory below the one on top; it must lie on the same file system. */
+static int tree_enter(struct tree *t, int parent, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	if (t->depth == (int)ARRAY_SIZE(t->dir))
+		return -ELOOP;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || (t->depth && st.st_dev != t->dev)) {
+		fd_close(fd);
+		return -EXDEV;
+	}
+	t->dev = st.st_dev;
+	t->dir[t->depth] = fdopendir(fd);
+	if (!t->dir[t->depth]) {
+		fd_close(fd);
+		return -ENOMEM;
+	}
+	snprintf(t->name[t->depth], sizeof(t->name[0]), "%s", name);
+	t->depth++;
+	return 0;
+}
+
+/* One entry of the directory on top: a file goes, a directory is entered, the end goes back up. */
+static int tree_step(struct tree *t)
+{
+	DIR *top = t->dir[t->depth - 1];
+	struct dirent *d = readdir(top);
+
+	if (!d) {
+		closedir(top);
+		t->depth--;
+		if (t->depth && unlinkat(dirfd(t->dir[t->depth - 1]), t->name[t->depth], AT_REMOVEDIR) < 0)
+			return -errno;
+		return 0;
+	}
+	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+		return 0;
+	if (unlinkat(dirfd(top), d->d_name, 0) == 0 || (errno != EISDIR && errno != EPERM))
+		return 0;
+	return tree_enter(t, dirfd(top), d->d_name);
+}
+
+int fd_remove_tree(const char *path)
+{
+	struct tree t = {.depth = 0};
+	int r = tree_enter(&t, AT_FDCWD, path);
+
+	while (r == 0 && t.depth)
+		r = tree_step(&t);
+	while (t.depth)
+		closedir(t.dir[--t.depth]);
+	if (r == 0 && rmdir(path) < 0)
+		r = -errno;
+	return r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd - system call wrappers for descriptors: EINTR handled, CLOEXEC always, errors as -errno.
+ */
+#pragma once
+
+#include "core/str.h"
+
+#include <sys/types.h>
+
+/* Closes; -1 is fine; errno is kept. */
+void fd_close(int fd);
+/* openat(2) with O_CLOEXEC | O_NOCTTY added. Returns the descriptor or -errno. */
+MUST_USE int fd_open(int dir, const char *path, int flags, mode_t mode);
+/* The whole of a regular file of at most max bytes into owned memory (mem_put), NUL behind. Opened O_NONBLOCK so
+ * that a FIFO cannot hang us. 0, -EFBIG, -EISDIR, -ENXIO for anything not regular (procfs and cgroupfs are fine), errno. */
+MUST_USE int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n);
+/* Up to cap - 1 bytes, NUL behind. Bytes read or -errno. */
+MUST_USE ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap);
+/* One write of a short string to an existing file (cgroupfs, procfs). 0 or -errno. */
+MUST_USE int fd_write_small(int dir, const char *path, const char *text);
+MUST_USE ssize_t fd_read(int fd, void *p, size_t n);
+/* All n bytes, or -errno. */
+MUST_USE int fd_write_all(int fd, const void *p, size_t n);
+/* mkdir of every missing parent of path with mode 0755, and of path itself with `mode` when last is true; the umask
+ * applies. 0, -ENOTDIR (something else is there), -errno. */
+MUST_USE int fd_mkdir_parents(const char *path, bool last, mode_t mode);
+/* Microseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
+uint64_t clock_mono_us(void);
+uint64_t clock_wall_us(void);
+/* Remove a directory with everything in it, not following links, not crossing file systems, at most 16 levels deep. 0 or -errno. */
+MUST_USE int fd_remove_tree(const char *path);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/graph.h"
+
+/* What a start of one unit may pull in. */
+static const bool pulls_start[DEP_TYPES] = {
+	[DEP_REQUIRES] = true, [DEP_REQUISITE] = true, [DEP_WANTS] = true,
+	[DEP_BINDS_TO] = true, [DEP_UPHOLDS] = true,
+};
+
+const struct edge *graph_next(const struct unit *u, enum dep_type type, uint32_t *at)
+{
+	while (*at < u->edges_n) {
+		const struct edge *e = &u->edges[(*at)++];
+
+		if (e->type == type)
+			return e;
+	}
+	return NULL;
+}
+
+bool graph_has(const struct unit *u, enum dep_type type, uint32_t to)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++)
+		if (u->edges[i].to == to && u->edges[i].type == type)
+			return true;
+	return false;
+}
+
+/* Room for `more` further edges. */
+static int reserve_edges(struct unit *u, uint32_t more)
+{
+	uint32_t cap = u->edges_cap ? u->edges_cap : 4;
+	struct edge *edges;
+
+	if (more > UINT32_MAX / 4 - u->edges_n)
+		return err_here(-ENOMEM);
+	if (u->edges_n + more <= u->edges_cap)
+		return 0;
+	while (cap < u->edges_n + more)
+		cap *= 2;
+	edges = mem_grow(u->edges, u->edges_cap * sizeof(*edges), cap * sizeof(*edges));
+	if (!edges)
+		return err_here(-ENOMEM);
+	u->edges = edges;
+	u->edges_cap = cap;
+	return 0;
+}
+
+/* The record on `u` of an edge of that type to `to`, written by u itself (own) or by the other unit. */
+static struct edge *find_record(struct unit *u, enum dep_type type, uint32_t to, bool own)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		struct edge *e = &u->edges[i];
+
+		if (e->to == to && e->type == type && e->is_own == own)
+			return e;
+	}
+	return NULL;
+}
+
+/*
+ * Looked for on the unit that has fewer edges: everything conflicts with shutdown.target, and a target may want
+ * thousands, but the other end of each such edge has few.
+ */
+static struct edge *find_own(struct unit *from, enum dep_type type, struct unit *to)
+{
+	struct edge *mirror;
+
+	if (from->edges_n <= to->edges_n)
+		return find_record(from, type, to->id, true);
+	mirror = find_record(to, dep_inverse(type), from->id, false);
+	return mirror ? &from->edges[mirror->mirror] : NULL;
+}
+
+static void set_source(struct edge *e, uint8_t origin, uint32_t line, const char *file)
+{
+	e->origin = origin;
+	e->line = line;
+	e->file = file;
+}
+
+/* Both units have room. The same edge again only counts when it is written with more force than before. */
+static void add_edge(struct unit *from, enum dep_type type, struct unit *to, const struct dep *source)
+{
+	uint8_t origin = source ? source->origin : DEP_IMPLICIT;
+	uint32_t line = source ? source->line : 0;
+	const char *file = source ? source->file : NULL;
+	struct edge *e = find_own(from, type, to), *mirror;
+
+	if (e && e->origin <= origin)
+		return;
+	if (e) {
+		mirror = &to->edges[e->mirror];
+	} else {
+		e = &from->edges[from->edges_n];
+		mirror = &to->edges[to->edges_n];
+		*e = (struct edge){ .to = to->id, .type = (uint8_t)type, .is_own = true, .mirror = to->edges_n };
+		*mirror = (struct edge){ .to = from->id, .type = (uint8_t)dep_inverse(type), .mirror = from->edges_n };
+		from->edges_n++;
+		to->edges_n++;
+	}
+	set_source(e, origin, line, file);
+	set_source(mirror, origin, line, file);
+}
+
+int graph_add(struct registry *r, struct unit *from, enum dep_type type, struct unit *to, const struct dep *source)
+{
+	int err;
+
+	(void)r;
+	/* To itself a dependency says nothing: it would be met, or forbid every start. */
+	if (from == to)
+		return 0;
+	err = reserve_edges(from, 1);
+	if (err == 0)
+		err = reserve_edges(to, 1);
+	if (err == 0)
+		add_edge(from, type, to, source);
+	return err;
+}
+
+/* Fill the hole with the last record, and tell that one's mirror where it went. */
+static void remove_record(struct registry *r, struct unit *u, uint32_t at)
+{
+	const struct edge *last = &u->edges[--u->edges_n];
+
+	if (at == u->edges_n)
+		return;
+	u->edges[at] = *last;
+	r->units[last->to]->edges[last->mirror].mirror = at;
+}
+
+void graph_detach(struct registry *r, struct unit *u)
+{
+	/* Backwards: the record that fills a hole has been looked at already. */
+	for (uint32_t i = u->edges_n; i-- > 0;) {
+		const struct edge e = u->edges[i];
+
+		if (!e.is_own)
+			continue;
+		remove_record(r, r->units[e.to], e.mirror);
+		remove_record(r, u, i);
+	}
+}
+
+/* Forget the stubs that were made since the registry had n units; nobody refers to them yet. */
+static void drop_new_stubs(struct registry *r, uint32_t n)
+{
+	for (uint32_t i = n; i < r->n; i++)
+		registry_drop(r, r->units[i]);
+	r->n = n;
+}
+
+/* The units that the configuration names (stubs are made), in the order of deps; NULL for a name that cannot be one. */
+static int resolve_deps(struct registry *r, const struct unit_config *c, struct unit **to)
+{
+	uint32_t i = 0;
+
+	for (const struct dep *d = c->deps; d; d = d->next, i++) {
+		to[i] = registry_get(r, d->name);
+		if (!to[i] && unit_name_check(r, d->name))
+			return err_here(-ENOMEM);
+	}
+	return 0;
+}
+
+/* Room for one edge more on each of to[0..n), which may name a unit several times, and for n on u. */
+static int reserve_all(struct unit *u, struct unit *const *to, uint32_t n)
+{
+	int err = reserve_edges(u, n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (to[i])
+			to[i]->plan_at++;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!to[i])
+			continue;
+		if (err == 0)
+			err = reserve_edges(to[i], to[i]->plan_at);
+		to[i]->plan_at = 0;
+	}
+	return err;
+}
+
+int graph_attach(struct registry *r, struct unit *u)
+{
+	const struct dep *d = u->config ? u->config->deps : NULL;
+	uint32_t units_n = r->n, n = 0, i = 0;
+	AUTO_MEM struct unit **to = NULL;
+	int err;
+
+	for (const struct dep *each = d; each; each = each->next)
+		n++;
+	if (n > 0) {
+		to = mem_get(n * sizeof(struct unit *));
+		if (!to)
+			return err_here(-ENOMEM);
+		err = resolve_deps(r, u->config, to);
+		if (err == 0)
+			err = reserve_all(u, to, n);
+		if (err < 0) {
+			drop_new_stubs(r, units_n);
+			return err;
+		}
+	}
+	graph_detach(r, u);
+	for (; d; d = d->next, i++)
+		if (to[i] && to[i] != u)
+			add_edge(u, (enum dep_type)d->type, to[i], d);
+	return 0;
+}
+
+struct id_queue {
+	uint32_t *ids;
+	uint32_t n, cap;
+};
+
+static int queue_unit(struct registry *r, struct id_queue *q, struct unit *u)
+{
+	if (u->visit == r->visit)
+		return 0;
+	if (q->n == q->cap) {
+		uint32_t cap = q->cap ? q->cap * 2 : 64;
+		uint32_t *ids = mem_grow(q->ids, q->cap * sizeof(*ids), cap * sizeof(*ids));
+
+		if (!ids)
+			return err_here(-ENOMEM);
+		q->ids = ids;
+		q->cap = cap;
+	}
+	u->visit = r->visit;
+	q->ids[q->n++] = u->id;
+	return 0;
+}
+
+static int queue_pulled(struct registry *r, struct id_queue *q, const struct unit *u)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < u->edges_n && err == 0; i++)
+		if (pulls_start[u->edges[i].type])
+			err = queue_unit(r, q, r->units[u->edges[i].to]);
+	return err;
+}
+
+/* Begin a walk: from here on no unit carries the number r->visit. */
+static void new_visit(struct registry *r)
+{
+	if (++r->visit != 0)
+		return;
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->units[i])
+			r->units[i]->visit = 0;
+	r->visit = 1;
+}
+
+int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u), void *arg)
+{
+	struct id_queue q = { 0 };
+	int err;
+
+	new_visit(r);
+	err = queue_unit(r, &q, anchor);
+	for (uint32_t i = 0; i < q.n && err >= 0; i++) {
+		struct unit *u = r->units[q.ids[i]];
+
+		/* Loading attaches edges, perhaps to u itself, and always with the loaded unit at one end. */
+		if (!u->config)
+			err = load(arg, u);
+		if (err >= 0)
+			err = queue_pulled(r, &q, u);
+	}
+	mem_put(q.ids);
+	return err < 0 ? err : 0;
+}

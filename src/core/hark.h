@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hark - the manager as one value: every part by name. Defined once, in main.c; handed down by pointer.
+ */
+#pragma once
+
+#include "core/activator.h"
+#include "core/bank_client.h"
+#include "core/cgroup.h"
+#include "core/engine.h"
+#include "core/state.h"
+#include "units/load.h"
+
+struct server;
+
+struct hark {
+	struct loop loop;
+	struct bank bank;
+	struct registry reg;
+	struct load load;
+	struct state_table state;
+	struct engine engine;
+	struct cgroup_root cgroups;
+	const struct activator *activators[UNIT_TYPES];
+	struct server *server;
+	struct map procs;	   /* struct proc_entry of run.c: bank token -> unit and role */
+	struct watch cgroup_watch; /* inotify of cgroup.events */
+	const char *run_dir;	   /* "/run/hark" */
+	const char *default_unit;
+	const char *exec_path; /* hark-exec */
+	char **environment;    /* what every service gets: PATH, LANG ... and set-environment */
+	bool is_pid1;	       /* hark-init is PID 1: may mount, reboot */
+	bool is_user;	       /* not root */
+	bool is_shutting_down, did_say_goodbye;
+	int exit_code;
+	int final_command; /* reboot(2) command, or -1: exit with exit_code */
+	uint64_t boot_us, ready_us; /* CLOCK_MONOTONIC: manager start, default unit reached */
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/kill.h"
+
+#include <signal.h>
+
+#include "core/log.h"
+#include "core/spawn.h"
+#include "units/service.h"
+
+static const struct kill_config *config_of(const struct unit *u)
+{
+	return u->config && u->config->exec ? &u->config->exec->kill : NULL;
+}
+
+static void signal_own(struct hark *h, struct unit *u, int sig)
+{
+	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
+		const struct proc_ref *p = procs_ref(u, (enum proc_role)role);
+
+		if (p && procs_signal(h, p, sig) < 0)
+			log_at(LOG_WARN, "%s: cannot send %d to process %d; the stop timeout decides", u->name, sig, p->pid);
+	}
+}
+
+static pid_t main_pid(struct unit *u)
+{
+	const struct proc_ref *p = procs_ref(u, ROLE_MAIN);
+
+	return p && p->slot ? p->pid : 0;
+}
+
+static void signal_cgroup(struct hark *h, const struct unit *u, int sig, pid_t except)
+{
+	char path[600];
+
+	spawn_cgroup_path(u, path, sizeof(path));
+	if (h->cgroups.has_cgroups && cgroup_signal(&h->cgroups, path, sig, except) < 0)
+		log_debug("kill", "%s: no cgroup to signal", u->name);
+}
+
+static bool is_restarting(const struct unit *u)
+{
+	return u->job.type == JOB_RESTART || u->job.type == JOB_START;
+}
+
+void kill_term(struct hark *h, struct unit *u)
+{
+	const struct kill_config *k = config_of(u);
+	int sig;
+
+	if (!k)
+		return;
+	if (k->mode == KILL_NONE) {
+		procs_disown(h, u);
+		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+		return;
+	}
+	sig = is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
+	signal_own(h, u, sig);
+	if (sig != SIGKILL && sig != SIGCONT) /* a stopped process could not obey */
+		signal_own(h, u, SIGCONT);
+	if (k->send_hup)
+		signal_own(h, u, SIGHUP);
+	if (k->mode != KILL_CONTROL_GROUP)
+		return;
+	signal_cgroup(h, u, sig, main_pid(u));
+	if (k->send_hup)
+		signal_cgroup(h, u, SIGHUP, main_pid(u));
+}
+
+void kill_all(struct hark *h, struct unit *u)
+{
+	const struct kill_config *k = config_of(u);
+	char path[600];
+
+	if (!k || !k->send_kill || k->mode == KILL_NONE)
+		return;
+	log_at(LOG_WARN, "%s: did not end in time; sending SIGKILL", u->name);
+	signal_own(h, u, SIGKILL);
+	spawn_cgroup_path(u, path, sizeof(path));
+	if (k->mode != KILL_PROCESS && h->cgroups.has_cgroups && cgroup_kill(&h->cgroups, path) < 0)
+		log_debug("kill", "%s: no cgroup to kill", u->name);
+}
+
+/* Leftovers end when cgroup.events says so; the watch turns that into EMPTY. */
+static void await_empty(struct hark *h, struct unit *u, const char *path)
+{
+	int wd = cgroup_watch(&h->cgroups, path);
+
+	if (u->type == UNIT_SERVICE && wd >= 0)
+		service_of(u)->events_wd = wd + 1;
+	/* it may have become empty before the watch was there */
+	if (wd < 0 || cgroup_is_populated(&h->cgroups, path) <= 0)
+		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+}
+
+void kill_leftovers(struct hark *h, struct unit *u)
+{
+	const struct kill_config *k = config_of(u);
+	char path[600];
+
+	spawn_cgroup_path(u, path, sizeof(path));
+	if (!k || k->mode == KILL_PROCESS || k->mode == KILL_NONE || !h->cgroups.has_cgroups ||
+	    cgroup_is_populated(&h->cgroups, path) <= 0) {
+		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+		return;
+	}
+	if (k->mode == KILL_MIXED)
+		kill_all(h, u);
+	else
+		signal_cgroup(h, u, is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal, 0);
+	await_empty(h, u, path);
+}
+
+int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig)
+{
+	int sent = 0;
+	char path[600];
+
+	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
+		const struct proc_ref *p = procs_ref(u, (enum proc_role)role);
+
+		if (p && p->slot && (whom & role) && procs_signal(h, p, sig) == 0)
+			sent++;
+	}
+	if (whom == (ROLE_MAIN | ROLE_CONTROL) && h->cgroups.has_cgroups) {
+		int n;
+
+		spawn_cgroup_path(u, path, sizeof(path));
+		n = cgroup_signal(&h->cgroups, path, sig, main_pid(u));
+		sent += n > 0 ? n : 0;
+	}
+	return sent;
+}

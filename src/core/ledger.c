@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/ledger.h"
+
+#include <assert.h>
+
+#include "core/fd.h"
+
+/* A number that no honest ledger reaches: above it `next` is taken for garbage. */
+#define SEQ_MOST (UINT64_C(1) << 62)
+
+const char *const ledger_kind_names[LEDGER_KINDS] = {
+#define ENTRY(name, word) word,
+	LEDGER_KINDS_LIST(ENTRY)
+#undef ENTRY
+};
+
+static struct ledger_entry *place(struct ledger *l, uint64_t seq)
+{
+	return &l->ring[seq % LEDGER_ENTRIES];
+}
+
+static bool adds_up(const struct ledger_entry *e, uint64_t seq)
+{
+	/* A parent is always older, so a walk along parents ends. */
+	return e->seq == seq && e->parent < seq && e->kind < LEDGER_KINDS && e->cause < CAUSE_KINDS &&
+	       memchr(e->text, '\0', sizeof(e->text));
+}
+
+void ledger_adopt(struct ledger *l)
+{
+	uint64_t seq;
+
+	if (l->next == 0 || l->next > SEQ_MOST) {
+		/* The ring stays unread: in fresh memory every look would cost a page. */
+		l->next = 1;
+		return;
+	}
+	/* The last manager died between the entry and the count? */
+	if (adds_up(place(l, l->next), l->next))
+		l->next++;
+	seq = l->next > LEDGER_ENTRIES ? l->next - LEDGER_ENTRIES : 1;
+	for (; seq < l->next; seq++)
+		if (!adds_up(place(l, seq), seq))
+			*place(l, seq) = (struct ledger_entry){0};
+}
+
+uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry)
+{
+	uint64_t seq = l->next;
+	struct ledger_entry *e = place(l, seq);
+
+	/* The old number goes first and the new one comes last: at no instant does a half-written entry count. */
+	__atomic_store_n(&e->seq, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy((char *)e + sizeof(e->seq), (const char *)entry + sizeof(e->seq), sizeof(*e) - sizeof(e->seq));
+	e->parent = entry->parent < seq ? entry->parent : 0;
+	e->text[sizeof(e->text) - 1] = '\0';
+	e->wall_us = clock_wall_us();
+	e->mono_us = clock_mono_us();
+	__atomic_store_n(&e->seq, seq, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->next, seq + 1, __ATOMIC_RELEASE);
+	return seq;
+}
+
+const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq)
+{
+	const struct ledger_entry *e = &l->ring[seq % LEDGER_ENTRIES];
+
+	static_assert(offsetof(struct ledger_entry, seq) == 0, "ledger_add() copies what follows the number");
+	return seq && seq < l->next && e->seq == seq ? e : NULL;
+}

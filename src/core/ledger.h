@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ledger - the ring of what happened and why: every job, every change of a unit's visible state, every trigger, with the
+ * entry it follows from. Lives in shared memory that PID 1 keeps, so `why` answers across a crash of the manager.
+ *
+ * Units are named by their slot in the state table (state.h), which outlives the manager; entries are fixed-size and
+ * checksummed by their sequence number; writing one cannot fail.
+ */
+#pragma once
+
+#include "core/cause.h"
+
+enum { LEDGER_ENTRIES = 4096 };
+
+/* ENTRY(name, word): API */
+#define LEDGER_KINDS_LIST(ENTRY)      \
+	ENTRY(NONE, "none")           \
+	ENTRY(JOB, "job")             \
+	ENTRY(JOB_DONE, "job-done")   \
+	ENTRY(STATE, "state")         \
+	ENTRY(TRIGGER, "trigger")     \
+	ENTRY(PROCESS, "process")     \
+	ENTRY(EXIT, "exit")           \
+	ENTRY(NOTE, "note")
+enum ledger_kind {
+#define ENTRY(name, word) LEDGER_##name,
+	LEDGER_KINDS_LIST(ENTRY)
+#undef ENTRY
+	LEDGER_KINDS
+};
+extern const char *const ledger_kind_names[LEDGER_KINDS];
+
+struct ledger_entry {
+	uint64_t seq; /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
+	uint64_t parent; /* seq it follows from, 0 none */
+	uint64_t wall_us, mono_us;
+	uint32_t unit, from; /* state slots + 1, 0 none */
+	uint32_t uid;
+	int32_t pid;
+	uint8_t kind;  /* enum ledger_kind */
+	uint8_t cause; /* enum cause_kind */
+	uint8_t a, b;  /* JOB: type, mode; JOB_DONE: type, result; STATE: old and new coarse; EXIT: code, status */
+	char text[44];
+};
+
+struct ledger {
+	uint64_t next; /* sequence of the next entry */
+	uint32_t reserved[2];
+	struct ledger_entry ring[LEDGER_ENTRIES];
+};
+
+/* Takes zeroed or inherited memory into use: entries that do not add up are cleared. */
+void ledger_adopt(struct ledger *l);
+/* Append; the given entry's seq and times are set here. Returns the sequence number. */
+uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry);
+/* The entry with that number, or NULL when it was overwritten. */
+const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log - one line per event, to stderr and (when told so) /dev/kmsg; and the ring of error origins.
+ *
+ * Log once, at the place that decides what to do about it. Base and kernel modules never log. Lines carry
+ * "hark[NAME]:" as set by log_init(). Nothing here allocates or blocks: a full kmsg or a closed stderr loses the line.
+ * HARK_DEBUG=module,module (or "all") turns on log_debug() for the named modules.
+ */
+#pragma once
+
+#include "core/base.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS };
+
+/* name: borrowed for ever. kmsg_fd: a descriptor of /dev/kmsg to copy lines to, or -1. */
+void log_init(const char *name, enum log_level max, int kmsg_fd);
+void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool log_debug_on(const char *module);
+#define log_debug(module, ...)                             \
+	do {                                               \
+		if (log_debug_on(module))                  \
+			log_at(LOG_TRACE, module ": " __VA_ARGS__); \
+	} while (0)
+
+struct err_origin {
+	const char *file;
+	int line, err; /* err 0: a CHECK() that failed */
+	uint64_t seq; /* 0: empty */
+};
+/* The ring of the last origins, newest first; returns how many were copied into out (at most max). */
+unsigned err_trace(struct err_origin *out, unsigned max);
+/* How many CHECK()s have failed in this process. */
+unsigned check_failures(void);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * harkd: the composition. The only file that knows every unit type and activator.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "activate/socket.h"
+#include "core/describe.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/mounts.h"
+#include "core/run.h"
+#include "ctl/server.h"
+#include "units/passive.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+static struct hark hark;
+
+static const struct unit_type_ops *const types[] = {
+	&service_ops,	     &socket_ops,	  &target_ops,	       &slice_ops,
+	&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
+	&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &unsupported_ops[7],
+};
+static const struct activator *const activators[] = {&socket_activator};
+
+struct options {
+	const char *unit_path, *run_dir, *cgroup_root, *default_unit;
+};
+
+/* "--name VALUE" or "--name=VALUE"; hark-init passes its own command line on. */
+static const char *option(char **argv, int *at, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(argv[*at], name, n) != 0)
+		return NULL;
+	if (argv[*at][n] == '=')
+		return argv[*at] + n + 1;
+	if (argv[*at][n] || !argv[*at + 1])
+		return NULL;
+	return argv[++*at];
+}
+
+static void parse(struct options *o, char **argv)
+{
+	struct {
+		const char *name, **value;
+	} known[] = {
+		{"--unit-path", &o->unit_path},
+		{"--run-dir", &o->run_dir},
+		{"--cgroup-root", &o->cgroup_root},
+		{"--default", &o->default_unit},
+	};
+
+	o->unit_path = getenv("HARK_UNIT_PATH");
+	o->run_dir = getenv("HARK_RUN_DIR");
+	o->cgroup_root = getenv("HARK_CGROUP_ROOT");
+	o->default_unit = "default.target";
+	for (int i = 1; argv[i]; i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; k < ARRAY_SIZE(known) && !is_known; k++) {
+			const char *value = option(argv, &i, known[k].name);
+
+			is_known = value != NULL;
+			if (is_known)
+				*known[k].value = value;
+		}
+		if (!is_known)
+			log_at(LOG_WARN, "unknown option \"%s\"; ignored", argv[i]);
+	}
+	if (!o->run_dir)
+		o->run_dir = "/run/hark";
+}
+
+/* hark-exec lies beside harkd. */
+static const char *exec_beside(void)
+{
+	static char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	char *slash;
+
+	if (n <= 0)
+		return "/usr/lib/hark/hark-exec";
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	memcpy(slash + 1, "hark-exec", sizeof("hark-exec"));
+	return path;
+}
+
+static const char *canonical(void *arg, const char *name)
+{
+	struct hark *h = arg;
+
+	return load_canonical(&h->load, name);
+}
+
+static void changed(void *arg, struct unit *u, uint8_t old_state)
+{
+	struct hark *h = arg;
+
+	run_ops.changed(arg, u, old_state);
+	server_changed(arg, u);
+	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) && strcmp(u->name, h->default_unit) == 0) {
+		h->ready_us = loop_now_us(&h->loop);
+		log_at(LOG_INFO, "%s reached %llu ms after the start of PID 1", u->name,
+		       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
+	}
+}
+
+static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result)
+{
+	server_job_done(arg, u, id, type, result);
+	run_ops.job_done(arg, u, id, type, result);
+}
+
+/* The state table an earlier manager left in the bank, or -1. */
+static int find_state(const struct bank *b)
+{
+	for (uint32_t i = 0; i < b->table->high; i++)
+		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, "state") == 0)
+			return bank_fd(i);
+	return -1;
+}
+
+static int open_state(struct hark *h)
+{
+	int fd = getenv("HARK_NO_STATE") ? -1 : find_state(&h->bank);
+	int slot, r = state_open(&h->state, fd);
+
+	if (r < 0 && fd >= 0) {
+		log_at(LOG_ERROR, "the state left by the manager before cannot be used (%s); starting from what runs", strerror(-r));
+		r = state_open(&h->state, -1);
+	}
+	if (r < 0 || h->state.was_adopted)
+		return r;
+	slot = bank_take(&h->bank);
+	if (slot < 0)
+		return slot;
+	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state", h->state.fd, false, 0);
+}
+
+static int open_units(struct hark *h, const struct options *o)
+{
+	int r = registry_init(&h->reg, types, ARRAY_SIZE(types));
+
+	for (size_t i = 0; i < ARRAY_SIZE(activators); i++)
+		h->activators[activators[i]->type] = activators[i];
+	h->reg.canonical = canonical;
+	h->reg.canonical_arg = h;
+	if (r == 0)
+		r = load_init(&h->load, o->unit_path, "");
+	if (r == 0)
+		r = load_scan(&h->load);
+	if (r == 0)
+		r = describe_environment(h);
+	return r;
+}
+
+static void open_cgroups(struct hark *h, const struct options *o)
+{
+	const char *why = NULL;
+
+	cgroup_init(&h->cgroups, o->cgroup_root, &why);
+	if (!h->cgroups.has_cgroups) {
+		log_at(LOG_WARN, "no cgroups: %s; services are told apart by their sessions only", why ? why : "?");
+		return;
+	}
+	h->cgroup_watch.fn = run_on_cgroup;
+	if (loop_watch(&h->loop, &h->cgroup_watch, h->cgroups.inotify_fd, EPOLLIN) < 0)
+		log_at(LOG_WARN, "cgroups cannot be watched; leftovers are found by timeouts");
+}
+
+static void on_pid1_gone(struct bank *b)
+{
+	loop_exit(container_of(b, struct hark, bank)->bank.loop, 1);
+}
+
+static int open_all(struct hark *h, const struct options *o)
+{
+	static struct engine_ops ops;
+	int r = loop_init(&h->loop, NULL, NULL);
+
+	ops = run_ops;
+	ops.changed = changed;
+	ops.job_done = job_done;
+	h->bank.on_note = run_on_note;
+	h->bank.on_gone = on_pid1_gone;
+	if (r == 0)
+		r = bank_open(&h->bank, &h->loop);
+	if (r < 0)
+		return r;
+	h->is_pid1 = h->bank.table->is_pid1;
+	if (h->is_pid1 && h->bank.table->generation == 1 && mounts_prepare() < 0)
+		log_at(LOG_ERROR, "some of /proc, /sys, /dev, /run could not be mounted; going on");
+	h->exec_path = exec_beside();
+	r = open_state(h);
+	if (r == 0)
+		r = open_units(h, o);
+	if (r == 0)
+		r = engine_init(&h->engine, &h->loop, &h->reg, &h->state.image->ledger, &ops, h);
+	open_cgroups(h, o);
+	return r == 0 ? server_open(h) : r;
+}
+
+static void boot(struct hark *h)
+{
+	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
+	struct unit *u = registry_get(&h->reg, h->default_unit);
+	struct sbuf why = {0};
+	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL) : -EINVAL;
+
+	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
+		sbuf_reset(&why);
+		job_cycle_text(c, &h->reg, &why);
+		log_at(LOG_WARN, "%s", why.p ? why.p : "an ordering cycle was broken");
+	}
+	sbuf_reset(&why);
+	if (r > 0)
+		job_refusal_text(&h->engine.last_plan, &h->reg, &why);
+	if (r != 0)
+		log_at(LOG_ERROR, "the default unit %s is not started: %s; hark waits for harkctl", h->default_unit,
+		       r > 0 && why.p ? why.p : strerror(r < 0 ? -r : EINVAL));
+	sbuf_fini(&why);
+}
+
+int main(int argc UNUSED, char **argv)
+{
+	struct hark *h = &hark;
+	struct options o;
+	int r;
+
+	log_init("harkd", LOG_INFO, -1);
+	prctl(PR_SET_NAME, "harkd");
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	parse(&o, argv);
+	h->run_dir = o.run_dir;
+	h->default_unit = o.default_unit;
+	h->is_user = getuid() != 0;
+	h->final_command = -1;
+	r = open_all(h, &o);
+	if (r < 0) {
+		log_at(LOG_ERROR, "cannot start: %s%s", strerror(-r),
+		       r == -ENOTCONN ? " (harkd is started by hark-init, not by hand)" : "");
+		return 1;
+	}
+	h->boot_us = loop_now_us(&h->loop);
+	if (h->state.was_adopted)
+		run_takeover(h);
+	else if (!getenv("HARK_SAFE"))
+		boot(h);
+	r = loop_run(&h->loop);
+	server_close(h);
+	return r < 0 ? 1 : r;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/mem.h"
+
+#include <stdlib.h>
+
+struct mem_stats mem_stats;
+
+enum { ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
+
+static bool refuse(void)
+{
+	mem_stats.total_n++;
+	if (mem_stats.fail_at == 0)
+		return false;
+	return mem_stats.fail_persists ? mem_stats.total_n >= mem_stats.fail_at
+				       : mem_stats.total_n == mem_stats.fail_at;
+}
+
+void *mem_get(size_t size)
+{
+	void *p = refuse() ? NULL : calloc(1, size);
+
+	if (p)
+		mem_stats.live_n++;
+	return p;
+}
+
+void *mem_grow(void *p, size_t old, size_t size)
+{
+	char *q;
+
+	if (!p)
+		return mem_get(size);
+	q = refuse() ? NULL : realloc(p, size);
+	if (q && size > old)
+		memset(q + old, 0, size - old);
+	return q;
+}
+
+char *mem_dup(const void *p, size_t n)
+{
+	char *q = n == SIZE_MAX ? NULL : mem_get(n + 1);
+
+	if (q && n)
+		memcpy(q, p, n);
+	return q;
+}
+
+void mem_put(void *p)
+{
+	if (p)
+		mem_stats.live_n--;
+	free(p);
+}
+
+void auto_mem_p(void *pp)
+{
+	void *p;
+
+	memcpy(&p, pp, sizeof(p));
+	mem_put(p);
+}
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	char data[];
+};
+
+void *arena_get(struct arena *a, size_t n)
+{
+	size_t want = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	size_t cap = want > ARENA_CHUNK ? want : ARENA_CHUNK;
+	struct arena_chunk *c;
+	void *p;
+
+	if (want < n || want > SIZE_MAX / 2)
+		return NULL;
+	if (!a->chunks || a->cap - a->used < want) {
+		c = mem_get(sizeof(*c) + cap);
+		if (!c)
+			return NULL;
+		c->next = a->chunks;
+		a->chunks = c;
+		a->cap = cap;
+		a->used = 0;
+		a->bytes += sizeof(*c) + cap;
+	}
+	p = a->chunks->data + a->used;
+	a->used += want;
+	return p;
+}
+
+char *arena_dup(struct arena *a, const char *p, size_t n)
+{
+	char *q = n == SIZE_MAX ? NULL : arena_get(a, n + 1);
+
+	if (q && n)
+		memcpy(q, p, n);
+	return q;
+}
+
+void arena_fini(struct arena *a)
+{
+	while (a->chunks) {
+		struct arena_chunk *c = a->chunks;
+
+		a->chunks = c->next;
+		mem_put(c);
+	}
+	memset(a, 0, sizeof(*a));
+}

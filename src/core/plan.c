@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/plan.h"
+
+#include <assert.h>
+
+#define STEP(name, where, code, words, tail, what) {#name, where, code, words, tail, what},
+static const struct plan_step_info infos[] = {PLAN_STEPS(STEP)};
+#undef STEP
+static_assert(ARRAY_SIZE(infos) == PLAN_STEP_COUNT, "one row a step");
+
+const struct plan_step_info *plan_step_info(unsigned step)
+{
+	static const struct plan_step_info unknown = {"?", PLAN_EXEC_ONLY, 203, 0, PLAN_NONE, ""};
+
+	return step < PLAN_STEP_COUNT ? &infos[step] : &unknown;
+}
+
+void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n, struct str text)
+{
+	static const char zeros[8];
+	const struct plan_step_info *info = plan_step_info(step);
+	size_t nul = info->tail == PLAN_STR;
+	size_t n = words_n * sizeof(*words) + text.n + nul;
+
+	/* A record the runner would refuse shows here, in the manager, where it can be said which unit it was. */
+	if (words_n < info->words_n || n > PLAN_MAX) {
+		w->bad = true;
+		return;
+	}
+	wbuf_u16(w, (uint16_t)step);
+	wbuf_u16(w, 0);
+	wbuf_u32(w, (uint32_t)n);
+	wbuf_bytes(w, words, words_n * sizeof(*words));
+	wbuf_bytes(w, text.p, text.n);
+	wbuf_bytes(w, zeros, nul + -n % 8);
+}
+
+void plan_put_str(struct wbuf *w, enum plan_step step, struct str text)
+{
+	plan_put(w, step, NULL, 0, text);
+}
+
+void plan_put_u64(struct wbuf *w, enum plan_step step, uint64_t word)
+{
+	plan_put(w, step, &word, 1, STR(""));
+}
+
+bool plan_needs_exec(const char *bytes, size_t n)
+{
+	struct plan_record rec;
+	size_t at = 0;
+	unsigned args = 0, envs = 0;
+
+	if (n > PLAN_INLINE)
+		return true;
+	while (plan_next(bytes, n, &at, &rec) > 0) {
+		if (infos[rec.step].where == PLAN_EXEC_ONLY)
+			return true;
+		args += rec.step == PLAN_ARG;
+		envs += rec.step == PLAN_ENV || rec.step == PLAN_ENV_PID;
+	}
+	return args > PLAN_ARGS_INLINE || envs > PLAN_ARGS_INLINE;
+}
+
+int plan_check(const char *bytes, size_t n)
+{
+	struct plan_record rec = {.step = PLAN_END};
+	size_t at = 0;
+	int r;
+
+	while ((r = plan_next(bytes, n, &at, &rec)) > 0) {
+		if (rec.step == PLAN_EXEC)
+			return at == n ? 0 : -EBADMSG;
+	}
+	return -EBADMSG;
+}

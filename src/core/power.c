@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/reboot.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "core/log.h"
+#include "core/run.h"
+
+enum { COMMAND_EXIT = -1 };
+
+static void say_goodbye(struct hark *h)
+{
+	bool is_exit = h->final_command == COMMAND_EXIT;
+
+	log_at(LOG_INFO, "everything has ended in order; %s", is_exit ? "leaving" : "handing over to the kernel");
+	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit) < 0)
+		log_at(LOG_ERROR, "PID 1 does not take the final request");
+}
+
+void run_shutdown_check(struct hark *h)
+{
+	if (h->engine.jobs_n == 0 && !h->did_say_goodbye) {
+		h->did_say_goodbye = true;
+		say_goodbye(h);
+	}
+}
+
+/*
+ * Everything stops by isolating shutdown.target: units are stopped in the inverse of their start order, each within its own
+ * timeout. Stopping allocates nothing but the plan; when even that fails PID 1's last kill does the rest.
+ */
+int run_shutdown(struct hark *h, int command, int exit_code, const struct cause *cause)
+{
+	struct unit *u = registry_get(&h->reg, "shutdown.target");
+	int r;
+
+	h->final_command = h->is_pid1 ? command : COMMAND_EXIT;
+	h->exit_code = exit_code;
+	if (h->is_shutting_down)
+		return 0;
+	h->is_shutting_down = true;
+	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL) : -ENOMEM;
+	if (r != 0) {
+		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them", r);
+		h->did_say_goodbye = true;
+		say_goodbye(h);
+	}
+	return 0;
+}
+
+static void reload_files(struct hark *h)
+{
+	if (load_scan(&h->load) < 0)
+		log_at(LOG_ERROR, "cannot read the unit directories again: out of memory; the old index stays");
+}
+
+void run_on_signal(struct hark *h, int sig)
+{
+	struct cause cause = {.kind = CAUSE_SIGNAL, .unit = UNIT_NONE};
+
+	snprintf(cause.text, sizeof(cause.text), "signal %d", sig);
+	log_at(LOG_INFO, "hark-init received signal %d", sig);
+	if (sig == SIGHUP) {
+		reload_files(h);
+		return;
+	}
+	/* as PID 1 SIGINT is Ctrl-Alt-Del, SIGPWR a failing power supply (signal(7), reboot(2)); as a session both mean "leave" */
+	if (sig != SIGTERM && sig != SIGINT && sig != SIGPWR)
+		return;
+	if (run_shutdown(h, sig == SIGPWR ? (int)LINUX_REBOOT_CMD_POWER_OFF : (int)LINUX_REBOOT_CMD_RESTART, 0, &cause) < 0)
+		log_at(LOG_ERROR, "cannot end in order");
+}

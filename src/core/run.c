@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "activate/notify.h"
+#include "activate/output.h"
+#include "activate/socket.h"
+#include "core/fd.h"
+#include "core/kill.h"
+#include "core/log.h"
+#include "core/plan.h"
+#include "core/procs.h"
+#include "core/spawn.h"
+#include "units/builtin.h"
+#include "units/condition.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+/* --- effects, one function a bit --- */
+
+static void fx_watchdog_off(struct hark *h, struct unit *u)
+{
+	if (u->type == UNIT_SERVICE)
+		loop_timer_disarm(&h->loop, &service_of(u)->watchdog);
+}
+
+static void on_watchdog(struct timer *t)
+{
+	struct unit *u = &container_of(t, struct service, watchdog)->unit;
+
+	log_at(LOG_WARN, "%s: its watchdog was not served in time", u->name);
+	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
+}
+
+static void fx_watchdog_on(struct hark *h, struct unit *u)
+{
+	struct service *s = service_of(u);
+	uint64_t us = s->watchdog_us ? s->watchdog_us : u->config->service->watchdog_us;
+
+	s->watchdog.fn = on_watchdog;
+	if (us && us != TIME_NEVER)
+		loop_timer_arm(&h->loop, &s->watchdog, time_add(loop_now_us(&h->loop), us));
+}
+
+static void fx_disarm(struct hark *h, struct unit *u)
+{
+	if (h->activators[u->type])
+		h->activators[u->type]->disarm(h, u);
+}
+
+static void fx_drop(struct hark *h, struct unit *u)
+{
+	if (h->activators[u->type])
+		h->activators[u->type]->drop(h, u);
+}
+
+static void fx_arm(struct hark *h, struct unit *u)
+{
+	char *why = NULL;
+	int r = h->activators[u->type] ? h->activators[u->type]->arm(h, u, &why) : -EOPNOTSUPP;
+
+	if (r == 0) {
+		engine_post_simple(&h->engine, u, EV_ARMED, 0, 0, 0);
+		return;
+	}
+	log_at(LOG_ERROR, "%s: %s; the unit is failed, others go on", u->name, why ? why : strerror(-r));
+	spawn_set_fail(u, 0, why);
+	engine_post_simple(&h->engine, u, EV_ARM_FAILED, -r, 0, 0);
+}
+
+static void fx_watch(struct hark *h, struct unit *u)
+{
+	if (h->activators[u->type])
+		h->activators[u->type]->watch(h, u);
+}
+
+static void fx_kill_control(struct hark *h, struct unit *u)
+{
+	const struct proc_ref *p = procs_ref(u, ROLE_CONTROL);
+
+	if (p && procs_signal(h, p, SIGKILL) < 0)
+		log_debug("run", "%s: control process is gone", u->name);
+}
+
+static void fx_kill_watchdog(struct hark *h, struct unit *u)
+{
+	const struct proc_ref *p = procs_ref(u, ROLE_MAIN);
+
+	if (p && procs_signal(h, p, u->config->exec->kill.watchdog_signal) < 0)
+		log_debug("run", "%s: main process is gone", u->name);
+}
+
+/* The instance of a connection lives once: nothing of it is kept when it has come to rest. */
+static void let_instance_go(struct hark *h, struct service *s)
+{
+	output_close(h, s);
+	notify_close(h, s);
+	socket_instance_gone(h, s);
+}
+
+static void fx_forget(struct hark *h, struct unit *u)
+{
+	char path[600];
+	struct service *s = service_of(u);
+
+	if (s && s->events_wd) {
+		cgroup_unwatch(&h->cgroups, s->events_wd - 1);
+		s->events_wd = 0;
+	}
+	procs_disown(h, u);
+	if (!unit_is_at_rest(u))
+		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
+	spawn_cgroup_path(u, path, sizeof(path));
+	if (h->cgroups.has_cgroups && cgroup_remove(&h->cgroups, path) < 0)
+		log_debug("run", "%s: its cgroup stays", u->name);
+	if (!s)
+		return;
+	notify_close(h, s);
+	spawn_remove_directories(h, u);
+	if (s->socket_unit != UNIT_NONE)
+		let_instance_go(h, s);
+}
+
+static void fx_spawn_main(struct hark *h, struct unit *u)
+{
+	/* Type=forking: the starter is a control process, the main one is looked for when it has ended */
+	spawn_command(h, u, u->config->service->type == SERVICE_FORKING ? ROLE_CONTROL : ROLE_MAIN);
+}
+
+static void fx_spawn_control(struct hark *h, struct unit *u)
+{
+	spawn_command(h, u, ROLE_CONTROL);
+}
+
+static void fx_find_main(struct hark *h, struct unit *u)
+{
+	spawn_find_main(h, service_of(u));
+}
+
+static void (*const effects[EFFECT_BITS])(struct hark *h, struct unit *u) = {
+	[FX_BIT_WATCHDOG_OFF] = fx_watchdog_off,
+	[FX_BIT_DISARM] = fx_disarm,
+	[FX_BIT_DROP] = fx_drop,
+	[FX_BIT_KILL_CONTROL] = fx_kill_control,
+	[FX_BIT_KILL_TERM] = kill_term,
+	[FX_BIT_KILL_WATCHDOG] = fx_kill_watchdog,
+	[FX_BIT_KILL_ALL] = kill_all,
+	[FX_BIT_KILL_FINAL] = kill_leftovers,
+	[FX_BIT_FORGET] = fx_forget,
+	[FX_BIT_SPAWN_MAIN] = fx_spawn_main,
+	[FX_BIT_SPAWN_CONTROL] = fx_spawn_control,
+	[FX_BIT_ARM] = fx_arm,
+	[FX_BIT_WATCH] = fx_watch,
+	[FX_BIT_WATCHDOG_ON] = fx_watchdog_on,
+	[FX_BIT_FIND_MAIN] = fx_find_main,
+};
+
+static void run(void *arg, struct unit *u, uint32_t fx)
+{
+	for (unsigned bit = 0; bit < EFFECT_BITS; bit++)
+		if ((fx >> bit & 1) && effects[bit])
+			effects[bit](arg, u);
+}
+
+/* --- the other doors of the engine --- */
+
+static void tell_findings(const struct unit_config *c)
+{
+	struct sbuf line = {0};
+
+	for (const struct diag *d = c->diags.first; d; d = d->next) {
+		sbuf_reset(&line);
+		diag_render(d, &line);
+		if (d->severity != DIAG_NOTE && line.p)
+			log_at(d->severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN, "%s", line.p);
+	}
+	sbuf_fini(&line);
+}
+
+static int load(void *arg, struct unit *u)
+{
+	struct hark *h = arg;
+	struct unit_config *c = NULL;
+	int r = load_unit(&h->load, u->name, &c);
+
+	if (r < 0)
+		return r;
+	if (c->load == LOAD_NOT_FOUND && builtin_unit(u->name)) {
+		unit_config_free(c);
+		r = load_unit_text(&h->load, u->name, "(built in)", str_of(builtin_unit(u->name)), &c);
+		if (r < 0)
+			return r;
+	}
+	tell_findings(c);
+	u->config = c;
+	if (u->type == UNIT_SERVICE)
+		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit : UNIT_NONE;
+	return 0;
+}
+
+static int condition(void *arg, struct unit *u, bool asserts)
+{
+	struct hark *h = arg;
+	const struct condition *failed = NULL;
+	int holds = condition_test_all(u->config->conditions, asserts, &h->load.host, &failed);
+
+	u->condition_us = loop_now_us(&h->loop);
+	u->condition_result = holds ? 1 : 2;
+	u->condition_failed = failed;
+	if (!holds && failed)
+		log_at(asserts ? LOG_ERROR : LOG_INFO, "%s: not started: %s%s=%s%s does not hold (%s:%u)", u->name,
+		       asserts ? "Assert" : "Condition", condition_names[failed->kind], failed->is_negated ? "!" : "",
+		       failed->parameter, failed->file ? failed->file : "?", failed->line);
+	return holds;
+}
+
+static uint32_t slot(void *arg, struct unit *u)
+{
+	struct hark *h = arg;
+
+	if (!u->state_slot)
+		u->state_slot = state_slot_of(&h->state, u->name);
+	return u->state_slot;
+}
+
+static void changed(void *arg, struct unit *u, uint8_t old_state)
+{
+	struct hark *h = arg;
+	const struct fsm_state *states = u->ops->fsm->states;
+	bool was_at_rest = states[old_state].coarse == INACTIVE || states[old_state].coarse == FAILED;
+
+	if (was_at_rest && !unit_is_at_rest(u) && getrandom(u->invocation, sizeof(u->invocation), GRND_NONBLOCK) < 0)
+		memcpy(u->invocation, &u->why_entry, sizeof(u->why_entry)); /* no entropy yet: still unlike the last one */
+	if (u->state != old_state && unit_coarse(u) == FAILED)
+		log_at(LOG_ERROR, "%s: failed (%s)", u->name, u->ops->result ? u->ops->result(u) : "?");
+	run_remember(h, u);
+}
+
+static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type, enum job_result result)
+{
+	struct hark *h = arg;
+
+	log_debug("run", "%s: %s job: %s", u->name, job_type_names[type], job_result_names[result]);
+	if (result == JOB_RES_DEPENDENCY)
+		log_at(LOG_ERROR, "%s: not started: a unit it needs failed", u->name);
+	if (h->is_shutting_down)
+		run_shutdown_check(h);
+}
+
+static void emergency(void *arg, struct unit *u, enum emergency_action action)
+{
+	static const int commands[EMERGENCY_ACTIONS] = {
+		[ACTION_REBOOT] = 0x01234567, [ACTION_REBOOT_FORCE] = 0x01234567, [ACTION_REBOOT_IMMEDIATE] = 0x01234567,
+		[ACTION_POWEROFF] = 0x4321fedc, [ACTION_POWEROFF_FORCE] = 0x4321fedc,
+		[ACTION_POWEROFF_IMMEDIATE] = 0x4321fedc, [ACTION_EXIT] = -1, [ACTION_EXIT_FORCE] = -1,
+	};
+	struct cause cause = {.kind = CAUSE_ON_FAILURE, .unit = u->id, .entry = engine_entry(u)};
+
+	if (action == ACTION_NONE || action >= EMERGENCY_ACTIONS)
+		return;
+	log_at(LOG_ERROR, "%s: its configuration asks for the end of the system now", u->name);
+	if (run_shutdown(arg, commands[action], u->config->failure_exit_status > 0 ? u->config->failure_exit_status : 0, &cause) < 0)
+		log_at(LOG_ERROR, "the end of the system cannot be planned; going on");
+}
+
+const struct engine_ops run_ops = {
+	.load = load,
+	.run = run,
+	.condition = condition,
+	.changed = changed,
+	.job_done = job_done,
+	.emergency = emergency,
+	.slot = slot,
+};
+
+/* --- what PID 1 tells --- */
+
+static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind, const struct bank_note *n)
+{
+	struct ledger_entry entry = {.kind = (uint8_t)kind, .cause = CAUSE_PROCESS, .parent = engine_entry(u), .pid = n->pid};
+
+	entry.unit = slot(h, u);
+	entry.a = (uint8_t)n->code;
+	entry.b = (uint8_t)n->status;
+	ledger_add(&h->state.image->ledger, &entry);
+}
+
+static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u, const struct bank_note *n)
+{
+	enum proc_role role = (enum proc_role)p->role;
+	struct proc_ref *ref = u ? procs_ref(u, role) : NULL;
+
+	if (n->err < 0) {
+		procs_del(h, p);
+		if (!u)
+			return;
+		log_at(LOG_ERROR, "%s: no process could be made: %s", u->name, strerror(-n->err));
+		engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, -n->err, role, 0);
+		return;
+	}
+	if (!ref)
+		return;
+	ref->pid = n->pid;
+	note_process(h, u, LEDGER_PROCESS, n);
+	engine_post_simple(&h->engine, u, EV_SPAWNED, n->pid, role, 0);
+}
+
+/* The main process of a forking service is ours now, or it is not there. */
+static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u, const struct bank_note *n)
+{
+	struct service *s = u ? service_of(u) : NULL;
+
+	if (s && n->err == 0) {
+		if (s->main.slot && s->main.token != p->token) { /* MAINPID= moved on: the old one is an ordinary member now */
+			struct proc_entry *old = procs_find(h, s->main.token);
+
+			if (old)
+				old->unit = UNIT_NONE;
+		}
+		s->main = (struct proc_ref){.slot = p->slot + 1, .token = p->token, .pid = n->pid, .start_us = loop_now_us(&h->loop)};
+	}
+	if (s)
+		engine_post_simple(&h->engine, u, EV_MAIN_PID, n->err == 0 ? n->pid : 0, 0, 0);
+	if (n->err < 0)
+		procs_del(h, p);
+}
+
+static void on_reply(struct hark *h, const struct bank_note *n)
+{
+	struct proc_entry *p = n->op == BANK_SPAWN || n->op == BANK_ADOPT ? procs_find(h, n->token) : NULL;
+	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
+
+	if (n->op == BANK_ACCEPT)
+		socket_accepted(h, n);
+	else if (p && n->op == BANK_SPAWN)
+		on_spawn_reply(h, p, u, n);
+	else if (p)
+		on_adopt_reply(h, p, u, n);
+	else if (n->err < 0 && n->op != BANK_SIGNAL && n->op != BANK_ACK)
+		log_at(LOG_ERROR, "PID 1 could not keep slot %u: %s", n->slot, strerror(-n->err));
+}
+
+/* The connection is the child's now; PID 1 has let go of it. */
+static void connection_donated(struct hark *h, struct service *s)
+{
+	if (!s || !s->conn_slot)
+		return;
+	bank_release(&h->bank, s->conn_slot - 1);
+	s->conn_slot = 0;
+}
+
+static void on_execed(struct hark *h, const struct bank_note *n)
+{
+	struct proc_entry *p = procs_find(h, n->token);
+	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
+
+	if (!u)
+		return;
+	connection_donated(h, service_of(u));
+	if (u->config->service && u->config->service->type == SERVICE_DBUS)
+		u->status_note = "counts as ready at its exec: bus names are not watched yet";
+	engine_post_simple(&h->engine, u, EV_EXECED, n->pid, p->role, 0);
+}
+
+static const struct command *command_run(struct unit *u, const struct proc_entry *p)
+{
+	return u->type == UNIT_SERVICE ? u->config->service->commands[p->commands] : NULL;
+}
+
+static void on_execfail(struct hark *h, const struct bank_note *n)
+{
+	struct proc_entry *p = procs_find(h, n->token);
+	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
+	const struct plan_step_info *step = plan_step_info(n->step);
+	const struct command *cmd;
+	struct sbuf why = {0};
+
+	if (!u || !u->config)
+		return;
+	cmd = command_run(u, p);
+	if (cmd)
+		sbuf_addf(&why, "%s:%u: ", cmd->file ? cmd->file : u->name, cmd->line);
+	if (n->step == PLAN_EXEC && cmd)
+		sbuf_addf(&why, "cannot execute \"%s\": %s", cmd->path, strerror(abs(n->err)));
+	else
+		sbuf_addf(&why, "setting up the process failed at step %s: %s", step->name, strerror(abs(n->err)));
+	log_at(LOG_ERROR, "%s: %s", u->name, why.p ? why.p : "?");
+	spawn_set_fail(u, (uint8_t)step->exit_code, sbuf_take(&why));
+}
+
+/*
+ * What a process said before it died is digested first (READY=1, then the exit); the exit is acknowledged only when all that
+ * follows from it is stored, so that a manager that dies here hears of it again.
+ */
+static void on_exit_note(struct hark *h, const struct bank_note *n)
+{
+	struct proc_entry *p = procs_find(h, n->token);
+	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
+	struct service *s = u ? service_of(u) : NULL;
+
+	if (s && s->notify_slot)
+		notify_drain(h, s);
+	if (s && s->output)
+		output_drain(h, s);
+	if (u) {
+		struct proc_ref *ref = procs_ref(u, (enum proc_role)p->role);
+
+		note_process(h, u, LEDGER_EXIT, n);
+		if (ref && ref->token == n->token) {
+			ref->exit_us = loop_now_us(&h->loop);
+			engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status, p->role);
+		}
+		engine_settle(&h->engine);
+	}
+	if (bank_ack(&h->bank, n->slot, n->token) < 0)
+		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
+	if (p)
+		procs_del(h, p);
+	else
+		bank_release(&h->bank, n->slot);
+}
+
+void run_on_note(struct bank *b, const struct bank_note *n)
+{
+	struct hark *h = container_of(b, struct hark, bank);
+
+	switch ((enum bank_note_kind)n->kind) {
+	case BANK_NOTE_REPLY:
+		on_reply(h, n);
+		break;
+	case BANK_NOTE_EXECED:
+		on_execed(h, n);
+		break;
+	case BANK_NOTE_EXECFAIL:
+		on_execfail(h, n);
+		break;
+	case BANK_NOTE_EXIT:
+		on_exit_note(h, n);
+		break;
+	case BANK_NOTE_SIGNAL:
+		run_on_signal(h, n->status);
+		break;
+	case BANK_NOTE_PING: /* answered by the client half */
+	case BANK_NOTE_COUNT:
+		break;
+	}
+}
+
+void run_on_cgroup(struct watch *w, uint32_t events UNUSED)
+{
+	struct hark *h = container_of(w, struct hark, cgroup_watch);
+	char path[600];
+
+	for (int wd; (wd = cgroup_next_change(&h->cgroups)) >= 0;)
+		for (uint32_t i = 0; i < h->reg.n; i++) {
+			struct unit *u = h->reg.units[i];
+
+			if (!u || u->type != UNIT_SERVICE || service_of(u)->events_wd != wd + 1)
+				continue;
+			spawn_cgroup_path(u, path, sizeof(path));
+			if (cgroup_is_populated(&h->cgroups, path) <= 0)
+				engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+		}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run - the effects for real: struct engine_ops over bank, cgroups, activators, timers and files; and the notes of PID 1.
+ */
+#pragma once
+
+#include "core/hark.h"
+
+extern const struct engine_ops run_ops; /* arg: struct hark * */
+
+/* Notes of PID 1 become events here; installed as bank.on_note by main. */
+void run_on_note(struct bank *b, const struct bank_note *note);
+/* cgroup.events changes become EMPTY events; installed as the watch of cgroups.inotify_fd. */
+void run_on_cgroup(struct watch *w, uint32_t events);
+
+/* --- takeover.c --- */
+/* After the manager's death: state table and bank slots become units with their processes, sockets and jobs. */
+void run_takeover(struct hark *h);
+/* What the state table shall remember of the unit now. */
+void run_remember(struct hark *h, struct unit *u);
+
+/* --- power.c: the end of the system or session --- */
+/* Begin an orderly end: stop everything in order, then the final request to PID 1. command: reboot(2) command, or -1 to exit with exit_code. */
+MUST_USE int run_shutdown(struct hark *h, int command, int exit_code, const struct cause *cause);
+/* Called whenever a job has ended: the last one of a shutdown ends it. */
+void run_shutdown_check(struct hark *h);
+/* Signals that hark-init received: SIGTERM, SIGINT (Ctrl-Alt-Del) ... */
+void run_on_signal(struct hark *h, int sig);

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "activate/notify.h"
+#include "activate/output.h"
+#include "core/describe.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/plan.h"
+#include "core/proc.h"
+#include "units/socket.h"
+
+enum { PLAN_ROOM = 128 * 1024, PID_RETRY_FIRST_US = 5000, PID_RETRY_MOST_US = 200000, GUESS_PIDS = 64, EXTRA_ENV = 8 };
+
+void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
+{
+	const char *slice = u->config && u->config->slice ? u->config->slice : "system.slice";
+
+	snprintf(out, cap, "%s/%s", slice, u->name);
+}
+
+void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text)
+{
+	const char **where = u->type == UNIT_SERVICE  ? &service_of(u)->fail_text
+			     : u->type == UNIT_SOCKET ? &socket_of(u)->fail_text
+						      : NULL;
+
+	if (!where) {
+		mem_put(owned_text);
+		return;
+	}
+	mem_put((void *)(uintptr_t)*where);
+	*where = owned_text;
+	if (u->type == UNIT_SERVICE)
+		service_of(u)->fail_step_exit = exit_code;
+}
+
+/* --- what the process gets --- */
+
+struct fd_list {
+	int32_t slots[BANK_REFS];
+	const char *names[BANK_REFS];
+	unsigned n;
+};
+
+/* The listeners of every socket unit that triggers this service, then what the service stored itself. */
+static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
+{
+	const struct activator *a = h->activators[UNIT_SOCKET];
+	struct unit *u = &s->unit;
+
+	for (uint32_t i = 0; i < u->edges_n && list->n < BANK_REFS - 3; i++) {
+		struct unit *k = registry_unit(&h->reg, u->edges[i].to);
+
+		if (u->edges[i].type != DEP_TRIGGERED_BY || k->type != UNIT_SOCKET || !k->config || !k->config->socket)
+			continue;
+		if (!k->config->socket->accept)
+			list->n += a->fds(h, k, list->slots + list->n, list->names + list->n, BANK_REFS - 3 - list->n);
+	}
+	list->n += notify_stored(s, list->slots + list->n, list->names + list->n, BANK_REFS - 3 - list->n);
+}
+
+static bool goes_to_log(const struct stdio *io)
+{
+	return io->kind == STDIO_JOURNAL || io->kind == STDIO_JOURNAL_CONSOLE || io->kind == STDIO_KMSG_CONSOLE;
+}
+
+static bool wants_pipe(const struct exec_config *x)
+{
+	return goes_to_log(&x->out) || goes_to_log(&x->err);
+}
+
+static bool wants_notify(const struct service *s)
+{
+	const struct service_config *c = s->unit.config->service;
+
+	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD || c->notify_access != NOTIFY_NONE ||
+	       c->watchdog_us || c->fd_store_max;
+}
+
+/* What ExecStop= and ExecStopPost= are told about the run that ends (systemd.exec(5), SERVICE_RESULT). */
+static void result_env(const struct service *s, char text[3][64], const char *env[EXTRA_ENV])
+{
+	static const char *const codes[] = {[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
+	unsigned n = 0;
+	uint8_t state = s->unit.state;
+
+	if (state == SVC_STOP || state == SVC_STOP_POST) {
+		snprintf(text[0], sizeof(text[0]), "SERVICE_RESULT=%s", service_result_names[s->result]);
+		env[n++] = text[0];
+	}
+	if (state == SVC_STOP_POST && s->main.code >= CLD_EXITED && s->main.code <= CLD_DUMPED) {
+		snprintf(text[1], sizeof(text[1]), "EXIT_CODE=%s", codes[s->main.code]);
+		snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%d", s->main.status);
+		env[n++] = text[1];
+		env[n++] = text[2];
+	}
+	env[n] = NULL;
+}
+
+static const struct exec_config *exec_of(const struct unit *u)
+{
+	return u->config->exec;
+}
+
+static const struct command *command_of(struct unit *u)
+{
+	const struct socket_config *k;
+	const struct command *cmd;
+	uint8_t list = u->ops->fsm->states[u->state].commands;
+
+	if (u->type == UNIT_SERVICE)
+		return service_command(service_of(u));
+	k = u->config->socket;
+	cmd = k && list < SOCKET_COMMANDS ? k->commands[list] : NULL;
+	for (uint32_t at = socket_of(u)->command_at; cmd && at; at--)
+		cmd = cmd->next;
+	return cmd;
+}
+
+/* --- from the description to the record --- */
+
+/* A plan that only hark-exec can run travels in a sealed memfd, put behind the other descriptors. */
+static int wrap_plan(struct hark *h, struct process *p, uint32_t *ret_slot)
+{
+	AUTO_FD int fd = memfd_create("hark-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char number[16];
+	int slot, r;
+
+	if (fd < 0)
+		return err_here(-errno);
+	r = fd_write_all(fd, p->plan.p, p->plan.n);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return err_here(-errno);
+	slot = bank_take(&h->bank);
+	if (slot < 0)
+		return slot;
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "plan", fd, false, 0);
+	if (r < 0) {
+		bank_release(&h->bank, (uint32_t)slot);
+		return r;
+	}
+	snprintf(number, sizeof(number), "%u", p->refs_n);
+	p->refs[p->refs_n++] = slot;
+	p->plan.n = 0;
+	plan_put_str(&p->plan, PLAN_ARG, STR("hark-exec"));
+	plan_put_str(&p->plan, PLAN_ARG, str_of(number));
+	plan_put_str(&p->plan, PLAN_EXEC, str_of(h->exec_path));
+	*ret_slot = (uint32_t)slot;
+	return 0;
+}
+
+static int open_cgroup(struct hark *h, const struct unit *u)
+{
+	char path[600];
+	int fd;
+
+	if (!h->cgroups.has_cgroups)
+		return -1;
+	spawn_cgroup_path(u, path, sizeof(path));
+	fd = cgroup_make(&h->cgroups, path);
+	if (fd < 0)
+		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name, strerror(-fd));
+	return fd < 0 ? -1 : fd;
+}
+
+static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_conn)
+{
+	const struct service_config *c = u->config->service;
+	uint32_t flags = has_conn ? BANK_F_DONATE | BANK_F_EXECED : 0;
+
+	if (role == ROLE_MAIN && c && (c->type == SERVICE_EXEC || c->type == SERVICE_DBUS))
+		flags |= BANK_F_EXECED;
+	return flags;
+}
+
+static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struct process *p, bool has_conn)
+{
+	struct proc_ref *ref = procs_ref(u, role);
+	struct bank_spawn req = {.name = u->name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
+	uint32_t plan_slot = UINT32_MAX;
+	struct proc_entry *entry;
+	int r = p->needs_exec ? wrap_plan(h, p, &plan_slot) : 0;
+
+	if (r < 0)
+		return r;
+	entry = procs_add(h, u, role, &r);
+	if (entry) {
+		AUTO_FD int cgroup = open_cgroup(h, u);
+
+		req.slot = entry->slot;
+		req.token = entry->token;
+		req.cgroup_fd = cgroup;
+		req.refs = p->refs;
+		req.refs_n = p->refs_n;
+		req.plan = (struct str){p->plan.p, p->plan.n};
+		r = bank_spawn(&h->bank, &req);
+		if (r < 0)
+			procs_del(h, entry);
+		else
+			*ref = (struct proc_ref){.slot = req.slot + 1, .token = req.token, .start_us = loop_now_us(&h->loop)};
+	}
+	if (plan_slot != UINT32_MAX) /* PID 1 takes requests in order: the child has its copy by then */
+		r = bank_drop(&h->bank, plan_slot) < 0 && r == 0 ? -EPIPE : r;
+	return r;
+}
+
+static int prepare(struct hark *h, struct service *s, struct describe_in *in, struct fd_list *fds, char *notify, size_t cap)
+{
+	bool is_starter = in->role == ROLE_MAIN || (s->unit.state == SVC_START);
+	int r;
+
+	if (wants_pipe(in->exec)) {
+		r = output_open(h, s);
+		if (r < 0)
+			return r;
+		in->out_slot = r;
+	}
+	if (wants_notify(s)) {
+		r = notify_open(h, s, notify, cap);
+		if (r < 0)
+			return r;
+		in->notify_socket = notify;
+	}
+	if (is_starter) {
+		collect_fds(h, s, fds);
+		in->conn_slot = s->conn_slot ? (int)s->conn_slot - 1 : -1;
+		in->watchdog_us = s->watchdog_us ? s->watchdog_us : s->unit.config->service->watchdog_us;
+	}
+	in->fd_slots = fds->slots;
+	in->fd_names = fds->names;
+	in->fds_n = fds->n;
+	in->main_pid = s->main.slot ? s->main.pid : 0;
+	return 0;
+}
+
+static void post_failure(struct hark *h, struct unit *u, enum proc_role role, int err)
+{
+	engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, -err, role, 0);
+}
+
+void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
+{
+	static char bytes[PLAN_ROOM]; /* one spawn at a time: PID 1 has its copy when the request is sent */
+	struct process p = {.plan = {.p = bytes, .cap = sizeof(bytes)}};
+	struct describe_in in = {.unit = u, .exec = exec_of(u), .command = command_of(u), .role = role, .out_slot = -1, .conn_slot = -1};
+	struct fd_list fds = {.n = 0};
+	char notify[128], text[3][64], *why = NULL;
+	const char *env[EXTRA_ENV];
+	uint8_t exit_code = 0;
+	int r = 0;
+
+	if (!CHECK(in.command) || !CHECK(in.exec))
+		return;
+	if (u->type == UNIT_SERVICE) {
+		result_env(service_of(u), text, env);
+		in.extra_env = env;
+		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
+	}
+	if (r == 0)
+		r = describe(h, &in, &p, &exit_code, &why);
+	if (r == 0)
+		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
+	if (r < 0) {
+		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, in.command->path, why ? why : strerror(-r));
+		spawn_set_fail(u, exit_code, why);
+		post_failure(h, u, role, r);
+		return;
+	}
+	mem_put(why);
+}
+
+/* --- Type=forking --- */
+
+static void post_main(struct hark *h, struct service *s, pid_t pid)
+{
+	engine_post_simple(&h->engine, &s->unit, EV_MAIN_PID, pid, 0, 0);
+}
+
+/* A pid file counts only when root (or the service's owner, inside its cgroup) wrote it and the process is one of the unit's. */
+static int read_pid_file(struct hark *h, struct service *s, const char *path)
+{
+	char text[32], cgroup[600];
+	struct stat st;
+	uint64_t pid = 0;
+	ssize_t n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	if (str_to_u64(str_trim((struct str){text, (size_t)n}), &pid) < 0 || pid < 2 || pid > INT32_MAX)
+		return -EINVAL;
+	spawn_cgroup_path(&s->unit, cgroup, sizeof(cgroup));
+	if (h->cgroups.has_cgroups && !cgroup_has_pid(&h->cgroups, cgroup, (pid_t)pid))
+		return -ESRCH; /* stale, or somebody else's */
+	if (!h->cgroups.has_cgroups && (lstat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != getuid())))
+		return -EPERM;
+	return (int)pid;
+}
+
+/* Without a pid file: the one process of the cgroup that PID 1 has inherited. More than one: unknown, the cgroup is watched. */
+static pid_t guess_main(struct hark *h, struct service *s)
+{
+	pid_t pids[GUESS_PIDS], found = 0;
+	char path[600];
+	int n;
+
+	spawn_cgroup_path(&s->unit, path, sizeof(path));
+	n = cgroup_pids(&h->cgroups, path, pids, GUESS_PIDS);
+	for (int i = 0; i < n && i < GUESS_PIDS; i++) {
+		uint64_t start;
+		pid_t parent = 0;
+
+		if (proc_stat(pids[i], &parent, &start) < 0 || parent != getppid())
+			continue;
+		if (found)
+			return 0;
+		found = pids[i];
+	}
+	return found;
+}
+
+static void adopt(struct hark *h, struct service *s, pid_t pid)
+{
+	if (pid <= 0 || procs_adopt_main(h, &s->unit, pid) < 0)
+		post_main(h, s, 0);
+}
+
+static void look_for_pid_file(struct timer *t)
+{
+	struct service *s = container_of(t, struct service, pid_timer);
+	struct hark *h = s->unit.engine->arg;
+	int pid;
+
+	if (s->unit.state != SVC_START)
+		return;
+	pid = read_pid_file(h, s, s->unit.config->service->pid_file);
+	if (pid > 0) {
+		adopt(h, s, pid);
+		return;
+	}
+	s->pid_retry_us = s->pid_retry_us ? 2 * s->pid_retry_us : PID_RETRY_FIRST_US;
+	if (s->pid_retry_us > PID_RETRY_MOST_US)
+		s->pid_retry_us = PID_RETRY_MOST_US;
+	loop_timer_arm(&h->loop, &s->pid_timer, loop_now_us(&h->loop) + s->pid_retry_us);
+}
+
+void spawn_find_main(struct hark *h, struct service *s)
+{
+	const struct service_config *c = s->unit.config->service;
+
+	if (c->pid_file) {
+		s->pid_timer.fn = look_for_pid_file;
+		s->pid_retry_us = 0;
+		look_for_pid_file(&s->pid_timer);
+		return;
+	}
+	adopt(h, s, c->guess_main_pid && h->cgroups.has_cgroups ? guess_main(h, s) : 0);
+}
+
+/* --- the end --- */
+
+void spawn_remove_directories(struct hark *h, const struct unit *u)
+{
+	const struct exec_config *x = u->config->exec;
+	char path[512];
+
+	if (!x || x->runtime_directory_preserve == 2 || h->is_shutting_down)
+		return;
+	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
+		snprintf(path, sizeof(path), "%s/%s", exec_dir_roots[DIR_RUNTIME], d->text);
+		if (fd_remove_tree(path) < 0)
+			log_debug("spawn", "%s: %s stays", u->name, path);
+	}
+}

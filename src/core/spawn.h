@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawn - one process of a unit: from its command to the SPAWN record, and the search for a forking service's main process.
+ */
+#pragma once
+
+#include "core/procs.h"
+#include "units/service.h"
+
+/* Run the command whose turn it is in the unit's state. Posts SPAWN_FAILED when it cannot even be asked for. */
+void spawn_command(struct hark *h, struct unit *u, enum proc_role role);
+/* Path of the unit's cgroup relative to the root: "system.slice/ssh.service". */
+void spawn_cgroup_path(const struct unit *u, char *out, size_t cap);
+/* Type=forking, the starter has ended well: find the main process by PIDFile= or by the cgroup; posts MAIN_PID now or later. */
+void spawn_find_main(struct hark *h, struct service *s);
+/* Keep a sentence as the reason why the unit's last start failed; owned text is taken over. */
+void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text);
+/* The unit is at rest: its RuntimeDirectory= goes, unless it is to be preserved. */
+void spawn_remove_directories(struct hark *h, const struct unit *u);

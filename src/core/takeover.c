@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/notify.h"
+#include "activate/output.h"
+#include "core/log.h"
+#include "core/procs.h"
+#include "core/run.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+/* --- what is remembered --- */
+
+static struct state_proc remember_proc(const struct proc_ref *p)
+{
+	return (struct state_proc){.slot = p->slot, .pid = p->pid, .token = p->token};
+}
+
+static void remember_service(struct hark *h, const struct service *s, struct state_unit *st)
+{
+	struct unit *k = registry_unit(&h->reg, s->socket_unit);
+
+	st->result = s->result;
+	st->flags |= (uint8_t)(s->is_ready * STATE_READY | s->is_main_known * STATE_MAIN_KNOWN |
+			       s->forbid_restart * STATE_FORBID_RESTART | s->main_is_alien * STATE_MAIN_ALIEN);
+	st->command_at = (uint8_t)s->command_at;
+	st->main_at = (uint8_t)s->main_at;
+	st->n_restarts = s->n_restarts;
+	st->main = remember_proc(&s->main);
+	st->control = remember_proc(&s->control);
+	st->notify_slot = s->notify_slot;
+	st->out_slot[0] = s->out_slot[0];
+	st->out_slot[1] = s->out_slot[1];
+	st->conn_slot = s->conn_slot;
+	st->socket_unit = k ? k->state_slot : 0;
+	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;
+	st->exit_code = s->main.code;
+	st->exit_status = s->main.status;
+	if (s->remote)
+		memcpy(st->remote, s->remote, strnlen(s->remote, sizeof(st->remote) - 1));
+}
+
+void run_remember(struct hark *h, struct unit *u)
+{
+	struct state_unit st = {.state = u->state, .type = u->type, .job_type = u->job.type};
+
+	if (!u->state_slot)
+		u->state_slot = state_slot_of(&h->state, u->name);
+	if (!u->state_slot)
+		return;
+	st.flags = u->job.is_running ? STATE_JOB_RUNNING : 0;
+	st.last_job_result = u->last_job_result;
+	st.state_us = u->state_us;
+	st.active_enter_us = u->active_enter_us;
+	st.active_exit_us = u->active_exit_us;
+	st.inactive_enter_us = u->inactive_enter_us;
+	st.inactive_exit_us = u->inactive_exit_us;
+	st.timer_us = u->state_timer.is_armed ? u->state_timer.due_us : 0;
+	st.why_entry = u->why_entry;
+	st.job_entry = u->job.cause.entry;
+	st.start_limit_begin_us = u->start_limit_begin_us;
+	st.start_limit_count = u->start_limit_count;
+	st.n_activations = u->n_activations;
+	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
+	if (u->type == UNIT_SERVICE)
+		remember_service(h, service_of(u), &st);
+	if (u->type == UNIT_SOCKET) {
+		st.result = socket_of(u)->result;
+		st.n_accepted = socket_of(u)->n_accepted;
+		st.control = remember_proc(&socket_of(u)->control);
+	}
+	state_put(&h->state, u->state_slot, &st);
+}
+
+/* --- and taken up again --- */
+
+/* The bank has the last word: a process is ours when its slot holds that very token. */
+static void restore_proc(struct hark *h, struct unit *u, enum proc_role role, const struct state_proc *sp, struct proc_ref *ref)
+{
+	const struct bank_slot *b;
+
+	if (!sp->slot || sp->slot > h->bank.table->slots_n)
+		return;
+	b = &h->bank.table->slot[sp->slot - 1];
+	if ((b->kind != BANK_PROC && b->kind != BANK_DEAD) || b->token != sp->token)
+		return;
+	if (procs_restore(h, u, role, sp->slot - 1, sp->token) < 0)
+		return;
+	*ref = (struct proc_ref){.slot = sp->slot, .pid = b->pid, .token = sp->token, .start_us = b->since_us};
+}
+
+static void restore_service(struct hark *h, struct service *s, const struct state_unit *st)
+{
+	const char *socket = st->socket_unit ? state_name(&h->state, st->socket_unit) : NULL;
+	struct unit *k = socket ? registry_get(&h->reg, socket) : NULL;
+
+	s->result = st->result;
+	s->is_ready = st->flags & STATE_READY;
+	s->is_main_known = st->flags & STATE_MAIN_KNOWN;
+	s->forbid_restart = st->flags & STATE_FORBID_RESTART;
+	s->command_at = st->command_at;
+	s->main_at = st->main_at;
+	s->n_restarts = st->n_restarts;
+	s->main.code = st->exit_code;
+	s->main.status = st->exit_status;
+	restore_proc(h, &s->unit, ROLE_MAIN, &st->main, &s->main);
+	restore_proc(h, &s->unit, ROLE_CONTROL, &st->control, &s->control);
+	s->notify_slot = st->notify_slot;
+	s->out_slot[0] = st->out_slot[0];
+	s->out_slot[1] = st->out_slot[1];
+	s->conn_slot = st->conn_slot;
+	s->socket_unit = k ? k->id : UNIT_NONE;
+	if (st->remote[0])
+		s->remote = mem_dup(st->remote, strnlen(st->remote, sizeof(st->remote)));
+	if (s->notify_slot)
+		notify_adopt(h, s);
+	if (s->out_slot[0])
+		output_adopt(h, s);
+}
+
+static void restore_times(struct hark *h, struct unit *u, const struct state_unit *st)
+{
+	u->state_us = st->state_us;
+	u->active_enter_us = st->active_enter_us;
+	u->active_exit_us = st->active_exit_us;
+	u->inactive_enter_us = st->inactive_enter_us;
+	u->inactive_exit_us = st->inactive_exit_us;
+	u->why_entry = st->why_entry;
+	u->start_limit_begin_us = st->start_limit_begin_us;
+	u->start_limit_count = st->start_limit_count;
+	u->n_activations = st->n_activations;
+	u->last_job_result = st->last_job_result;
+	memcpy(u->invocation, st->invocation, sizeof(u->invocation));
+	engine_restore(&h->engine, u, st->state, st->timer_us);
+}
+
+/* A process that was asked for and never came to be, or was told of already: the event that was lost is posted again. */
+static void ask_again(struct hark *h, struct unit *u)
+{
+	const struct fsm_state *state = &u->ops->fsm->states[u->state];
+	struct proc_ref *main = procs_ref(u, ROLE_MAIN), *control = procs_ref(u, ROLE_CONTROL);
+
+	if (main && main->slot)
+		engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
+	if (state->commands && !(main && main->slot) && !(control && control->slot))
+		engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, EINTR, state->commands == CMD_START ? ROLE_MAIN : ROLE_CONTROL, 0);
+	if (state->coarse == DEACTIVATING)
+		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+}
+
+static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
+{
+	const char *name = state_name(&h->state, slot);
+	struct unit *u = name ? registry_get(&h->reg, name) : NULL;
+	struct cause cause = {.kind = CAUSE_TAKEOVER, .unit = UNIT_NONE, .entry = st->job_entry};
+
+	if (!u || engine_load(&h->engine, u) < 0)
+		return;
+	u->state_slot = slot;
+	restore_times(h, u, st);
+	if (u->type == UNIT_SERVICE)
+		restore_service(h, service_of(u), st);
+	if (u->type == UNIT_SOCKET && !unit_is_at_rest(u)) {
+		socket_of(u)->n_accepted = st->n_accepted;
+		engine_restore(&h->engine, u, SOCK_ARMING, 0); /* arming finds the listeners in the bank */
+		engine_resume(&h->engine, u, FX_ARM);
+	}
+	ask_again(h, u);
+	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type, MODE_REPLACE, &cause, false, NULL) < 0)
+		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name, job_type_names[st->job_type]);
+}
+
+void run_takeover(struct hark *h)
+{
+	struct state_unit st;
+	uint32_t n = 0;
+
+	for (uint32_t slot = 1; slot <= h->state.image->slots_n; slot++) {
+		if (state_get(&h->state, slot, &st) < 0 || (st.state == 0 && st.job_type == JOB_NONE))
+			continue;
+		restore_unit(h, slot, &st);
+		n++;
+	}
+	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n, h->bank.table->generation);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/unit.h"
+
+#include <assert.h>
+
+const char *const unit_type_names[UNIT_TYPES] = {
+#define TYPE(name, suffix) [UNIT_##name] = suffix,
+	UNIT_TYPES_LIST(TYPE)
+#undef TYPE
+};
+
+const char *const load_state_names[LOAD_STATES] = {
+#define LOAD(name, word) [LOAD_##name] = word,
+	LOAD_STATES_LIST(LOAD)
+#undef LOAD
+};
+
+const char *const dep_names[DEP_TYPES] = {
+#define DEP(a, b, wa, wb) [DEP_##a] = wa, [DEP_##b] = wb,
+	DEPS_LIST(DEP)
+#undef DEP
+};
+
+const char *const job_type_names[JOB_TYPES] = {
+#define JOB(name, word) [JOB_##name] = word,
+	JOB_TYPES_LIST(JOB)
+#undef JOB
+};
+
+const char *const job_result_names[JOB_RESULTS] = {
+#define RESULT(name, word) [JOB_RES_##name] = word,
+	JOB_RESULTS_LIST(RESULT)
+#undef RESULT
+};
+
+int unit_type_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	for (int i = 0; dot && i < UNIT_TYPES; i++)
+		if (strcmp(dot + 1, unit_type_names[i]) == 0)
+			return i;
+	return -1;
+}
+
+void unit_config_free(struct unit_config *c)
+{
+	if (!c)
+		return;
+	arena_fini(&c->arena);
+	mem_put(c);
+}
+
+const char *unit_substate(const struct unit *u)
+{
+	return fsm_state_name(u->ops->fsm, u->state);
+}
+
+enum load_state unit_load_state(const struct unit *u)
+{
+	return u->config ? u->config->load : LOAD_STUB;
+}
+
+const char *unit_description(const struct unit *u)
+{
+	return u->config && u->config->description ? u->config->description : u->name;
+}
+
+/* --- registry --- */
+
+/* A name of a unit. The entries of one unit form a chain that begins with its canonical name. */
+struct name_entry {
+	struct map_node node;
+	struct name_entry *next; /* alias of the same unit */
+	uint32_t unit;
+	char name[];
+};
+
+static_assert(offsetof(struct name_entry, node) == 0, "name_eq() takes the node for the entry");
+
+static bool name_eq(const struct map_node *n, const void *key)
+{
+	const struct name_entry *e = (const void *)n;
+
+	return strcmp(e->name, key) == 0;
+}
+
+static struct name_entry *find_entry(const struct registry *r, const char *name)
+{
+	struct map_node *n = map_find(&r->names, str_hash(str_of(name)), name_eq, name);
+
+	return n ? container_of(n, struct name_entry, node) : NULL;
+}
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr(":-_.\\@", c));
+}
+
+bool unit_name_check(const struct registry *r, const char *name)
+{
+	size_t n = strnlen(name, UNIT_NAME_MAX + 1);
+	int type;
+
+	if (n > UNIT_NAME_MAX || name[0] == '.')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_name_char(name[i]))
+			return false;
+	type = unit_type_of(name);
+	return type >= 0 && r->ops[type];
+}
+
+int registry_init(struct registry *r, const struct unit_type_ops *const *types, unsigned n)
+{
+	memset(r, 0, sizeof(*r));
+	for (unsigned i = 0; i < n; i++)
+		r->ops[types[i]->type] = types[i];
+	return map_reserve(&r->names, 64);
+}
+
+static void free_unit(struct registry *r, struct unit *u)
+{
+	struct name_entry *e = find_entry(r, u->name);
+
+	while (e) {
+		struct name_entry *next = e->next;
+
+		map_del(&r->names, &e->node);
+		mem_put(e);
+		e = next;
+	}
+	r->units[u->id] = NULL;
+	if (u->ops->fini)
+		u->ops->fini(u);
+	unit_config_free(u->config);
+	mem_put(u->edges);
+	mem_put(u);
+}
+
+void registry_fini(struct registry *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->units[i])
+			free_unit(r, r->units[i]);
+	mem_put(r->units);
+	map_fini(&r->names);
+	memset(r, 0, sizeof(*r));
+}
+
+void registry_drop(struct registry *r, struct unit *u)
+{
+	if (CHECK(u->edges_n == 0) && CHECK(unit_is_at_rest(u)) && CHECK(u->job.id == 0))
+		free_unit(r, u);
+}
+
+/* An entry that is not yet in the map, with room for it there. */
+static struct name_entry *new_entry(struct registry *r, const char *name)
+{
+	size_t n = strlen(name);
+	struct name_entry *e;
+
+	if (r->names.n >= UNITS_MAX || map_reserve(&r->names, 1) < 0)
+		return NULL;
+	e = mem_get(sizeof(*e) + n + 1);
+	if (e)
+		memcpy(e->name, name, n);
+	return e;
+}
+
+static int reserve_id(struct registry *r)
+{
+	uint32_t cap = r->cap ? r->cap * 2 : 64;
+	struct unit **units;
+
+	if (r->n < r->cap)
+		return 0;
+	if (r->cap > UINT32_MAX / 4)
+		return err_here(-ENOSPC);
+	units = mem_grow(r->units, r->cap * sizeof(*units), cap * sizeof(*units));
+	if (!units)
+		return err_here(-ENOMEM);
+	r->units = units;
+	r->cap = cap;
+	return 0;
+}
+
+/* A stub; the name has been checked. */
+static struct unit *new_unit(struct registry *r, const char *name)
+{
+	const struct unit_type_ops *ops = r->ops[unit_type_of(name)];
+	struct name_entry *e;
+	struct unit *u;
+
+	if (reserve_id(r) < 0)
+		return NULL;
+	e = new_entry(r, name);
+	u = e ? mem_get(ops->object_size) : NULL;
+	if (!u) {
+		mem_put(e);
+		return NULL;
+	}
+	u->id = e->unit = r->n++;
+	u->type = (uint8_t)ops->type;
+	u->ops = ops;
+	u->name = e->name;
+	r->units[u->id] = u;
+	map_add(&r->names, &e->node, str_hash(str_of(name)));
+	return u;
+}
+
+struct unit *registry_find(const struct registry *r, const char *name)
+{
+	const struct name_entry *e = find_entry(r, name);
+
+	return e ? r->units[e->unit] : NULL;
+}
+
+/* Let `name` stand for the unit `canonical` too; NULL without memory, and nothing changed. */
+static struct unit *get_by_alias(struct registry *r, const char *name, const char *canonical)
+{
+	struct unit *u = registry_find(r, canonical);
+	struct name_entry *alias, *first;
+
+	/* Room for both names at once: a unit that was made must get its alias. */
+	if (map_reserve(&r->names, 2) < 0)
+		return NULL;
+	alias = new_entry(r, name);
+	if (!alias)
+		return NULL;
+	if (!u)
+		u = new_unit(r, canonical);
+	if (!u) {
+		mem_put(alias);
+		return NULL;
+	}
+	first = find_entry(r, u->name);
+	alias->unit = u->id;
+	alias->next = first->next;
+	first->next = alias;
+	map_add(&r->names, &alias->node, str_hash(str_of(name)));
+	return u;
+}
+
+struct unit *registry_get(struct registry *r, const char *name)
+{
+	struct unit *u = registry_find(r, name);
+	const char *canonical = NULL;
+
+	if (u || !unit_name_check(r, name))
+		return u;
+	if (r->canonical)
+		canonical = r->canonical(r->canonical_arg, name);
+	/* An alias is of the same type, by the rules of unit files; one that says otherwise is not followed. */
+	if (!canonical || strcmp(canonical, name) == 0 || !unit_name_check(r, canonical) ||
+	    unit_type_of(canonical) != unit_type_of(name))
+		return new_unit(r, name);
+	return get_by_alias(r, name, canonical);
+}

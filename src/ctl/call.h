@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * call - one request being answered: what was asked, by whom, the rows so far, a cursor, and the jobs it waits for.
+ *
+ * A handler (serve_*) is called again and again until it says CALL_DONE. Each call adds the rows of one more thing (a unit, a
+ * step), so that a long answer never sits in memory as a whole and a slow reader costs one page. It never blocks: to wait
+ * for a job it returns CALL_WAIT and is called again when the job ended, the deadline passed or a unit it watches changed.
+ */
+#pragma once
+
+#include "core/hark.h"
+#include "ctl/reply.h"
+
+/* What a handler returns besides -errno (the connection is closed). */
+enum call_step { CALL_DONE, CALL_MORE, CALL_WAIT };
+
+/* Exit statuses of harkctl: systemctl's, which are LSB's. */
+enum call_exit {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_APPLICABLE = 3, /* also: status of a unit that does not run */
+	EXIT_NOT_RUNNING = 3,
+	EXIT_NO_PERMISSION = 4,
+	EXIT_NO_SUCH_UNIT = 4, /* of status */
+	EXIT_NOT_INSTALLED = 5,
+	EXIT_NOT_CONFIGURED = 6,
+};
+
+/* A job that the call waits for. */
+struct call_wait {
+	uint32_t unit, job;
+	uint8_t type, result; /* enum job_type, job_result */
+	bool is_done, is_told;
+	bool is_watched; /* started; looked at until the end of the call */
+	uint64_t begin_us, end_us;
+};
+
+struct call {
+	struct hark *h;
+	struct request request;
+	struct reply reply;
+	uid_t uid;
+	pid_t pid;
+	bool may_change;
+	int exit;	  /* enum call_exit; the first that is not 0 stays */
+	uint64_t at, sub; /* cursors of the handler */
+	struct call_wait *waits; /* owned */
+	unsigned waits_n, waits_cap;
+	uint64_t due_us; /* call again then; TIME_NEVER */
+};
+
+typedef int (*serve_fn)(struct call *c);
+extern const serve_fn call_handlers[VERBS]; /* NULL: answered by harkctl alone */
+
+void call_fini(struct call *c);
+void call_fail(struct call *c, int exit_code);
+/* Adds a row "error" and sets the exit status. unit may be NULL. */
+void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/*
+ * The unit a user's word names, loaded. NULL: an error row says why, with "did you mean"; exit_code is what that means for the verb.
+ * A caller who may only read does not make the manager create instances.
+ */
+struct unit *call_unit(struct call *c, const char *word, int exit_code);
+/* Same, but what is not in memory is NULL without a word. name: buffer of UNIT_NAME_MAX + 1, gets the full name. */
+struct unit *call_known_unit(struct call *c, const char *word, char *name);
+/* The wall clock time of a moment of CLOCK_MONOTONIC, 0 stays 0. */
+uint64_t call_wall_us(uint64_t mono_us);
+/* Next unit of the registry from cursor *at on that matches the patterns and --type, --state; NULL at the end. */
+struct unit *call_next_unit(struct call *c, uint64_t *at);
+/* The rows of findings about the unit's files and of the last output lines. */
+void call_diags(struct call *c, const char *unit, const struct unit_config *config,
+		unsigned least_severity);
+void call_output(struct call *c, struct unit *u);
+/* Is it not running while something that would start it is armed? */
+bool call_is_waiting_unit(const struct hark *h, const struct unit *u);

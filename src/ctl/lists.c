@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that list: units, triggers, dependencies, the ledger, the ring of errors; and the table of all handlers. */
+#include "ctl/serve.h"
+
+#include "core/log.h"
+#include "ctl/why.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+/* clang-format off */
+#define serve_local NULL
+const serve_fn call_handlers[VERBS] = {
+#define VERB(name, word, shape, access, handler, screen, help) [VERB_##name] = serve_##handler,
+#include "ctl/verbs.def"
+};
+/* clang-format on */
+
+/* --- list --- */
+
+/* Without a wish of the caller's: what runs, waits for a trigger, failed or has a job. */
+static bool is_shown(const struct call *c, const struct unit *u)
+{
+	if (c->request.options[OPT_ALL] || c->request.options[OPT_STATE])
+		return true;
+	if (unit_load_state(u) == LOAD_STUB && unit_is_at_rest(u))
+		return false;
+	return c->request.args_n > 0 || unit_coarse(u) != INACTIVE || u->job.id ||
+	       call_is_waiting_unit(c->h, u);
+}
+
+int serve_list(struct call *c)
+{
+	struct why_link link;
+	struct unit *u = call_next_unit(c, &c->at);
+	const struct service *s = u ? service_of(u) : NULL;
+
+	if (!u)
+		return CALL_DONE;
+	if (!is_shown(c, u))
+		return CALL_MORE;
+	reply_row(&c->reply, "unit");
+	reply_text_z(&c->reply, "unit", u->name);
+	reply_text_z(&c->reply, "load", load_state_names[unit_load_state(u)]);
+	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
+	reply_text_z(&c->reply, "sub", unit_substate(u));
+	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, u));
+	reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->state_us));
+	if (s && s->main.pid > 0 && !unit_is_at_rest(u))
+		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+	if (s)
+		reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
+	if (!unit_is_at_rest(u) && why_chain(&c->h->state, u->why_entry, &link, 1))
+		reply_text_z(&c->reply, "started_by", cause_names[link.entry->cause]);
+	if (u->job.id)
+		reply_text_z(&c->reply, "job", job_type_names[u->job.type]);
+	reply_text_z(&c->reply, "description", unit_description(u));
+	reply_row_end(&c->reply);
+	return CALL_MORE;
+}
+
+/* --- triggers --- */
+
+static void put_activated(struct call *c, const struct unit *u)
+{
+	graph_for_each(e, u, DEP_TRIGGERS) {
+		struct unit *v = registry_unit(&c->h->reg, e->to);
+		const struct service *s = v ? service_of(v) : NULL;
+
+		if (!v)
+			continue;
+		reply_item(&c->reply, "activates", v->name);
+		if (s && s->main.pid > 0 && !unit_is_at_rest(v))
+			reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+	}
+}
+
+static void tell_trigger(struct call *c, struct unit *u, const char *trigger, const char *kind)
+{
+	const struct socket_unit *s = socket_of(u);
+
+	reply_row(&c->reply, "trigger");
+	reply_text_z(&c->reply, "trigger", trigger);
+	reply_text_z(&c->reply, "kind", kind);
+	reply_text_z(&c->reply, "unit", u->name);
+	reply_text_z(&c->reply, "state", unit_substate(u));
+	if (s)
+		reply_value(&c->reply, TAG_NUMBER, "accepted", s->n_accepted);
+	put_activated(c, u);
+	reply_row_end(&c->reply);
+}
+
+int serve_triggers(struct call *c)
+{
+	struct unit *u = call_next_unit(c, &c->at);
+	const struct listener *l;
+
+	if (!u)
+		return CALL_DONE;
+	if (unit_load_state(u) != LOAD_LOADED)
+		return CALL_MORE;
+	l = u->type == UNIT_SOCKET && u->config->socket ? u->config->socket->listeners : NULL;
+	for (; l; l = l->next)
+		tell_trigger(c, u, l->text, listen_names[l->kind]);
+	if (u->type != UNIT_SOCKET) {
+		uint32_t at = 0;
+
+		if (graph_next(u, DEP_TRIGGERS, &at))
+			tell_trigger(c, u, u->name, unit_type_names[u->type]);
+	}
+	return CALL_MORE;
+}
+
+/* --- deps --- */
+
+static void tell_dependency(struct call *c, const struct edge *e)
+{
+	static const char *const origins[DEP_ORIGINS] = {
+		[DEP_FILE] = "file", [DEP_IMPLICIT] = "implicit", [DEP_DEFAULT] = "default"
+	};
+	const struct unit *v = registry_unit(&c->h->reg, e->to);
+
+	if (!v)
+		return;
+	reply_row(&c->reply, "dependency");
+	reply_text_z(&c->reply, "type", dep_names[e->type]);
+	reply_text_z(&c->reply, "unit", v->name);
+	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(v)]);
+	reply_text_z(&c->reply, "load", load_state_names[unit_load_state(v)]);
+	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, v));
+	reply_text_z(&c->reply, "origin", origins[e->origin]);
+	reply_text_z(&c->reply, "file", e->file);
+	if (e->file)
+		reply_value(&c->reply, TAG_NUMBER, "line", e->line);
+	if (e->is_broken)
+		reply_value(&c->reply, TAG_BOOL, "dropped", 1);
+	reply_row_end(&c->reply);
+}
+
+/* Forward types are the even ones (DEPS_LIST); "After" is the inverse of "Before" but is what people write. */
+static bool is_asked_direction(const struct edge *e, bool reverse)
+{
+	bool is_forward = e->type % 2 == 0;
+
+	if (e->type == DEP_BEFORE || e->type == DEP_AFTER)
+		is_forward = !is_forward;
+	return is_forward != reverse;
+}
+
+int serve_deps(struct call *c)
+{
+	struct unit *u = call_unit(c, c->request.args[0], EXIT_NO_SUCH_UNIT);
+	bool reverse = c->request.options[OPT_REVERSE] != NULL;
+
+	if (!u)
+		return CALL_DONE;
+	if (c->sub == 0) {
+		c->sub = 1;
+		reply_row(&c->reply, "unit");
+		reply_text_z(&c->reply, "unit", u->name);
+		reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
+		reply_row_end(&c->reply);
+	}
+	while (c->at < u->edges_n) {
+		const struct edge *e = &u->edges[c->at++];
+
+		if (!is_asked_direction(e, reverse))
+			continue;
+		tell_dependency(c, e);
+		return CALL_MORE;
+	}
+	return CALL_DONE;
+}
+
+/* --- ledger --- */
+
+static bool is_entry_wanted(struct call *c, const char *unit)
+{
+	char name[UNIT_NAME_MAX + 1];
+
+	for (unsigned i = 0; i < c->request.args_n; i++)
+		if (strcmp(c->request.args[i], unit) == 0 ||
+		    (call_known_unit(c, c->request.args[i], name) && strcmp(name, unit) == 0))
+			return true;
+	return c->request.args_n == 0;
+}
+
+static void put_details(struct call *c, const struct ledger_entry *e)
+{
+	switch ((enum ledger_kind)e->kind) {
+	case LEDGER_JOB:
+		reply_text_z(&c->reply, "what", e->a < JOB_TYPES ? job_type_names[e->a] : "?");
+		return;
+	case LEDGER_JOB_DONE:
+		reply_textf(&c->reply, "what", "%s: %s", e->a < JOB_TYPES ? job_type_names[e->a] : "?",
+			    e->b < JOB_RESULTS ? job_result_names[e->b] : "?");
+		return;
+	case LEDGER_STATE:
+		reply_textf(&c->reply, "what", "%s -> %s", e->a < COARSES ? coarse_names[e->a] : "?",
+			    e->b < COARSES ? coarse_names[e->b] : "?");
+		return;
+	case LEDGER_EXIT:
+		reply_textf(&c->reply, "what", "code %u status %u", e->a, e->b);
+		return;
+	case LEDGER_NONE:
+	case LEDGER_TRIGGER:
+	case LEDGER_PROCESS:
+	case LEDGER_NOTE:
+	case LEDGER_KINDS:
+		return;
+	}
+}
+
+static void tell_entry(struct call *c, const struct ledger_entry *e, const char *unit)
+{
+	reply_row(&c->reply, "entry");
+	reply_value(&c->reply, TAG_NUMBER, "entry", e->seq);
+	if (e->parent)
+		reply_value(&c->reply, TAG_NUMBER, "follows", e->parent);
+	reply_value(&c->reply, TAG_STAMP, "time", e->wall_us);
+	reply_text_z(&c->reply, "unit", unit);
+	reply_text_z(&c->reply, "kind", e->kind < LEDGER_KINDS ? ledger_kind_names[e->kind] : "?");
+	put_details(c, e);
+	reply_text_z(&c->reply, "cause", e->cause < CAUSE_KINDS ? cause_names[e->cause] : "?");
+	if (e->from)
+		reply_text_z(&c->reply, "from", state_name(&c->h->state, e->from));
+	if (e->cause == CAUSE_USER)
+		reply_value(&c->reply, TAG_NUMBER, "uid", e->uid);
+	if (e->pid)
+		reply_value(&c->reply, TAG_SIGNED, "pid", (uint64_t)(int64_t)e->pid);
+	reply_text(&c->reply, "text", (struct str){ e->text, strnlen(e->text, sizeof(e->text)) });
+	reply_row_end(&c->reply);
+}
+
+/* at: sequence to tell next, 0 before the first step; sub: the end as it was then, so that the answer ends. */
+int serve_ledger(struct call *c)
+{
+	const struct ledger *l = &c->h->state.image->ledger;
+	uint64_t lines = LEDGER_ENTRIES;
+
+	if (c->at == 0) {
+		if (c->request.options[OPT_LINES] &&
+		    str_to_u64(str_of(c->request.options[OPT_LINES]), &lines) < 0)
+			call_error(c, EXIT_USAGE, NULL, "--lines takes a number");
+		c->sub = l->next;
+		c->at = l->next > lines ? l->next - lines : 1;
+	}
+	while (c->at < c->sub) {
+		const struct ledger_entry *e = ledger_get(l, c->at++);
+		const char *unit = e && e->unit ? state_name(&c->h->state, e->unit) : "";
+
+		if (!e || !unit || !is_entry_wanted(c, unit))
+			continue;
+		tell_entry(c, e, unit);
+		return CALL_MORE;
+	}
+	return CALL_DONE;
+}
+
+/* --- trace --- */
+
+int serve_trace(struct call *c)
+{
+	struct err_origin ring[64];
+	unsigned n = err_trace(ring, ARRAY_SIZE(ring));
+
+	for (unsigned i = 0; i < n; i++) {
+		reply_row(&c->reply, "error_origin");
+		reply_value(&c->reply, TAG_NUMBER, "number", ring[i].seq);
+		reply_text_z(&c->reply, "file", ring[i].file);
+		reply_value(&c->reply, TAG_NUMBER, "line", (uint64_t)ring[i].line);
+		reply_value(&c->reply, TAG_SIGNED, "errno", (uint64_t)(int64_t)ring[i].err);
+		reply_text_z(&c->reply, "text", ring[i].err ? strerror(-ring[i].err) : "a check failed");
+		reply_row_end(&c->reply);
+	}
+	return CALL_DONE;
+}

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/property.h"
+
+#include <stdio.h>
+
+#include "core/fd.h"
+#include "core/graph.h"
+#include "core/spawn.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+#ifndef HARK_VERSION
+#define HARK_VERSION "0.1"
+#endif
+
+/* What the offset of a row counts from. A unit whose configuration lacks the part has no such property. */
+enum base { BASE_UNIT, BASE_CONFIG, BASE_SERVICE, BASE_SOCKET, BASE_EXEC, BASES };
+
+struct view {
+	struct reply *reply;
+	struct hark *h;
+	struct unit *u;
+	bool with_empty;
+	const char *bases[BASES];
+};
+
+struct property;
+typedef void (*print_fn)(struct view *v, const struct property *p);
+
+struct property {
+	const char *name;
+	uint32_t types; /* bit (1 << enum unit_type); ALL_TYPES */
+	enum base base;
+	size_t at;
+	print_fn print;
+	const char *const *words; /* of print_word: the names of an enum */
+};
+
+enum { ALL_TYPES = (1 << UNIT_TYPES) - 1, SERVICES = 1 << UNIT_SERVICE, SOCKETS = 1 << UNIT_SOCKET };
+
+static const void *field(const struct view *v, const struct property *p)
+{
+	return v->bases[p->base] + p->at;
+}
+
+static void put_text(struct view *v, const char *name, const char *text)
+{
+	if (v->with_empty || (text && *text))
+		reply_text_z(v->reply, name, text ? text : "");
+}
+
+/* --- printers of plain fields --- */
+
+static void print_text(struct view *v, const struct property *p)
+{
+	const char *text;
+
+	memcpy(&text, field(v, p), sizeof(text));
+	put_text(v, p->name, text);
+}
+
+static void print_bool(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, *(const bool *)field(v, p));
+}
+
+static void print_u32(struct view *v, const struct property *p)
+{
+	uint32_t value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_value(v->reply, TAG_NUMBER, p->name, value);
+}
+
+static void print_u64(struct view *v, const struct property *p)
+{
+	uint64_t value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_value(v->reply, TAG_NUMBER, p->name, value);
+}
+
+static void print_int(struct view *v, const struct property *p)
+{
+	int value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_value(v->reply, TAG_SIGNED, p->name, (uint64_t)(int64_t)value);
+}
+
+static void print_mode(struct view *v, const struct property *p)
+{
+	uint32_t value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_textf(v->reply, p->name, "%04o", value);
+}
+
+static void print_span(struct view *v, const struct property *p)
+{
+	uint64_t value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_value(v->reply, TAG_SPAN, p->name, value);
+}
+
+static uint64_t wall_us(uint64_t mono_us)
+{
+	return mono_us ? clock_wall_us() - clock_mono_us() + mono_us : 0;
+}
+
+/* A moment of CLOCK_MONOTONIC as wall clock time, and with "Monotonic" behind its name as it is. */
+static void print_stamp(struct view *v, const struct property *p)
+{
+	uint64_t value;
+
+	memcpy(&value, field(v, p), sizeof(value));
+	reply_value(v->reply, TAG_STAMP, p->name, wall_us(value));
+}
+
+static void print_names(struct view *v, const struct property *p)
+{
+	const struct name_list *l;
+
+	memcpy(&l, field(v, p), sizeof(l));
+	if (!l && v->with_empty)
+		reply_text_z(v->reply, p->name, "");
+	for (; l; l = l->next)
+		reply_item(v->reply, p->name, l->text);
+}
+
+static void print_word(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, p->words[*(const uint8_t *)field(v, p)]);
+}
+
+static void print_stdio(struct view *v, const struct property *p)
+{
+	const struct stdio *s = field(v, p);
+
+	if (s->path)
+		reply_textf(v->reply, p->name, "%s:%s", stdio_names[s->kind], s->path);
+	else
+		put_text(v, p->name, stdio_names[s->kind]);
+}
+
+static void print_commands(struct view *v, const struct property *p)
+{
+	const struct command *c;
+
+	memcpy(&c, field(v, p), sizeof(c));
+	for (; c; c = c->next) {
+		struct sbuf b = { 0 };
+
+		sbuf_addf(&b, "{ path=%s ; argv[]=", c->path);
+		for (uint32_t i = 0; i < c->argc; i++)
+			sbuf_addf(&b, "%s%s", i ? " " : "", c->argv[i]);
+		sbuf_addf(&b, " ; ignore_errors=%s }", c->ignore_failure ? "yes" : "no");
+		if (!b.err)
+			reply_item(v->reply, p->name, b.p);
+		sbuf_fini(&b);
+	}
+}
+
+/* --- printers that compute --- */
+
+static void print_id(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, v->u->name);
+}
+
+static void print_type_word(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, unit_type_names[v->u->type]);
+}
+
+static void print_load(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, load_state_names[unit_load_state(v->u)]);
+}
+
+static void print_load_error(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+	const struct diag *d = c && c->load != LOAD_LOADED ? c->diags.first : NULL;
+
+	while (d && d->severity != DIAG_ERROR)
+		d = d->next;
+	put_text(v, p->name, d ? d->message : NULL);
+}
+
+static void print_active(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, coarse_names[unit_coarse(v->u)]);
+}
+
+static void print_sub(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, unit_substate(v->u));
+}
+
+static void print_description(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, unit_description(v->u));
+}
+
+static void print_result(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, v->u->ops->result ? v->u->ops->result(v->u) : "success");
+}
+
+static bool is_stale(const struct view *v)
+{
+	return v->u->is_listed || (v->u->config && v->u->config->fragment &&
+				   load_is_stale(&v->h->load, v->u->config));
+}
+
+static void print_stale(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, is_stale(v));
+}
+
+static void print_can_start(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	reply_value(v->reply, TAG_BOOL, p->name, c && c->load == LOAD_LOADED && !c->refuse_manual_start);
+}
+
+static void print_can_stop(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	reply_value(v->reply, TAG_BOOL, p->name,
+		    c && !c->refuse_manual_stop && !v->u->has_perpetual);
+}
+
+static void print_can_reload(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, v->u->ops->can_reload && v->u->ops->can_reload(v->u));
+}
+
+static void print_condition_result(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, v->u->condition_result == 1);
+}
+
+static void print_job(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_NUMBER, p->name, v->u->job.id);
+}
+
+static void print_cgroup(struct view *v, const struct property *p)
+{
+	char path[512];
+
+	if (!v->h->cgroups.has_cgroups || (v->u->type != UNIT_SERVICE && v->u->type != UNIT_SOCKET)) {
+		put_text(v, p->name, NULL);
+		return;
+	}
+	spawn_cgroup_path(v->u, path, sizeof(path));
+	reply_textf(v->reply, p->name, "%s/%s", v->h->cgroups.prefix, path);
+}
+
+static void print_invocation(struct view *v, const struct property *p)
+{
+	char text[33] = "";
+	bool is_set = false;
+
+	for (unsigned i = 0; i < sizeof(v->u->invocation); i++) {
+		snprintf(text + 2 * i, sizeof(text) - 2 * i, "%02x", v->u->invocation[i]);
+		is_set = is_set || v->u->invocation[i];
+	}
+	put_text(v, p->name, is_set ? text : NULL);
+}
+
+/* Enabled when one of the units its [Install] names pulls it in. */
+static void print_file_state(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+	const struct name_list *lists[] = { c ? c->wanted_by : NULL, c ? c->required_by : NULL };
+	const char *word = !c || !c->fragment ? "" : c->has_install ? "disabled" : "static";
+
+	if (c && c->load == LOAD_MASKED)
+		word = "masked";
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
+		for (const struct name_list *l = lists[i]; l; l = l->next) {
+			const struct unit *t = registry_find(&v->h->reg, l->text);
+
+			if (t && graph_has(v->u, i ? DEP_REQUIRED_BY : DEP_WANTED_BY, t->id))
+				word = "enabled";
+		}
+	put_text(v, p->name, word);
+}
+
+static void print_conditions(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_STAMP, p->name, wall_us(v->u->condition_us));
+}
+
+static void print_exit_code(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_NUMBER, p->name, (uint64_t)service_of(v->u)->main.code);
+}
+
+/* Id first, then the aliases. */
+static bool is_alias_of(const struct view *v, const char *name)
+{
+	return strcmp(name, v->u->name) != 0 && registry_find(&v->h->reg, name) == v->u;
+}
+
+static void print_all_names(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	reply_item(v->reply, p->name, v->u->name);
+	for (const struct name_list *l = c ? c->alias : NULL; l; l = l->next)
+		if (is_alias_of(v, l->text))
+			reply_item(v->reply, p->name, l->text);
+}
+
+static void print_listen(struct view *v, const struct property *p)
+{
+	const struct listener *l = v->u->config->socket->listeners;
+
+	for (; l; l = l->next) {
+		struct sbuf b = { 0 };
+		const char *kind = listen_names[l->kind];
+
+		sbuf_addf(&b, "%s (%s)", l->text,
+			  strncmp(kind, "Listen", 6) == 0 ? kind + 6 : kind);
+		if (!b.err)
+			reply_item(v->reply, p->name, b.p);
+		sbuf_fini(&b);
+	}
+}
+
+/* --- the table --- */
+
+#define UNIT_FIELD(m) BASE_UNIT, offsetof(struct unit, m)
+#define CONFIG_FIELD(m) BASE_CONFIG, offsetof(struct unit_config, m)
+#define SERVICE_OBJECT(m) BASE_UNIT, offsetof(struct service, m)
+#define SOCKET_OBJECT(m) BASE_UNIT, offsetof(struct socket_unit, m)
+#define SERVICE_FIELD(m) BASE_SERVICE, offsetof(struct service_config, m)
+#define SOCKET_FIELD(m) BASE_SOCKET, offsetof(struct socket_config, m)
+#define EXEC_FIELD(m) BASE_EXEC, offsetof(struct exec_config, m)
+#define WHOLE BASE_UNIT, 0
+enum { EXECS = SERVICES | SOCKETS };
+
+/* clang-format off */
+static const struct property properties[] = {
+	{ "Id", ALL_TYPES, WHOLE, print_id, NULL },
+	{ "Names", ALL_TYPES, WHOLE, print_all_names, NULL },
+	{ "UnitType", ALL_TYPES, WHOLE, print_type_word, NULL },
+	{ "Description", ALL_TYPES, WHOLE, print_description, NULL },
+	{ "Documentation", ALL_TYPES, CONFIG_FIELD(documentation), print_names, NULL },
+	{ "LoadState", ALL_TYPES, WHOLE, print_load, NULL },
+	{ "LoadError", ALL_TYPES, WHOLE, print_load_error, NULL },
+	{ "ActiveState", ALL_TYPES, WHOLE, print_active, NULL },
+	{ "SubState", ALL_TYPES, WHOLE, print_sub, NULL },
+	{ "FragmentPath", ALL_TYPES, CONFIG_FIELD(fragment), print_text, NULL },
+	{ "SourcePath", ALL_TYPES, CONFIG_FIELD(source_path), print_text, NULL },
+	{ "DropInPaths", ALL_TYPES, CONFIG_FIELD(dropins), print_names, NULL },
+	{ "UnitFileState", ALL_TYPES, WHOLE, print_file_state, NULL },
+	{ "NeedDaemonReload", ALL_TYPES, WHOLE, print_stale, NULL },
+	{ "Job", ALL_TYPES, WHOLE, print_job, NULL },
+	{ "InvocationID", ALL_TYPES, WHOLE, print_invocation, NULL },
+	{ "CanStart", ALL_TYPES, WHOLE, print_can_start, NULL },
+	{ "CanStop", ALL_TYPES, WHOLE, print_can_stop, NULL },
+	{ "CanReload", ALL_TYPES, WHOLE, print_can_reload, NULL },
+	{ "CanIsolate", ALL_TYPES, CONFIG_FIELD(allow_isolate), print_bool, NULL },
+	{ "StateChangeTimestamp", ALL_TYPES, UNIT_FIELD(state_us), print_stamp, NULL },
+	{ "StateChangeTimestampMonotonic", ALL_TYPES, UNIT_FIELD(state_us), print_u64, NULL },
+	{ "InactiveExitTimestamp", ALL_TYPES, UNIT_FIELD(inactive_exit_us), print_stamp, NULL },
+	{ "InactiveExitTimestampMonotonic", ALL_TYPES, UNIT_FIELD(inactive_exit_us), print_u64, NULL },
+	{ "ActiveEnterTimestamp", ALL_TYPES, UNIT_FIELD(active_enter_us), print_stamp, NULL },
+	{ "ActiveEnterTimestampMonotonic", ALL_TYPES, UNIT_FIELD(active_enter_us), print_u64, NULL },
+	{ "ActiveExitTimestamp", ALL_TYPES, UNIT_FIELD(active_exit_us), print_stamp, NULL },
+	{ "ActiveExitTimestampMonotonic", ALL_TYPES, UNIT_FIELD(active_exit_us), print_u64, NULL },
+	{ "InactiveEnterTimestamp", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_stamp, NULL },
+	{ "InactiveEnterTimestampMonotonic", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_u64, NULL },
+	{ "ConditionResult", ALL_TYPES, WHOLE, print_condition_result, NULL },
+	{ "ConditionTimestamp", ALL_TYPES, WHOLE, print_conditions, NULL },
+	{ "ConditionTimestampMonotonic", ALL_TYPES, UNIT_FIELD(condition_us), print_u64, NULL },
+	{ "DefaultDependencies", ALL_TYPES, CONFIG_FIELD(default_dependencies), print_bool, NULL },
+	{ "StopWhenUnneeded", ALL_TYPES, CONFIG_FIELD(stop_when_unneeded), print_bool, NULL },
+	{ "RefuseManualStart", ALL_TYPES, CONFIG_FIELD(refuse_manual_start), print_bool, NULL },
+	{ "RefuseManualStop", ALL_TYPES, CONFIG_FIELD(refuse_manual_stop), print_bool, NULL },
+	{ "AllowIsolate", ALL_TYPES, CONFIG_FIELD(allow_isolate), print_bool, NULL },
+	{ "IgnoreOnIsolate", ALL_TYPES, CONFIG_FIELD(ignore_on_isolate), print_bool, NULL },
+	{ "SurviveFinalKillSignal", ALL_TYPES, CONFIG_FIELD(survive_final_kill), print_bool, NULL },
+	{ "StartLimitIntervalUSec", ALL_TYPES, CONFIG_FIELD(start_limit_interval_us), print_span, NULL },
+	{ "StartLimitBurst", ALL_TYPES, CONFIG_FIELD(start_limit_burst), print_u32, NULL },
+	{ "JobTimeoutUSec", ALL_TYPES, CONFIG_FIELD(job_timeout_us), print_span, NULL },
+	{ "JobRunningTimeoutUSec", ALL_TYPES, CONFIG_FIELD(job_running_timeout_us), print_span, NULL },
+	{ "RequiresMountsFor", ALL_TYPES, CONFIG_FIELD(requires_mounts_for), print_names, NULL },
+	{ "Result", ALL_TYPES, WHOLE, print_result, NULL },
+	{ "NActivations", ALL_TYPES, UNIT_FIELD(n_activations), print_u32, NULL },
+	{ "ControlGroup", EXECS, WHOLE, print_cgroup, NULL },
+	{ "Slice", EXECS, CONFIG_FIELD(slice), print_text, NULL },
+
+	{ "Type", SERVICES, SERVICE_FIELD(type), print_word, service_type_names },
+	{ "Restart", SERVICES, SERVICE_FIELD(restart), print_word, service_restart_names },
+	{ "NotifyAccess", SERVICES, SERVICE_FIELD(notify_access), print_word, notify_access_names },
+	{ "PIDFile", SERVICES, SERVICE_FIELD(pid_file), print_text, NULL },
+	{ "BusName", SERVICES, SERVICE_FIELD(bus_name), print_text, NULL },
+	{ "RemainAfterExit", SERVICES, SERVICE_FIELD(remain_after_exit), print_bool, NULL },
+	{ "GuessMainPID", SERVICES, SERVICE_FIELD(guess_main_pid), print_bool, NULL },
+	{ "NonBlocking", SERVICES, SERVICE_FIELD(non_blocking), print_bool, NULL },
+	{ "RestartUSec", SERVICES, SERVICE_FIELD(restart_us), print_span, NULL },
+	{ "TimeoutStartUSec", SERVICES, SERVICE_FIELD(timeout_start_us), print_span, NULL },
+	{ "TimeoutStopUSec", SERVICES, SERVICE_FIELD(timeout_stop_us), print_span, NULL },
+	{ "TimeoutAbortUSec", SERVICES, SERVICE_FIELD(timeout_abort_us), print_span, NULL },
+	{ "RuntimeMaxUSec", SERVICES, SERVICE_FIELD(runtime_max_us), print_span, NULL },
+	{ "WatchdogUSec", SERVICES, SERVICE_FIELD(watchdog_us), print_span, NULL },
+	{ "FileDescriptorStoreMax", SERVICES, SERVICE_FIELD(fd_store_max), print_u32, NULL },
+	{ "NFileDescriptorStore", SERVICES, SERVICE_OBJECT(fd_store_n), print_u32, NULL },
+	{ "MainPID", SERVICES, SERVICE_OBJECT(main.pid), print_int, NULL },
+	{ "ControlPID", SERVICES, SERVICE_OBJECT(control.pid), print_int, NULL },
+	{ "StatusText", SERVICES, SERVICE_OBJECT(status_text), print_text, NULL },
+	{ "StatusErrno", SERVICES, SERVICE_OBJECT(status_errno), print_int, NULL },
+	{ "NRestarts", SERVICES, SERVICE_OBJECT(n_restarts), print_u32, NULL },
+	{ "ReloadResult", SERVICES, SERVICE_OBJECT(reload_result), print_word, service_result_names },
+	{ "ExecMainStartTimestamp", SERVICES, SERVICE_OBJECT(main.start_us), print_stamp, NULL },
+	{ "ExecMainStartTimestampMonotonic", SERVICES, SERVICE_OBJECT(main.start_us), print_u64, NULL },
+	{ "ExecMainExitTimestamp", SERVICES, SERVICE_OBJECT(main.exit_us), print_stamp, NULL },
+	{ "ExecMainExitTimestampMonotonic", SERVICES, SERVICE_OBJECT(main.exit_us), print_u64, NULL },
+	{ "ExecMainPID", SERVICES, SERVICE_OBJECT(main.pid), print_int, NULL },
+	{ "ExecMainCode", SERVICES, WHOLE, print_exit_code, NULL },
+	{ "ExecMainStatus", SERVICES, SERVICE_OBJECT(main.status), print_int, NULL },
+	{ "RemoteAddress", SERVICES, SERVICE_OBJECT(remote), print_text, NULL },
+	{ "ExecCondition", SERVICES, SERVICE_FIELD(commands[CMD_CONDITION]), print_commands, NULL },
+	{ "ExecStartPre", SERVICES, SERVICE_FIELD(commands[CMD_PRE]), print_commands, NULL },
+	{ "ExecStart", SERVICES, SERVICE_FIELD(commands[CMD_START]), print_commands, NULL },
+	{ "ExecStartPost", SERVICES, SERVICE_FIELD(commands[CMD_POST]), print_commands, NULL },
+	{ "ExecReload", SERVICES, SERVICE_FIELD(commands[CMD_RELOAD]), print_commands, NULL },
+	{ "ExecStop", SERVICES, SERVICE_FIELD(commands[CMD_STOP]), print_commands, NULL },
+	{ "ExecStopPost", SERVICES, SERVICE_FIELD(commands[CMD_STOP_POST]), print_commands, NULL },
+
+	{ "Listen", SOCKETS, SOCKET_FIELD(listeners), print_listen, NULL },
+	{ "Accept", SOCKETS, SOCKET_FIELD(accept), print_bool, NULL },
+	{ "Writable", SOCKETS, SOCKET_FIELD(writable), print_bool, NULL },
+	{ "FlushPending", SOCKETS, SOCKET_FIELD(flush_pending), print_bool, NULL },
+	{ "FreeBind", SOCKETS, SOCKET_FIELD(free_bind), print_bool, NULL },
+	{ "Transparent", SOCKETS, SOCKET_FIELD(transparent), print_bool, NULL },
+	{ "Broadcast", SOCKETS, SOCKET_FIELD(broadcast), print_bool, NULL },
+	{ "PassCredentials", SOCKETS, SOCKET_FIELD(pass_credentials), print_bool, NULL },
+	{ "PassSecurity", SOCKETS, SOCKET_FIELD(pass_security), print_bool, NULL },
+	{ "PassPacketInfo", SOCKETS, SOCKET_FIELD(pass_packet_info), print_bool, NULL },
+	{ "KeepAlive", SOCKETS, SOCKET_FIELD(keep_alive), print_bool, NULL },
+	{ "NoDelay", SOCKETS, SOCKET_FIELD(no_delay), print_bool, NULL },
+	{ "RemoveOnStop", SOCKETS, SOCKET_FIELD(remove_on_stop), print_bool, NULL },
+	{ "ReusePort", SOCKETS, SOCKET_FIELD(reuse_port), print_bool, NULL },
+	{ "Backlog", SOCKETS, SOCKET_FIELD(backlog), print_u32, NULL },
+	{ "MaxConnections", SOCKETS, SOCKET_FIELD(max_connections), print_u32, NULL },
+	{ "MaxConnectionsPerSource", SOCKETS, SOCKET_FIELD(max_connections_per_source), print_u32, NULL },
+	{ "SocketMode", SOCKETS, SOCKET_FIELD(socket_mode), print_mode, NULL },
+	{ "DirectoryMode", SOCKETS, SOCKET_FIELD(directory_mode), print_mode, NULL },
+	{ "SocketUser", SOCKETS, SOCKET_FIELD(user), print_text, NULL },
+	{ "SocketGroup", SOCKETS, SOCKET_FIELD(group), print_text, NULL },
+	{ "BindToDevice", SOCKETS, SOCKET_FIELD(bind_to_device), print_text, NULL },
+	{ "FileDescriptorName", SOCKETS, SOCKET_FIELD(fd_name), print_text, NULL },
+	{ "Symlinks", SOCKETS, SOCKET_FIELD(symlinks), print_names, NULL },
+	{ "TimeoutUSec", SOCKETS, SOCKET_FIELD(timeout_us), print_span, NULL },
+	{ "TriggerLimitIntervalUSec", SOCKETS, SOCKET_FIELD(trigger_limit_interval_us), print_span, NULL },
+	{ "TriggerLimitBurst", SOCKETS, SOCKET_FIELD(trigger_limit_burst), print_u32, NULL },
+	{ "NAccepted", SOCKETS, SOCKET_OBJECT(n_accepted), print_u32, NULL },
+	{ "NConnections", SOCKETS, SOCKET_OBJECT(n_connections), print_u32, NULL },
+	{ "NRefused", SOCKETS, SOCKET_OBJECT(n_refused), print_u32, NULL },
+
+	{ "User", EXECS, EXEC_FIELD(user), print_text, NULL },
+	{ "Group", EXECS, EXEC_FIELD(group), print_text, NULL },
+	{ "SupplementaryGroups", EXECS, EXEC_FIELD(supplementary_groups), print_names, NULL },
+	{ "Environment", EXECS, EXEC_FIELD(environment), print_names, NULL },
+	{ "EnvironmentFiles", EXECS, EXEC_FIELD(environment_files), print_names, NULL },
+	{ "PassEnvironment", EXECS, EXEC_FIELD(pass_environment), print_names, NULL },
+	{ "UnsetEnvironment", EXECS, EXEC_FIELD(unset_environment), print_names, NULL },
+	{ "WorkingDirectory", EXECS, EXEC_FIELD(working_directory), print_text, NULL },
+	{ "RootDirectory", EXECS, EXEC_FIELD(root_directory), print_text, NULL },
+	{ "UMask", EXECS, EXEC_FIELD(umask), print_mode, NULL },
+	{ "Nice", EXECS, EXEC_FIELD(nice), print_int, NULL },
+	{ "OOMScoreAdjust", EXECS, EXEC_FIELD(oom_score_adjust), print_int, NULL },
+	{ "IgnoreSIGPIPE", EXECS, EXEC_FIELD(ignore_sigpipe), print_bool, NULL },
+	{ "NoNewPrivileges", EXECS, EXEC_FIELD(no_new_privileges), print_bool, NULL },
+	{ "StandardInput", EXECS, EXEC_FIELD(in), print_stdio, NULL },
+	{ "StandardOutput", EXECS, EXEC_FIELD(out), print_stdio, NULL },
+	{ "StandardError", EXECS, EXEC_FIELD(err), print_stdio, NULL },
+	{ "TTYPath", EXECS, EXEC_FIELD(tty_path), print_text, NULL },
+	{ "SyslogIdentifier", EXECS, EXEC_FIELD(syslog_identifier), print_text, NULL },
+	{ "PAMName", EXECS, EXEC_FIELD(pam_name), print_text, NULL },
+	{ "RuntimeDirectory", EXECS, EXEC_FIELD(directories[DIR_RUNTIME]), print_names, NULL },
+	{ "RuntimeDirectoryMode", EXECS, EXEC_FIELD(directory_mode[DIR_RUNTIME]), print_mode, NULL },
+	{ "StateDirectory", EXECS, EXEC_FIELD(directories[DIR_STATE]), print_names, NULL },
+	{ "StateDirectoryMode", EXECS, EXEC_FIELD(directory_mode[DIR_STATE]), print_mode, NULL },
+	{ "CacheDirectory", EXECS, EXEC_FIELD(directories[DIR_CACHE]), print_names, NULL },
+	{ "LogsDirectory", EXECS, EXEC_FIELD(directories[DIR_LOGS]), print_names, NULL },
+	{ "ConfigurationDirectory", EXECS, EXEC_FIELD(directories[DIR_CONFIGURATION]), print_names, NULL },
+	{ "KillMode", EXECS, EXEC_FIELD(kill.mode), print_word, kill_mode_names },
+	{ "KillSignal", EXECS, EXEC_FIELD(kill.signal), print_int, NULL },
+	{ "FinalKillSignal", EXECS, EXEC_FIELD(kill.final_signal), print_int, NULL },
+	{ "WatchdogSignal", EXECS, EXEC_FIELD(kill.watchdog_signal), print_int, NULL },
+	{ "SendSIGKILL", EXECS, EXEC_FIELD(kill.send_kill), print_bool, NULL },
+	{ "SendSIGHUP", EXECS, EXEC_FIELD(kill.send_hup), print_bool, NULL },
+};
+/* clang-format on */
+
+static bool is_wanted(const char *only, const char *name)
+{
+	struct str rest = str_of(only);
+	struct str piece;
+
+	if (!only)
+		return true;
+	while (str_cut(&rest, ',', &piece))
+		if (str_eq_z(str_trim(piece), name))
+			return true;
+	return false;
+}
+
+/* Dependencies are properties too: one for each type, in the order of DEPS_LIST. */
+static void print_dependencies(struct view *v, const char *only)
+{
+	for (unsigned t = 0; t < DEP_TYPES; t++) {
+		bool any = false;
+
+		if (!is_wanted(only, dep_names[t]))
+			continue;
+		graph_for_each(e, v->u, (enum dep_type)t) {
+			const struct unit *other = registry_unit(&v->h->reg, e->to);
+
+			if (!other)
+				continue;
+			reply_item(v->reply, dep_names[t], other->name);
+			any = true;
+		}
+		if (!any && v->with_empty)
+			reply_text_z(v->reply, dep_names[t], "");
+	}
+}
+
+void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only, bool with_empty)
+{
+	const struct unit_config *c = u->config;
+	struct view v = { .reply = r, .h = h, .u = u, .with_empty = with_empty || only };
+
+	v.bases[BASE_UNIT] = (const char *)u;
+	v.bases[BASE_CONFIG] = (const char *)c;
+	v.bases[BASE_SERVICE] = c ? (const char *)c->service : NULL;
+	v.bases[BASE_SOCKET] = c ? (const char *)c->socket : NULL;
+	v.bases[BASE_EXEC] = c ? (const char *)c->exec : NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(properties); i++) {
+		const struct property *p = &properties[i];
+
+		if ((p->types & (1u << u->type)) && v.bases[p->base] && is_wanted(only, p->name))
+			p->print(&v, p);
+	}
+	print_dependencies(&v, only);
+}
+
+unsigned property_count(void)
+{
+	return ARRAY_SIZE(properties) + DEP_TYPES;
+}
+
+const char *property_name(unsigned at)
+{
+	return at < ARRAY_SIZE(properties) ? properties[at].name :
+					     dep_names[at - ARRAY_SIZE(properties)];
+}
+
+/* --- the manager --- */
+
+static unsigned count_failed(const struct hark *h)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < h->reg.n; i++)
+		n += h->reg.units[i] && unit_coarse(h->reg.units[i]) == FAILED;
+	return n;
+}
+
+const char *property_system_state(const struct hark *h)
+{
+	if (h->is_shutting_down)
+		return "stopping";
+	if (!h->ready_us)
+		return "starting";
+	return count_failed(h) ? "degraded" : "running";
+}
+
+void property_manager(struct reply *r, struct hark *h, const char *only)
+{
+	const struct {
+		const char *name;
+		enum frame_tag tag;
+		const char *text;
+		uint64_t value;
+	} rows[] = {
+		{ "Version", TAG_TEXT, HARK_VERSION " (hark)", 0 },
+		{ "SystemState", TAG_TEXT, property_system_state(h), 0 },
+		{ "DefaultUnit", TAG_TEXT, h->default_unit, 0 },
+		{ "ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0 },
+		{ "NNames", TAG_NUMBER, NULL, h->reg.names.n },
+		{ "NJobs", TAG_NUMBER, NULL, h->engine.jobs_n },
+		{ "NFailedUnits", TAG_NUMBER, NULL, count_failed(h) },
+		{ "ManagerGenerations", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->generation : 0 },
+		{ "NSpawned", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->spawned : 0 },
+		{ "UserspaceTimestamp", TAG_STAMP, NULL, wall_us(h->boot_us) },
+		{ "UserspaceTimestampMonotonic", TAG_NUMBER, NULL, h->boot_us },
+		{ "FinishTimestamp", TAG_STAMP, NULL, wall_us(h->ready_us) },
+		{ "FinishTimestampMonotonic", TAG_NUMBER, NULL, h->ready_us },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!is_wanted(only, rows[i].name))
+			continue;
+		if (rows[i].tag == TAG_TEXT)
+			reply_text_z(r, rows[i].name, rows[i].text);
+		else
+			reply_value(r, rows[i].tag, rows[i].name, rows[i].value);
+	}
+	for (unsigned i = 0; is_wanted(only, "UnitPath") && i < h->load.dirs_n; i++)
+		reply_item(r, "UnitPath", h->load.dirs[i]);
+	for (unsigned i = 0; is_wanted(only, "Environment") && h->environment && h->environment[i]; i++)
+		reply_item(r, "Environment", h->environment[i]);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * property - what is known about a unit as systemd's properties: one table of rows {name, types, kind, where}. Pure but for the clock.
+ *
+ * Values keep their type on the wire (stamp, span, number, list); harkctl prints them in systemd's spelling.
+ */
+#pragma once
+
+#include "core/hark.h"
+#include "ctl/reply.h"
+
+/*
+ * property_unit() - the fields of one open row.
+ *
+ * @only: "Name,Name" or NULL for all
+ * @with_empty: also properties that have no value
+ */
+void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only, bool with_empty);
+void property_manager(struct reply *r, struct hark *h, const char *only);
+/* "running", "degraded", "starting", "stopping": the word of is-system-running. */
+const char *property_system_state(const struct hark *h);
+/* Number of known properties, and their names, for tests and completion. */
+unsigned property_count(void);
+const char *property_name(unsigned at);

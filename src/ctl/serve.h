@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * serve - the handlers of the verbs, one serve_*() per handler word of verbs.def. Those that change something are in jobs.c and
+ * change.c, those that only look in look.c and lists.c. Each is a step function as ctl/call.h describes.
+ */
+#pragma once
+
+#include "ctl/call.h"
+
+int serve_health(struct call *c);
+int serve_status(struct call *c);
+int serve_job(struct call *c);
+int serve_kill(struct call *c);
+int serve_reset_failed(struct call *c);
+int serve_wait(struct call *c);
+int serve_list(struct call *c);
+int serve_triggers(struct call *c);
+int serve_deps(struct call *c);
+int serve_why(struct call *c);
+int serve_jobs(struct call *c);
+int serve_cancel(struct call *c);
+int serve_cat(struct call *c);
+int serve_show(struct call *c);
+int serve_is_state(struct call *c);
+int serve_reload_config(struct call *c);
+int serve_power(struct call *c);
+int serve_ledger(struct call *c);
+int serve_trace(struct call *c);
+
+/* The cause "this caller asked for it". */
+struct cause call_cause(const struct call *c);

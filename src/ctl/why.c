@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/why.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "core/graph.h"
+#include "units/condition.h"
+#include "units/service.h"
+#include "units/socket.h"
+#include "units/value.h"
+
+const char *const why_reason_names[WHY_REASONS] = {
+#define REASON(name, word) [WHY_##name] = word,
+	WHY_REASONS_LIST(REASON)
+#undef REASON
+};
+
+/*
+ * How to tell a cause, and what it makes of the unit. text: the sentence, its one %s is the unit it came from (or, where has_text
+ * is set and there is no such unit, nothing). FOLLOW: the cause says nothing of its own, the entry before it does.
+ */
+enum { FOLLOW = WHY_REASONS };
+static const struct {
+	const char *text; /* NULL: cause_words */
+	uint8_t reason;	  /* enum why_reason or FOLLOW */
+} tellings[CAUSE_KINDS] = {
+	[CAUSE_NONE] = { "nobody knows why", WHY_EXPLICIT },
+	[CAUSE_BOOT] = { NULL, WHY_EXPLICIT },
+	[CAUSE_USER] = { NULL, WHY_EXPLICIT },
+	[CAUSE_REQUIRED] = { "%s needs it", WHY_DEPENDENCY },
+	[CAUSE_WANTED] = { "%s wants it", WHY_DEPENDENCY },
+	[CAUSE_UPHELD] = { "%s upholds it", WHY_DEPENDENCY },
+	[CAUSE_CONNECTION] = { "a peer connected to %s", WHY_ACTIVATED },
+	[CAUSE_TRAFFIC] = { "data arrived at %s", WHY_ACTIVATED },
+	[CAUSE_TRIGGER] = { "%s fired", WHY_ACTIVATED },
+	[CAUSE_RESTART] = { NULL, FOLLOW },
+	[CAUSE_ON_FAILURE] = { "%s failed (OnFailure=)", WHY_ACTIVATED },
+	[CAUSE_ON_SUCCESS] = { "%s ended well (OnSuccess=)", WHY_ACTIVATED },
+	[CAUSE_CONFLICT] = { "%s, which conflicts with it, was started", WHY_DEPENDENCY },
+	[CAUSE_DEPENDENCY_STOPPED] = { "%s, which it needs, was stopped", WHY_DEPENDENCY },
+	[CAUSE_DEPENDENCY_DIED] = { "%s, to which it is bound, went away", WHY_DEPENDENCY },
+	[CAUSE_PART_OF] = { "it is part of %s", WHY_DEPENDENCY },
+	[CAUSE_ISOLATE] = { "%s was isolated", WHY_EXPLICIT },
+	[CAUSE_UNNEEDED] = { NULL, WHY_DEPENDENCY },
+	[CAUSE_SHUTDOWN] = { NULL, WHY_EXPLICIT },
+	[CAUSE_PROCESS] = { NULL, FOLLOW },
+	[CAUSE_TIMEOUT] = { NULL, FOLLOW },
+	[CAUSE_WATCHDOG] = { NULL, FOLLOW },
+	[CAUSE_SIGNAL] = { NULL, WHY_EXPLICIT },
+	[CAUSE_TAKEOVER] = { NULL, FOLLOW },
+	[CAUSE_FILE] = { NULL, WHY_EXPLICIT },
+};
+
+/* --- the chain --- */
+
+static const char *done_word(const struct ledger_entry *e)
+{
+	if (e->kind != LEDGER_JOB)
+		return e->kind == LEDGER_TRIGGER ? "fired" : "changed";
+	switch ((enum job_type)e->a) {
+	case JOB_STOP:
+		return "was stopped";
+	case JOB_RELOAD:
+	case JOB_TRY_RELOAD:
+		return "was reloaded";
+	case JOB_RESTART:
+	case JOB_TRY_RESTART:
+		return "was restarted";
+	case JOB_NONE:
+	case JOB_START:
+	case JOB_VERIFY:
+	case JOB_RELOAD_OR_START:
+	case JOB_TYPES:
+		break;
+	}
+	return "was started";
+}
+
+/* Who stands outside: a person by uid, a peer by address. */
+static void add_party(struct sbuf *b, const struct ledger_entry *e)
+{
+	struct str text = { e->text, strnlen(e->text, sizeof(e->text)) };
+
+	if (e->cause == CAUSE_USER) {
+		sbuf_addf(b, " (uid %u", e->uid);
+		if (text.n)
+			sbuf_addf(b, ", " STR_FMT, STR_ARG(text));
+		if (e->pid > 0)
+			sbuf_addf(b, " pid %d", e->pid);
+		sbuf_add_c(b, ')');
+	} else if (text.n) {
+		sbuf_addf(b, " (" STR_FMT, STR_ARG(text));
+		if (e->pid > 0)
+			sbuf_addf(b, ", pid %d uid %u", e->pid, e->uid);
+		sbuf_add_c(b, ')');
+	}
+}
+
+/* The template's %s is replaced by hand: a format must be a literal. */
+static void add_telling(struct sbuf *b, enum cause_kind kind, const char *from)
+{
+	const char *text = tellings[kind].text;
+	const char *hole = text ? strstr(text, "%s") : NULL;
+
+	if (!hole || !from) {
+		sbuf_add_z(b, text && !hole ? text : cause_words[kind]);
+		return;
+	}
+	sbuf_add(b, (struct str){ text, (size_t)(hole - text) });
+	sbuf_add_z(b, from);
+	sbuf_add_z(b, hole + 2);
+}
+
+static void tell_link(struct why_link *link)
+{
+	const struct ledger_entry *e = link->entry;
+	struct sbuf b = { 0 };
+
+	sbuf_addf(&b, "%s %s: ", link->unit, done_word(e));
+	add_telling(&b, (enum cause_kind)e->cause, link->from);
+	add_party(&b, e);
+	snprintf(link->text, sizeof(link->text), "%s", b.err ? link->unit : b.p);
+	sbuf_fini(&b);
+}
+
+static const char *slot_name(const struct state_table *t, uint32_t slot)
+{
+	return slot ? state_name(t, slot) : NULL;
+}
+
+/* Changes of state follow from a job that is told already. */
+static bool is_told(const struct ledger_entry *e)
+{
+	return (e->kind == LEDGER_JOB || e->kind == LEDGER_TRIGGER) && e->cause < CAUSE_KINDS;
+}
+
+unsigned why_chain(const struct state_table *t, uint64_t seq, struct why_link *links, unsigned max)
+{
+	const struct ledger *l = &t->image->ledger;
+	const struct ledger_entry *e;
+	unsigned n = 0;
+
+	/* A parent is always older, whatever the memory says: so this ends. */
+	for (; n < max && (e = ledger_get(l, seq)); seq = e->parent < seq ? e->parent : 0) {
+		const char *unit = slot_name(t, e->unit);
+
+		if (!is_told(e) || !unit)
+			continue;
+		links[n] = (struct why_link){ .entry = e, .unit = unit };
+		links[n].from = slot_name(t, e->from);
+		tell_link(&links[n++]);
+	}
+	return n;
+}
+
+bool why_is_start(const struct ledger_entry *e)
+{
+	return e->kind == LEDGER_STATE && e->b == ACTIVE && e->a != RELOADING;
+}
+
+/* --- the reason --- */
+
+const struct unit *why_next_ref(const struct registry *r, const struct unit *u, uint32_t *at,
+				enum dep_type *ret_type)
+{
+	while (*at < u->edges_n) {
+		const struct edge *e = &u->edges[(*at)++];
+		const struct unit *v = registry_unit(r, e->to);
+
+		if (e->type != DEP_REQUIRED_BY && e->type != DEP_WANTED_BY && e->type != DEP_BOUND_BY &&
+		    e->type != DEP_UPHELD_BY && e->type != DEP_REQUISITE_OF)
+			continue;
+		if (!v || unit_is_at_rest(v))
+			continue;
+		*ret_type = (enum dep_type)e->type;
+		return v;
+	}
+	return NULL;
+}
+
+/* The ledger was overwritten: what the graph says now is the best there is. */
+static enum why_reason reason_by_graph(const struct registry *r, const struct unit *u, uint32_t *ret_by)
+{
+	enum dep_type type;
+	uint32_t at = 0;
+	const struct unit *ref;
+
+	graph_for_each(e, u, DEP_TRIGGERED_BY) {
+		const struct unit *trigger = registry_unit(r, e->to);
+
+		if (trigger && !unit_is_at_rest(trigger)) {
+			*ret_by = trigger->id;
+			return WHY_ACTIVATED;
+		}
+	}
+	ref = why_next_ref(r, u, &at, &type);
+	*ret_by = ref ? ref->id : UNIT_NONE;
+	return ref ? WHY_DEPENDENCY : WHY_EXPLICIT;
+}
+
+enum why_reason why_reason(const struct registry *r, const struct state_table *t, const struct unit *u,
+			   uint32_t *ret_by)
+{
+	struct why_link links[WHY_CHAIN];
+	unsigned n;
+
+	*ret_by = UNIT_NONE;
+	if (unit_is_at_rest(u))
+		return WHY_NOT_RUNNING;
+	n = why_chain(t, u->why_entry, links, WHY_CHAIN);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t reason = tellings[links[i].entry->cause].reason;
+		const struct unit *from;
+
+		/* A restart of the unit itself is no reason; one of another unit is where the chain left us. */
+		if (reason == FOLLOW && strcmp(links[i].unit, u->name) == 0)
+			continue;
+		from = links[i].from ? registry_find(r, links[i].from) : NULL;
+		*ret_by = from ? from->id : UNIT_NONE;
+		return reason == FOLLOW ? WHY_EXPLICIT : (enum why_reason)reason;
+	}
+	return reason_by_graph(r, u, ret_by);
+}
+
+/* --- why it does not run --- */
+
+static const char *exit_words(const struct proc_ref *p, char *out, size_t cap)
+{
+	if (p->code == CLD_EXITED)
+		snprintf(out, cap, "exit status %d", p->status);
+	else
+		snprintf(out, cap, "killed by %s%s", value_signal_name(p->status),
+			 p->code == CLD_DUMPED ? " (core dumped)" : "");
+	return out;
+}
+
+/* What the words of Result= mean to people; those not here are told by how the process ended. */
+static const struct {
+	const char *result, *words;
+} result_tellings[] = {
+	{ "resources", "something it needs could not be had" },
+	{ "protocol", "it ended without having said that it is ready" },
+	{ "timeout", "it took longer than its timeout allows" },
+	{ "watchdog", "it did not serve its watchdog in time" },
+	{ "start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)" },
+	{ "trigger-limit-hit", "it fired too often in too short a time (TriggerLimitBurst=)" },
+	{ "service-start-limit-hit", "its service was started too often in too short a time" },
+	{ "oom-kill", "the kernel ended it for want of memory" },
+	{ "exec-condition", "its ExecCondition= said no" },
+};
+
+static void add_result(struct sbuf *b, const struct unit *u, const char *result)
+{
+	const struct service *s =
+		u->type == UNIT_SERVICE ? container_of(u, struct service, unit) : NULL;
+	char words[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(result_tellings); i++)
+		if (strcmp(result, result_tellings[i].result) == 0) {
+			sbuf_add_z(b, result_tellings[i].words);
+			return;
+		}
+	if (s && s->main.code)
+		sbuf_add_z(b, exit_words(&s->main, words, sizeof(words)));
+	else if (s && s->control.code)
+		sbuf_addf(b, "a helper command: %s", exit_words(&s->control, words, sizeof(words)));
+	else
+		sbuf_addf(b, "%s", result);
+}
+
+static const char *fail_text(const struct unit *u)
+{
+	if (u->type == UNIT_SERVICE)
+		return container_of(u, struct service, unit)->fail_text;
+	if (u->type == UNIT_SOCKET)
+		return container_of(u, struct socket_unit, unit)->fail_text;
+	return NULL;
+}
+
+static void tell_load(const struct unit *u, struct sbuf *text)
+{
+	static const char *const words[LOAD_STATES] = {
+		[LOAD_STUB] = "it was never asked for",
+		[LOAD_NOT_FOUND] = "there is no file for it",
+		[LOAD_BAD] = "its files have errors that refuse it",
+		[LOAD_ERROR] = "its files cannot be read",
+		[LOAD_MASKED] = "it is masked",
+	};
+	const char *word = words[unit_load_state(u)];
+
+	if (word)
+		sbuf_add_z(text, word);
+}
+
+static void tell_condition(const struct condition *c, struct sbuf *text)
+{
+	sbuf_addf(text, "%s failed: %s%s=%s%s", c->is_assert ? "assertion" : "condition",
+		  c->is_assert ? "Assert" : "Condition", condition_names[c->kind],
+		  c->is_negated ? "!" : "", c->parameter);
+}
+
+void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, uint32_t *ret_line)
+{
+	const char *result = u->ops->result ? u->ops->result(u) : "success";
+	const char *failure = fail_text(u);
+
+	*ret_file = NULL;
+	*ret_line = 0;
+	if (unit_load_state(u) != LOAD_LOADED) {
+		tell_load(u, text);
+	} else if (u->condition_result == 2 && u->condition_failed && unit_is_at_rest(u)) {
+		tell_condition(u->condition_failed, text);
+		*ret_file = u->condition_failed->file;
+		*ret_line = u->condition_failed->line;
+	} else if (failure && strcmp(result, "success") != 0) {
+		sbuf_add_z(text, failure);
+	} else if (strcmp(result, "success") != 0) {
+		add_result(text, u, result);
+	}
+}
+
+void why_down_fields(struct reply *reply, const struct unit *u)
+{
+	struct sbuf text = { 0 };
+	const char *file;
+	uint32_t line;
+
+	why_down(u, &text, &file, &line);
+	if (text.n)
+		reply_text(reply, "reason", (struct str){ text.p, text.n });
+	sbuf_fini(&text);
+	if (file) {
+		reply_text_z(reply, "file", file);
+		reply_value(reply, TAG_NUMBER, "line", line);
+	}
+	if (u->ops->result)
+		reply_text_z(reply, "unit_result", u->ops->result(u));
+}
+
+void why_blocker_fields(struct reply *reply, const struct registry *r, const struct unit *u)
+{
+	for (uint32_t i = 0; i < u->edges_n && !u->job.is_running; i++) {
+		const struct edge *e = &u->edges[i];
+		const struct unit *v = registry_unit(r, e->to);
+
+		if ((e->type == DEP_AFTER || e->type == DEP_BEFORE) && !e->is_broken && v && v->job.id &&
+		    (e->type == DEP_AFTER || v->job.type == JOB_STOP)) {
+			reply_text_z(reply, "waits_for", v->name);
+			return;
+		}
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/dep.h"
+
+void dep_list_init(struct dep_list *l, struct unit_config *c)
+{
+	*l = (struct dep_list){ .config = c, .tail = &c->deps };
+	while (*l->tail)
+		l->tail = &(*l->tail)->next;
+}
+
+int dep_add(struct dep_list *l, enum dep_type type, enum dep_origin origin, const char *name)
+{
+	struct dep *d = arena_get(&l->config->arena, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->name = name;
+	d->type = (uint8_t)type;
+	d->origin = (uint8_t)origin;
+	*l->tail = d;
+	l->tail = &d->next;
+	return 0;
+}
+
+int dep_add_copy(struct dep_list *l, enum dep_type type, enum dep_origin origin, const char *name)
+{
+	const char *copy = arena_dup(&l->config->arena, name, strlen(name));
+
+	return copy ? dep_add(l, type, origin, copy) : -ENOMEM;
+}
+
+bool dep_exists(const struct unit_config *c, enum dep_type type, const char *name)
+{
+	for (const struct dep *d = c->deps; d; d = d->next)
+		if (d->type == type && strcmp(d->name, name) == 0)
+			return true;
+	return false;
+}
+
+int dep_add_defaults(struct dep_list *l, const struct dep_rule *rules, unsigned n)
+{
+	int r = 0;
+
+	for (unsigned k = 0; r == 0 && k < n && l->config->default_dependencies; k++)
+		if (strcmp(rules[k].name, l->config->name) != 0)
+			r = dep_add(l, rules[k].type, DEP_DEFAULT, rules[k].name);
+	return r;
+}
+
+int dep_add_slice(struct dep_list *l)
+{
+	int r = 0;
+
+	if (l->config->slice_is_set)
+		r = dep_add(l, DEP_REQUIRES, DEP_IMPLICIT, l->config->slice);
+	if (r == 0 && l->config->slice_is_set)
+		r = dep_add(l, DEP_AFTER, DEP_IMPLICIT, l->config->slice);
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dep - building the list of dependencies of a configuration, in order, without walking it for each one. Pure.
+ */
+#pragma once
+
+#include "core/unit.h"
+
+struct dep_list {
+	struct unit_config *config;
+	struct dep **tail;
+};
+
+/* Continue the list of c at its end. */
+void dep_list_init(struct dep_list *l, struct unit_config *c);
+/* One more implicit or default dependency; name is borrowed (static, or of the configuration's arena). 0 or -ENOMEM. */
+MUST_USE int dep_add(struct dep_list *l, enum dep_type type, enum dep_origin origin, const char *name);
+/* As dep_add() with a copy of the name. */
+MUST_USE int dep_add_copy(struct dep_list *l, enum dep_type type, enum dep_origin origin, const char *name);
+/* Does c say so already? */
+bool dep_exists(const struct unit_config *c, enum dep_type type, const char *name);
+
+struct dep_rule {
+	enum dep_type type;
+	const char *name;
+};
+/* The default dependencies of a type, unless DefaultDependencies=no. 0 or -ENOMEM. */
+MUST_USE int dep_add_defaults(struct dep_list *l, const struct dep_rule *rules, unsigned n);
+/* After= and Requires= on the slice, when Slice= named one. 0 or -ENOMEM. */
+MUST_USE int dep_add_slice(struct dep_list *l);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load - from names to configurations: the index of unit files, and the loader.
+ *
+ * One readdir of every search directory (and of its *.d, *.wants, *.requires, *.upholds) builds the index of names, aliases, drop-ins
+ * and links; a unit is read and parsed when it is first asked for. Nothing here decides: a broken unit is a
+ * configuration with findings and a load state. Reads files; makes no other system call that changes anything.
+ */
+#pragma once
+
+#include "core/unit.h"
+#include "units/specifier.h"
+
+struct load {
+	char **dirs; /* search path, most important first; owned */
+	unsigned dirs_n;
+	char *root; /* prefix for offline use, "" normally */
+	struct specifier_host host;
+	struct map names; /* struct load_entry, load.c */
+	struct arena arena; /* of the index */
+};
+
+/* dirs: "A:B:C" or NULL for the built-in order (/etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units). 0 or -ENOMEM. */
+MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
+void load_fini(struct load *l);
+/* (Re-)build the index. A missing directory is fine. 0 or -ENOMEM (then the old index stays). */
+MUST_USE int load_scan(struct load *l);
+/* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is. */
+const char *load_canonical(struct load *l, const char *name);
+/*
+ * load_unit() - read everything about one unit: fragment (or template), drop-ins, .wants/.requires links; parse; add implicit and default
+ * dependencies; verify. *ret_config is owned by the caller (unit_config_free) and set whenever 0 is returned, also for a unit that
+ * does not exist (LOAD_NOT_FOUND), is masked, or is bad. Returns 0 or -ENOMEM.
+ */
+MUST_USE int load_unit(struct load *l, const char *name, struct unit_config **ret_config);
+/* Parse text as the one fragment of `name`: tests, fuzzer, verify of stdin. Same returns. */
+MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text, struct unit_config **ret_config);
+/* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */
+bool load_is_stale(const struct load *l, const struct unit_config *c);
+/* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */
+bool load_next_name(const struct load *l, const void **at, const char **ret_name);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * passive - unit types without processes of their own: target, slice, scope, device, path ... as far as they only have a state.
+ *
+ * Types whose activator is not built yet load, are listed, and refuse to start with a plain word (JOB_RES_UNSUPPORTED).
+ */
+#pragma once
+
+#include "core/unit.h"
+
+enum passive_state { PASSIVE_DEAD, PASSIVE_ACTIVE, PASSIVE_STATES };
+
+extern const struct unit_type_ops target_ops, slice_ops;
+/* device, mount, automount, swap, timer, path, scope, busname */
+extern const struct unit_type_ops unsupported_ops[8];
+
+MUST_USE int target_links(struct unit_config *c);

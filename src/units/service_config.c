@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration half of the service type: defaults, words, what follows from what, what a service must have. */
+#include "units/service.h"
+
+#include <sys/wait.h>
+
+#include "units/codes.h"
+#include "units/dep.h"
+
+const char *const service_type_names[SERVICE_TYPES] = {
+	[SERVICE_SIMPLE] = "simple",
+	[SERVICE_EXEC] = "exec",
+	[SERVICE_FORKING] = "forking",
+	[SERVICE_ONESHOT] = "oneshot",
+	[SERVICE_DBUS] = "dbus",
+	[SERVICE_NOTIFY] = "notify",
+	[SERVICE_NOTIFY_RELOAD] = "notify-reload",
+	[SERVICE_IDLE] = "idle",
+};
+
+const char *const service_restart_names[SERVICE_RESTARTS] = {
+	[RESTART_NO] = "no",
+	[RESTART_ON_SUCCESS] = "on-success",
+	[RESTART_ON_FAILURE] = "on-failure",
+	[RESTART_ON_ABNORMAL] = "on-abnormal",
+	[RESTART_ON_WATCHDOG] = "on-watchdog",
+	[RESTART_ON_ABORT] = "on-abort",
+	[RESTART_ALWAYS] = "always",
+};
+
+const char *const service_result_names[SERVICE_RESULTS] = {
+	[RESULT_SUCCESS] = "success",
+	[RESULT_RESOURCES] = "resources",
+	[RESULT_PROTOCOL] = "protocol",
+	[RESULT_TIMEOUT] = "timeout",
+	[RESULT_EXIT_CODE] = "exit-code",
+	[RESULT_SIGNAL] = "signal",
+	[RESULT_CORE_DUMP] = "core-dump",
+	[RESULT_WATCHDOG] = "watchdog",
+	[RESULT_START_LIMIT] = "start-limit-hit",
+	[RESULT_OOM] = "oom-kill",
+	[RESULT_EXEC_CONDITION] = "exec-condition",
+};
+
+const char *const notify_access_names[NOTIFY_ACCESSES] = {
+	[NOTIFY_NONE] = "none",
+	[NOTIFY_MAIN] = "main",
+	[NOTIFY_EXEC] = "exec",
+	[NOTIFY_ALL] = "all",
+};
+
+const char *const service_command_names[SERVICE_COMMANDS] = {
+	[CMD_NONE] = "",
+	[CMD_CONDITION] = "ExecCondition",
+	[CMD_PRE] = "ExecStartPre",
+	[CMD_START] = "ExecStart",
+	[CMD_POST] = "ExecStartPost",
+	[CMD_RELOAD] = "ExecReload",
+	[CMD_STOP] = "ExecStop",
+	[CMD_STOP_POST] = "ExecStopPost",
+};
+
+bool exit_set_has(const struct exit_set *s, int cld_code, int status)
+{
+	if (cld_code == CLD_EXITED)
+		return status >= 0 && status < 256 && s->codes[status / 64] >> (status % 64) & 1;
+	return status >= 1 && status <= 64 && s->signals >> (status - 1) & 1;
+}
+
+void service_config_defaults(struct service_config *s)
+{
+	*s = (struct service_config){
+		.type = SERVICE_SIMPLE,
+		.restart = RESTART_NO,
+		.notify_access = NOTIFY_NONE,
+		.guess_main_pid = true,
+		.timeout_start_us = 90 * US_PER_SEC,
+		.timeout_stop_us = 90 * US_PER_SEC,
+		.timeout_abort_us = 90 * US_PER_SEC,
+		.runtime_max_us = TIME_NEVER,
+		.restart_us = 100 * US_PER_MS,
+	};
+}
+
+void service_settle(struct unit_config *c)
+{
+	struct service_config *s = c->service;
+	bool wants_notify;
+
+	if (!s->type_is_set)
+		s->type = s->bus_name ? SERVICE_DBUS : s->commands[CMD_START] ? SERVICE_SIMPLE : SERVICE_ONESHOT;
+	if (s->type == SERVICE_ONESHOT && !s->timeout_start_is_set)
+		s->timeout_start_us = TIME_NEVER;
+	if (!s->timeout_abort_is_set)
+		s->timeout_abort_us = s->timeout_stop_us;
+	wants_notify = s->type == SERVICE_NOTIFY || s->type == SERVICE_NOTIFY_RELOAD ||
+		       (s->watchdog_us > 0 && s->watchdog_us != TIME_NEVER) || s->fd_store_max > 0;
+	if (wants_notify && s->notify_access == NOTIFY_NONE)
+		s->notify_access = NOTIFY_MAIN;
+	exec_config_settle(c->exec);
+}
+
+static const struct dep_rule default_deps[] = {
+	{ DEP_REQUIRES, "sysinit.target" },
+	{ DEP_AFTER, "sysinit.target" },
+	{ DEP_AFTER, "basic.target" },
+	{ DEP_CONFLICTS, "shutdown.target" },
+	{ DEP_BEFORE, "shutdown.target" },
+};
+
+int service_links(struct unit_config *c)
+{
+	struct dep_list l;
+	int r = 0;
+
+	dep_list_init(&l, c);
+	if (c->service->type == SERVICE_DBUS || c->service->bus_name) {
+		r = dep_add(&l, DEP_REQUIRES, DEP_IMPLICIT, "dbus.socket");
+		if (r == 0)
+			r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, "dbus.socket");
+	}
+	for (const struct name_list *n = c->service->sockets; r == 0 && n; n = n->next) {
+		r = dep_add(&l, DEP_WANTS, DEP_IMPLICIT, n->text);
+		if (r == 0)
+			r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, n->text);
+		if (r == 0)
+			r = dep_add(&l, DEP_TRIGGERED_BY, DEP_IMPLICIT, n->text);
+	}
+	if (r == 0)
+		r = dep_add_slice(&l);
+	return r == 0 ? dep_add_defaults(&l, default_deps, ARRAY_SIZE(default_deps)) : r;
+}
+
+static bool exit_set_is_empty(const struct exit_set *s)
+{
+	return (s->codes[0] | s->codes[1] | s->codes[2] | s->codes[3] | s->signals) == 0;
+}
+
+/* The finding that refuses the unit; the place is the command list's first line where there is one. */
+static void refuse(struct unit_config *c, enum code code, const struct command *at, const char *suggestion, const char *text)
+{
+	struct diag_place place = { at && at->file ? at->file : c->fragment, at ? at->line : 0, 0, 0 };
+
+	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion, "%s; the unit is refused", text);
+	c->diags.has_fatal = true;
+}
+
+static void verify_commands(struct unit_config *c)
+{
+	const struct service_config *s = c->service;
+	const struct command *start = s->commands[CMD_START];
+
+	if (!start && s->type != SERVICE_ONESHOT)
+		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=", "there is no ExecStart=, which only Type=oneshot can do without");
+	else if (!start && !s->commands[CMD_STOP] && c->success_action == ACTION_NONE)
+		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=", "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
+	else if (!start && !s->remain_after_exit && c->success_action == ACTION_NONE)
+		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add RemainAfterExit=yes",
+		       "there is no ExecStart=, and RemainAfterExit=yes is not set");
+	else if (start && start->next && s->type != SERVICE_ONESHOT)
+		refuse(c, CODE_TOO_MANY_COMMANDS, start->next, "an empty ExecStart= forgets those before it",
+		       "more than one ExecStart= is for Type=oneshot only");
+}
+
+void service_verify(struct unit_config *c)
+{
+	const struct service_config *s = c->service;
+	bool is_oneshot = s->type == SERVICE_ONESHOT;
+
+	verify_commands(c);
+	if (is_oneshot && (s->restart == RESTART_ALWAYS || s->restart == RESTART_ON_SUCCESS))
+		refuse(c, CODE_RESTART_OF_ONESHOT, NULL, "use Restart=on-failure",
+		       "a oneshot service cannot have Restart=always or on-success");
+	if (is_oneshot && !exit_set_is_empty(&s->restart_force))
+		refuse(c, CODE_RESTART_OF_ONESHOT, NULL, NULL, "a oneshot service cannot have RestartForceExitStatus=");
+	if (s->type == SERVICE_DBUS && !s->bus_name)
+		refuse(c, CODE_NO_BUS_NAME, NULL, "add BusName=", "Type=dbus needs a BusName=");
+	if (s->exit_type && (is_oneshot || s->type == SERVICE_FORKING))
+		refuse(c, CODE_EXIT_TYPE, NULL, NULL, "ExitType=cgroup cannot be used with this Type=");
+}

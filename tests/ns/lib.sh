@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+# Sourced first by every test in this folder:
+#	#!/bin/bash
+#	. "$(dirname "$(readlink -f "$0")")/lib.sh"
+#	hark_up one
+#	unit hello.service <<X
+#	...
+#	X
+#	ok_if "starts" "A1 B2" ctl start hello.service
+#	finish
+# The test runs again inside its own mount, PID, network, UTS and IPC namespaces (loopback up, private /tmp and
+# /run) and in its own cgroup. HARK_NO_SANDBOX=1 leaves it where it is. What it started is ended with it.
+#
+# HARK_BUILD  build folder (default: build-dev, then build)
+# T           the test's private folder      INIT_PID  hark-init's pid after hark_up
+# UNITS       where unit() writes            RUN_DIR   hark's run dir
+
+HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+TOP=$(readlink -f "$HERE/../..")
+if [ -z "$HARK_BUILD" ]; then
+	HARK_BUILD=$TOP/build-dev
+	[ -x "$HARK_BUILD/bin/hark-init" ] || HARK_BUILD=$TOP/build
+fi
+HARK_BUILD=$(readlink -f "$HARK_BUILD")
+export HARK_BUILD
+BIN=$HARK_BUILD/bin
+NS_BIN=$HARK_BUILD/tests/ns
+TEST_NAME=$(basename "$0" .sh)
+NOT_OK_N=0
+
+# ---- results
+
+ok() { # NAME [ROWS]
+	echo "ok $1${2:+ [rows: $2]}"
+}
+not_ok() { # NAME WHY
+	NOT_OK_N=$((NOT_OK_N + 1))
+	echo "not ok $1: ${2:-failed}"
+}
+skip() { # NAME WHY
+	echo "skip $1: $2"
+}
+note() { echo "# $*"; }
+
+# ok_if NAME ROWS COMMAND...: ok when the command succeeds, its output is shown when it does not.
+ok_if() {
+	local name=$1 rows=$2 out rc
+	shift 2
+	out=$("$@" 2>&1)
+	rc=$?
+	if [ $rc -eq 0 ]; then ok "$name" "$rows"; else not_ok "$name" "$* gave $rc: $(tail -3 <<<"$out" | paste -sd' ')"; fi
+	return $rc
+}
+
+# is NAME ROWS EXPECTED ACTUAL
+is() {
+	if [ "$3" = "$4" ]; then ok "$1" "$2"; else not_ok "$1" "expected '$3', got '$4'"; fi
+	[ "$3" = "$4" ]
+}
+
+# skip_all WHY: the whole test makes no sense here.
+skip_all() {
+	skip "$TEST_NAME" "$1"
+	exit 0
+}
+
+finish() {
+	exit $((NOT_OK_N > 0))
+}
+
+# ---- time
+
+# Milliseconds of CLOCK_MONOTONIC, near enough.
+now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
+
+# wait_for COMMAND SECONDS: tries every 20 ms; the command is one string for eval.
+wait_for() {
+	local until=$(($(now_ms) + ${2:-5} * 1000))
+	until eval "$1" >/dev/null 2>&1; do
+		[ "$(now_ms)" -gt $until ] && return 1
+		sleep 0.02
+	done
+}
+
+# ---- the sandbox
+
+# Prints where cgroup2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on a hybrid machine.
+cgroup2_root() { findmnt -n -t cgroup2 -o TARGET | head -1; }
+
+# remove_cgroup DIR: ends what runs in it, removes it with all below.
+remove_cgroup() {
+	local i
+	[ -d "$1" ] || return 0
+	echo 1 2>/dev/null >"$1/cgroup.kill"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+		[ -d "$1" ] || return 0
+		sleep 0.05
+	done
+	echo "# cgroup $1 could not be removed"
+}
+
+enter_sandbox() {
+	local root cgroup="" own rc
+	root=$(cgroup2_root)
+	if [ -n "$root" ]; then
+		own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+		cgroup=$root${own%/}/hark-test-$$
+		mkdir "$cgroup" 2>/dev/null || cgroup=
+	fi
+	HARK_SANDBOX=1 HARK_TEST_CGROUP=$cgroup bash -c '
+		[ -n "$HARK_TEST_CGROUP" ] && mkdir "$HARK_TEST_CGROUP/driver" && echo $$ >"$HARK_TEST_CGROUP/driver/cgroup.procs"
+		exec unshare --mount --pid --fork --kill-child --mount-proc --net --uts --ipc --propagation private \
+			bash -c '\''
+				ip link set lo up
+				[ -n "$HARK_KEEP_TMP" ] || mount -t tmpfs -o mode=1777 test /tmp
+				mount -t tmpfs -o mode=755 test /run
+				exec "$0" "$@"
+			'\'' "$0" "$@"' "$0" "$@" &
+	# A signal ends the wait; the sandbox goes with its first process.
+	trap 'kill -TERM $! 2>/dev/null' TERM INT
+	wait $!
+	rc=$?
+	[ -n "$cgroup" ] && remove_cgroup "$cgroup"
+	exit $rc
+}
+
+if [ -z "$HARK_SANDBOX" ] && [ -z "$HARK_NO_SANDBOX" ]; then
+	if [ "$(id -u)" != 0 ]; then
+		skip_all "needs root"
+	fi
+	# The private /tmp would hide a checkout or a build that lies there.
+	case $HARK_BUILD$TOP in */tmp/*) export HARK_KEEP_TMP=1 ;; esac
+	enter_sandbox "$@"
+fi
+
+[ -x "$BIN/hark-init" ] || skip_all "no $BIN/hark-init"
+[ -n "$HARK_SANDBOX" ] && hostname test 2>/dev/null
+T=$(mktemp -d /tmp/hark-ns.XXXXXX)
+chmod 755 "$T"
+STARTED=()
+UNITS=$T/main/units
+trap clean_up EXIT
+
+clean_up() {
+	local pid
+	for pid in "${STARTED[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	[ -n "$OWN_CGROUP" ] && remove_cgroup "$OWN_CGROUP"
+	rm -rf "$T"
+}
+
+# ---- hark
+
+# hark_up DIR [hark-init arguments]: starts hark-init as a subreaper with its own unit path, run dir and cgroup below
+# $T/DIR, and waits until harkctl answers. The log is $T/DIR/log. Call it again with the same DIR to start anew.
+hark_up() {
+	local dir=$T/$1
+	shift
+	UNITS=$dir/units
+	RUN_DIR=$dir/run
+	HARK_LOG=$dir/log
+	mkdir -p "$UNITS" "$RUN_DIR"
+	if [ -n "$HARK_TEST_CGROUP" ]; then
+		CGROUP=$HARK_TEST_CGROUP/$(basename "$dir")
+		mkdir -p "$CGROUP" 2>/dev/null
+	else
+		CGROUP=
+	fi
+	OWN_CGROUP=$CGROUP
+	export HARK_RUN_DIR=$RUN_DIR
+	# A quiet target, so that the machine's own default is not what the test starts.
+	[ -e "$UNITS/test.target" ] || printf '[Unit]\nDescription=nothing\nDefaultDependencies=no\n' >"$UNITS/test.target"
+	"$BIN/hark-init" --unit-path "${HARK_TEST_UNIT_PATH:-$UNITS}" --run-dir "$RUN_DIR" \
+		${CGROUP:+--cgroup-root "$CGROUP"} --default test.target "$@" >>"$HARK_LOG" 2>&1 </dev/null &
+	INIT_PID=$!
+	STARTED+=("$INIT_PID")
+	if ! wait_for 'ctl list' 10; then
+		not_ok "hark comes up" "harkctl got no answer in 10 s: $(tail -3 "$HARK_LOG" | paste -sd' ')"
+		return 1
+	fi
+}
+
+# hark_down: orderly stop; its exit status.
+hark_down() {
+	kill -TERM "$INIT_PID" 2>/dev/null
+	wait "$INIT_PID"
+}
+
+ctl() { "$BIN/harkctl" "$@"; }
+
+# manager_pid: of harkd.
+manager_pid() { pgrep -P "$INIT_PID" -x harkd; }
+
+# prop UNIT NAME: one property.
+prop() { ctl show "$1" | sed -n "s/^$2=//p"; }
+
+# unit NAME <<X ... X: writes a unit file (NAME may be x.service.d/y.conf) and tells the manager.
+unit() {
+	mkdir -p "$(dirname "$UNITS/$1")"
+	cat >"$UNITS/$1"
+	if [ -n "$INIT_PID" ] && kill -0 "$INIT_PID" 2>/dev/null; then
+		ctl daemon-reload >/dev/null 2>&1 || true
+	fi
+}
