@@ -54,11 +54,14 @@ static void make_container(void)
 {
 	const char *const read_only[] = {"/", "/sys", "/proc/sys"};
 
-	if (unshare(CLONE_NEWCGROUP) < 0 || mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) < 0 ||
-	    mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	if (unshare(CLONE_NEWCGROUP) < 0 ||
+	    mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) < 0 ||
+	    mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) <
+		    0 ||
 	    mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") < 0)
 		die("container");
-	if (!access("/dev/console", F_OK) && mount("/dev/null", "/dev/console", NULL, MS_BIND, NULL) < 0)
+	if (!access("/dev/console", F_OK) &&
+	    mount("/dev/null", "/dev/console", NULL, MS_BIND, NULL) < 0)
 		die("/dev/console");
 	for (size_t i = 0; i < sizeof(read_only) / sizeof(*read_only); i++)
 		if (mount(NULL, read_only[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)

@@ -36,8 +36,9 @@ static void print_samples(uint64_t wall_ns)
 		printf("{\"n\": 0, \"fail\": %d}\n", fail_n);
 	else
 		printf("{\"n\": %zu, \"fail\": %d, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, \"per_s\": %.1f}\n",
-		       n, fail_n, (double)sample[n / 2] / 1e3, (double)sample[(n - 1) * 99 / 100] / 1e3,
-		       (double)sample[n - 1] / 1e3, (double)n * 1e9 / (double)wall_ns);
+		       n, fail_n, (double)sample[n / 2] / 1e3,
+		       (double)sample[(n - 1) * 99 / 100] / 1e3, (double)sample[n - 1] / 1e3,
+		       (double)n * 1e9 / (double)wall_ns);
 }
 
 static int dial(const struct address *a, int flags)
@@ -108,8 +109,8 @@ static void end_flight(struct flight *f)
 
 static void measure_rate(const struct address *a, int count, int concurrent)
 {
-	struct flight flight[MOST];
-	struct epoll_event events[MOST];
+	static struct flight flight[MOST];
+	static struct epoll_event events[MOST];
 	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), left = count, live = 0;
 	uint64_t start = now_ns();
 

@@ -9,8 +9,9 @@
  *
  * HOW: vm    clone3(CLONE_VM) on a ring of 8 stacks, each freed by CLONE_CHILD_CLEARTID at the
  *            child's exec, so that one exec overlaps the next clone (x86-64; elsewhere: fork)
+ *      vfork clone3(CLONE_VM | CLONE_VFORK): each exec is waited for
  *      fork  plain clone3
- *      vm-, fork-  the same without a cgroup (else: mkdir, open, CLONE_INTO_CGROUP for each)
+ *      vm-, vfork-, fork-  the same without a cgroup (else: mkdir, open, CLONE_INTO_CGROUP for each)
  */
 #include "bench.h"
 
@@ -30,7 +31,7 @@ enum { FROM_LISTENER, FROM_SIGNAL, FROM_OTHER };
 
 /* A child to be. */
 struct order {
-	char *argv[5];
+	char *argv[3];
 	int cgroup_fd; /* -1: stay in ours */
 	int from, to;  /* one descriptor to pass; to -1: none */
 	int is_shared; /* CLONE_FILES: the child copies only what is below LOW_FDS */
@@ -42,7 +43,7 @@ static struct slot {
 	volatile int busy; /* cleared by the kernel when the child has left our memory */
 } ring[RING] __attribute__((aligned(16)));
 
-static int is_vm, has_cgroups, root_fd = -1;
+static int is_vm, is_vfork, has_cgroups, root_fd = -1;
 static const char *payload;
 static uint32_t ordinal[PIDS]; /* by pid: which service, or the number of its cgroup */
 
@@ -76,7 +77,8 @@ static long clone_on_stack(struct clone_args *a, struct order *o)
 			 "call *%%r12\n"
 			 "1:"
 			 : "=a"(r)
-			 : "0"((long)SYS_clone3), "D"(a), "S"(sizeof(*a)), [fn] "r"(run_order), [arg] "r"(o)
+			 : "0"((long)SYS_clone3), "D"(a),
+			   "S"(sizeof(*a)), [fn] "r"(run_order), [arg] "r"(o)
 			 : "rcx", "r11", "r12", "r13", "memory");
 	return r;
 }
@@ -117,7 +119,7 @@ static long spawn_vm(const struct order *o)
 	s->order = *o;
 	s->busy = 1;
 	a = plain_args(o);
-	a.flags |= CLONE_VM | CLONE_CHILD_CLEARTID;
+	a.flags |= CLONE_VM | CLONE_CHILD_CLEARTID | (is_vfork ? CLONE_VFORK : 0);
 	a.child_tid = (uint64_t)(uintptr_t)&s->busy;
 	a.stack = (uint64_t)(uintptr_t)s->stack;
 	a.stack_size = sizeof(s->stack);
@@ -169,21 +171,19 @@ static void remove_cgroup(unsigned n)
 
 struct service {
 	int cgroup_fd;
-	char id[12]; /* with "vm" the child reads it from our memory */
+	char word[256]; /* with "vm" the child reads it from our memory */
 };
 
-static void spawn_service(struct service *s, unsigned i, char *report)
+static void spawn_service(struct service *s, unsigned i)
 {
 	struct order o = {.cgroup_fd = s->cgroup_fd, .to = -1};
 
 	o.argv[0] = (char *)(uintptr_t)payload;
-	o.argv[1] = (char *)(uintptr_t)"r";
-	o.argv[2] = report;
-	o.argv[3] = s->id;
+	o.argv[1] = s->word;
 	ordinal[spawn(&o)] = i;
 }
 
-static void boot(char *report, unsigned n, int want_restart)
+static void boot(const char *report, unsigned n, int want_restart)
 {
 	struct service *services = calloc(n + 1, sizeof(*services));
 	pid_t pid;
@@ -194,14 +194,14 @@ static void boot(char *report, unsigned n, int want_restart)
 		struct service *s = &services[i];
 
 		s->cgroup_fd = make_cgroup(i);
-		snprintf(s->id, sizeof(s->id), "%u", i);
-		spawn_service(s, i, report);
+		snprintf(s->word, sizeof(s->word), "r:%s:%u", report, i);
+		spawn_service(s, i);
 		if (!want_restart && s->cgroup_fd >= 0)
 			close(s->cgroup_fd);
 	}
 	while ((pid = waitpid(-1, NULL, 0)) > 0)
 		if (want_restart)
-			spawn_service(&services[ordinal[pid]], ordinal[pid], report);
+			spawn_service(&services[ordinal[pid]], ordinal[pid]);
 	for (;;)
 		pause();
 }
@@ -238,7 +238,8 @@ static void activate(int from, int to, int is_accept)
 	static unsigned number;
 	struct order o = {.cgroup_fd = make_cgroup(++number), .from = from, .to = to};
 
-	o.is_shared = !is_accept; /* a connection is closed right after the clone, the listener stays */
+	o.is_shared =
+		!is_accept; /* a connection is closed right after the clone, the listener stays */
 	o.argv[0] = (char *)(uintptr_t)payload;
 	o.argv[1] = (char *)(uintptr_t)(is_accept ? "e" : "a");
 	ordinal[spawn(&o)] = number;
@@ -258,7 +259,7 @@ static void accept_all(int listener)
 
 static int reap(int signal_fd)
 {
-	struct signalfd_siginfo si[EVENTS];
+	static struct signalfd_siginfo si[EVENTS];
 	int n = 0;
 	pid_t pid;
 
@@ -314,7 +315,8 @@ int main(int argc, char **argv)
 {
 	if (argc != 7)
 		return 2;
-	is_vm = !strncmp(argv[2], "vm", 2);
+	is_vfork = !strncmp(argv[2], "vfork", 5);
+	is_vm = is_vfork || !strncmp(argv[2], "vm", 2);
 	has_cgroups = !strchr(argv[2], '-');
 	root_fd = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	payload = argv[4];

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 const char *const cause_words[CAUSE_KINDS] = {
-#define CAUSE(name, words) [CAUSE_##name] = words,
+#define CAUSE(name, words) [CAUSE_##name] = (words),
 	CAUSES(CAUSE)
 #undef CAUSE
 };

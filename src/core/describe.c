@@ -188,8 +188,6 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 	m->refs[fd] = -1;
 	switch ((enum stdio_kind)s->kind) {
 	case STDIO_INHERIT:
-		if (fd == STDERR_FILENO && m->exec->out.kind != STDIO_INHERIT)
-			return put_output(m, &m->exec->out, fd);
 		inherit_input(m, fd);
 		break;
 	case STDIO_JOURNAL:
@@ -228,36 +226,37 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 
 static int put_stdio(struct making *m)
 {
+	const struct stdio *err = m->exec->err.kind == STDIO_INHERIT ? &m->exec->out : &m->exec->err;
 	int r = put_input(m);
 
 	if (!r)
 		r = put_output(m, &m->exec->out, STDOUT_FILENO);
 	if (!r)
-		r = put_output(m, &m->exec->err, STDERR_FILENO);
+		r = put_output(m, err, STDERR_FILENO);
 	return r;
+}
+
+/* A connection that is standard input already is not passed a second time. */
+static bool passes_connection(const struct making *m)
+{
+	return m->in->conn_slot >= 0 && m->exec->in.kind != STDIO_SOCKET;
 }
 
 static int put_listen_fds(struct making *m, struct process *out)
 {
 	const struct describe_in *in = m->in;
-	/* A connection that is standard input already is not passed a second time. */
-	bool passes_conn = in->conn_slot >= 0 && m->exec->in.kind != STDIO_SOCKET;
-	unsigned n = 0;
+	unsigned n = FIRST_FD;
 
 	if (in->fds_n + FIRST_FD + 1 > BANK_REFS) {
-		excuse_set(&m->excuse, EXIT_EXEC, "%s: %u descriptors are more than the %d that can be passed", in->unit->name, in->fds_n,
-			BANK_REFS - FIRST_FD - 1);
+		excuse_set(&m->excuse, EXIT_EXEC, "%s: %u descriptors are more than the %d that can be passed", in->unit->name,
+			   in->fds_n, BANK_REFS - FIRST_FD - 1);
 		return -E2BIG;
 	}
-	if (passes_conn)
-		m->refs[FIRST_FD + n++] = in->conn_slot;
+	if (passes_connection(m))
+		m->refs[n++] = in->conn_slot;
 	for (unsigned i = 0; i < in->fds_n; i++)
-		m->refs[FIRST_FD + n++] = in->fd_slots[i];
-	out->refs_n = FIRST_FD + n;
-	if (n == 0)
-		return 0;
-	env_set_pid(&m->env, "LISTEN_PID");
-	env_setf(&m->env, "LISTEN_FDS", "%u", n);
+		m->refs[n++] = in->fd_slots[i];
+	out->refs_n = n;
 	return 0;
 }
 
@@ -266,13 +265,13 @@ static int put_listen_fds(struct making *m, struct process *out)
 static void name_listen_fds(struct making *m)
 {
 	const struct describe_in *in = m->in;
-	bool passes_conn = in->conn_slot >= 0 && m->exec->in.kind != STDIO_SOCKET;
+	unsigned n = in->fds_n + passes_connection(m);
 	struct sbuf names = {0};
 	AUTO_MEM char *text = NULL;
 
-	if (!passes_conn && in->fds_n == 0)
+	if (n == 0)
 		return;
-	if (passes_conn)
+	if (passes_connection(m))
 		sbuf_add_z(&names, "connection");
 	for (unsigned i = 0; i < in->fds_n; i++) {
 		if (names.n)
@@ -282,6 +281,8 @@ static void name_listen_fds(struct making *m)
 	text = sbuf_take(&names);
 	if (!text)
 		m->env.err = -ENOMEM;
+	env_set_pid(&m->env, "LISTEN_PID");
+	env_setf(&m->env, "LISTEN_FDS", "%u", n);
 	env_set(&m->env, "LISTEN_FDNAMES", text);
 }
 
@@ -340,8 +341,6 @@ static int fill_env(struct making *m)
 	const char *file = NULL;
 	int r;
 
-	for (char **p = m->h->environment; p && *p; p++)
-		env_put(&m->env, *p);
 	name_user(m);
 	name_invocation(m);
 	name_service(m);
@@ -546,6 +545,8 @@ static int put_all(struct making *m, struct process *out)
 	int r = m->is_privileged || m->in->command->no_setuid ?
 			0 : identity_find(&m->who, m->in->unit, m->exec, &m->arena, &m->excuse);
 
+	for (char **p = m->h->environment; p && *p; p++)
+		env_put(&m->env, *p);
 	if (!r)
 		r = put_listen_fds(m, out);
 	if (!r)

@@ -12,7 +12,7 @@ const char *const diag_severity_names[DIAG_SEVERITIES] = {
 
 void diag_init(struct diag_list *l, struct arena *arena)
 {
-	*l = (struct diag_list){ .arena = arena };
+	*l = (struct diag_list){.arena = arena};
 	l->last = &l->first;
 }
 
@@ -37,7 +37,8 @@ static const char *format_in(struct arena *arena, const char *fmt, va_list ap)
 void diag_add(struct diag_list *l, const char *code, enum diag_severity severity, bool is_fatal,
 	      struct diag_place place, const char *suggestion, const char *fmt, ...)
 {
-	const char *message, *hint;
+	const char *message;
+	const char *hint;
 	struct diag *d;
 	va_list ap;
 

@@ -46,6 +46,7 @@ struct engine {
 	uint32_t next_job;
 	uint32_t jobs_n;
 	bool is_digesting, is_running_fx;
+	bool want_order; /* a restart turned from stop to start: look for ordering cycles among the jobs again */
 	struct job_plan last_plan; /* of the last engine_request(), for reporting cycles and refusals */
 };
 
@@ -53,7 +54,7 @@ MUST_USE int engine_init(struct engine *e, struct loop *loop, struct registry *r
 			 const struct engine_ops *ops, void *arg);
 void engine_fini(struct engine *e);
 
-/* Queue an event; it is digested in this turn of the loop. Cannot fail (memory is got ahead; see engine.c). */
+/* Queue an event; it is digested in this turn of the loop. Cannot fail (memory is got ahead; see engine_turn.c). */
 void engine_post(struct engine *e, const struct event *ev);
 void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a, int64_t b, int64_t c);
 

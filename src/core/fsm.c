@@ -2,12 +2,8 @@
 #include "core/fsm.h"
 
 const char *const coarse_names[COARSES] = {
-	[INACTIVE] = "inactive",
-	[ACTIVE] = "active",
-	[RELOADING] = "reloading",
-	[FAILED] = "failed",
-	[ACTIVATING] = "activating",
-	[DEACTIVATING] = "deactivating",
+	[INACTIVE] = "inactive", [ACTIVE] = "active",         [RELOADING] = "reloading",
+	[FAILED] = "failed",     [ACTIVATING] = "activating", [DEACTIVATING] = "deactivating",
 };
 
 const char *const effect_names[EFFECT_BITS] = {

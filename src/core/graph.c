@@ -80,12 +80,14 @@ static void set_source(struct edge *e, uint8_t origin, uint32_t line, const char
 }
 
 /* Both units have room. The same edge again only counts when it is written with more force than before. */
-static void add_edge(struct unit *from, enum dep_type type, struct unit *to, const struct dep *source)
+static void add_edge(struct unit *from, enum dep_type type, struct unit *to,
+		     const struct dep *source)
 {
 	uint8_t origin = source ? source->origin : DEP_IMPLICIT;
 	uint32_t line = source ? source->line : 0;
 	const char *file = source ? source->file : NULL;
-	struct edge *e = find_own(from, type, to), *mirror;
+	struct edge *e = find_own(from, type, to);
+	struct edge *mirror;
 
 	if (e && e->origin <= origin)
 		return;
@@ -94,8 +96,11 @@ static void add_edge(struct unit *from, enum dep_type type, struct unit *to, con
 	} else {
 		e = &from->edges[from->edges_n];
 		mirror = &to->edges[to->edges_n];
-		*e = (struct edge){ .to = to->id, .type = (uint8_t)type, .is_own = true, .mirror = to->edges_n };
-		*mirror = (struct edge){ .to = from->id, .type = (uint8_t)dep_inverse(type), .mirror = from->edges_n };
+		*e = (struct edge){
+			.to = to->id, .type = (uint8_t)type, .is_own = true, .mirror = to->edges_n};
+		*mirror = (struct edge){.to = from->id,
+					.type = (uint8_t)dep_inverse(type),
+					.mirror = from->edges_n};
 		from->edges_n++;
 		to->edges_n++;
 	}
@@ -103,7 +108,8 @@ static void add_edge(struct unit *from, enum dep_type type, struct unit *to, con
 	set_source(mirror, origin, line, file);
 }
 
-int graph_add(struct registry *r, struct unit *from, enum dep_type type, struct unit *to, const struct dep *source)
+int graph_add(struct registry *r, struct unit *from, enum dep_type type, struct unit *to,
+	      const struct dep *source)
 {
 	int err;
 
@@ -185,7 +191,8 @@ static int reserve_all(struct unit *u, struct unit *const *to, uint32_t n)
 int graph_attach(struct registry *r, struct unit *u)
 {
 	const struct dep *d = u->config ? u->config->deps : NULL;
-	uint32_t units_n = r->n, n = 0, i = 0;
+	uint32_t units_n = r->n;
+	uint32_t n = 0;
 	AUTO_MEM struct unit **to = NULL;
 	int err;
 
@@ -204,7 +211,7 @@ int graph_attach(struct registry *r, struct unit *u)
 		}
 	}
 	graph_detach(r, u);
-	for (; d; d = d->next, i++)
+	for (uint32_t i = 0; i < n; i++, d = d->next)
 		if (to[i] && to[i] != u)
 			add_edge(u, (enum dep_type)d->type, to[i], d);
 	return 0;
@@ -254,9 +261,10 @@ static void new_visit(struct registry *r)
 	r->visit = 1;
 }
 
-int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u), void *arg)
+int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u),
+		  void *arg)
 {
-	struct id_queue q = { 0 };
+	struct id_queue q = {0};
 	int err;
 
 	new_visit(r);

@@ -2,7 +2,7 @@
 #include "core/job.h"
 
 const char *const job_mode_names[JOB_MODES] = {
-#define MODE(name, word) [MODE_##name] = word,
+#define MODE(name, word) [MODE_##name] = (word),
 	JOB_MODES_LIST(MODE)
 #undef MODE
 };
@@ -80,7 +80,7 @@ static void clear(struct job *j)
 {
 	j->id = 0;
 	j->type = j->after_stop = JOB_NONE;
-	j->is_running = j->is_irreversible = j->ignores_order = false;
+	j->is_running = j->is_irreversible = j->ignores_order = j->is_counted = false;
 }
 
 static void cancel(struct unit *u, const struct job_sink *sink)
@@ -108,9 +108,11 @@ static void cancel_others(const struct job_plan *p, struct registry *r, enum job
 		r->units[p->steps[i].unit]->plan_at = 0;
 }
 
-static void install(const struct job_step *step, struct unit *u, enum job_mode mode, const struct job_sink *sink)
+static void install(const struct job_step *step, struct unit *u, enum job_mode mode,
+		    const struct job_sink *sink)
 {
-	enum job_type before, type = (enum job_type)step->type;
+	enum job_type type = (enum job_type)step->type;
+	enum job_type before;
 	struct job *j = &u->job;
 
 	if (job_types_conflict(job_pending(u), type))
@@ -137,7 +139,8 @@ static void install(const struct job_step *step, struct unit *u, enum job_mode m
 	sink->installed(sink->arg, u);
 }
 
-void job_plan_apply(struct job_plan *p, struct registry *r, enum job_mode mode, const struct job_sink *sink)
+void job_plan_apply(struct job_plan *p, struct registry *r, enum job_mode mode,
+		    const struct job_sink *sink)
 {
 	if (mode == MODE_FLUSH || mode == MODE_ISOLATE)
 		cancel_others(p, r, mode, sink);
@@ -149,7 +152,7 @@ void job_plan_fini(struct job_plan *p)
 {
 	mem_put(p->steps);
 	arena_fini(&p->arena);
-	*p = (struct job_plan){ 0 };
+	*p = (struct job_plan){0};
 }
 
 /* --- words --- */
@@ -190,8 +193,8 @@ void job_cycle_text(const struct job_cycle *c, const struct registry *r, struct 
 		uint32_t other = e->is_own ? e->to : c->edges[i].from;
 		enum dep_type type = (enum dep_type)e->type;
 
-		sbuf_addf(out, "%s: %s=%s", name_of(r, writer), dep_names[e->is_own ? type : dep_inverse(type)],
-			  name_of(r, other));
+		sbuf_addf(out, "%s: %s=%s", name_of(r, writer),
+			  dep_names[e->is_own ? type : dep_inverse(type)], name_of(r, other));
 		if (e->file)
 			sbuf_addf(out, " (%s:%u)", e->file, e->line);
 		else if (e->origin == DEP_DEFAULT)

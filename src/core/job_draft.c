@@ -33,10 +33,10 @@ static const struct pull reload_pulls[DEP_TYPES] = {
 
 /* The tables that apply to a job; a restart is a start too. */
 static const struct pull *const pulls_of[JOB_TYPES][2] = {
-	[JOB_START] = { start_pulls },
-	[JOB_STOP] = { stop_pulls },
-	[JOB_RELOAD] = { reload_pulls },
-	[JOB_RESTART] = { start_pulls, restart_pulls },
+	[JOB_START] = {start_pulls},
+	[JOB_STOP] = {stop_pulls},
+	[JOB_RELOAD] = {reload_pulls},
+	[JOB_RESTART] = {start_pulls, restart_pulls},
 };
 
 enum job_refusal draft_refusal(const struct unit *u)
@@ -119,7 +119,8 @@ static void add_link(struct draft_set *m, uint32_t from, uint32_t to, const stru
 }
 
 /* A draft of that (collapsed) type for u, pulled in by draft `from`; UINT32_MAX for the anchor. */
-static int draft_add(struct draft_set *m, struct unit *u, enum job_type type, uint32_t from, const struct pull *pull)
+static int draft_add(struct draft_set *m, struct unit *u, enum job_type type, uint32_t from,
+		     const struct pull *pull)
 {
 	uint32_t d = find_draft(m, u, type);
 	int err = reserve_draft(m);
@@ -214,10 +215,12 @@ void draft_mark(struct draft_set *m)
 	m->drafts[0].matters = true;
 	m->queue[n++] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		for (uint32_t l = m->drafts[m->queue[i]].out; l != 0; l = m->links[l - 1].next_out) {
+		for (uint32_t l = m->drafts[m->queue[i]].out; l != 0;
+		     l = m->links[l - 1].next_out) {
 			uint32_t to = m->links[l - 1].to;
 
-			if (!m->links[l - 1].matters || m->drafts[to].matters || m->drafts[to].is_dead)
+			if (!m->links[l - 1].matters || m->drafts[to].matters ||
+			    m->drafts[to].is_dead)
 				continue;
 			m->drafts[to].matters = true;
 			m->queue[n++] = to;
@@ -254,7 +257,8 @@ void draft_sweep(struct draft_set *m)
 	m->drafts[0].is_reached = true;
 	m->queue[n++] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		for (uint32_t l = m->drafts[m->queue[i]].out; l != 0; l = m->links[l - 1].next_out) {
+		for (uint32_t l = m->drafts[m->queue[i]].out; l != 0;
+		     l = m->links[l - 1].next_out) {
 			struct draft *to = &m->drafts[m->links[l - 1].to];
 
 			if (to->is_dead || to->is_reached)

@@ -13,9 +13,9 @@
 
 /* What an edge pulls in at its other end, for one type of job at this end. JOB_NONE: nothing. */
 struct pull {
-	uint8_t type;	/* enum job_type, may be a collapsing one */
-	uint8_t cause;	/* enum cause_kind; NONE: the cause of the plan */
-	bool matters;	/* without it, what pulls it cannot be */
+	uint8_t type;   /* enum job_type, may be a collapsing one */
+	uint8_t cause;  /* enum cause_kind; NONE: the cause of the plan */
+	bool matters;   /* without it, what pulls it cannot be */
 	bool conflicts; /* written as Conflicts= by the unit that pulls */
 };
 
@@ -24,9 +24,9 @@ struct draft {
 	uint32_t unit;
 	uint32_t sibling; /* next draft of the same unit */
 	uint32_t in, out; /* first link to here, from here */
-	uint32_t by;	  /* unit that pulled it in first, UNIT_NONE for the anchor */
-	uint8_t type;	  /* START, VERIFY, STOP, RELOAD or RESTART */
-	uint8_t cause;	  /* enum cause_kind */
+	uint32_t by;      /* unit that pulled it in first, UNIT_NONE for the anchor */
+	uint8_t type;     /* START, VERIFY, STOP, RELOAD or RESTART */
+	uint8_t cause;    /* enum cause_kind */
 	uint8_t refusal;  /* enum job_refusal: why this cannot be */
 	bool is_dead, matters, is_reached;
 };
@@ -59,7 +59,8 @@ bool draft_is_possible(const struct unit *u, enum job_type type);
 /* The anchor: the first draft. 0 or -ENOMEM. */
 MUST_USE int draft_anchor(struct draft_set *m, struct unit *u, enum job_type type);
 /* Let draft `from` pull u in, if there is something to do for it that can be done. 0 or -ENOMEM. */
-MUST_USE int draft_pull(struct draft_set *m, uint32_t from, struct unit *u, const struct pull *pull);
+MUST_USE int draft_pull(struct draft_set *m, uint32_t from, struct unit *u,
+			const struct pull *pull);
 /* Follow the edges of all drafts not yet looked at, and of those this adds. Needed before what stands below. 0 or -ENOMEM. */
 MUST_USE int draft_expand(struct draft_set *m);
 /* Find out which of the living drafts the anchor needs, directly or not: `matters`. */

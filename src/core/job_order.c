@@ -3,17 +3,17 @@
 
 #define NO_VERTEX UINT32_MAX
 /* Edge records looked at in search of shortest cycles before the search stops being exact: tens of milliseconds. */
-#define SEARCH_BUDGET UINT64_C(8000000)
+#define SEARCH_BUDGET UINT64_C(4000000)
 
 /* A unit with a job. An arc v -> w says that the job of v must be done before that of w. */
 struct vertex {
 	uint32_t unit;
-	uint32_t at;	       /* cursor over its edges */
-	uint32_t parent;       /* of the depth-first walk */
-	uint32_t index, low;   /* Tarjan's numbers; index 0: not seen */
-	uint32_t component;    /* number of the cyclic component, in this round */
-	uint32_t dist;	       /* arcs to the start of a search + 1; 0: not seen */
-	uint8_t type;	       /* enum job_type */
+	uint32_t at;         /* cursor over its edges */
+	uint32_t parent;     /* of the depth-first walk */
+	uint32_t index, low; /* Tarjan's numbers; index 0: not seen */
+	uint32_t component;  /* number of the cyclic component, in this round */
+	uint32_t dist;       /* arcs to the start of a search + 1; 0: not seen */
+	uint8_t type;        /* enum job_type */
 	bool matters, on_stack;
 };
 
@@ -52,14 +52,16 @@ static int add_vertex(struct order *o, struct unit *u, enum job_type type, bool 
 {
 	if (o->n == o->cap) {
 		uint32_t cap = o->cap ? o->cap * 2 : o->plan->n;
-		struct vertex *all = mem_grow(o->vertices, o->cap * sizeof(*all), cap * sizeof(*all));
+		struct vertex *all =
+			mem_grow(o->vertices, o->cap * sizeof(*all), cap * sizeof(*all));
 
 		if (!all)
 			return err_here(-ENOMEM);
 		o->vertices = all;
 		o->cap = cap;
 	}
-	o->vertices[o->n++] = (struct vertex){ .unit = u->id, .type = (uint8_t)type, .matters = matters };
+	o->vertices[o->n++] =
+		(struct vertex){.unit = u->id, .type = (uint8_t)type, .matters = matters};
 	u->plan_at = o->n;
 	return 0;
 }
@@ -109,7 +111,8 @@ static int collect(struct order *o, enum job_mode mode)
 static uint32_t arc_end(const struct order *o, uint32_t v, const struct edge *e, bool is_forward)
 {
 	const struct unit *u;
-	enum job_type mine, other;
+	enum job_type mine;
+	enum job_type other;
 
 	if (!is_ordering(e))
 		return NO_VERTEX;
@@ -138,7 +141,8 @@ static void enter_vertex(struct order *o, uint32_t v, uint32_t parent)
 static void leave_vertex(struct order *o, uint32_t v)
 {
 	struct vertex *x = &o->vertices[v];
-	uint32_t first = o->queue_n, w;
+	uint32_t first = o->queue_n;
+	uint32_t w;
 	bool is_cyclic;
 
 	if (x->parent != NO_VERTEX && x->low < o->vertices[x->parent].low)
@@ -152,7 +156,8 @@ static void leave_vertex(struct order *o, uint32_t v)
 	} while (w != v);
 	is_cyclic = o->queue_n - first > 1;
 	if (is_cyclic) {
-		memcpy(o->members + o->members_n, o->queue + first, (o->queue_n - first) * sizeof(*o->queue));
+		memcpy(o->members + o->members_n, o->queue + first,
+		       (o->queue_n - first) * sizeof(*o->queue));
 		o->members_n += o->queue_n - first;
 		o->components_n++;
 	} else {
@@ -207,7 +212,8 @@ static uint32_t inner_arc(struct order *o, uint32_t v, const struct edge *e, boo
 	uint32_t w = arc_end(o, v, e, is_forward);
 
 	o->spent++;
-	return w != NO_VERTEX && o->vertices[w].component == o->vertices[v].component ? w : NO_VERTEX;
+	return w != NO_VERTEX && o->vertices[w].component == o->vertices[v].component ? w
+										      : NO_VERTEX;
 }
 
 static void forget_distances(struct order *o)
@@ -226,7 +232,8 @@ static uint32_t measure(struct order *o, uint32_t start, uint32_t limit)
 	o->vertices[start].dist = 1;
 	o->queue[o->queue_n++] = start;
 	for (uint32_t i = 0; i < o->queue_n; i++) {
-		uint32_t v = o->queue[i], dist = o->vertices[v].dist;
+		uint32_t v = o->queue[i];
+		uint32_t dist = o->vertices[v].dist;
 		const struct unit *u = unit_of(o, v);
 
 		if (dist > limit)
@@ -251,9 +258,11 @@ static bool is_named_before(const struct order *o, uint32_t v, uint32_t w)
 }
 
 /* Of all members on a cycle of the least length, the first by name; the length goes to ret_length. */
-static uint32_t find_start(struct order *o, const uint32_t *members, uint32_t n, uint32_t *ret_length)
+static uint32_t find_start(struct order *o, const uint32_t *members, uint32_t n,
+			   uint32_t *ret_length)
 {
-	uint32_t best = members[0], length;
+	uint32_t best = members[0];
+	uint32_t length;
 
 	for (uint32_t i = 1; i < n; i++)
 		if (is_named_before(o, members[i], best))
@@ -299,8 +308,9 @@ static const struct edge *strongest(const struct order *o, uint32_t v, uint32_t 
 	for (uint32_t k = 0; k < u->edges_n; k++) {
 		const struct edge *e = &u->edges[k];
 
-		if (arc_end(o, v, e, true) == w && (!best || e->origin < best->origin ||
-						    (e->origin == best->origin && e->is_own && !best->is_own)))
+		if (arc_end(o, v, e, true) == w &&
+		    (!best || e->origin < best->origin ||
+		     (e->origin == best->origin && e->is_own && !best->is_own)))
 			best = e;
 	}
 	return best;
@@ -316,8 +326,8 @@ static uint32_t vertex_of(const struct order *o, uint32_t unit)
 /* Is edge a of the cycle rather dropped than b? */
 static bool is_weaker(const struct order *o, const struct job_cycle *c, uint32_t a, uint32_t b)
 {
-	uint32_t from[2] = { vertex_of(o, c->edges[a].from), vertex_of(o, c->edges[b].from) };
-	uint32_t to[2] = { vertex_of(o, c->edges[a].edge.to), vertex_of(o, c->edges[b].edge.to) };
+	uint32_t from[2] = {vertex_of(o, c->edges[a].from), vertex_of(o, c->edges[b].from)};
+	uint32_t to[2] = {vertex_of(o, c->edges[a].edge.to), vertex_of(o, c->edges[b].edge.to)};
 	bool can_spare[2];
 
 	if (c->edges[a].edge.origin != c->edges[b].edge.origin)
@@ -334,14 +344,15 @@ static int note_mark(struct order *o, uint32_t unit, uint32_t at)
 {
 	if (o->marks_n == o->marks_cap) {
 		uint32_t cap = o->marks_cap ? o->marks_cap * 2 : 16;
-		struct mark *marks = mem_grow(o->marks, o->marks_cap * sizeof(*marks), cap * sizeof(*marks));
+		struct mark *marks =
+			mem_grow(o->marks, o->marks_cap * sizeof(*marks), cap * sizeof(*marks));
 
 		if (!marks)
 			return err_here(-ENOMEM);
 		o->marks = marks;
 		o->marks_cap = cap;
 	}
-	o->marks[o->marks_n++] = (struct mark){ unit, at };
+	o->marks[o->marks_n++] = (struct mark){unit, at};
 	return 0;
 }
 
@@ -374,7 +385,8 @@ static int break_arc(struct order *o, uint32_t v, uint32_t w)
 /* Note the shortest cycle of a component in the plan, and break it. */
 static int break_component(struct order *o, const uint32_t *members, uint32_t n)
 {
-	uint32_t length, v = find_start(o, members, n, &length);
+	uint32_t length;
+	uint32_t v = find_start(o, members, n, &length);
 	struct job_cycle *c = arena_get(&o->plan->arena, sizeof(*c) + length * sizeof(c->edges[0]));
 
 	if (!c)
@@ -383,9 +395,12 @@ static int break_component(struct order *o, const uint32_t *members, uint32_t n)
 	for (uint32_t i = 0; i < length; i++) {
 		/* From the start itself the way leads to whoever is length - 1 away; the last arc ends there. */
 		uint32_t w = step_closer(o, v, length - i);
+		const struct edge *e = w == NO_VERTEX ? NULL : strongest(o, v, w);
 
+		if (!CHECK(e))
+			return err_here(-ENOTRECOVERABLE);
 		c->edges[i].from = o->vertices[v].unit;
-		c->edges[i].edge = *strongest(o, v, w);
+		c->edges[i].edge = *e;
 		v = w;
 	}
 	forget_distances(o);
@@ -395,7 +410,8 @@ static int break_component(struct order *o, const uint32_t *members, uint32_t n)
 			c->dropped = i;
 	*o->last = c;
 	o->last = &c->next;
-	return break_arc(o, vertex_of(o, c->edges[c->dropped].from), vertex_of(o, c->edges[c->dropped].edge.to));
+	return break_arc(o, vertex_of(o, c->edges[c->dropped].from),
+			 vertex_of(o, c->edges[c->dropped].edge.to));
 }
 
 static int break_all(struct order *o)
@@ -423,7 +439,7 @@ static int break_all(struct order *o)
 
 int job_order_break(struct job_plan *p, struct registry *r, enum job_mode mode)
 {
-	struct order o = { .r = r, .plan = p, .last = &p->cycles };
+	struct order o = {.r = r, .plan = p, .last = &p->cycles};
 	int err;
 
 	if (p->n == 0 || mode == MODE_IGNORE_DEPENDENCIES)

@@ -11,8 +11,8 @@
 #include "core/job_draft.h"
 #include "core/job_order.h"
 
-static const struct pull isolate_pull = { JOB_STOP, CAUSE_ISOLATE, true, false };
-static const struct pull triggering_pull = { JOB_STOP, CAUSE_NONE, true, false };
+static const struct pull isolate_pull = {JOB_STOP, CAUSE_ISOLATE, true, false};
+static const struct pull triggering_pull = {JOB_STOP, CAUSE_NONE, true, false};
 
 /* Is the unit already where the job would bring it, and not about to be taken away from there? */
 static bool is_redundant(const struct unit *u, enum job_type type)
@@ -60,7 +60,8 @@ static void drop_intrusive(struct draft_set *m)
 
 		if (d->matters)
 			continue;
-		if ((d->type == JOB_STOP && is_up) || job_types_conflict((enum job_type)d->type, job_pending(u)))
+		if ((d->type == JOB_STOP && is_up) ||
+		    job_types_conflict((enum job_type)d->type, job_pending(u)))
 			draft_kill(m, i);
 	}
 	draft_sweep(m);
@@ -79,8 +80,9 @@ static void drop_redundant(struct draft_set *m)
 		if (u->plan_at != i + 1)
 			continue;
 		for (uint32_t d = i + 1; d != 0 && !is_needed; d = m->drafts[d - 1].sibling)
-			is_needed = d == 1 || (!m->drafts[d - 1].is_dead &&
-					       !is_redundant(u, (enum job_type)m->drafts[d - 1].type));
+			is_needed = d == 1 ||
+				    (!m->drafts[d - 1].is_dead &&
+				     !is_redundant(u, (enum job_type)m->drafts[d - 1].type));
 		for (uint32_t d = i + 1; d != 0 && !is_needed; d = m->drafts[d - 1].sibling)
 			m->drafts[d - 1].is_dead = true;
 	}
@@ -92,14 +94,14 @@ static void drop_redundant(struct draft_set *m)
 
 /* The drafts of one unit that are alive, as far as a contradiction goes. */
 struct sides {
-	uint32_t stop;		/* the stop + 1, or 0 */
-	bool has_others;	/* something that wants the unit up */
+	uint32_t stop;   /* the stop + 1, or 0 */
+	bool has_others; /* something that wants the unit up */
 	bool others_matter;
 };
 
 static struct sides sides_of(const struct draft_set *m, const struct unit *u)
 {
-	struct sides s = { 0 };
+	struct sides s = {0};
 
 	for (uint32_t d = u->plan_at; d != 0; d = m->drafts[d - 1].sibling) {
 		const struct draft *draft = &m->drafts[d - 1];
@@ -132,32 +134,48 @@ static bool is_conflicted(const struct draft_set *m, uint32_t d)
 }
 
 /*
- * When both sides matter nothing can be done. Else the one that does not matter goes; and when neither does, the unit
- * that says Conflicts= is started and the other one is not (systemd.unit(5)).
+ * The side that does not matter goes; when neither does, the unit that says Conflicts= is started and the other one is
+ * not (systemd.unit(5)).
  */
-static int resolve(struct draft_set *m, const struct unit *u)
+static void resolve(struct draft_set *m, const struct unit *u)
 {
 	struct sides s = sides_of(m, u);
-	uint32_t stop = s.stop - 1;
 
 	if (s.stop == 0 || !s.has_others)
-		return 0;
-	if (m->drafts[stop].matters && s.others_matter)
-		return refuse(m->plan, PLAN_CONTRADICTION, u->id, m->drafts[stop].by);
-	if (!m->drafts[stop].matters && (s.others_matter || !is_conflicted(m, stop))) {
-		draft_kill(m, stop);
+		return;
+	if (!m->drafts[s.stop - 1].matters && (s.others_matter || !is_conflicted(m, s.stop - 1))) {
+		draft_kill(m, s.stop - 1);
 	} else {
 		for (uint32_t d = u->plan_at; d != 0; d = m->drafts[d - 1].sibling)
 			if (d != s.stop)
 				draft_kill(m, d - 1);
 	}
 	draft_sweep(m);
-	return 0;
+}
+
+/* Where both sides matter nothing can be done. Named is the conflict itself rather than a stop that follows from it. */
+static int check_hopeless(struct draft_set *m, struct unit *const *units, uint32_t n)
+{
+	const struct draft *worst = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct sides s = sides_of(m, units[i]);
+		const struct draft *stop = &m->drafts[s.stop - 1];
+
+		if (!stop->matters || !s.others_matter)
+			continue;
+		if (is_conflicted(m, s.stop - 1))
+			return refuse(m->plan, PLAN_CONTRADICTION, stop->unit, stop->by);
+		if (!worst)
+			worst = stop;
+	}
+	return worst ? refuse(m->plan, PLAN_CONTRADICTION, worst->unit, worst->by) : 0;
 }
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct unit *const *u = a, *const *v = b;
+	const struct unit *const *u = a;
+	const struct unit *const *v = b;
 
 	return strcmp((*u)->name, (*v)->name);
 }
@@ -169,8 +187,9 @@ static int compare_names(const void *a, const void *b)
 static int resolve_all(struct draft_set *m)
 {
 	AUTO_MEM struct unit **units = NULL;
-	uint32_t n = 0, k = 0;
-	int err = 0;
+	uint32_t n = 0;
+	uint32_t k = 0;
+	int err;
 
 	for (uint32_t i = 0; i < m->n; i++)
 		n += is_contradicted(m, i);
@@ -183,8 +202,9 @@ static int resolve_all(struct draft_set *m)
 		if (is_contradicted(m, i))
 			units[k++] = m->r->units[m->drafts[i].unit];
 	qsort(units, n, sizeof(struct unit *), compare_names);
+	err = check_hopeless(m, units, n);
 	for (uint32_t i = 0; i < n && err == 0; i++)
-		err = resolve(m, units[i]);
+		resolve(m, units[i]);
 	return err;
 }
 
@@ -213,9 +233,7 @@ static bool is_isolated_away(const struct draft_set *m, const struct unit *u)
 	if ((u->config && u->config->ignore_on_isolate) || !is_stoppable(m, u))
 		return false;
 	/* A service that its socket would only start again may as well stay. */
-	graph_for_each(e, u, DEP_TRIGGERED_BY)
-		if (stays_up(m, m->r->units[e->to]))
-			return false;
+	graph_for_each(e, u, DEP_TRIGGERED_BY) if (stays_up(m, m->r->units[e->to])) return false;
 	return true;
 }
 
@@ -238,7 +256,8 @@ static int add_triggering(struct draft_set *m)
 	const struct unit *anchor = m->r->units[m->drafts[0].unit];
 	int err = 0;
 
-	graph_for_each(e, anchor, DEP_TRIGGERED_BY) {
+	graph_for_each(e, anchor, DEP_TRIGGERED_BY)
+	{
 		struct unit *u = m->r->units[e->to];
 
 		if (err == 0 && is_stoppable(m, u))
@@ -281,7 +300,7 @@ static struct cause cause_of(const struct draft_set *m, const struct draft *d)
 /* All living drafts of u as one step; type JOB_NONE when there are none. */
 static struct job_step merge_drafts(const struct draft_set *m, const struct unit *u)
 {
-	struct job_step step = { .unit = u->id };
+	struct job_step step = {.unit = u->id};
 
 	for (uint32_t i = u->plan_at; i != 0; i = m->drafts[i - 1].sibling) {
 		const struct draft *d = &m->drafts[i - 1];
@@ -312,7 +331,8 @@ static int make_steps(struct draft_set *m)
 		if (u->plan_at != i + 1)
 			continue;
 		step = merge_drafts(m, u);
-		if (step.type != JOB_NONE && (step.is_anchor || !is_redundant(u, (enum job_type)step.type)))
+		if (step.type != JOB_NONE &&
+		    (step.is_anchor || !is_redundant(u, (enum job_type)step.type)))
 			p->steps[p->n++] = step;
 	}
 	return 0;
@@ -335,26 +355,40 @@ static int check_destructive(struct draft_set *m)
 
 /* --- the whole --- */
 
-static int check_anchor(const struct unit *u, enum job_type type, enum job_mode mode, bool manual)
+/* What the files of the anchor say against it. */
+static enum job_refusal check_config(const struct unit *u, enum job_type type, bool manual)
 {
-	bool starts = type == JOB_START || type == JOB_RESTART;
-	bool stops = type == JOB_STOP || type == JOB_RESTART;
+	const struct unit_config *c = u->config;
 	enum job_refusal refusal = draft_refusal(u);
 
 	/* What has no file can be stopped all the same, when it runs. */
-	if (type == JOB_STOP && (refusal != PLAN_NOT_FOUND || !unit_is_at_rest(u)))
-		refusal = PLAN_OK;
-	if (refusal != PLAN_OK)
-		return (int)refusal;
-	if (manual && starts && u->config && u->config->refuse_manual_start)
+	if (refusal != PLAN_OK &&
+	    (type != JOB_STOP || (refusal == PLAN_NOT_FOUND && unit_is_at_rest(u))))
+		return refusal;
+	if (!c)
+		return PLAN_OK;
+	if (manual && c->refuse_manual_start && (type == JOB_START || type == JOB_RESTART))
 		return PLAN_NO_START_MANUAL;
-	if (manual && stops && u->config && u->config->refuse_manual_stop)
+	if (manual && c->refuse_manual_stop && (type == JOB_STOP || type == JOB_RESTART))
 		return PLAN_NO_STOP_MANUAL;
-	if (mode == MODE_ISOLATE && type == JOB_START && !u->config->allow_isolate)
-		return PLAN_NO_ISOLATE;
-	if ((mode == MODE_ISOLATE && type != JOB_START) || (mode == MODE_TRIGGERING && type != JOB_STOP))
+	return PLAN_OK;
+}
+
+static enum job_refusal check_anchor(const struct unit *u, enum job_type type, enum job_mode mode,
+				     bool manual)
+{
+	enum job_refusal refusal;
+
+	if (mode == MODE_ISOLATE && type != JOB_START)
 		return PLAN_NOT_APPLICABLE;
-	return draft_is_possible(u, type) ? PLAN_OK : PLAN_NOT_APPLICABLE;
+	if (mode == MODE_TRIGGERING && type != JOB_STOP)
+		return PLAN_NOT_APPLICABLE;
+	if (!draft_is_possible(u, type))
+		return PLAN_NOT_APPLICABLE;
+	refusal = check_config(u, type, manual);
+	if (refusal == PLAN_OK && mode == MODE_ISOLATE && !u->config->allow_isolate)
+		refusal = PLAN_NO_ISOLATE;
+	return refusal;
 }
 
 /* Draft everything and take out what cannot or need not be. */
@@ -383,16 +417,17 @@ static int make_drafts(struct draft_set *m, struct unit *anchor, enum job_type t
 int job_plan_make(struct job_plan *p, struct registry *r, struct unit *anchor, enum job_type type,
 		  enum job_mode mode, const struct cause *cause, bool manual)
 {
-	struct draft_set m = { .r = r, .plan = p, .mode = mode, .cause = cause };
+	struct draft_set m = {.r = r, .plan = p, .mode = mode, .cause = cause};
+	enum job_refusal refusal;
 	int err;
 
-	*p = (struct job_plan){ .culprit = { UNIT_NONE, UNIT_NONE } };
+	*p = (struct job_plan){.culprit = {UNIT_NONE, UNIT_NONE}};
 	type = job_collapse(type, anchor);
 	if (type == JOB_NONE)
 		return 0;
-	err = check_anchor(anchor, type, mode, manual);
-	if (err != 0)
-		return refuse(p, (enum job_refusal)err, anchor->id, UNIT_NONE);
+	refusal = check_anchor(anchor, type, mode, manual);
+	if (refusal != PLAN_OK)
+		return refuse(p, refusal, anchor->id, UNIT_NONE);
 	err = make_drafts(&m, anchor, type);
 	if (err == 0)
 		err = make_steps(&m);

@@ -241,6 +241,9 @@ int main(int argc UNUSED, char **argv)
 	log_init("harkd", LOG_INFO, -1);
 	prctl(PR_SET_NAME, "harkd");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* PID 1 hears of these and tells us in order */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	umask(022);
 	parse(&o, argv);
 	h->run_dir = o.run_dir;

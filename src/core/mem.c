@@ -5,7 +5,7 @@
 
 struct mem_stats mem_stats;
 
-enum { ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
+enum { ARENA_FIRST = 240, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
 
 static bool refuse(void)
 {
@@ -66,10 +66,19 @@ struct arena_chunk {
 	char data[];
 };
 
+/* Chunks grow with the arena, so that a thousand small ones waste little and a big one has few. */
+static size_t chunk_size(const struct arena *a, size_t want)
+{
+	size_t size = a->bytes / 4 & ~(size_t)(ARENA_ALIGN - 1);
+
+	size = size < ARENA_FIRST ? ARENA_FIRST : size > ARENA_CHUNK ? ARENA_CHUNK : size;
+	return size > want ? size : want;
+}
+
 void *arena_get(struct arena *a, size_t n)
 {
 	size_t want = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-	size_t cap = want > ARENA_CHUNK ? want : ARENA_CHUNK;
+	size_t cap = chunk_size(a, want);
 	struct arena_chunk *c;
 	void *p;
 

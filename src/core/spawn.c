@@ -328,10 +328,27 @@ static pid_t guess_main(struct hark *h, struct service *s)
 	return found;
 }
 
+/* No main process is known: the end of the service is that its cgroup is empty. */
+static void watch_members(struct hark *h, struct service *s)
+{
+	char path[600];
+	int wd;
+
+	spawn_cgroup_path(&s->unit, path, sizeof(path));
+	wd = h->cgroups.has_cgroups ? cgroup_watch(&h->cgroups, path) : -1;
+	if (wd < 0)
+		return;
+	s->events_wd = wd + 1;
+	if (cgroup_is_populated(&h->cgroups, path) == 0) /* before the watch was there */
+		engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);
+}
+
 static void adopt(struct hark *h, struct service *s, pid_t pid)
 {
-	if (pid <= 0 || procs_adopt_main(h, &s->unit, pid) < 0)
-		post_main(h, s, 0);
+	if (pid > 0 && procs_adopt_main(h, &s->unit, pid) == 0)
+		return;
+	post_main(h, s, 0);
+	watch_members(h, s);
 }
 
 static void look_for_pid_file(struct timer *t)

@@ -4,31 +4,31 @@
 #include <assert.h>
 
 const char *const unit_type_names[UNIT_TYPES] = {
-#define TYPE(name, suffix) [UNIT_##name] = suffix,
+#define TYPE(name, suffix) [UNIT_##name] = (suffix),
 	UNIT_TYPES_LIST(TYPE)
 #undef TYPE
 };
 
 const char *const load_state_names[LOAD_STATES] = {
-#define LOAD(name, word) [LOAD_##name] = word,
+#define LOAD(name, word) [LOAD_##name] = (word),
 	LOAD_STATES_LIST(LOAD)
 #undef LOAD
 };
 
 const char *const dep_names[DEP_TYPES] = {
-#define DEP(a, b, wa, wb) [DEP_##a] = wa, [DEP_##b] = wb,
+#define DEP(a, b, wa, wb) [DEP_##a] = (wa), [DEP_##b] = (wb),
 	DEPS_LIST(DEP)
 #undef DEP
 };
 
 const char *const job_type_names[JOB_TYPES] = {
-#define JOB(name, word) [JOB_##name] = word,
+#define JOB(name, word) [JOB_##name] = (word),
 	JOB_TYPES_LIST(JOB)
 #undef JOB
 };
 
 const char *const job_result_names[JOB_RESULTS] = {
-#define RESULT(name, word) [JOB_RES_##name] = word,
+#define RESULT(name, word) [JOB_RES_##name] = (word),
 	JOB_RESULTS_LIST(RESULT)
 #undef RESULT
 };
@@ -178,7 +178,7 @@ static int reserve_id(struct registry *r)
 		return 0;
 	if (r->cap > UINT32_MAX / 4)
 		return err_here(-ENOSPC);
-	units = mem_grow(r->units, r->cap * sizeof(*units), cap * sizeof(*units));
+	units = mem_grow(r->units, r->cap * sizeof(struct unit *), cap * sizeof(struct unit *));
 	if (!units)
 		return err_here(-ENOMEM);
 	r->units = units;
@@ -221,7 +221,8 @@ struct unit *registry_find(const struct registry *r, const char *name)
 static struct unit *get_by_alias(struct registry *r, const char *name, const char *canonical)
 {
 	struct unit *u = registry_find(r, canonical);
-	struct name_entry *alias, *first;
+	struct name_entry *alias;
+	struct name_entry *first;
 
 	/* Room for both names at once: a unit that was made must get its alias. */
 	if (map_reserve(&r->names, 2) < 0)

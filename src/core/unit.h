@@ -161,7 +161,7 @@ struct unit_config {
 	uint64_t job_timeout_us, job_running_timeout_us;
 	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop, allow_isolate;
 	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
-	enum collect_mode collect;
+	uint8_t collect; /* enum collect_mode */
 	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
 	uint8_t failure_action, success_action, start_limit_action, job_timeout_action; /* enum emergency_action */
 	int failure_exit_status, success_exit_status; /* -1: not set */
@@ -228,6 +228,7 @@ struct job {
 	uint8_t type;	 /* enum job_type; never a collapsing type once installed */
 	bool is_running; /* its event was given to the unit; false: waits for its order */
 	bool is_irreversible, ignores_order;
+	bool is_counted; /* by the engine, since it was first installed */
 	uint8_t after_stop; /* RESTART: JOB_START to follow */
 	uint64_t begin_us;
 	struct cause cause;

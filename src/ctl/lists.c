@@ -80,7 +80,7 @@ static void tell_trigger(struct call *c, struct unit *u, const char *trigger, co
 
 	reply_row(&c->reply, "trigger");
 	reply_text_z(&c->reply, "trigger", trigger);
-	reply_text_z(&c->reply, "kind", kind);
+	reply_text_z(&c->reply, "trigger_kind", kind);
 	reply_text_z(&c->reply, "unit", u->name);
 	reply_text_z(&c->reply, "state", unit_substate(u));
 	if (s)
@@ -218,7 +218,7 @@ static void tell_entry(struct call *c, const struct ledger_entry *e, const char 
 		reply_value(&c->reply, TAG_NUMBER, "follows", e->parent);
 	reply_value(&c->reply, TAG_STAMP, "time", e->wall_us);
 	reply_text_z(&c->reply, "unit", unit);
-	reply_text_z(&c->reply, "kind", e->kind < LEDGER_KINDS ? ledger_kind_names[e->kind] : "?");
+	reply_text_z(&c->reply, "entry_kind", e->kind < LEDGER_KINDS ? ledger_kind_names[e->kind] : "?");
 	put_details(c, e);
 	reply_text_z(&c->reply, "cause", e->cause < CAUSE_KINDS ? cause_names[e->cause] : "?");
 	if (e->from)

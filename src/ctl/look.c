@@ -413,6 +413,14 @@ static void tell_chain(struct call *c, const struct unit *u, uint64_t seq)
 	}
 }
 
+/* By name: a unit that has rested since before a takeover has not asked for its slot yet. */
+static bool is_about(const struct call *c, const struct ledger_entry *e, const struct unit *u)
+{
+	const char *name = e->unit ? state_name(&c->h->state, e->unit) : NULL;
+
+	return name && strcmp(name, u->name) == 0;
+}
+
 /* The newest ledger entry by which the unit came to rest, or 0. */
 static uint64_t find_end(const struct call *c, const struct unit *u)
 {
@@ -421,10 +429,9 @@ static uint64_t find_end(const struct call *c, const struct unit *u)
 	for (uint64_t seq = l->next; seq > 1; seq--) {
 		const struct ledger_entry *e = ledger_get(l, seq - 1);
 
-		if (!e && seq < l->next)
-			return 0;
-		if (e && u->state_slot && e->unit == u->state_slot && e->kind == LEDGER_STATE &&
-		    (e->b == INACTIVE || e->b == FAILED))
+		if (!e)
+			return 0; /* overwritten from here on */
+		if (e->kind == LEDGER_STATE && (e->b == INACTIVE || e->b == FAILED) && is_about(c, e, u))
 			return e->seq;
 	}
 	return 0;
@@ -441,7 +448,7 @@ static void tell_runs(struct call *c, const struct unit *u)
 		const struct ledger_entry *e = ledger_get(l, seq - 1);
 		struct why_link link;
 
-		if (!e || !u->state_slot || e->unit != u->state_slot || !why_is_start(e))
+		if (!e || !why_is_start(e) || !is_about(c, e, u))
 			continue;
 		if (is_first) {
 			is_first = false;

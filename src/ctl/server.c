@@ -359,7 +359,7 @@ void server_close(struct hark *h)
 	h->server = NULL;
 }
 
-void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type,
+void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type UNUSED,
 		     enum job_result result)
 {
 	if (!h->server)
@@ -372,8 +372,7 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 
 			if (w->job != id || w->unit != u->id || w->is_done)
 				continue;
-			w->is_done = true;
-			w->type = (uint8_t)type;
+			w->is_done = true; /* the type stays what was asked for: a restart ends as a start */
 			w->result = (uint8_t)result;
 			w->end_us = loop_now_us(&h->loop);
 			/* Not now: we are called while events are digested. */

@@ -3,7 +3,7 @@
 
 void dep_list_init(struct dep_list *l, struct unit_config *c)
 {
-	*l = (struct dep_list){ .config = c, .tail = &c->deps };
+	*l = (struct dep_list){.config = c, .tail = &c->deps};
 	while (*l->tail)
 		l->tail = &(*l->tail)->next;
 }
@@ -37,14 +37,12 @@ bool dep_exists(const struct unit_config *c, enum dep_type type, const char *nam
 	return false;
 }
 
-int dep_add_defaults(struct dep_list *l, const struct dep_rule *rules, unsigned n)
+void dep_add_defaults(struct dep_list *l, const struct dep *defaults)
 {
-	int r = 0;
-
-	for (unsigned k = 0; r == 0 && k < n && l->config->default_dependencies; k++)
-		if (strcmp(rules[k].name, l->config->name) != 0)
-			r = dep_add(l, rules[k].type, DEP_DEFAULT, rules[k].name);
-	return r;
+	/* Configurations are not changed once they are loaded, so a thousand of them can end in the same rows. */
+	if (l->config->default_dependencies)
+		*l->tail = (struct dep *)(uintptr_t)defaults;
+	l->tail = NULL;
 }
 
 int dep_add_slice(struct dep_list *l)

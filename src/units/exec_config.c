@@ -22,11 +22,8 @@ const char *const stdio_names[STDIO_KINDS] = {
 };
 
 const char *const exec_dir_roots[EXEC_DIRS] = {
-	[DIR_RUNTIME] = "/run",
-	[DIR_STATE] = "/var/lib",
-	[DIR_CACHE] = "/var/cache",
-	[DIR_LOGS] = "/var/log",
-	[DIR_CONFIGURATION] = "/etc",
+	[DIR_RUNTIME] = "/run",  [DIR_STATE] = "/var/lib",     [DIR_CACHE] = "/var/cache",
+	[DIR_LOGS] = "/var/log", [DIR_CONFIGURATION] = "/etc",
 };
 
 const char *const exec_dir_env[EXEC_DIRS] = {
@@ -47,10 +44,14 @@ const char *const kill_mode_names[KILL_MODES] = {
 void exec_config_defaults(struct exec_config *e)
 {
 	*e = (struct exec_config){
-		.kill = { .mode = KILL_CONTROL_GROUP, .signal = SIGTERM, .final_signal = SIGKILL, .watchdog_signal = SIGABRT, .send_kill = true },
-		.in = { STDIO_NULL, NULL },
-		.out = { STDIO_INHERIT, NULL },
-		.err = { STDIO_INHERIT, NULL },
+		.kill = {.mode = KILL_CONTROL_GROUP,
+			 .signal = SIGTERM,
+			 .final_signal = SIGKILL,
+			 .watchdog_signal = SIGABRT,
+			 .send_kill = true},
+		.in = {STDIO_NULL, NULL},
+		.out = {STDIO_INHERIT, NULL},
+		.err = {STDIO_INHERIT, NULL},
 		.umask = 0022,
 		.ignore_sigpipe = true,
 		.personality = UINT64_MAX,
@@ -64,8 +65,8 @@ void exec_config_settle(struct exec_config *e)
 {
 	if (e->in.kind == STDIO_NULL && e->stdin_data_n > 0)
 		e->in.kind = STDIO_DATA;
-	if (e->in.kind == STDIO_TTY || e->in.kind == STDIO_TTY_FORCE || e->in.kind == STDIO_TTY_FAIL || e->in.kind == STDIO_SOCKET ||
-	    e->in.kind == STDIO_FD)
+	if (e->in.kind == STDIO_TTY || e->in.kind == STDIO_TTY_FORCE ||
+	    e->in.kind == STDIO_TTY_FAIL || e->in.kind == STDIO_SOCKET || e->in.kind == STDIO_FD)
 		return;
 	if (e->out.kind == STDIO_INHERIT)
 		e->out.kind = STDIO_JOURNAL;

@@ -15,43 +15,59 @@
 /* One command line. argv[0] is what the process sees; path is executed. */
 struct command {
 	struct command *next;
-	const char *path;   /* absolute, or a bare name to be found in the fixed search path */
-	const char **argv;  /* NULL-terminated, specifiers expanded, environment not yet */
+	const char *path;  /* absolute, or a bare name to be found in the fixed search path */
+	const char **argv; /* NULL-terminated, specifiers expanded, environment not yet */
 	uint32_t argc;
 	const char *file;
 	uint32_t line;
-	bool ignore_failure; /* '-' */
-	bool no_env_expand;  /* ':' */
+	bool ignore_failure;  /* '-' */
+	bool no_env_expand;   /* ':' */
 	bool full_privileges; /* '+' */
 	bool no_setuid;       /* '!' and '!!' */
 };
 
 /* STDIO(name, word): API */
-enum stdio_kind { STDIO_NULL, STDIO_TTY, STDIO_TTY_FORCE, STDIO_TTY_FAIL, STDIO_JOURNAL, STDIO_JOURNAL_CONSOLE,
-	STDIO_KMSG, STDIO_KMSG_CONSOLE, STDIO_FILE, STDIO_APPEND, STDIO_TRUNCATE, STDIO_SOCKET, STDIO_FD, STDIO_INHERIT,
-	STDIO_DATA, STDIO_KINDS };
+enum stdio_kind {
+	STDIO_NULL,
+	STDIO_TTY,
+	STDIO_TTY_FORCE,
+	STDIO_TTY_FAIL,
+	STDIO_JOURNAL,
+	STDIO_JOURNAL_CONSOLE,
+	STDIO_KMSG,
+	STDIO_KMSG_CONSOLE,
+	STDIO_FILE,
+	STDIO_APPEND,
+	STDIO_TRUNCATE,
+	STDIO_SOCKET,
+	STDIO_FD,
+	STDIO_INHERIT,
+	STDIO_DATA,
+	STDIO_KINDS
+};
 extern const char *const stdio_names[STDIO_KINDS];
 
 struct stdio {
-	uint8_t kind;	  /* enum stdio_kind */
+	uint8_t kind;     /* enum stdio_kind */
 	const char *path; /* file, append, truncate; FileDescriptorName for fd */
 };
 
 struct limit {
 	struct limit *next;
-	int resource; /* RLIMIT_* */
+	int resource;        /* RLIMIT_* */
 	uint64_t soft, hard; /* RLIM_INFINITY as UINT64_MAX */
 };
 
 enum exec_dir { DIR_RUNTIME, DIR_STATE, DIR_CACHE, DIR_LOGS, DIR_CONFIGURATION, EXEC_DIRS };
-extern const char *const exec_dir_roots[EXEC_DIRS]; /* "/run", "/var/lib", "/var/cache", "/var/log", "/etc" */
-extern const char *const exec_dir_env[EXEC_DIRS];   /* "RUNTIME_DIRECTORY" ... */
+extern const char
+	*const exec_dir_roots[EXEC_DIRS]; /* "/run", "/var/lib", "/var/cache", "/var/log", "/etc" */
+extern const char *const exec_dir_env[EXEC_DIRS]; /* "RUNTIME_DIRECTORY" ... */
 
 enum kill_mode { KILL_CONTROL_GROUP, KILL_PROCESS, KILL_MIXED, KILL_NONE, KILL_MODES };
 extern const char *const kill_mode_names[KILL_MODES];
 
 struct kill_config {
-	uint8_t mode; /* enum kill_mode */
+	uint8_t mode;                                              /* enum kill_mode */
 	int signal, restart_signal, final_signal, watchdog_signal; /* restart_signal 0: as signal */
 	bool send_hup, send_kill;
 };
@@ -61,7 +77,7 @@ struct exec_config {
 	struct stdio in, out, err;
 	const char *user, *group; /* NULL: not set */
 	struct name_list *supplementary_groups;
-	struct name_list *environment;	    /* "NAME=value" in order */
+	struct name_list *environment;       /* "NAME=value" in order */
 	struct name_list *environment_files; /* "-/path" keeps its dash */
 	struct name_list *pass_environment, *unset_environment;
 	const char *working_directory; /* "~" is the user's home */
@@ -97,13 +113,14 @@ struct exec_config {
 };
 /* A process of the unit as the manager knows it: slot of the bank and token. */
 struct proc_ref {
-	uint32_t slot;	/* + 1; 0: none */
+	uint32_t slot; /* + 1; 0: none */
 	int32_t pid;
 	uint64_t token;
 	uint64_t start_us, exit_us;
 	int32_t code, status; /* of the last exit; CLD_* and value */
 };
 
+/* As systemd has them; outputs are inherited until exec_config_settle(). */
 void exec_config_defaults(struct exec_config *e);
 /* Standard output and error left to inherit follow standard input only where that is a terminal or a socket; else the journal. */
 void exec_config_settle(struct exec_config *e);

@@ -204,12 +204,23 @@ int fact_cpu_feature(const char *parameter, const struct specifier_host *host UN
 	return probe_has_word(probe_cpu_flags(text), parameter);
 }
 
+/* On the unified hierarchy the root says what there is; on the old one each controller has a folder. */
+static bool has_controller(bool is_v2, const char *name)
+{
+	char text[PROBE_MAX];
+	char path[64];
+
+	if (is_v2)
+		return probe_has_word(probe_read("/sys/fs/cgroup/cgroup.controllers", text), name);
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s",
+		       strcmp(name, "io") == 0 ? "blkio" : name);
+	return probe_exists(path);
+}
+
 int fact_controllers(const char *parameter, const struct specifier_host *host UNUSED)
 {
 	static const char *const valid[] = {"cpu", "cpuset", "io", "memory", "pids"};
 	struct str rest = str_of(parameter);
-	char text[PROBE_MAX];
-	struct str available;
 	struct statfs fs;
 	struct str word;
 	bool is_v2;
@@ -220,13 +231,10 @@ int fact_controllers(const char *parameter, const struct specifier_host *host UN
 	is_v2 = fs.f_type == CGROUP2_SUPER_MAGIC;
 	if (strcmp(parameter, "v2") == 0 || strcmp(parameter, "v1") == 0)
 		return is_v2 == (parameter[1] == '2');
-	available = probe_read("/sys/fs/cgroup/cgroup.controllers", text);
-	while (str_word(&rest, &word)) {
-		if (value_enum(word, valid, ARRAY_SIZE(valid), &at) < 0)
-			continue; /* unknown ones do not count */
-		if (!probe_has_word(available, valid[at]))
+	while (str_word(&rest, &word)) /* unknown ones do not count */
+		if (value_enum(word, valid, ARRAY_SIZE(valid), &at) == 0 &&
+		    !has_controller(is_v2, valid[at]))
 			return 0;
-	}
 	return 1;
 }
 
@@ -303,7 +311,7 @@ static int pressure(const char *parameter, const char *resource)
 	const char *field = NULL;
 	uint64_t us = spans[2].us;
 	char text[PROBE_MAX];
-	char path[PATH_MAX];
+	char path[512];
 	uint64_t wanted;
 	uint64_t now;
 	int r;
@@ -373,7 +381,9 @@ static int smbios_field(struct str s)
 	if (op == CMP_NONE || field.n == 0 || field.n > 64 || s.n >= sizeof(wanted) ||
 	    str_index(field, '/') < field.n)
 		return err_here(-EINVAL);
-	(void)snprintf(wanted, sizeof(wanted), STR_FMT, STR_ARG(s));
+	if (s.n)
+		memcpy(wanted, s.p, s.n);
+	wanted[s.n] = '\0';
 	(void)snprintf(path, sizeof(path), "/sys/class/dmi/id/" STR_FMT, STR_ARG(field));
 	if (!probe_exists(path))
 		return 0;

@@ -8,7 +8,7 @@ static bool is_blank(char c)
 
 void ini_init(struct ini *i, struct str text, struct arena *arena)
 {
-	*i = (struct ini){ .text = text, .arena = arena };
+	*i = (struct ini){.text = text, .arena = arena};
 	if (str_has_prefix(text, STR("\xef\xbb\xbf")))
 		i->at = 3;
 }
@@ -30,7 +30,7 @@ static bool take_line(struct str text, size_t *at, struct str *ret_line)
 		n--;
 	for (; n > 0 && is_blank(*from); n--)
 		from++;
-	*ret_line = (struct str){ from, n };
+	*ret_line = (struct str){from, n};
 	return true;
 }
 
@@ -70,7 +70,7 @@ static int join(struct ini *i, struct str first, struct str *ret_line)
 	out = n > INI_LINE_MAX ? NULL : arena_get(i->arena, n + 1);
 	if (!out && n <= INI_LINE_MAX)
 		return -ENOMEM;
-	*ret_line = (struct str){ out, n };
+	*ret_line = (struct str){out, n};
 	line = first;
 	for (size_t k = i->at; out;) {
 		if (!is_comment(line)) {
@@ -144,7 +144,7 @@ static bool is_utf8(struct str s)
 
 static int take_header(struct ini *i, struct str line, struct ini_item *item)
 {
-	i->section = (struct str){ NULL, 0 };
+	i->section = (struct str){NULL, 0};
 	if (line.p[line.n - 1] != ']')
 		return INI_BAD_HEADER;
 	i->section = item->section = str_sub(line, 1, line.n - 1);
@@ -178,7 +178,7 @@ int ini_next(struct ini *i, struct ini_item *ret_item)
 	int r;
 
 	do {
-		*ret_item = (struct ini_item){ .is_utf8 = true };
+		*ret_item = (struct ini_item){.is_utf8 = true};
 		r = take_logical(i, ret_item, &line);
 		if (r <= 0)
 			return r < 0 ? r : INI_END;
@@ -190,14 +190,16 @@ int ini_next(struct ini *i, struct ini_item *ret_item)
 	if (memchr(line.p, '\0', line.n))
 		return INI_NUL;
 	ret_item->is_utf8 = is_utf8(line);
-	return line.p[0] == '[' ? take_header(i, line, ret_item) : take_assignment(i, line, ret_item);
+	return line.p[0] == '[' ? take_header(i, line, ret_item)
+				: take_assignment(i, line, ret_item);
 }
 
-void ini_locate(const struct ini *i, const struct ini_item *item, size_t at, uint32_t *ret_line, uint32_t *ret_col)
+void ini_locate(const struct ini *i, const struct ini_item *item, size_t at, uint32_t *ret_line,
+		uint32_t *ret_col)
 {
 	size_t from = item->start, next = from;
 	uint32_t line_no = item->line;
-	struct str line = { i->text.p + from, 0 };
+	struct str line = {i->text.p + from, 0};
 
 	for (at += item->value_at; take_line(i->text, &next, &line); line_no++, from = next) {
 		if (is_comment(line) && line_no != item->line)

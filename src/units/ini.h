@@ -15,31 +15,31 @@ enum { INI_LINE_MAX = 1024 * 1024 }; /* bytes of one line, its continuations cou
 
 enum ini_kind {
 	INI_END,
-	INI_SECTION,	/* section */
+	INI_SECTION,    /* section */
 	INI_ASSIGNMENT, /* section, key, value */
 	INI_BAD_HEADER, /* "[" without "]": what follows belongs to no section */
-	INI_NO_EQUALS,	/* neither header, comment nor assignment */
-	INI_NO_KEY,	/* "=value" */
+	INI_NO_EQUALS,  /* neither header, comment nor assignment */
+	INI_NO_KEY,     /* "=value" */
 	INI_NO_SECTION, /* an assignment before the first header */
-	INI_NUL,	/* a NUL byte in the line */
-	INI_TOO_LONG,	/* more than INI_LINE_MAX */
+	INI_NUL,        /* a NUL byte in the line */
+	INI_TOO_LONG,   /* more than INI_LINE_MAX */
 	INI_KINDS
 };
 
 struct ini {
 	struct str text;
 	struct arena *arena; /* takes joined lines */
-	size_t at;	     /* next byte */
-	uint32_t line;	     /* lines read so far */
+	size_t at;           /* next byte */
+	uint32_t line;       /* lines read so far */
 	struct str section;  /* p NULL: none yet */
 };
 
 struct ini_item {
 	struct str section, key, value; /* trimmed */
-	uint32_t line, col, end_col;	/* of the key, or of the whole line's text; from 1 */
-	bool is_utf8;			/* false: the line holds bytes that are not UTF-8 */
-	size_t start;			/* offset of the first physical line in the text */
-	size_t value_at;		/* offset of the value in the logical line */
+	uint32_t line, col, end_col;    /* of the key, or of the whole line's text; from 1 */
+	bool is_utf8;                   /* false: the line holds bytes that are not UTF-8 */
+	size_t start;                   /* offset of the first physical line in the text */
+	size_t value_at;                /* offset of the value in the logical line */
 };
 
 /* text is borrowed while the cursor and its items live. A byte order mark at its beginning is passed over. */
@@ -47,4 +47,5 @@ void ini_init(struct ini *i, struct str text, struct arena *arena);
 /* The next item: enum ini_kind, or -ENOMEM. */
 MUST_USE int ini_next(struct ini *i, struct ini_item *ret_item);
 /* Line and column (from 1) of byte `at` of the item's value, also when the value was joined from several lines. */
-void ini_locate(const struct ini *i, const struct ini_item *item, size_t at, uint32_t *ret_line, uint32_t *ret_col);
+void ini_locate(const struct ini *i, const struct ini_item *item, size_t at, uint32_t *ret_line,
+		uint32_t *ret_col);

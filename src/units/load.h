@@ -4,21 +4,12 @@
  *
  * One readdir of every search directory (and of its *.d, *.wants, *.requires, *.upholds) builds the index of names, aliases, drop-ins
  * and links; a unit is read and parsed when it is first asked for. Nothing here decides: a broken unit is a
- * configuration with findings and a load state. Reads files; makes no other system call that changes anything.
+ * configuration with findings and a load state. In a directory named "units" outside of /usr (/etc/units, /run/units) presence is
+ * enablement: the [Install] sections of its files are read with the index and count as if they were linked. Reads files; makes no other system call that changes anything.
  */
 #pragma once
 
-#include "core/unit.h"
-#include "units/specifier.h"
-
-struct load {
-	char **dirs; /* search path, most important first; owned */
-	unsigned dirs_n;
-	char *root; /* prefix for offline use, "" normally */
-	struct specifier_host host;
-	struct map names; /* struct load_entry, load.c */
-	struct arena arena; /* of the index */
-};
+#include "units/load_index.h"
 
 /* dirs: "A:B:C" or NULL for the built-in order (/etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units). 0 or -ENOMEM. */
 MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
@@ -34,7 +25,8 @@ const char *load_canonical(struct load *l, const char *name);
  */
 MUST_USE int load_unit(struct load *l, const char *name, struct unit_config **ret_config);
 /* Parse text as the one fragment of `name`: tests, fuzzer, verify of stdin. Same returns. */
-MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text, struct unit_config **ret_config);
+MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text,
+			    struct unit_config **ret_config);
 /* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */
 bool load_is_stale(const struct load *l, const struct unit_config *c);
 /* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */

@@ -13,29 +13,31 @@
 #include "units/value.h"
 
 const struct parser parsers[PARSERS] = {
-#define KIND(name, code, noun, empty) [PARSER_##name] = { parse_##name, CODE_##code, noun, empty },
+#define KIND(name, code, noun, empty) [PARSER_##name] = {parse_##name, CODE_##code, noun, empty},
 	PARSERS_LIST(KIND)
 #undef KIND
 };
 
 /* --- words --- */
 
-#define SET(set, noun_text, ...)                                                       \
-	static const char *const names_##set[] = { __VA_ARGS__ };                      \
-	const struct word_set words_##set = { names_##set, ARRAY_SIZE(names_##set), noun_text }
-#define SHARED_SET(set, noun_text, table, count) const struct word_set words_##set = { table, count, noun_text }
+#define SET(set, noun_text, ...)                                \
+	static const char *const names_##set[] = {__VA_ARGS__}; \
+	const struct word_set words_##set = {names_##set, ARRAY_SIZE(names_##set), noun_text}
+#define SHARED_SET(set, noun_text, table, count) \
+	const struct word_set words_##set = {table, count, noun_text}
 
 SHARED_SET(service_type, "a service type", service_type_names, SERVICE_TYPES);
 SHARED_SET(restart, "a restart policy", service_restart_names, SERVICE_RESTARTS);
 SHARED_SET(notify, "a notify access", notify_access_names, NOTIFY_ACCESSES);
 SHARED_SET(kill_mode, "a kill mode", kill_mode_names, KILL_MODES);
 SHARED_SET(job_mode, "a job mode", job_mode_names, JOB_MODES);
+SET(restart_mode, "a restart mode", "normal", "direct", "debug");
 SET(exit_type, "an exit type", "main", "cgroup");
 SET(timeout_mode, "a timeout failure mode", "terminate", "abort", "kill");
 SET(oom_policy, "an OOM policy", NULL, "continue", "stop", "kill");
 SET(collect, "a collect mode", "inactive", "inactive-or-failed");
-SET(action, "an emergency action", "none", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force",
-    "poweroff-immediate", "exit", "exit-force");
+SET(action, "an emergency action", "none", "reboot", "reboot-force", "reboot-immediate", "poweroff",
+    "poweroff-force", "poweroff-immediate", "exit", "exit-force");
 static_assert(ARRAY_SIZE(names_action) == EMERGENCY_ACTIONS, "one word for each action");
 SET(bind_v6, "an IPv6 binding", "default", "both", "ipv6-only");
 SET(preserve, "a way to preserve", "no", "restart", "yes");
@@ -49,24 +51,28 @@ SET(utmp, "a utmp mode", "init", "login", "user");
 SET(mount_flags, "a mount propagation", "shared", "slave", "private");
 SET(oomd_mode, "a mode of oomd", "auto", "kill");
 SET(oomd_preference, "a preference of oomd", "none", "avoid", "omit");
-SET(log_level, "a log level", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "0", "1", "2", "3", "4", "5",
-    "6", "7");
-SET(log_facility, "a log facility", "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
-    "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7");
+SET(log_level, "a log level", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+    "0", "1", "2", "3", "4", "5", "6", "7");
+SET(log_facility, "a log facility", "kern", "user", "mail", "daemon", "auth", "syslog", "lpr",
+    "news", "uucp", "cron", "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4",
+    "local5", "local6", "local7");
 
 /* --- for readers --- */
 
-void parse_report(struct assignment *a, enum code code, enum diag_severity severity, size_t at, size_t n, const char *fmt, ...)
+void parse_report(struct assignment *a, enum code code, enum diag_severity severity,
+		  struct str about, const char *fmt, ...)
 {
-	struct diag_place place = { a->file, 0, 0, 0 };
-	struct sbuf text = { 0 };
+	struct diag_place place = {a->file, 0, 0, 0};
+	struct sbuf text = {0};
 	va_list ap;
 
 	if (a->ini && a->value.n > 0) {
-		ini_locate(a->ini, a->item, at, &place.line, &place.col);
-		place.end_col = place.col + (uint32_t)(n ? n : a->value.n - at);
+		if (!about.p)
+			about = a->value;
+		ini_locate(a->ini, a->item, parse_offset(a, about), &place.line, &place.col);
+		place.end_col = place.col + (uint32_t)about.n;
 	} else if (a->ini) {
-		place = (struct diag_place){ a->file, a->item->line, a->item->col, a->item->end_col };
+		place = (struct diag_place){a->file, a->item->line, a->item->col, a->item->end_col};
 	}
 	va_start(ap, fmt);
 	sbuf_addv(&text, fmt, ap);
@@ -74,8 +80,9 @@ void parse_report(struct assignment *a, enum code code, enum diag_severity sever
 	if (text.err || !text.p)
 		a->config->diags.lost = true;
 	else
-		diag_add(&a->config->diags, codes[code].code, severity, a->is_strict && severity == DIAG_ERROR, place,
-			 a->suggestion, "%s", text.p);
+		diag_add(&a->config->diags, codes[code].code, severity,
+			 a->is_strict && severity == DIAG_ERROR, place, a->suggestion, "%s",
+			 text.p);
 	/* A finding that was lost must not lose what it does. */
 	if (a->is_strict && severity == DIAG_ERROR)
 		a->config->diags.has_fatal = true;
@@ -90,19 +97,79 @@ int parse_wrong(struct assignment *a, size_t at, size_t n, const char *wrong)
 	return -EINVAL;
 }
 
+static const char specifier_letters[] = "aAbBCdEfgGhHiIjJlLmMnNopPqsStTuUvVwWyY%";
+
+/* Does a specifier begin at this percent sign? */
+static bool is_specifier(struct str text, size_t at)
+{
+	return at + 1 < text.n && text.p[at + 1] && strchr(specifier_letters, text.p[at + 1]);
+}
+
+/* As systemd does, a percent sign that begins no specifier is kept: doubled, in scratch. NULL: -ENOMEM. */
+static const char *keep_stray_percents(struct assignment *a, struct str text, size_t *n)
+{
+	char *out = arena_get(a->scratch, 2 * text.n + 1);
+	size_t to = 0;
+
+	for (size_t k = 0; out && k < text.n; k++) {
+		out[to++] = text.p[k];
+		if (text.p[k] != '%')
+			continue;
+		out[to++] = is_specifier(text, k) ? text.p[++k] : '%';
+	}
+	*n = to;
+	return out;
+}
+
+/* Letters that are no specifiers were perhaps meant as one; "10%" is what it looks like. */
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+enum percents { PERCENTS_GOOD, PERCENTS_STRAY, PERCENTS_UNKNOWN };
+
+static enum percents look_at_percents(struct str text)
+{
+	enum percents worst = PERCENTS_GOOD;
+
+	for (size_t k = str_index(text, '%'); k < text.n; k++) {
+		if (text.p[k] != '%')
+			continue;
+		if (is_specifier(text, k))
+			k++;
+		else if (k + 1 < text.n && is_letter(text.p[k + 1]))
+			return PERCENTS_UNKNOWN;
+		else
+			worst = PERCENTS_STRAY;
+	}
+	return worst;
+}
+
 int parse_expand(struct assignment *a, struct str text, size_t at, const char **ret_text)
 {
 	char *out;
-	size_t bad;
+	enum percents percents = look_at_percents(text);
+	size_t bad = 0;
 	int r;
 
+	if (percents == PERCENTS_UNKNOWN)
+		parse_report(
+			a, CODE_STRAY_PERCENT, DIAG_WARNING, PARSE_WHOLE,
+			"a percent sign here begins no specifier; it is kept as it is, write %%%% for one");
+	if (percents != PERCENTS_GOOD) {
+		text.p = keep_stray_percents(a, text, &text.n);
+		if (!text.p)
+			return -ENOMEM;
+	}
 	if (str_index(text, '%') == text.n) {
 		out = arena_dup(a->arena, text.p, text.n);
 		r = out ? 0 : -ENOMEM;
 	} else {
 		r = specifier_expand(&a->spec, text, a->arena, &out, &bad);
 		if (r == -EINVAL)
-			return parse_wrong(a, at + bad, 2, "the specifier is unknown or has no value here");
+			return parse_wrong(a, at + bad < a->value.n ? at + bad : 0, 2,
+					   "the specifier has no value here");
 	}
 	if (r == 0)
 		*ret_text = out;
@@ -331,7 +398,16 @@ int parse_word(struct assignment *a)
 	return 0;
 }
 
-/* For directives that are not enforced: only checked. */
+int parse_service_type(struct assignment *a)
+{
+	int r = parse_word(a);
+
+	if (r == 0)
+		a->config->service->type_is_set = true;
+	return r;
+}
+
+/* "yes" is the last word, "no" the one that num names. */
 int parse_bool_or_word(struct assignment *a)
 {
 	bool value;
@@ -339,6 +415,8 @@ int parse_bool_or_word(struct assignment *a)
 	if (value_bool(a->value, &value) < 0)
 		return parse_word(a);
 	a->is_off = !value;
+	if (a->target)
+		*(uint8_t *)a->target = (uint8_t)(value ? a->words->n - 1 : (unsigned)a->num);
 	return 0;
 }
 
@@ -419,12 +497,14 @@ int parse_instance(struct assignment *a)
 
 	if (r < 0)
 		return r;
-	if (text && (name_with_instance("x@.service", str_of(text), name, sizeof(name)) < 0 || !name_is_valid(name, NAME_INSTANCE)))
+	if (text && (name_with_instance("x@.service", str_of(text), name, sizeof(name)) < 0 ||
+		     !name_is_valid(name, NAME_INSTANCE)))
 		return -EINVAL;
 	*(const char **)a->target = text;
 	return 0;
 }
 
+/* num: the type that the unit must have. */
 int parse_unit_name(struct assignment *a)
 {
 	const char *name = NULL;
@@ -432,7 +512,8 @@ int parse_unit_name(struct assignment *a)
 
 	if (r < 0)
 		return r;
-	if (name && (!name_is_valid(name, NAME_PLAIN | NAME_INSTANCE) || (a->num >= 0 && unit_type_of(name) != a->num)))
+	if (name &&
+	    (!name_is_valid(name, NAME_PLAIN | NAME_INSTANCE) || unit_type_of(name) != a->num))
 		return -EINVAL;
 	if (a->target)
 		*(const char **)a->target = name;
@@ -461,8 +542,10 @@ int parse_bus_name(struct assignment *a)
 
 	if (r < 0)
 		return r;
-	is_dotted = name && strchr(name, '.') && name[0] != '.' && name[strlen(name) - 1] != '.' && !strstr(name, "..");
-	if (name && (!is_dotted || strlen(name) > 255 || name[strcspn(name, " \t/:=\"'\\")] != '\0'))
+	is_dotted = name && strchr(name, '.') && name[0] != '.' && name[strlen(name) - 1] != '.' &&
+		    !strstr(name, "..");
+	if (name &&
+	    (!is_dotted || strlen(name) > 255 || name[strcspn(name, " \t/:=\"'\\")] != '\0'))
 		return -EINVAL;
 	*(const char **)a->target = name;
 	return 0;
@@ -488,15 +571,16 @@ int parse_interface(struct assignment *a)
 {
 	enum { INTERFACE_MAX = 15 };
 
-	if (a->value.n > INTERFACE_MAX || str_index(a->value, '/') < a->value.n || str_index(a->value, ' ') < a->value.n)
+	if (a->value.n > INTERFACE_MAX || str_index(a->value, '/') < a->value.n ||
+	    str_index(a->value, ' ') < a->value.n)
 		return -EINVAL;
 	return parse_text(a);
 }
 
 int parse_socket_protocol(struct assignment *a)
 {
-	static const char *const names[] = { "udplite", "sctp" };
-	static const uint8_t numbers[] = { IPPROTO_UDPLITE, IPPROTO_SCTP };
+	static const char *const names[] = {"udplite", "sctp"};
+	static const uint8_t numbers[] = {IPPROTO_UDPLITE, IPPROTO_SCTP};
 	unsigned value;
 	int r = value_enum(a->value, names, ARRAY_SIZE(names), &value);
 
@@ -507,8 +591,9 @@ int parse_socket_protocol(struct assignment *a)
 
 int parse_ip_tos(struct assignment *a)
 {
-	static const char *const names[] = { "low-delay", "throughput", "reliability", "low-cost" };
-	static const int numbers[] = { IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY, IPTOS_MINCOST };
+	static const char *const names[] = {"low-delay", "throughput", "reliability", "low-cost"};
+	static const int numbers[] = {IPTOS_LOWDELAY, IPTOS_THROUGHPUT, IPTOS_RELIABILITY,
+				      IPTOS_MINCOST};
 	unsigned value;
 
 	if (value_enum(a->value, names, ARRAY_SIZE(names), &value) < 0)
@@ -524,8 +609,8 @@ int parse_ip_ttl(struct assignment *a)
 
 int parse_timestamping(struct assignment *a)
 {
-	static const char *const names[] = { "off", "us", "ns", "usec", "nsec", "\xc2\xb5s" };
-	static const uint8_t numbers[] = { 0, 1, 2, 1, 2, 1 };
+	static const char *const names[] = {"off", "us", "ns", "usec", "nsec", "\xc2\xb5s"};
+	static const uint8_t numbers[] = {0, 1, 2, 1, 2, 1};
 	unsigned value;
 	int r = value_enum(a->value, names, ARRAY_SIZE(names), &value);
 

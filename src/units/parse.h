@@ -20,10 +20,12 @@ struct word_set {
 	unsigned n;
 	const char *noun; /* "a restart policy" */
 };
-extern const struct word_set words_service_type, words_restart, words_notify, words_exit_type, words_timeout_mode, words_oom_policy,
-	words_kill_mode, words_collect, words_job_mode, words_action, words_bind_v6, words_preserve, words_protect_system,
-	words_protect_home, words_protect_proc, words_proc_subset, words_device_policy, words_keyring, words_utmp, words_mount_flags,
-	words_oomd_mode, words_oomd_preference, words_log_level, words_log_facility;
+extern const struct word_set words_service_type, words_restart, words_restart_mode, words_notify,
+	words_exit_type, words_timeout_mode, words_oom_policy, words_kill_mode, words_collect,
+	words_job_mode, words_action, words_bind_v6, words_preserve, words_protect_system,
+	words_protect_home, words_protect_proc, words_proc_subset, words_device_policy,
+	words_keyring, words_utmp, words_mount_flags, words_oomd_mode, words_oomd_preference,
+	words_log_level, words_log_facility;
 
 struct assignment {
 	struct unit_config *config;
@@ -39,11 +41,11 @@ struct assignment {
 	int num;
 	const struct word_set *words;
 	/* what a reader has to say about an unusable value */
-	const char *wrong;	/* static, or in scratch: "ends in the middle of a quote" */
+	const char *wrong;      /* static, or in scratch: "ends in the middle of a quote" */
 	const char *suggestion; /* as above */
-	size_t bad_at, bad_n;	/* 0, 0: the whole value */
-	bool is_off;		/* the value asks for nothing ("no"): no note about it */
-	bool is_strict;		/* an error in the value refuses the unit */
+	size_t bad_at, bad_n;   /* 0, 0: the whole value */
+	bool is_off;            /* the value asks for nothing ("no"): no note about it */
+	bool is_strict;         /* an error in the value refuses the unit */
 	/* the list appended to last and its end, so that long lists are not walked for each line */
 	void *list_head, *list_end;
 };
@@ -51,80 +53,85 @@ struct assignment {
 typedef int (*parse_fn)(struct assignment *a);
 
 /* KIND(name, code of the finding, noun, does an empty value reset it?): "cannot read "5x" as NOUN" */
-#define PARSERS_LIST(KIND)                                                                  \
-	KIND(ignored, BAD_TEXT, "a text", true)                                             \
-	KIND(bool, BAD_BOOLEAN, "yes or no", false)                                         \
-	KIND(u32, BAD_NUMBER, "a number from 0 to 4294967295", false)                       \
-	KIND(int, BAD_NUMBER, "a number", false)                                            \
-	KIND(i64, BAD_NUMBER, "a number", false)                                            \
-	KIND(nice, BAD_NUMBER, "a nice level from -20 to 19", false)                        \
-	KIND(oom_score, BAD_NUMBER, "an adjustment from -1000 to 1000", false)              \
-	KIND(exit_status, BAD_NUMBER, "an exit status from 0 to 255", true)                 \
-	KIND(span, BAD_SPAN, "a time span", false)                                          \
-	KIND(span_or_never, BAD_SPAN, "a time span", false)                                 \
-	KIND(span_nonzero, BAD_SPAN, "a time span above zero", false)                       \
-	KIND(start_timeout, BAD_SPAN, "a time span", false)                                 \
-	KIND(both_timeouts, BAD_SPAN, "a time span", false)                                 \
-	KIND(abort_timeout, BAD_SPAN, "a time span", true)                                  \
-	KIND(nanoseconds, BAD_SPAN, "a time span", false)                                   \
-	KIND(size, BAD_SIZE, "a size", false)                                               \
-	KIND(word, BAD_WORD, "one of the words", false)                                     \
-	KIND(bool_or_word, BAD_WORD, "yes, no or one of the words", false)                  \
-	KIND(mode, BAD_MODE, "an octal access mode", false)                                 \
-	KIND(signal, BAD_SIGNAL, "a signal", false)                                         \
-	KIND(text, BAD_TEXT, "a text", true)                                                \
-	KIND(path, BAD_PATH, "an absolute path", true)                                      \
-	KIND(pid_file, BAD_PATH, "a path", true)                                            \
-	KIND(paths, BAD_PATH, "a list of absolute paths", true)                             \
-	KIND(documentation, BAD_TEXT, "a list of documents", true)                          \
-	KIND(mounts_for, BAD_PATH, "a list of absolute paths", true)                        \
-	KIND(deps, BAD_UNIT_NAME, "a list of unit names", true)                             \
-	KIND(install, BAD_UNIT_NAME, "a list of unit names", true)                          \
-	KIND(instance, BAD_TEXT, "the name of an instance", true)                           \
-	KIND(unit_name, BAD_UNIT_NAME, "the name of a unit", true)                          \
-	KIND(slice, BAD_UNIT_NAME, "the name of a slice", true)                             \
-	KIND(sockets, BAD_UNIT_NAME, "a list of socket units", true)                        \
-	KIND(condition, BAD_CONDITION, "a condition", true)                                 \
-	KIND(isolate, BAD_BOOLEAN, "yes or no", false)                                      \
-	KIND(commands, BAD_COMMAND, "a command line", true)                                 \
-	KIND(environment, BAD_ENVIRONMENT, "a list of NAME=value", true)                    \
-	KIND(environment_file, BAD_PATH, "an absolute path, perhaps behind -", true)        \
-	KIND(variables, BAD_ENVIRONMENT, "a list of variables", true)                       \
-	KIND(user, BAD_USER, "the name or number of a user or group", true)                 \
-	KIND(users, BAD_USER, "a list of groups", true)                                     \
-	KIND(working_directory, BAD_PATH, "an absolute path or ~, perhaps behind -", true)  \
-	KIND(limit, BAD_LIMIT, "a resource limit", false)                                   \
-	KIND(io_class, BAD_SCHEDULING, "an I/O scheduling class (realtime, best-effort, idle, none)", true) \
-	KIND(io_priority, BAD_SCHEDULING, "an I/O priority from 0 to 7", true)              \
-	KIND(cpu_policy, BAD_SCHEDULING, "a CPU scheduling policy (other, batch, idle, fifo, rr)", false) \
-	KIND(cpu_priority, BAD_SCHEDULING, "a CPU scheduling priority from 1 to 99", false) \
-	KIND(cpu_affinity, BAD_CPUS, "a list of CPUs", true)                                \
-	KIND(capabilities, BAD_CAPABILITY, "a list of capabilities", true)                  \
-	KIND(secure_bits, BAD_FILTER, "a list of secure bits", true)                        \
-	KIND(personality, BAD_WORD, "a personality (x86-64, x86, arm64 ...)", false)        \
-	KIND(stdio, BAD_STDIO, "a standard stream", false)                                  \
-	KIND(stdin_text, BAD_TEXT, "a text", true)                                          \
-	KIND(stdin_data, BAD_DATA, "base64", true)                                          \
-	KIND(directories, BAD_DIRECTORY, "a list of relative directory names", true)        \
-	KIND(exit_set, BAD_EXIT_STATUS, "a list of exit codes and signals", true)           \
-	KIND(families, BAD_FILTER, "a list of address families", true)                      \
-	KIND(namespaces, BAD_FILTER, "yes, no or a list of namespaces", true)               \
-	KIND(syscalls, BAD_FILTER, "a list of system calls", true)                          \
-	KIND(architectures, BAD_FILTER, "a list of architectures", true)                    \
-	KIND(listen, BAD_ADDRESS, "an address to listen on", true)                          \
-	KIND(bus_name, BAD_TEXT, "a bus name", true)                                        \
-	KIND(fd_name, BAD_TEXT, "a name of at most 255 printable characters without :", true) \
-	KIND(interface, BAD_TEXT, "the name of a network interface", true)                  \
-	KIND(socket_protocol, BAD_WORD, "a protocol (udplite, sctp)", false)                \
-	KIND(ip_tos, BAD_WORD, "a type of service (low-delay, throughput, reliability, low-cost) or a number", false) \
-	KIND(ip_ttl, BAD_NUMBER, "a number from 1 to 255", false)                           \
+#define PARSERS_LIST(KIND)                                                                         \
+	KIND(ignored, BAD_TEXT, "a text", true)                                                    \
+	KIND(bool, BAD_BOOLEAN, "yes or no", false)                                                \
+	KIND(u32, BAD_NUMBER, "a number from 0 to 4294967295", false)                              \
+	KIND(int, BAD_NUMBER, "a number", false)                                                   \
+	KIND(i64, BAD_NUMBER, "a number", false)                                                   \
+	KIND(nice, BAD_NUMBER, "a nice level from -20 to 19", false)                               \
+	KIND(oom_score, BAD_NUMBER, "an adjustment from -1000 to 1000", false)                     \
+	KIND(exit_status, BAD_NUMBER, "an exit status from 0 to 255", true)                        \
+	KIND(span, BAD_SPAN, "a time span", false)                                                 \
+	KIND(span_or_never, BAD_SPAN, "a time span", false)                                        \
+	KIND(span_nonzero, BAD_SPAN, "a time span above zero", false)                              \
+	KIND(start_timeout, BAD_SPAN, "a time span", false)                                        \
+	KIND(both_timeouts, BAD_SPAN, "a time span", false)                                        \
+	KIND(abort_timeout, BAD_SPAN, "a time span", true)                                         \
+	KIND(nanoseconds, BAD_SPAN, "a time span", false)                                          \
+	KIND(size, BAD_SIZE, "a size", false)                                                      \
+	KIND(word, BAD_WORD, "one of the words", false)                                            \
+	KIND(service_type, BAD_WORD, "a service type", false)                                      \
+	KIND(bool_or_word, BAD_WORD, "yes, no or one of the words", false)                         \
+	KIND(mode, BAD_MODE, "an octal access mode", false)                                        \
+	KIND(signal, BAD_SIGNAL, "a signal", false)                                                \
+	KIND(text, BAD_TEXT, "a text", true)                                                       \
+	KIND(path, BAD_PATH, "an absolute path", true)                                             \
+	KIND(pid_file, BAD_PATH, "a path", true)                                                   \
+	KIND(paths, BAD_PATH, "a list of absolute paths", true)                                    \
+	KIND(documentation, BAD_TEXT, "a list of documents", true)                                 \
+	KIND(mounts_for, BAD_PATH, "a list of absolute paths", true)                               \
+	KIND(deps, BAD_UNIT_NAME, "a list of unit names", true)                                    \
+	KIND(install, BAD_UNIT_NAME, "a list of unit names", true)                                 \
+	KIND(instance, BAD_TEXT, "the name of an instance", true)                                  \
+	KIND(unit_name, BAD_UNIT_NAME, "the name of a unit", true)                                 \
+	KIND(slice, BAD_UNIT_NAME, "the name of a slice", true)                                    \
+	KIND(sockets, BAD_UNIT_NAME, "a list of socket units", true)                               \
+	KIND(condition, BAD_CONDITION, "a condition", true)                                        \
+	KIND(isolate, BAD_BOOLEAN, "yes or no", false)                                             \
+	KIND(commands, BAD_COMMAND, "a command line", true)                                        \
+	KIND(environment, BAD_ENVIRONMENT, "a list of NAME=value", true)                           \
+	KIND(environment_file, BAD_PATH, "an absolute path, perhaps behind -", true)               \
+	KIND(variables, BAD_ENVIRONMENT, "a list of variables", true)                              \
+	KIND(user, BAD_USER, "the name or number of a user or group", true)                        \
+	KIND(users, BAD_USER, "a list of groups", true)                                            \
+	KIND(working_directory, BAD_PATH, "an absolute path or ~, perhaps behind -", true)         \
+	KIND(limit, BAD_LIMIT, "a resource limit", false)                                          \
+	KIND(io_class, BAD_SCHEDULING,                                                             \
+	     "an I/O scheduling class (realtime, best-effort, idle, none)", true)                  \
+	KIND(io_priority, BAD_SCHEDULING, "an I/O priority from 0 to 7", true)                     \
+	KIND(cpu_policy, BAD_SCHEDULING, "a CPU scheduling policy (other, batch, idle, fifo, rr)", \
+	     false)                                                                                \
+	KIND(cpu_priority, BAD_SCHEDULING, "a CPU scheduling priority from 1 to 99", false)        \
+	KIND(cpu_affinity, BAD_CPUS, "a list of CPUs", true)                                       \
+	KIND(capabilities, BAD_CAPABILITY, "a list of capabilities", true)                         \
+	KIND(secure_bits, BAD_FILTER, "a list of secure bits", true)                               \
+	KIND(personality, BAD_WORD, "a personality (x86-64, x86, arm64 ...)", false)               \
+	KIND(stdio, BAD_STDIO, "a standard stream", false)                                         \
+	KIND(stdin_text, BAD_TEXT, "a text", true)                                                 \
+	KIND(stdin_data, BAD_DATA, "base64", true)                                                 \
+	KIND(directories, BAD_DIRECTORY, "a list of relative directory names", true)               \
+	KIND(exit_set, BAD_EXIT_STATUS, "a list of exit codes and signals", true)                  \
+	KIND(families, BAD_FILTER, "a list of address families", true)                             \
+	KIND(namespaces, BAD_FILTER, "yes, no or a list of namespaces", true)                      \
+	KIND(syscalls, BAD_FILTER, "a list of system calls", true)                                 \
+	KIND(architectures, BAD_FILTER, "a list of architectures", true)                           \
+	KIND(listen, BAD_ADDRESS, "an address to listen on", true)                                 \
+	KIND(bus_name, BAD_TEXT, "a bus name", true)                                               \
+	KIND(fd_name, BAD_TEXT, "a name of at most 255 printable characters without :", true)      \
+	KIND(interface, BAD_TEXT, "the name of a network interface", true)                         \
+	KIND(socket_protocol, BAD_WORD, "a protocol (udplite, sctp)", false)                       \
+	KIND(ip_tos, BAD_WORD,                                                                     \
+	     "a type of service (low-delay, throughput, reliability, low-cost) or a number",       \
+	     false)                                                                                \
+	KIND(ip_ttl, BAD_NUMBER, "a number from 1 to 255", false)                                  \
 	KIND(timestamping, BAD_WORD, "a kind of timestamps (off, us, ns)", false)
 
 enum parser_kind {
 #define KIND(name, code, noun, empty) PARSER_##name,
 	PARSERS_LIST(KIND)
 #undef KIND
-	PARSERS
+		PARSERS
 };
 struct parser {
 	parse_fn fn;
@@ -142,11 +149,12 @@ PARSERS_LIST(KIND)
 /* --- for readers --- */
 
 /*
- * A finding about n bytes at `at` of the value (0, 0: all of it, or the key when there is no value), with a->suggestion. An error
- * refuses the unit when a->is_strict.
+ * A finding about a part of the value (p NULL: all of it, or the key when there is no value), with a->suggestion. An error refuses
+ * the unit when a->is_strict.
  */
-void parse_report(struct assignment *a, enum code code, enum diag_severity severity, size_t at, size_t n, const char *fmt, ...)
-	PRINTF_LIKE(6, 7);
+void parse_report(struct assignment *a, enum code code, enum diag_severity severity,
+		  struct str about, const char *fmt, ...) PRINTF_LIKE(5, 6);
+#define PARSE_WHOLE ((struct str){NULL, 0})
 /* Note what is wrong with n bytes at `at` and return -EINVAL. wrong: static or NULL (then: cannot read ... as ...). */
 int parse_wrong(struct assignment *a, size_t at, size_t n, const char *wrong);
 /* Specifiers expanded, in the arena of the configuration. 0, -ENOMEM, or -EINVAL with the place noted; at: of text in the value. */

@@ -46,7 +46,8 @@ static struct str skip_blanks(struct str s)
 /* Does rest begin with the unquoted word `mark`? */
 static bool is_mark(struct str rest, struct str mark)
 {
-	return str_has_prefix(rest, mark) && (rest.n == mark.n || rest.p[mark.n] == ' ' || rest.p[mark.n] == '\t');
+	return str_has_prefix(rest, mark) &&
+	       (rest.n == mark.n || rest.p[mark.n] == ' ' || rest.p[mark.n] == '\t');
 }
 
 /* Words up to the end or an unquoted ";". Specifiers are expanded after unquoting, so they cannot make new words. */
@@ -66,9 +67,12 @@ static int take_words(struct assignment *a, struct str *rest, struct word_list *
 			*rest = str_sub(*rest, 2, rest->n);
 			r = keep_word(a, l, ";");
 		} else {
-			r = words_next(rest, WORDS_UNQUOTE | WORDS_CUNESCAPE, a->scratch, &word, &word_at);
+			r = words_next(rest, WORDS_UNQUOTE | WORDS_CUNESCAPE, a->scratch, &word,
+				       &word_at);
 			if (r == -EINVAL)
-				return parse_wrong(a, at + word_at, 0, "a quote is not closed or an escape is not known");
+				return parse_wrong(
+					a, at + word_at, 0,
+					"a quote is not closed or an escape is not known");
 			if (r > 0)
 				r = parse_expand(a, str_of(word), at, &text);
 			if (r == 0)
@@ -107,13 +111,14 @@ static const char *command_fault(const struct command *c, bool has_argv0)
 		return "the program is neither an absolute path nor a bare name";
 	if (c->path[strlen(c->path) - 1] == '/')
 		return "the program is a directory";
-	return has_argv0 && c->argc == 0 ? "@ needs a second word, the name that the program sees" : NULL;
+	return has_argv0 && c->argc == 0 ? "@ needs a second word, the name that the program sees"
+					 : NULL;
 }
 
 static int take_command(struct assignment *a, struct str *rest)
 {
-	struct word_list words = { 0 };
-	struct command c = { .file = a->file, .line = a->item ? a->item->line : 0 };
+	struct word_list words = {0};
+	struct command c = {.file = a->file, .line = a->item ? a->item->line : 0};
 	struct command *copy;
 	bool has_argv0 = false;
 	size_t at;
@@ -218,7 +223,8 @@ enum { IO_CLASS_SHIFT = 13, IO_CLASS_BEST_EFFORT = 2, IO_LEVEL_DEFAULT = 4 };
 
 int parse_io_class(struct assignment *a)
 {
-	static const char *const names[] = { "none", "realtime", "best-effort", "idle", "0", "1", "2", "3" };
+	static const char *const names[] = {"none", "realtime", "best-effort", "idle",
+					    "0",    "1",        "2",           "3"};
 	struct exec_config *e = a->config->exec;
 	unsigned value;
 	int level = e->has_ioprio ? e->ioprio & ((1 << IO_CLASS_SHIFT) - 1) : IO_LEVEL_DEFAULT;
@@ -253,8 +259,8 @@ int parse_io_priority(struct assignment *a)
 
 int parse_cpu_policy(struct assignment *a)
 {
-	static const char *const names[] = { "other", "batch", "idle", "fifo", "rr" };
-	static const int numbers[] = { SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, SCHED_FIFO, SCHED_RR };
+	static const char *const names[] = {"other", "batch", "idle", "fifo", "rr"};
+	static const int numbers[] = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, SCHED_FIFO, SCHED_RR};
 	struct exec_config *e = a->config->exec;
 	unsigned value;
 	int lowest;
@@ -282,7 +288,7 @@ int parse_cpu_affinity(struct assignment *a)
 {
 	enum { MASK_BYTES = 1024 / 8 };
 	struct exec_config *e = a->config->exec;
-	unsigned char mask[MASK_BYTES] = { 0 };
+	unsigned char mask[MASK_BYTES] = {0};
 	uint32_t n = MASK_BYTES;
 
 	e->has_affinity = a->value.n > 0;
@@ -331,7 +337,8 @@ int parse_nanoseconds(struct assignment *a)
 
 int parse_personality(struct assignment *a)
 {
-	static const char *const names[] = { "x86", "x86-64", "arm64", "arm", "ppc64", "ppc64-le", "s390x", "riscv64" };
+	static const char *const names[] = {"x86",   "x86-64",   "arm64", "arm",
+					    "ppc64", "ppc64-le", "s390x", "riscv64"};
 	unsigned value;
 
 	if (value_enum(a->value, names, ARRAY_SIZE(names), &value) < 0)
@@ -344,32 +351,32 @@ int parse_personality(struct assignment *a)
 
 struct stdio_word {
 	const char *word;
-	uint8_t kind;	   /* enum stdio_kind */
+	uint8_t kind; /* enum stdio_kind */
 	bool input, output;
 	const char *now; /* newer spelling */
 };
 
 static const struct stdio_word stdio_words[] = {
-	{ "null", STDIO_NULL, true, true, NULL },
-	{ "tty", STDIO_TTY, true, true, NULL },
-	{ "tty-force", STDIO_TTY_FORCE, true, false, NULL },
-	{ "tty-fail", STDIO_TTY_FAIL, true, false, NULL },
-	{ "socket", STDIO_SOCKET, true, true, NULL },
-	{ "data", STDIO_DATA, true, false, NULL },
-	{ "inherit", STDIO_INHERIT, false, true, NULL },
-	{ "journal", STDIO_JOURNAL, false, true, NULL },
-	{ "journal+console", STDIO_JOURNAL_CONSOLE, false, true, NULL },
-	{ "kmsg", STDIO_KMSG, false, true, NULL },
-	{ "kmsg+console", STDIO_KMSG_CONSOLE, false, true, NULL },
-	{ "syslog", STDIO_JOURNAL, false, true, "journal" },
-	{ "syslog+console", STDIO_JOURNAL_CONSOLE, false, true, "journal+console" },
+	{"null", STDIO_NULL, true, true, NULL},
+	{"tty", STDIO_TTY, true, true, NULL},
+	{"tty-force", STDIO_TTY_FORCE, true, false, NULL},
+	{"tty-fail", STDIO_TTY_FAIL, true, false, NULL},
+	{"socket", STDIO_SOCKET, true, true, NULL},
+	{"data", STDIO_DATA, true, false, NULL},
+	{"inherit", STDIO_INHERIT, false, true, NULL},
+	{"journal", STDIO_JOURNAL, false, true, NULL},
+	{"journal+console", STDIO_JOURNAL_CONSOLE, false, true, NULL},
+	{"kmsg", STDIO_KMSG, false, true, NULL},
+	{"kmsg+console", STDIO_KMSG_CONSOLE, false, true, NULL},
+	{"syslog", STDIO_JOURNAL, false, true, "journal"},
+	{"syslog+console", STDIO_JOURNAL_CONSOLE, false, true, "journal+console"},
 };
 
 static const struct stdio_word stdio_forms[] = {
-	{ "fd:", STDIO_FD, true, true, NULL },
-	{ "file:", STDIO_FILE, true, true, NULL },
-	{ "append:", STDIO_APPEND, false, true, NULL },
-	{ "truncate:", STDIO_TRUNCATE, false, true, NULL },
+	{"fd:", STDIO_FD, true, true, NULL},
+	{"file:", STDIO_FILE, true, true, NULL},
+	{"append:", STDIO_APPEND, false, true, NULL},
+	{"truncate:", STDIO_TRUNCATE, false, true, NULL},
 };
 
 static bool stdio_fits(const struct assignment *a, const struct stdio_word *w)
@@ -388,7 +395,7 @@ static int take_stdio_form(struct assignment *a, const struct stdio_word *w, str
 		return r;
 	if (w->kind != STDIO_FD && !parse_path_is_clean(text))
 		return parse_wrong(a, at, 0, "an absolute path is needed");
-	*out = (struct stdio){ w->kind, text };
+	*out = (struct stdio){w->kind, text};
 	return 0;
 }
 
@@ -398,7 +405,8 @@ int parse_stdio(struct assignment *a)
 	struct stdio *out = a->target;
 
 	for (unsigned k = 0; k < ARRAY_SIZE(stdio_forms); k++)
-		if (stdio_fits(a, &stdio_forms[k]) && str_has_prefix(a->value, str_of(stdio_forms[k].word)))
+		if (stdio_fits(a, &stdio_forms[k]) &&
+		    str_has_prefix(a->value, str_of(stdio_forms[k].word)))
 			return take_stdio_form(a, &stdio_forms[k], out);
 	for (unsigned k = 0; k < ARRAY_SIZE(stdio_words); k++) {
 		const struct stdio_word *w = &stdio_words[k];
@@ -406,14 +414,16 @@ int parse_stdio(struct assignment *a)
 		if (!stdio_fits(a, w) || !str_eq_z(a->value, w->word))
 			continue;
 		if (w->now)
-			parse_report(a, CODE_OLD_VALUE, DIAG_NOTE, 0, 0, "\"%s\" is the old spelling of \"%s\" and taken as that", w->word,
-				     w->now);
-		*out = (struct stdio){ w->kind, NULL };
+			parse_report(a, CODE_OLD_VALUE, DIAG_NOTE, PARSE_WHOLE,
+				     "\"%s\" is the old spelling of \"%s\" and taken as that",
+				     w->word, w->now);
+		*out = (struct stdio){w->kind, NULL};
 		return 0;
 	}
 	if (!str_eq(a->value, STR("fd")))
 		return -EINVAL;
-	*out = (struct stdio){ STDIO_FD, a->num ? (a->key.p[8] == 'E' ? "stderr" : "stdout") : "stdin" };
+	*out = (struct stdio){STDIO_FD,
+			      a->num ? (a->key.p[8] == 'E' ? "stderr" : "stdout") : "stdin"};
 	return 0;
 }
 
@@ -447,7 +457,7 @@ static void reset_stdin(struct assignment *a)
 int parse_stdin_text(struct assignment *a)
 {
 	struct str rest = a->value;
-	struct sbuf quoted = { 0 };
+	struct sbuf quoted = {0};
 	const char *text = NULL;
 	char *word = NULL;
 	char *all;
@@ -482,7 +492,8 @@ int parse_stdin_text(struct assignment *a)
 
 static int base64_digit(char c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *at = c ? strchr(digits, c) : NULL;
 
 	return at ? (int)(at - digits) : -1;
@@ -527,7 +538,8 @@ int parse_stdin_data(struct assignment *a)
 int parse_listen(struct assignment *a)
 {
 	struct socket_config *s = a->config->socket;
-	struct listener l = { .kind = (uint8_t)a->num, .file = a->file, .line = a->item ? a->item->line : 0 };
+	struct listener l = {
+		.kind = (uint8_t)a->num, .file = a->file, .line = a->item ? a->item->line : 0};
 	struct listener *copy;
 	const char *why = NULL;
 	int r;

@@ -14,13 +14,15 @@
  * The next word of the value behind *rest, unquoted, specifiers expanded, in the arena of the configuration.
  * 1 a word, 0 the end, -ENOMEM, -EINVAL (what is wrong is noted). *ret_raw: as it stands in the value, for findings.
  */
-static int take_word(struct assignment *a, struct str *rest, unsigned flags, const char **ret_text, struct str *ret_raw)
+static int take_word(struct assignment *a, struct str *rest, unsigned flags, const char **ret_text,
+		     struct str *ret_raw)
 {
 	size_t at = parse_offset(a, *rest), word_at = 0;
 	char *word;
 	int r;
 
-	if (!memchr(rest->p, '"', rest->n) && !memchr(rest->p, '\'', rest->n) && !memchr(rest->p, '\\', rest->n)) {
+	if (!memchr(rest->p, '"', rest->n) && !memchr(rest->p, '\'', rest->n) &&
+	    !memchr(rest->p, '\\', rest->n)) {
 		if (!str_word(rest, ret_raw))
 			return 0;
 		r = parse_expand(a, *ret_raw, parse_offset(a, *ret_raw), ret_text);
@@ -28,7 +30,8 @@ static int take_word(struct assignment *a, struct str *rest, unsigned flags, con
 	}
 	r = words_next(rest, flags, a->scratch, &word, &word_at);
 	if (r == -EINVAL)
-		return parse_wrong(a, at + word_at, 0, "a quote is not closed or an escape is not known");
+		return parse_wrong(a, at + word_at, 0,
+				   "a quote is not closed or an escape is not known");
 	if (r <= 0)
 		return r;
 	*ret_raw = str_sub(a->value, at + word_at, parse_offset(a, *rest));
@@ -40,14 +43,15 @@ static int take_word(struct assignment *a, struct str *rest, unsigned flags, con
 /* A finding about one word of a list. */
 static void report_word(struct assignment *a, enum code code, struct str raw, const char *what)
 {
-	parse_report(a, code, DIAG_ERROR, parse_offset(a, raw), raw.n, "\"" STR_FMT "\" is not %s; %s", STR_ARG(raw), what,
+	parse_report(a, code, DIAG_ERROR, raw, "\"" STR_FMT "\" is not %s; %s", STR_ARG(raw), what,
 		     a->is_strict ? "the unit is refused" : "the word is ignored");
 }
 
 typedef bool (*word_check)(const char *word);
 
 /* Words that pass the check are appended to the list at a->target (NULL: only checked). */
-static int take_names(struct assignment *a, unsigned flags, word_check check, enum code code, const char *what)
+static int take_names(struct assignment *a, unsigned flags, word_check check, enum code code,
+		      const char *what)
 {
 	struct str rest = a->value;
 	struct str raw;
@@ -155,7 +159,9 @@ int parse_deps(struct assignment *a)
 		d = parse_append(a, &a->config->deps, sizeof(*d));
 		if (!d)
 			return -ENOMEM;
-		*d = (struct dep){ NULL, name, a->file, a->item ? a->item->line : 0, (uint8_t)a->num, DEP_FILE };
+		*d = (struct dep){
+			NULL,    name, a->file, a->item ? a->item->line : 0, (uint8_t)a->num,
+			DEP_FILE};
 	}
 	return r;
 }
@@ -163,12 +169,14 @@ int parse_deps(struct assignment *a)
 int parse_install(struct assignment *a)
 {
 	a->config->has_install = true;
-	return take_names(a, WORDS_UNQUOTE, is_installable, CODE_BAD_UNIT_NAME, "the name of a unit");
+	return take_names(a, WORDS_UNQUOTE, is_installable, CODE_BAD_UNIT_NAME,
+			  "the name of a unit");
 }
 
 int parse_sockets(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE, is_socket, CODE_BAD_UNIT_NAME, "the name of a socket unit");
+	return take_names(a, WORDS_UNQUOTE, is_socket, CODE_BAD_UNIT_NAME,
+			  "the name of a socket unit");
 }
 
 int parse_documentation(struct assignment *a)
@@ -202,8 +210,8 @@ static void reset_conditions(struct assignment *a, bool is_assert)
 /* Condition kinds whose parameter is a path. */
 static bool is_path_kind(const char *name)
 {
-	return strncmp(name, "Path", 4) == 0 || strncmp(name, "File", 4) == 0 || strcmp(name, "DirectoryNotEmpty") == 0 ||
-	       strcmp(name, "NeedsUpdate") == 0;
+	return strncmp(name, "Path", 4) == 0 || strncmp(name, "File", 4) == 0 ||
+	       strcmp(name, "DirectoryNotEmpty") == 0 || strcmp(name, "NeedsUpdate") == 0;
 }
 
 int parse_condition(struct assignment *a)
@@ -213,7 +221,8 @@ int parse_condition(struct assignment *a)
 	struct str text = a->value;
 	bool is_trigger, is_negated;
 	const char *parameter;
-	int kind = condition_kind(str_sub(a->key, is_assert ? strlen("Assert") : strlen("Condition"), a->key.n));
+	int kind = condition_kind(
+		str_sub(a->key, is_assert ? strlen("Assert") : strlen("Condition"), a->key.n));
 	int r;
 
 	if (text.n == 0) {
@@ -234,8 +243,8 @@ int parse_condition(struct assignment *a)
 	c = parse_append(a, &a->config->conditions, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct condition){ NULL, parameter, a->file, a->item ? a->item->line : 0, (uint8_t)kind, is_assert, is_trigger,
-				 is_negated };
+	*c = (struct condition){NULL,          parameter, a->file,    a->item ? a->item->line : 0,
+				(uint8_t)kind, is_assert, is_trigger, is_negated};
 	return 0;
 }
 
@@ -260,12 +269,14 @@ int parse_users(struct assignment *a)
 
 int parse_environment(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT, "NAME=value");
+	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
+			  "NAME=value");
 }
 
 int parse_variables(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, a->num ? is_variable_or_assignment : is_variable, CODE_BAD_ENVIRONMENT,
+	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE,
+			  a->num ? is_variable_or_assignment : is_variable, CODE_BAD_ENVIRONMENT,
 			  "the name of a variable");
 }
 
@@ -302,7 +313,8 @@ static bool is_directory_name(const char *name)
 
 int parse_directories(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE, is_directory_name, CODE_BAD_DIRECTORY, "a relative directory name without \"..\"");
+	return take_names(a, WORDS_UNQUOTE, is_directory_name, CODE_BAD_DIRECTORY,
+			  "a relative directory name without \"..\"");
 }
 
 int parse_exit_set(struct assignment *a)
@@ -314,7 +326,7 @@ int parse_exit_set(struct assignment *a)
 	int value;
 
 	if (a->value.n == 0)
-		*set = (struct exit_set){ 0 };
+		*set = (struct exit_set){0};
 	while (str_word(&rest, &raw)) {
 		if (value_exit(raw, &value, &is_signal) < 0)
 			report_word(a, CODE_BAD_EXIT_STATUS, raw, "an exit code or a signal");
@@ -368,8 +380,9 @@ int parse_capabilities(struct assignment *a)
 int parse_secure_bits(struct assignment *a)
 {
 	/* linux/securebits.h: the index is the number of the bit */
-	static const char *const names[] = { "noroot", "noroot-locked", "no-setuid-fixup", "no-setuid-fixup-locked", "keep-caps",
-					     "keep-caps-locked" };
+	static const char *const names[] = {"noroot",          "noroot-locked",
+					    "no-setuid-fixup", "no-setuid-fixup-locked",
+					    "keep-caps",       "keep-caps-locked"};
 	struct exec_config *e = a->config->exec;
 	struct str rest = a->value;
 	struct str raw;
@@ -413,7 +426,8 @@ static bool is_family(const char *name)
 
 static bool is_namespace(const char *name)
 {
-	static const char *const names[] = { "cgroup", "ipc", "net", "mnt", "pid", "user", "uts", "time" };
+	static const char *const names[] = {"cgroup", "ipc",  "net", "mnt",
+					    "pid",    "user", "uts", "time"};
 	unsigned at;
 
 	return value_enum(str_of(name), names, ARRAY_SIZE(names), &at) == 0;
@@ -423,12 +437,16 @@ static bool is_namespace(const char *name)
 static bool is_syscall(const char *name)
 {
 	name += *name == '@';
-	return *name != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:")] == '\0';
+	return *name != '\0' &&
+	       name[strspn(name,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:")] ==
+		       '\0';
 }
 
 static bool is_architecture(const char *name)
 {
-	return *name != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
+	return *name != '\0' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
 }
 
 int parse_families(struct assignment *a)

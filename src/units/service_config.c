@@ -50,14 +50,9 @@ const char *const notify_access_names[NOTIFY_ACCESSES] = {
 };
 
 const char *const service_command_names[SERVICE_COMMANDS] = {
-	[CMD_NONE] = "",
-	[CMD_CONDITION] = "ExecCondition",
-	[CMD_PRE] = "ExecStartPre",
-	[CMD_START] = "ExecStart",
-	[CMD_POST] = "ExecStartPost",
-	[CMD_RELOAD] = "ExecReload",
-	[CMD_STOP] = "ExecStop",
-	[CMD_STOP_POST] = "ExecStopPost",
+	[CMD_NONE] = "",           [CMD_CONDITION] = "ExecCondition", [CMD_PRE] = "ExecStartPre",
+	[CMD_START] = "ExecStart", [CMD_POST] = "ExecStartPost",      [CMD_RELOAD] = "ExecReload",
+	[CMD_STOP] = "ExecStop",   [CMD_STOP_POST] = "ExecStopPost",
 };
 
 bool exit_set_has(const struct exit_set *s, int cld_code, int status)
@@ -88,7 +83,9 @@ void service_settle(struct unit_config *c)
 	bool wants_notify;
 
 	if (!s->type_is_set)
-		s->type = s->bus_name ? SERVICE_DBUS : s->commands[CMD_START] ? SERVICE_SIMPLE : SERVICE_ONESHOT;
+		s->type = s->bus_name              ? SERVICE_DBUS
+			  : s->commands[CMD_START] ? SERVICE_SIMPLE
+						   : SERVICE_ONESHOT;
 	if (s->type == SERVICE_ONESHOT && !s->timeout_start_is_set)
 		s->timeout_start_us = TIME_NEVER;
 	if (!s->timeout_abort_is_set)
@@ -100,12 +97,12 @@ void service_settle(struct unit_config *c)
 	exec_config_settle(c->exec);
 }
 
-static const struct dep_rule default_deps[] = {
-	{ DEP_REQUIRES, "sysinit.target" },
-	{ DEP_AFTER, "sysinit.target" },
-	{ DEP_AFTER, "basic.target" },
-	{ DEP_CONFLICTS, "shutdown.target" },
-	{ DEP_BEFORE, "shutdown.target" },
+static const struct dep default_deps[] = {
+	DEP_DEFAULTS(default_deps, 0, DEP_REQUIRES, "sysinit.target"),
+	DEP_DEFAULTS(default_deps, 1, DEP_AFTER, "sysinit.target"),
+	DEP_DEFAULTS(default_deps, 2, DEP_AFTER, "basic.target"),
+	DEP_DEFAULTS(default_deps, 3, DEP_CONFLICTS, "shutdown.target"),
+	DEP_DEFAULTS_END(4, DEP_BEFORE, "shutdown.target"),
 };
 
 int service_links(struct unit_config *c)
@@ -128,7 +125,8 @@ int service_links(struct unit_config *c)
 	}
 	if (r == 0)
 		r = dep_add_slice(&l);
-	return r == 0 ? dep_add_defaults(&l, default_deps, ARRAY_SIZE(default_deps)) : r;
+	dep_add_defaults(&l, default_deps);
+	return r;
 }
 
 static bool exit_set_is_empty(const struct exit_set *s)
@@ -137,11 +135,14 @@ static bool exit_set_is_empty(const struct exit_set *s)
 }
 
 /* The finding that refuses the unit; the place is the command list's first line where there is one. */
-static void refuse(struct unit_config *c, enum code code, const struct command *at, const char *suggestion, const char *text)
+static void refuse(struct unit_config *c, enum code code, const struct command *at,
+		   const char *suggestion, const char *text)
 {
-	struct diag_place place = { at && at->file ? at->file : c->fragment, at ? at->line : 0, 0, 0 };
+	struct diag_place place = {at && at->file ? at->file : c->fragment, at ? at->line : 0, 0,
+				   0};
 
-	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion, "%s; the unit is refused", text);
+	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion,
+		 "%s; the unit is refused", text);
 	c->diags.has_fatal = true;
 }
 
@@ -151,14 +152,17 @@ static void verify_commands(struct unit_config *c)
 	const struct command *start = s->commands[CMD_START];
 
 	if (!start && s->type != SERVICE_ONESHOT)
-		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=", "there is no ExecStart=, which only Type=oneshot can do without");
+		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
+		       "there is no ExecStart=, which only Type=oneshot can do without");
 	else if (!start && !s->commands[CMD_STOP] && c->success_action == ACTION_NONE)
-		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=", "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
+		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
+		       "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
 	else if (!start && !s->remain_after_exit && c->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add RemainAfterExit=yes",
 		       "there is no ExecStart=, and RemainAfterExit=yes is not set");
 	else if (start && start->next && s->type != SERVICE_ONESHOT)
-		refuse(c, CODE_TOO_MANY_COMMANDS, start->next, "an empty ExecStart= forgets those before it",
+		refuse(c, CODE_TOO_MANY_COMMANDS, start->next,
+		       "an empty ExecStart= forgets those before it",
 		       "more than one ExecStart= is for Type=oneshot only");
 }
 
@@ -172,9 +176,11 @@ void service_verify(struct unit_config *c)
 		refuse(c, CODE_RESTART_OF_ONESHOT, NULL, "use Restart=on-failure",
 		       "a oneshot service cannot have Restart=always or on-success");
 	if (is_oneshot && !exit_set_is_empty(&s->restart_force))
-		refuse(c, CODE_RESTART_OF_ONESHOT, NULL, NULL, "a oneshot service cannot have RestartForceExitStatus=");
+		refuse(c, CODE_RESTART_OF_ONESHOT, NULL, NULL,
+		       "a oneshot service cannot have RestartForceExitStatus=");
 	if (s->type == SERVICE_DBUS && !s->bus_name)
 		refuse(c, CODE_NO_BUS_NAME, NULL, "add BusName=", "Type=dbus needs a BusName=");
 	if (s->exit_type && (is_oneshot || s->type == SERVICE_FORKING))
-		refuse(c, CODE_EXIT_TYPE, NULL, NULL, "ExitType=cgroup cannot be used with this Type=");
+		refuse(c, CODE_EXIT_TYPE, NULL, NULL,
+		       "ExitType=cgroup cannot be used with this Type=");
 }

@@ -75,7 +75,8 @@ static int parse_unix(struct listener *l, struct str text, const char **ret_why)
 
 	/* A path needs its NUL within the structure for everybody who reads it as a string. */
 	if (text.n > sizeof(l->addr.un.sun_path) - !is_abstract)
-		return wrong(ret_why, "the name is longer than the 107 bytes a UNIX socket may have");
+		return wrong(ret_why,
+			     "the name is longer than the 107 bytes a UNIX socket may have");
 	if (text.n == 1)
 		return wrong(ret_why, "the name of the socket is missing");
 	l->addr.un.sun_family = AF_UNIX;
@@ -103,7 +104,9 @@ static int parse_ipv4(struct listener *l, struct str text, const char **ret_why)
 	size_t colon = str_rindex(text, ':');
 
 	if (colon == text.n)
-		return wrong(ret_why, "a port is a number from 1 to 65535, and an IPv4 address needs one: 127.0.0.1:80");
+		return wrong(
+			ret_why,
+			"a port is a number from 1 to 65535, and an IPv4 address needs one: 127.0.0.1:80");
 	if (colon >= sizeof(host))
 		return wrong(ret_why, "names of hosts cannot be used, only addresses");
 	memcpy(host, text.p, colon);
@@ -133,7 +136,8 @@ static int parse_scope(struct listener *l, struct str text, struct arena *arena)
 }
 
 /* "[address%scope]:port" and "[address]:port%scope" */
-static int parse_ipv6(struct listener *l, struct str text, struct arena *arena, const char **ret_why)
+static int parse_ipv6(struct listener *l, struct str text, struct arena *arena,
+		      const char **ret_why)
 {
 	char host[INET6_ADDRSTRLEN];
 	size_t close = str_index(text, ']');
@@ -160,7 +164,8 @@ static int parse_ipv6(struct listener *l, struct str text, struct arena *arena, 
 	return r == -EINVAL ? wrong(ret_why, "the scope behind % is missing") : r;
 }
 
-static int parse_socket(struct listener *l, struct str text, struct arena *arena, const char **ret_why)
+static int parse_socket(struct listener *l, struct str text, struct arena *arena,
+			const char **ret_why)
 {
 	in_port_t port;
 	int r;
@@ -282,12 +287,12 @@ void socket_settle(struct unit_config *c)
 	exec_config_settle(c->exec);
 }
 
-static const struct dep_rule default_deps[] = {
-	{ DEP_BEFORE, "sockets.target" },
-	{ DEP_REQUIRES, "sysinit.target" },
-	{ DEP_AFTER, "sysinit.target" },
-	{ DEP_CONFLICTS, "shutdown.target" },
-	{ DEP_BEFORE, "shutdown.target" },
+static const struct dep default_deps[] = {
+	DEP_DEFAULTS(default_deps, 0, DEP_BEFORE, "sockets.target"),
+	DEP_DEFAULTS(default_deps, 1, DEP_REQUIRES, "sysinit.target"),
+	DEP_DEFAULTS(default_deps, 2, DEP_AFTER, "sysinit.target"),
+	DEP_DEFAULTS(default_deps, 3, DEP_CONFLICTS, "shutdown.target"),
+	DEP_DEFAULTS_END(4, DEP_BEFORE, "shutdown.target"),
 };
 
 int socket_links(struct unit_config *c)
@@ -307,15 +312,19 @@ int socket_links(struct unit_config *c)
 	}
 	if (r == 0)
 		r = dep_add_slice(&l);
-	return r == 0 ? dep_add_defaults(&l, default_deps, ARRAY_SIZE(default_deps)) : r;
+	dep_add_defaults(&l, default_deps);
+	return r;
 }
 
 /* The finding that refuses the unit. */
-static void refuse(struct unit_config *c, enum code code, const struct listener *at, const char *suggestion, const char *text)
+static void refuse(struct unit_config *c, enum code code, const struct listener *at,
+		   const char *suggestion, const char *text)
 {
-	struct diag_place place = { at && at->file ? at->file : c->fragment, at ? at->line : 0, 0, 0 };
+	struct diag_place place = {at && at->file ? at->file : c->fragment, at ? at->line : 0, 0,
+				   0};
 
-	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion, "%s; the unit is refused", text);
+	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion,
+		 "%s; the unit is refused", text);
 	c->diags.has_fatal = true;
 }
 
@@ -327,7 +336,9 @@ static bool is_accepting(const struct listener *l)
 /* Symlinks= point to a file: that of the one UNIX socket or FIFO. */
 static bool has_one_path(const struct listener *l)
 {
-	bool is_path = l && (l->kind == LISTEN_FIFO || (l->addr_n > 0 && l->addr.sa.sa_family == AF_UNIX && l->text[0] == '/'));
+	bool is_path = l &&
+		       (l->kind == LISTEN_FIFO ||
+			(l->addr_n > 0 && l->addr.sa.sa_family == AF_UNIX && l->text[0] == '/'));
 
 	return is_path && !l->next;
 }
@@ -337,14 +348,19 @@ void socket_verify(struct unit_config *c)
 	const struct socket_config *s = c->socket;
 
 	if (!s->listeners)
-		refuse(c, CODE_NOTHING_TO_LISTEN, NULL, "add ListenStream=", "there is nothing to listen on");
+		refuse(c, CODE_NOTHING_TO_LISTEN, NULL,
+		       "add ListenStream=", "there is nothing to listen on");
 	for (const struct listener *l = s->accept ? s->listeners : NULL; l; l = l->next)
 		if (!is_accepting(l))
-			refuse(c, CODE_ACCEPT_KIND, l, NULL, "Accept=yes needs listeners with connections, and this is none");
+			refuse(c, CODE_ACCEPT_KIND, l, NULL,
+			       "Accept=yes needs listeners with connections, and this is none");
 	if (s->accept && s->max_connections == 0)
-		refuse(c, CODE_ACCEPT_KIND, NULL, NULL, "Accept=yes with MaxConnections=0 could never accept anything");
+		refuse(c, CODE_ACCEPT_KIND, NULL, NULL,
+		       "Accept=yes with MaxConnections=0 could never accept anything");
 	if (s->accept && s->service)
-		refuse(c, CODE_ACCEPT_SERVICE, NULL, "remove Service=", "Accept=yes starts instances of the template of the same name");
+		refuse(c, CODE_ACCEPT_SERVICE, NULL, "remove Service=",
+		       "Accept=yes starts instances of the template of the same name");
 	if (s->symlinks && !has_one_path(s->listeners))
-		refuse(c, CODE_SYMLINKS, s->listeners, NULL, "Symlinks= needs exactly one listener, and that with a path");
+		refuse(c, CODE_SYMLINKS, s->listeners, NULL,
+		       "Symlinks= needs exactly one listener, and that with a path");
 }

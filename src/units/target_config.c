@@ -3,16 +3,16 @@
 #include "units/dep.h"
 #include "units/passive.h"
 
-static const struct dep_rule default_deps[] = {
-	{ DEP_CONFLICTS, "shutdown.target" },
-	{ DEP_BEFORE, "shutdown.target" },
+static const struct dep default_deps[] = {
+	DEP_DEFAULTS(default_deps, 0, DEP_CONFLICTS, "shutdown.target"),
+	DEP_DEFAULTS_END(1, DEP_BEFORE, "shutdown.target"),
 };
 
 /* Dependencies that make a unit a member of the target, which is reached after its members. */
 static bool is_member(const struct dep *d)
 {
-	return d->type == DEP_WANTS || d->type == DEP_REQUIRES || d->type == DEP_REQUISITE || d->type == DEP_BINDS_TO ||
-	       d->type == DEP_UPHOLDS || d->type == DEP_CONSISTS_OF;
+	return d->type == DEP_WANTS || d->type == DEP_REQUIRES || d->type == DEP_REQUISITE ||
+	       d->type == DEP_BINDS_TO || d->type == DEP_UPHOLDS || d->type == DEP_CONSISTS_OF;
 }
 
 int target_links(struct unit_config *c)
@@ -29,8 +29,11 @@ int target_links(struct unit_config *c)
 		last = d;
 	}
 	/* Only what the files say: the list grows behind `last` meanwhile. A target that wants to be reached first says so. */
-	for (d = c->default_dependencies ? c->deps : NULL; r == 0 && d; d = d == last ? NULL : d->next)
+	for (d = c->default_dependencies ? c->deps : NULL; r == 0 && d;
+	     d = d == last ? NULL : d->next)
 		if (is_member(d) && !(has_before && dep_exists(c, DEP_BEFORE, d->name)))
 			r = dep_add(&l, DEP_AFTER, DEP_DEFAULT, d->name);
-	return r == 0 ? dep_add_defaults(&l, default_deps, ARRAY_SIZE(default_deps)) : r;
+	if (strcmp(c->name, "shutdown.target") != 0)
+		dep_add_defaults(&l, default_deps);
+	return r;
 }

@@ -351,7 +351,7 @@ int value_signal(struct str s, int *ret)
 /* "+5" and "-5" are niceness as users write it; the kernel counts 20 - nice; a plain number is the kernel's. */
 static int nice_limit(struct str s, uint64_t *ret)
 {
-	int nice;
+	int nice = 0;
 	int r;
 
 	if (s.n == 0 || (s.p[0] != '+' && s.p[0] != '-')) {
@@ -457,7 +457,7 @@ static const char *const capability_names[] = {
 
 int value_exit(struct str s, int *ret_value, bool *ret_is_signal)
 {
-	unsigned code;
+	unsigned code = 0;
 	int r;
 
 	if (s.n > 0 && is_digit(s.p[0])) {
@@ -481,7 +481,7 @@ int value_capability(struct str s, unsigned *ret_cap)
 	enum {
 		CAP_NUMBER_MAX = 62
 	}; /* the sets are 64 bits wide, and all ones is "every capability" */
-	int number;
+	int number = 0;
 	int r;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(capability_names); i++) {
@@ -595,20 +595,32 @@ const char *value_suggest(struct str s, const char *const *names, unsigned n)
 	return best;
 }
 
-/* snprintf at the end of what is there; what does not fit is left out. */
-static size_t append(char *out, size_t cap, size_t at, const char *name, uint64_t n,
-		     uint64_t fraction, int digits)
+/* How a span is printed: its units from the longest. digits: places of a fraction; used below a minute, to end the text. */
+static const struct print_unit {
+	const char *name;
+	uint64_t us;
+	int digits;
+} print_units[] = {
+	{"y", US_PER_YEAR, 0}, {"month", US_PER_MONTH, 0}, {"w", US_PER_WEEK, 0},
+	{"d", US_PER_DAY, 0},  {"h", US_PER_HOUR, 0},      {"min", US_PER_MIN, 0},
+	{"s", US_PER_SEC, 6},  {"ms", US_PER_MS, 3},       {"us", 1, 0},
+};
+
+/* n of that unit behind the `at` bytes there are; what does not fit is left out. Returns the bytes there are now. */
+static size_t append(char *out, size_t cap, size_t at, const struct print_unit *unit, uint64_t us)
 {
+	unsigned long long whole = us / unit->us;
+	unsigned long long fraction = us % unit->us;
 	const char *gap = at > 0 ? " " : "";
 	int r;
 
 	if (at + 1 >= cap)
 		return at;
-	if (digits > 0)
-		r = snprintf(out + at, cap - at, "%s%llu.%0*llu%s", gap, (unsigned long long)n,
-			     digits, (unsigned long long)fraction, name);
+	if (unit->digits > 0 && fraction > 0)
+		r = snprintf(out + at, cap - at, "%s%llu.%0*llu%s", gap, whole, unit->digits,
+			     fraction, unit->name);
 	else
-		r = snprintf(out + at, cap - at, "%s%llu%s", gap, (unsigned long long)n, name);
+		r = snprintf(out + at, cap - at, "%s%llu%s", gap, whole, unit->name);
 	if (r < 0)
 		return at;
 	return (size_t)r >= cap - at ? cap - 1 : at + (size_t)r;
@@ -616,36 +628,23 @@ static size_t append(char *out, size_t cap, size_t at, const char *name, uint64_
 
 size_t value_format_span(uint64_t us, char *out, size_t cap)
 {
-	/* digits: how many places a fraction of this unit has; used below a minute, where it ends the text. */
-	static const struct {
-		const char *name;
-		uint64_t us;
-		int digits;
-	} units[] = {
-		{"y", US_PER_YEAR, 0}, {"month", US_PER_MONTH, 0}, {"w", US_PER_WEEK, 0},
-		{"d", US_PER_DAY, 0},  {"h", US_PER_HOUR, 0},      {"min", US_PER_MIN, 0},
-		{"s", US_PER_SEC, 6},  {"ms", US_PER_MS, 3},       {"us", 1, 0},
-	};
 	size_t at = 0;
 
 	if (cap == 0)
 		return 0;
 	out[0] = '\0';
 	if (us == TIME_NEVER || us == 0) {
-		int r = snprintf(out, cap, "%s", us == 0 ? "0" : "infinity");
+		struct str word = str_sub(us == 0 ? STR("0") : STR("infinity"), 0, cap - 1);
 
-		return r < 0 ? 0 : (size_t)r >= cap ? cap - 1 : (size_t)r;
+		memcpy(out, word.p, word.n);
+		out[word.n] = '\0';
+		return word.n;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(units) && us > 0; i++) {
-		uint64_t fraction = us % units[i].us;
-
-		if (us < units[i].us)
+	for (size_t i = 0; i < ARRAY_SIZE(print_units) && us > 0; i++) {
+		if (us < print_units[i].us)
 			continue;
-		if (units[i].digits > 0 && fraction > 0)
-			return append(out, cap, at, units[i].name, us / units[i].us, fraction,
-				      units[i].digits);
-		at = append(out, cap, at, units[i].name, us / units[i].us, 0, 0);
-		us = fraction;
+		at = append(out, cap, at, &print_units[i], us);
+		us = print_units[i].digits > 0 ? 0 : us % print_units[i].us;
 	}
 	return at;
 }

@@ -8,6 +8,7 @@
 
 #include "core/str.h"
 
+/* 1 yes y true t on, 0 no n false f off; case does not matter. */
 MUST_USE int value_bool(struct str s, bool *ret);
 /* systemd.time(7): "5min 20s", plain numbers are default_unit_us; "infinity" is TIME_NEVER. Result in microseconds. */
 MUST_USE int value_span(struct str s, uint64_t default_unit_us, uint64_t *ret_us);

@@ -119,9 +119,9 @@ static size_t unescape(struct str s, char *out, size_t *ret_n)
 
 /* What the walk over a word has come to. */
 struct walk {
-	size_t at;	 /* next byte of the text */
+	size_t at;       /* next byte of the text */
 	size_t quote_at; /* where the open quote stands */
-	char quote;	 /* 0: none is open */
+	char quote;      /* 0: none is open */
 };
 
 /*
@@ -170,7 +170,7 @@ static int step(struct str s, unsigned flags, struct walk *w, char *out, size_t 
  */
 static int walk_word(struct str s, unsigned flags, size_t *i, char *out, size_t *ret_n)
 {
-	struct walk w = { .at = *i };
+	struct walk w = {.at = *i};
 	size_t n = 0;
 	int r = 0;
 

@@ -204,3 +204,23 @@ unit() {
 		ctl daemon-reload >/dev/null 2>&1 || true
 	fi
 }
+
+# ---- words of the tests
+
+# The service that does what its words say (payload.c), where every user can run it.
+PAYLOAD=$T/payload
+[ -x "$NS_BIN/payload" ] && cp "$NS_BIN/payload" "$PAYLOAD"
+
+active() { prop "$1" ActiveState; }
+sub() { prop "$1" SubState; }
+main_of() { prop "$1" MainPID; }
+# wait_sub UNIT SUBSTATE [SECONDS]
+wait_sub() { wait_for "[ \"\$(sub $1)\" = $2 ]" "${3:-5}"; }
+wait_active() { wait_for "[ \"\$(active $1)\" = $2 ]" "${3:-5}"; }
+# found FILE KEY: the value of KEY= in a report of the payload.
+found() { sed -n "s/^$2=//p" "$1" | head -1; }
+# pids_of UNIT: of its cgroup.
+pids_of() { cat "$CGROUP/system.slice/$1/cgroup.procs" 2>/dev/null; }
+alive() { kill -0 "$1" 2>/dev/null; }
+# in_log TEXT: in what hark said so far.
+in_log() { grep -qF -- "$1" "$HARK_LOG"; }

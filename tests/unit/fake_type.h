@@ -27,8 +27,11 @@ static inline bool fake_can_reload(const struct unit *u)
 	return strncmp(u->name, "stiff", 5) != 0;
 }
 
-#define FAKE(which) \
-	{.type = (which), .object_size = sizeof(struct unit), .fsm = &fake_fsm, .can_reload = fake_can_reload}
+#define FAKE(which)                                                                    \
+	{                                                                              \
+		.type = (which), .object_size = sizeof(struct unit), .fsm = &fake_fsm, \
+		.can_reload = fake_can_reload                                          \
+	}
 static const struct unit_type_ops fake_service = FAKE(UNIT_SERVICE);
 static const struct unit_type_ops fake_socket = FAKE(UNIT_SOCKET);
 static const struct unit_type_ops fake_target = FAKE(UNIT_TARGET);
@@ -60,7 +63,8 @@ static inline struct unit *fake_unit(struct registry *r, const char *name, enum 
 	return u;
 }
 
-static inline void fake_dep_from(struct unit *u, enum dep_type type, const char *to, enum dep_origin origin)
+static inline void fake_dep_from(struct unit *u, enum dep_type type, const char *to,
+				 enum dep_origin origin)
 {
 	struct dep *d = arena_get(&u->config->arena, sizeof(*d));
 
@@ -91,7 +95,8 @@ static inline void fake_check_mirrors(const struct registry *r)
 		const struct unit *u = r->units[i];
 
 		for (uint32_t k = 0; u && k < u->edges_n; k++) {
-			const struct edge *e = &u->edges[k], *m = &r->units[e->to]->edges[e->mirror];
+			const struct edge *e = &u->edges[k],
+					  *m = &r->units[e->to]->edges[e->mirror];
 
 			ck_assert_uint_eq(m->to, u->id);
 			ck_assert_uint_eq(m->mirror, k);
@@ -117,7 +122,8 @@ static inline uint64_t fake_digest(const struct registry *r)
 			continue;
 		h = h * 31 + u->edges_n + u->job.id * 7 + u->job.type + u->plan_at;
 		for (uint32_t k = 0; k < u->edges_n; k++)
-			h = h * 31 + u->edges[k].to * 64 + u->edges[k].type * 2U + u->edges[k].is_broken;
+			h = h * 31 + u->edges[k].to * 64 + u->edges[k].type * 2U +
+			    u->edges[k].is_broken;
 	}
 	return h;
 }

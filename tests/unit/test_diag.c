@@ -18,7 +18,9 @@ START_TEST(renders_one_line)
 		struct diag_place place;
 		const char *suggestion, *want;
 	} rows[] = {
-		{{"a.service", 3, 5, 9}, "did you mean Exec?", "a.service:3:5: error[U001]: bad 7; did you mean Exec?"},
+		{{"a.service", 3, 5, 9},
+		 "did you mean Exec?",
+		 "a.service:3:5: error[U001]: bad 7; did you mean Exec?"},
 		{{"a.service", 3, 0, 0}, NULL, "a.service:3: error[U001]: bad 7"},
 		{{"a.service", 0, 0, 0}, NULL, "a.service: error[U001]: bad 7"},
 		{{NULL, 0, 0, 0}, NULL, "error[U001]: bad 7"},
@@ -29,7 +31,8 @@ START_TEST(renders_one_line)
 
 	diag_init(&l, &arena);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		diag_add(&l, "U001", DIAG_ERROR, i == 2, rows[i].place, rows[i].suggestion, "bad %d", 7);
+		diag_add(&l, "U001", DIAG_ERROR, i == 2, rows[i].place, rows[i].suggestion,
+			 "bad %d", 7);
 	d = l.first;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++, d = d->next) {
 		AUTO_MEM char *text = render(d);

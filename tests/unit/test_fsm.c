@@ -8,7 +8,8 @@
 enum { OFF, ON, STATES };
 enum { UP, DOWN, MACHINE_EVENTS };
 
-static const struct fsm_state states[STATES] = {{.name = "dead"}, {.name = "running", .coarse = ACTIVE}};
+static const struct fsm_state states[STATES] = {{.name = "dead"},
+						{.name = "running", .coarse = ACTIVE}};
 static const char *const events[MACHINE_EVENTS] = {"up", "down"};
 static const struct fsm_cell cells[STATES][MACHINE_EVENTS] = {
 	[OFF] = {[UP] = {ON + 1, FX_SPAWN_MAIN}},

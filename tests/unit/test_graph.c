@@ -23,8 +23,7 @@ START_TEST(an_edge_is_on_both_units)
 	ck_assert_uint_eq(a->edges_n, 2);
 	ck_assert(graph_has(a, DEP_AFTER, b->id) && graph_has(b, DEP_BEFORE, a->id));
 	ck_assert(graph_has(b, DEP_WANTED_BY, a->id) && !graph_has(b, DEP_WANTS, a->id));
-	graph_for_each(e, b, DEP_BEFORE)
-		found = e;
+	graph_for_each(e, b, DEP_BEFORE) found = e;
 	ck_assert_ptr_nonnull(found);
 	ck_assert_uint_eq(found->origin, DEP_FILE);
 	fake_check_mirrors(&r);
@@ -71,7 +70,7 @@ START_TEST(random_reloads_keep_edges_exact)
 	enum { N = 12 };
 	struct registry r;
 	struct unit *u[N];
-	char name[N][16];
+	char name[N][32];
 
 	srand(5);
 	fake_registry(&r);
@@ -110,7 +109,7 @@ START_TEST(attach_without_memory_changes_nothing)
 		fake_dep(a, DEP_REQUIRES, "old.service");
 		fake_attach(&r);
 		for (int i = 0; i < 70; i++) {
-			char name[16];
+			char name[32];
 
 			(void)snprintf(name, sizeof(name), "n%d.service", i);
 			fake_dep(a, DEP_WANTS, name);

@@ -10,9 +10,18 @@ START_TEST(checks_names)
 		const char *name;
 		bool ok;
 	} rows[] = {
-		{"a.service", true},   {"a@b.service", true},	 {"dev-sda\\x2d1.service", true}, {"a:b_c.socket", true},
-		{"a", false},	       {"", false},		 {".service", false},		  {"a b.service", false},
-		{"a/b.service", false}, {"a.mount", false},	 {"a.services", false},		  {"a.service.", false},
+		{"a.service", true},
+		{"a@b.service", true},
+		{"dev-sda\\x2d1.service", true},
+		{"a:b_c.socket", true},
+		{"a", false},
+		{"", false},
+		{".service", false},
+		{"a b.service", false},
+		{"a/b.service", false},
+		{"a.mount", false},
+		{"a.services", false},
+		{"a.service.", false},
 		{"\xc3\xa4.service", false},
 	};
 	struct registry r;
@@ -20,7 +29,8 @@ START_TEST(checks_names)
 
 	fake_registry(&r);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		ck_assert_msg((registry_get(&r, rows[i].name) != NULL) == rows[i].ok, "%s", rows[i].name);
+		ck_assert_msg((registry_get(&r, rows[i].name) != NULL) == rows[i].ok, "%s",
+			      rows[i].name);
 	memset(name, 'x', sizeof(name));
 	memcpy(name + 247, ".service", 9);
 	ck_assert_ptr_nonnull(registry_get(&r, name));

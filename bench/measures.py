@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""The measures (a) to (g). Each returns rows for its table and leaves figures for the gates.
+
+All managers of a measure are interleaved (A B C A B C ...); what is printed are medians.
+"""
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+from box import Box, Failed
+from managers import Load
+
+# What hark is held against; both make a cgroup for each service. At boot spawns can overlap; where each
+# start waits for an event the goals were set beside the loop that waits for each exec.
+FLOOR = "floor-vm"
+FLOOR_EVENT = "floor-vfork"
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
+def interleave(managers, load, repetitions, measure):
+    """{manager: {key: median}} of measure(box) -> {key: value}."""
+    seen, broken = {m.name: [] for m in managers}, set()
+    for _ in range(repetitions):
+        for m in managers:
+            if m.name in broken or not m.can(load):
+                continue
+            try:
+                with Box(load.bench, m, load) as box:
+                    seen[m.name].append(measure(box))
+            except Failed as why:
+                broken.add(m.name)
+                print(f"bench: {why}", file=sys.stderr)
+    return {name: {k: median([r[k] for r in runs]) for k in runs[0]} for name, runs in seen.items() if runs}
+
+
+def ratio(results, key, over, of="hark"):
+    """of's value over another's; None where one is missing."""
+    a, b = results.get(of, {}).get(key), results.get(over, {}).get(key)
+    return a / b if a is not None and b else None
+
+
+class Plan:
+    """How much of everything: full, or quick for CI."""
+
+    def __init__(self, bench, managers, quick):
+        self.bench, self.quick = bench, quick
+        self.all = managers
+        self.repetitions = 3 if quick else 7
+        self.sizes = [100] if quick else [100, 1000]
+        self.families = ["unix"] if quick else ["unix", "tcp"]
+        self.others = 1000 if quick else 10000
+        self.figures = {}
+        self.raw = {}
+
+    def load(self, **words):
+        load = Load(**words)
+        load.bench = self.bench
+        return load
+
+    def named(self, *names):
+        return [m for m in self.all if m.name in names or not m.name.startswith("floor") and "peers" in names]
+
+    def run(self, label, managers, load, measure, repetitions=None):
+        results = interleave(managers, load, repetitions or self.repetitions, measure)
+        self.raw[label] = results
+        return results
+
+    def note(self, key, figure):
+        self.figures[key] = figure
+
+    def note_ratios(self, label, results, key, others, faster="<"):
+        """label/floor and so on; against a peer ">" is how many times faster hark is."""
+        for other, name in others.items():
+            r = ratio(results, key, name)
+            if r is not None:
+                self.note(f"{label}/{other}", 1 / r if other != "floor" and faster == "<" else r)
+
+
+def table_rows(results, columns, key, label, floor=FLOOR):
+    """One row for each manager: its values and the ratio of `key` to the floor's."""
+    rows = []
+    for name, values in results.items():
+        r = ratio(results, key, floor, name)
+        rows.append([label, name] + [fmt(values.get(c)) for c in columns] + [fmt(r)])
+    return rows
+
+
+def fmt(value):
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+# --- (a) and (b): boot ---
+
+def boot(box):
+    n = box.load.services
+    box.wait_reports(n, 60)
+    cpu = box.cpu_ms()
+    return {"wall_ms": box.last_report_ms(), "cpu_ms": cpu, "pids": box.pids_used()}
+
+
+def measure_a(plan):
+    """the floor: N services by a bare loop, with and without a cgroup for each"""
+    rows, columns = [], ["wall_ms", "cpu_ms", "pids"]
+    for n in plan.sizes:
+        managers = plan.named("floor-vm", "floor-fork", "floor-vm-", "floor-fork-")
+        results = plan.run(f"floor-{n}", managers, plan.load(services=n), boot)
+        rows += table_rows(results, columns, "wall_ms", f"{n} services")
+    return ["", "manager"] + columns + ["x floor"], rows
+
+
+def measure_b(plan):
+    """from the execve of the manager to the report of the last of N services"""
+    rows, columns = [], ["wall_ms", "cpu_ms", "pids"]
+    for n in plan.sizes:
+        results = plan.run(f"boot-{n}", plan.named(FLOOR, "floor-fork", "peers"), plan.load(services=n), boot)
+        rows += table_rows(results, columns, "wall_ms", f"{n} services")
+        plan.note_ratios(f"boot-{n}", results, "wall_ms", {"floor": FLOOR, "systemd": "systemd"})
+        plan.note_ratios(f"boot-{n}-cpu", results, "cpu_ms", {"floor": FLOOR})
+        if "hark" in results:
+            plan.note("pids-extra", results["hark"]["pids"] - n)
+    return ["", "manager"] + columns + ["x floor"], rows
+
+
+# --- (c) and (d): sockets ---
+
+
+def address_of(plan, family):
+    return f"unix:{plan.bench.path('socket')}" if family == "unix" else "tcp:7777"
+
+
+def client(box, *words):
+    """The client runs outside: it only needs the network namespace, which is ours."""
+    out = subprocess.run([box.bench.program("client"), *map(str, words)], capture_output=True, text=True, timeout=300)
+    if out.returncode or not out.stdout:
+        raise Failed(f"{box.manager.name}: client {words[0]}: {out.stderr.strip()}\n{box.tail()}")
+    result = json.loads(out.stdout)
+    if result["fail"] or not result["n"]:
+        raise Failed(f"{box.manager.name}: client {words[0]}: {result['fail']} failed\n{box.tail()}")
+    return result
+
+
+def wait_socket(box):
+    """unit files report when all sockets listen; the others are dialled until they answer."""
+    if os.path.isdir(box.dir + "/units"):
+        box.wait_reports(1, 60)
+        return
+    for _ in range(200):
+        time.sleep(0.02)
+        try:
+            return client(box, "first", box.load.address, 1, 0)
+        except Failed:
+            continue
+    raise Failed(f"{box.manager.name}: does not answer\n{box.tail()}")
+
+
+def first(count):
+    def measure(box):
+        wait_socket(box)
+        box.settle(5)
+        client(box, "first", box.load.address, 5, 2000)  # warm
+        before = box.cpu_ms()
+        result = client(box, "first", box.load.address, count, 2000)
+        return {"p50_us": result["p50_us"], "p99_us": result["p99_us"], "cpu_us_each": (box.cpu_ms() - before) * 1e3 / count}
+    return measure
+
+
+def measure_c(plan):
+    """connect to the first byte of a service that was not running (Accept=no)"""
+    rows, columns, count = [], ["p50_us", "p99_us", "cpu_us_each"], 100 if plan.quick else 300
+    for family in plan.families:
+        load = plan.load(address=address_of(plan, family), bare="wait")
+        results = plan.run(f"first-{family}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load, first(count))
+        rows += table_rows(results, columns, "p50_us", family, FLOOR_EVENT)
+        others = {"floor": FLOOR_EVENT, "systemd": "systemd"}
+        plan.note_ratios(f"first-{family}", results, "p50_us", others)
+        plan.note_ratios(f"first-{family}-p99", results, "p99_us", others)
+        many = plan.load(address=address_of(plan, family), bare="wait", others=plan.others)
+        crowd = plan.run(f"first-{family}-many", plan.named(FLOOR_EVENT, "hark", "systemd" if not plan.quick else ""),
+                         many, first(count), max(3, plan.repetitions - 4))
+        rows += table_rows(crowd, columns, "p50_us", f"{family}, {plan.others} others", FLOOR_EVENT)
+        if "hark" in crowd and "hark" in results:
+            plan.note(f"first-{family}-many/alone", crowd["hark"]["p50_us"] / results["hark"]["p50_us"])
+    return ["", "manager"] + columns + ["x floor"], rows
+
+
+def rate(count, concurrent):
+    def measure(box):
+        wait_socket(box)
+        client(box, "rate", box.load.address, 20, 1)
+        before = box.cpu_ms()
+        result = client(box, "rate", box.load.address, count, concurrent)
+        return {"per_s": result["per_s"], "p50_us": result["p50_us"], "p99_us": result["p99_us"],
+                "cpu_us_each": (box.cpu_ms() - before) * 1e3 / count}
+    return measure
+
+
+def measure_d(plan):
+    """connections per second, each with a process of its own (Accept=yes)"""
+    rows, columns = [], ["per_s", "p50_us", "p99_us", "cpu_us_each"]
+    for family in plan.families:
+        for concurrent in (1, 16, 64):
+            load = plan.load(address=address_of(plan, family), accept=True, bare="accept")
+            count = 300 if plan.quick else 2000
+            results = plan.run(f"rate-{family}-{concurrent}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load,
+                               rate(count, concurrent))
+            rows += table_rows(results, columns, "per_s", f"{family} x {concurrent}", FLOOR_EVENT)
+            others = {"floor": FLOOR_EVENT, "systemd": "systemd", "inetd": "inetd", "xinetd": "xinetd"}
+            plan.note_ratios(f"rate-{family}-{concurrent}", results, "per_s", others, ">")
+    return ["", "manager"] + columns + ["x floor"], rows
+
+
+# --- (e) restart ---
+
+def kill(rounds, n):
+    def measure(box):
+        box.wait_reports(n)
+        box.settle(5)
+        out = box.inside([box.bench.program("client"), "kill", box.report, str(rounds), str(n)])
+        result = json.loads(out)
+        if result["fail"]:
+            raise Failed(f"{box.manager.name}: {result['fail']} services did not come back\n{box.tail()}")
+        return {"p50_ms": result["p50_us"] / 1e3, "max_ms": result["max_us"] / 1e3}
+    return measure
+
+
+def measure_e(plan):
+    """SIGKILL to the report of the restarted service (RestartSec=0)"""
+    rows, columns = [], ["p50_ms", "max_ms"]
+    for n in (1, 100):
+        # s6 waits a second by design
+        managers = [m for m in plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers") if m.name != "s6"]
+        rounds = 3 if plan.quick or n > 1 else 10
+        load = plan.load(services=n, restart=True, bare="restart")
+        results = plan.run(f"restart-{n}", managers, load, kill(rounds, n))
+        rows += table_rows(results, columns, "p50_ms", f"{n} at once", FLOOR_EVENT)
+        plan.note_ratios(f"restart-{n}", results, "p50_ms", {"floor": FLOOR_EVENT})
+        if n == 1 and "hark" in results:
+            plan.note("restart-1-max", results["hark"]["max_ms"])
+    return ["", "manager"] + columns + ["x floor"], rows
+
+
+# --- (f) memory ---
+
+def private_kb(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return sum(int(kb) for kb in re.findall(r"^Private_(?:Clean|Dirty): *(\d+)", f.read(), re.M))
+
+
+def memory(box):
+    if box.load.services:
+        box.wait_reports(box.load.services, 60)
+    box.settle()
+    sizes = {"init": 0, "harkd": 0, "all": 0, "processes": 0}
+    for pid, comm in box.processes():
+        kb = private_kb(pid)
+        sizes["all"] += kb
+        sizes["processes"] += 1
+        if comm in ("hark-init", "harkd"):
+            sizes["init" if comm == "hark-init" else "harkd"] += kb
+    return sizes
+
+
+def measure_f(plan):
+    """private memory at rest, kB (all: sum over the manager's processes)"""
+    rows, columns, seen = [], ["all", "processes", "init", "harkd"], {}
+    for n in (0, 100, 1000):
+        results = plan.run(f"memory-{n}", plan.named(FLOOR, "peers") if n or not plan.quick else plan.named("hark"),
+                           plan.load(services=n), memory, 1 if plan.quick else 3)
+        rows += [[f"{n} services", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
+        seen[n] = results.get("hark")
+    if seen[1000]:
+        plan.note("uss-init", seen[1000]["init"])
+        plan.note("uss-harkd", seen[1000]["harkd"])
+    if seen[0] and seen[1000]:
+        plan.note("uss-harkd-0", seen[0]["harkd"])
+        plan.note("uss-service", (seen[1000]["harkd"] - seen[0]["harkd"]) / 1000)
+    return ["", "manager"] + columns, rows
+
+
+# --- (g) control ---
+
+def control(count):
+    def measure(box):
+        box.wait_reports(box.load.services)
+        box.settle(5)
+        timer = [box.bench.program("client"), "time", str(count)]
+        argv, env = box.manager.status(box, "s1.service")
+        box.inside(argv, env)  # says so when it fails
+        empty = json.loads(box.inside(timer + [box.bench.program("payload"), "x"]))
+        status = json.loads(box.inside(timer + argv, env))
+        return {"p50_ms": status["p50_us"] / 1e3, "p99_ms": status["p99_us"] / 1e3, "empty_ms": empty["p50_us"] / 1e3}
+    return measure
+
+
+def measure_g(plan):
+    """status of one of 100 services: wall time of the client; beside it a client that does nothing"""
+    columns = ["p50_ms", "p99_ms", "empty_ms"]
+    managers = [m for m in plan.all if hasattr(m, "status")]
+    results = plan.run("status", managers, plan.load(services=100), control(20 if plan.quick else 100))
+    if "hark" in results:
+        plan.note("status", results["hark"]["p50_ms"])
+    return ["", "manager"] + columns, [["status", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
+
+
+MEASURES = {"a": measure_a, "b": measure_b, "c": measure_c, "d": measure_d, "e": measure_e, "f": measure_f,
+            "g": measure_g}

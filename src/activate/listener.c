@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/listener.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/netlink.h>
+#include <mqueue.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "units/users.h"
+
+enum { DGRAM_QUEUE = 512 };
+
+bool listener_is_stream(const struct listener *l)
+{
+	return l->kind == LISTEN_STREAM || l->kind == LISTEN_SEQPACKET;
+}
+
+const char *listener_path(const struct listener *l)
+{
+	if (l->addr_n && l->addr.sa.sa_family == AF_UNIX)
+		return l->addr.un.sun_path[0] ? l->addr.un.sun_path : NULL;
+	return l->kind == LISTEN_FIFO || l->kind == LISTEN_SPECIAL ? l->path : NULL;
+}
+
+static int refuse(const struct listener *l, int err, const char *what, char **ret_why)
+{
+	struct sbuf b = {0};
+
+	sbuf_addf(&b, "%s:%u: %s=%s: %s: %s", l->file ? l->file : "?", l->line, listen_names[l->kind], l->text, what,
+		  strerror(-err));
+	mem_put(*ret_why);
+	*ret_why = sbuf_take(&b);
+	return err;
+}
+
+void listener_tune_kernel(void)
+{
+	static const char path[] = "/proc/sys/net/unix/max_dgram_qlen";
+	char text[32];
+	uint64_t now;
+
+	if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0 || str_to_u64(str_trim(str_of(text)), &now) < 0 ||
+	    now >= DGRAM_QUEUE)
+		return;
+	if (fd_write_small(AT_FDCWD, path, "512") < 0)
+		log_debug("socket", "%s stays at %llu", path, (unsigned long long)now);
+}
+
+/* --- options --- */
+
+struct option {
+	bool is_wanted;
+	int level, name, value;
+	const char *word;
+};
+
+static void set_options(const char *unit, int fd, const struct option *o, size_t n)
+{
+	for (; n; n--, o++)
+		if (o->is_wanted && setsockopt(fd, o->level, o->name, &o->value, sizeof(o->value)) < 0)
+			log_at(LOG_WARN, "%s: %s is not applied: %s", unit, o->word, strerror(errno));
+}
+
+static int seconds(uint64_t us)
+{
+	uint64_t s = us / US_PER_SEC + (us % US_PER_SEC != 0);
+
+	return s > INT_MAX ? INT_MAX : (int)s;
+}
+
+/* With the privilege beyond net.core.rmem_max, else up to it. */
+static void set_buffer(const char *unit, int fd, uint64_t bytes, int force, int plain, const char *word)
+{
+	int n = bytes > INT_MAX ? INT_MAX : (int)bytes;
+
+	if (bytes && setsockopt(fd, SOL_SOCKET, force, &n, sizeof(n)) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, plain, &n, sizeof(n)) < 0)
+		log_at(LOG_WARN, "%s: %s is not applied: %s", unit, word, strerror(errno));
+}
+
+static void set_text(const char *unit, int fd, int level, int name, const char *text, const char *word)
+{
+	if (text && setsockopt(fd, level, name, text, (socklen_t)strlen(text)) < 0)
+		log_at(LOG_WARN, "%s: %s=%s is not applied: %s", unit, word, text, strerror(errno));
+}
+
+static void set_socket_options(const char *unit, int fd, const struct socket_config *c)
+{
+	const struct option options[] = {
+		{c->keep_alive, SOL_SOCKET, SO_KEEPALIVE, 1, "KeepAlive="},
+		{c->broadcast, SOL_SOCKET, SO_BROADCAST, 1, "Broadcast="},
+		{c->pass_credentials, SOL_SOCKET, SO_PASSCRED, 1, "PassCredentials="},
+		{c->pass_security, SOL_SOCKET, SO_PASSSEC, 1, "PassSecurity="},
+		{c->timestamping == 1, SOL_SOCKET, SO_TIMESTAMP, 1, "Timestamping="},
+		{c->timestamping == 2, SOL_SOCKET, SO_TIMESTAMPNS, 1, "Timestamping="},
+		{c->priority >= 0, SOL_SOCKET, SO_PRIORITY, c->priority, "Priority="},
+		{c->mark >= 0, SOL_SOCKET, SO_MARK, c->mark, "Mark="},
+		{c->reuse_port, SOL_SOCKET, SO_REUSEPORT, 1, "ReusePort="},
+	};
+
+	set_options(unit, fd, options, ARRAY_SIZE(options));
+	set_buffer(unit, fd, c->receive_buffer, SO_RCVBUFFORCE, SO_RCVBUF, "ReceiveBuffer=");
+	set_buffer(unit, fd, c->send_buffer, SO_SNDBUFFORCE, SO_SNDBUF, "SendBuffer=");
+	set_text(unit, fd, SOL_SOCKET, SO_BINDTODEVICE, c->bind_to_device, "BindToDevice=");
+}
+
+static void set_ip_options(const char *unit, int fd, int family, const struct socket_config *c)
+{
+	bool is_v6 = family == AF_INET6;
+	const struct option options[] = {
+		{true, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"},
+		{is_v6 && c->bind_ipv6_only != V6ONLY_DEFAULT, IPPROTO_IPV6, IPV6_V6ONLY, c->bind_ipv6_only == V6ONLY_ONLY,
+		 "BindIPv6Only="},
+		{c->free_bind, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_FREEBIND : IP_FREEBIND, 1, "FreeBind="},
+		{c->transparent, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1, "Transparent="},
+		{c->pass_packet_info, IPPROTO_IP, IP_PKTINFO, 1, "PassPacketInfo="},
+		{c->pass_packet_info && is_v6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "PassPacketInfo="},
+		{c->ip_tos >= 0, IPPROTO_IP, IP_TOS, c->ip_tos, "IPTOS="},
+		{c->ip_ttl >= 0, IPPROTO_IP, IP_TTL, c->ip_ttl, "IPTTL="},
+		{c->ip_ttl >= 0 && is_v6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, c->ip_ttl, "IPTTL="},
+	};
+
+	set_options(unit, fd, options, ARRAY_SIZE(options));
+}
+
+static void set_tcp_options(const char *unit, int fd, const struct socket_config *c)
+{
+	const struct option options[] = {
+		{c->keep_alive_time_us, IPPROTO_TCP, TCP_KEEPIDLE, seconds(c->keep_alive_time_us), "KeepAliveTimeSec="},
+		{c->keep_alive_interval_us, IPPROTO_TCP, TCP_KEEPINTVL, seconds(c->keep_alive_interval_us), "KeepAliveIntervalSec="},
+		{c->keep_alive_probes, IPPROTO_TCP, TCP_KEEPCNT, (int)(c->keep_alive_probes & INT_MAX), "KeepAliveProbes="},
+		{c->defer_accept_us, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds(c->defer_accept_us), "DeferAcceptSec="},
+		{c->no_delay, IPPROTO_TCP, TCP_NODELAY, 1, "NoDelay="},
+	};
+
+	set_options(unit, fd, options, ARRAY_SIZE(options));
+	set_text(unit, fd, IPPROTO_TCP, TCP_CONGESTION, c->tcp_congestion, "TCPCongestion=");
+}
+
+/* --- paths --- */
+
+static int make_parents(const char *path, mode_t mode)
+{
+	char part[PATH_MAX];
+	mode_t mask;
+	int r = 0;
+
+	if (strlen(path) >= sizeof(part))
+		return -ENAMETOOLONG;
+	mask = umask(0);
+	for (size_t i = 1; path[i] && !r; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, mode) < 0 && errno != EEXIST)
+			r = -errno;
+	}
+	umask(mask);
+	return r;
+}
+
+static int find_owner(const struct listener *l, const struct socket_config *c, uid_t *ret_uid, gid_t *ret_gid, char **ret_why)
+{
+	struct arena arena = {0};
+	struct user_entry user;
+	int r = 0;
+
+	*ret_uid = (uid_t)-1;
+	*ret_gid = (gid_t)-1;
+	if (c->user)
+		r = users_find("", c->user, &arena, &user);
+	if (r < 0) {
+		refuse(l, r, "SocketUser= does not exist", ret_why);
+	} else if (c->user) {
+		*ret_uid = user.uid;
+		*ret_gid = user.gid;
+	}
+	if (!r && c->group) {
+		r = users_group("", c->group, ret_gid);
+		if (r < 0)
+			refuse(l, r, "SocketGroup= does not exist", ret_why);
+	}
+	arena_fini(&arena);
+	return r;
+}
+
+/* Nobody can connect before it listens, so the owner may come after the name. */
+static int set_owner(const struct listener *l, const struct socket_config *c, int fd, char **ret_why)
+{
+	const char *path = listener_path(l);
+	bool by_path = l->addr_n != 0; /* fchown(2) of a socket is about the socket, not its name */
+	uid_t uid;
+	gid_t gid;
+	int r;
+
+	if ((!c->user && !c->group) || l->kind == LISTEN_SPECIAL || (by_path && !path))
+		return 0;
+	r = find_owner(l, c, &uid, &gid, ret_why);
+	if (r < 0)
+		return r;
+	if ((by_path ? lchown(path, uid, gid) : fchown(fd, uid, gid)) < 0)
+		return refuse(l, -errno, "cannot change the owner", ret_why);
+	return 0;
+}
+
+/* --- sockets --- */
+
+static int bind_once(int fd, const struct listener *l, mode_t mode)
+{
+	mode_t mask = umask(~mode & 0777);
+	int r = bind(fd, &l->addr.sa, l->addr_n) < 0 ? -errno : 0;
+
+	umask(mask);
+	return r;
+}
+
+static bool is_stale(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
+}
+
+static int bind_to(int fd, const struct listener *l, const struct socket_config *c)
+{
+	const char *path = listener_path(l);
+	int r = bind_once(fd, l, c->socket_mode);
+
+	if (r == -ENOENT && path) {
+		r = make_parents(path, c->directory_mode);
+		if (!r)
+			r = bind_once(fd, l, c->socket_mode);
+	}
+	/* Left by an earlier run: PID 1 holds every socket that is in use under hark. */
+	if (r == -EADDRINUSE && path && is_stale(path) && unlink(path) == 0)
+		r = bind_once(fd, l, c->socket_mode);
+	return r;
+}
+
+static int type_of(const struct listener *l)
+{
+	return l->kind == LISTEN_STREAM ? SOCK_STREAM : l->kind == LISTEN_SEQPACKET ? SOCK_SEQPACKET : SOCK_DGRAM;
+}
+
+/* "ListenStream=22" is the wildcard of both families; where there is no IPv6, of the one there is. */
+static bool fall_back_to_v4(const struct listener *l, struct listener *ret)
+{
+	if (errno != EAFNOSUPPORT || l->addr.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&l->addr.in6.sin6_addr))
+		return false;
+	*ret = *l;
+	ret->addr.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = l->addr.in6.sin6_port};
+	ret->addr_n = sizeof(ret->addr.in);
+	return true;
+}
+
+static int open_socket(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	struct listener v4;
+	AUTO_FD int fd = socket(l->addr.sa.sa_family, type_of(l) | SOCK_CLOEXEC, l->protocol);
+	int family, r;
+
+	if (fd < 0 && fall_back_to_v4(l, &v4)) {
+		l = &v4;
+		fd = socket(AF_INET, type_of(l) | SOCK_CLOEXEC, l->protocol);
+	}
+	if (fd < 0)
+		return refuse(l, -errno, "no such socket can be made", ret_why);
+	family = l->addr.sa.sa_family;
+	set_socket_options(unit, fd, c);
+	if (family != AF_UNIX)
+		set_ip_options(unit, fd, family, c);
+	if (family != AF_UNIX && l->kind == LISTEN_STREAM)
+		set_tcp_options(unit, fd, c);
+	r = bind_to(fd, l, c);
+	if (r < 0)
+		return refuse(l, r, "cannot bind", ret_why);
+	r = set_owner(l, c, fd, ret_why);
+	return r < 0 ? r : take_fd(fd);
+}
+
+static int open_netlink(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, l->netlink_family);
+	struct sockaddr_nl nl = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)l->netlink_group};
+
+	if (fd < 0)
+		return refuse(l, -errno, "no such socket can be made", ret_why);
+	set_socket_options(unit, fd, c);
+	if (bind(fd, (const struct sockaddr *)&nl, sizeof(nl)) < 0)
+		return refuse(l, -errno, "cannot bind", ret_why);
+	return take_fd(fd);
+}
+
+/* --- files --- */
+
+static int make_fifo(const char *path, const struct socket_config *c)
+{
+	mode_t mask = umask(~c->socket_mode & 0777);
+	int r = mkfifo(path, c->socket_mode) < 0 ? -errno : 0;
+
+	umask(mask);
+	if (r != -ENOENT)
+		return r == -EEXIST ? 0 : r;
+	r = make_parents(path, c->directory_mode);
+	if (r < 0)
+		return r;
+	mask = umask(~c->socket_mode & 0777);
+	r = mkfifo(path, c->socket_mode) < 0 ? -errno : 0;
+	umask(mask);
+	return r;
+}
+
+static int open_fifo(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	AUTO_FD int fd = -1;
+	struct stat st;
+	int r = make_fifo(l->path, c);
+
+	if (r < 0)
+		return refuse(l, r, "cannot make the FIFO", ret_why);
+	/* Both directions: it never ends, whoever writes comes and goes, and opening does not wait. fifo(7) */
+	fd = fd_open(AT_FDCWD, l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0)
+		return refuse(l, fd, "cannot open the FIFO", ret_why);
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return refuse(l, -EEXIST, "something that is no FIFO is there", ret_why);
+	/* It may be one that was there before. */
+	if (((st.st_mode & 07777) != c->socket_mode && fchmod(fd, c->socket_mode) < 0) || fcntl(fd, F_SETFL, 0) < 0)
+		return refuse(l, -errno, "cannot set up the FIFO", ret_why);
+	if (c->pipe_size && fcntl(fd, F_SETPIPE_SZ, c->pipe_size > INT_MAX ? INT_MAX : (int)c->pipe_size) < 0)
+		log_at(LOG_WARN, "%s: PipeSize= is not applied: %s", unit, strerror(errno));
+	r = set_owner(l, c, fd, ret_why);
+	return r < 0 ? r : take_fd(fd);
+}
+
+static int open_special(const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, l->path, (c->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return refuse(l, fd, "cannot open", ret_why);
+	if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+		return refuse(l, -EEXIST, "neither a device nor a file of the kernel", ret_why);
+	return take_fd(fd);
+}
+
+static int open_mqueue(const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	struct mq_attr attr = {.mq_maxmsg = c->mq_max_messages, .mq_msgsize = c->mq_message_size};
+	bool has_attr = c->mq_max_messages > 0 && c->mq_message_size > 0;
+	mode_t mask = umask(~c->socket_mode & 0777);
+	/* A message queue descriptor is a file descriptor, mq_overview(7). */
+	AUTO_FD int fd = mq_open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_CREAT, c->socket_mode, has_attr ? &attr : NULL);
+	int r = fd < 0 ? -errno : 0;
+
+	umask(mask);
+	if (r < 0)
+		return refuse(l, r, "cannot make the message queue", ret_why);
+	r = set_owner(l, c, fd, ret_why);
+	return r < 0 ? r : take_fd(fd);
+}
+
+int listener_open(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	switch ((enum listen_kind)l->kind) {
+	case LISTEN_STREAM:
+	case LISTEN_DATAGRAM:
+	case LISTEN_SEQPACKET:
+		return open_socket(unit, l, c, ret_why);
+	case LISTEN_FIFO:
+		return open_fifo(unit, l, c, ret_why);
+	case LISTEN_SPECIAL:
+		return open_special(l, c, ret_why);
+	case LISTEN_NETLINK:
+		return open_netlink(unit, l, c, ret_why);
+	case LISTEN_MQUEUE:
+		return open_mqueue(l, c, ret_why);
+	case LISTEN_USB:
+	case LISTEN_KINDS:
+		break;
+	}
+	return refuse(l, -EOPNOTSUPP, "USB functions are not supported", ret_why);
+}
+
+/* --- links and the end --- */
+
+void listener_link(const char *unit, const struct listener *l, const struct socket_config *c)
+{
+	const char *path = listener_path(l);
+
+	for (const struct name_list *s = c->symlinks; path && s; s = s->next) {
+		struct stat st;
+		int r = symlink(path, s->text) < 0 ? -errno : 0;
+
+		if (r == -ENOENT && make_parents(s->text, c->directory_mode) == 0)
+			r = symlink(path, s->text) < 0 ? -errno : 0;
+		if (r == -EEXIST && lstat(s->text, &st) == 0 && S_ISLNK(st.st_mode) && unlink(s->text) == 0)
+			r = symlink(path, s->text) < 0 ? -errno : 0;
+		if (r < 0)
+			log_at(LOG_WARN, "%s: the link %s to %s is not made: %s", unit, s->text, path, strerror(-r));
+	}
+}
+
+void listener_remove(const struct listener *l, const struct socket_config *c)
+{
+	const char *path = listener_path(l);
+
+	if (l->kind == LISTEN_MQUEUE)
+		(void)mq_unlink(l->path);
+	if (!path || l->kind == LISTEN_SPECIAL)
+		return;
+	(void)unlink(path); /* gone already: just as well */
+	for (const struct name_list *s = c->symlinks; s; s = s->next)
+		(void)unlink(s->text);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/peer.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+
+enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096 };
+
+/* --- IP: lines of /proc/net/tcp, see proc(5) --- */
+
+/* Eight (v4) or thirty-two hex digits: words in host order of an address in network order. */
+static bool read_address(const char *hex, size_t digits, struct in6_addr *ret)
+{
+	for (size_t i = 0; i < digits / 8; i++) {
+		uint32_t word;
+
+		if (sscanf(hex + 8 * i, "%8x", &word) != 1)
+			return false;
+		memcpy((char *)ret + 4 * i, &word, sizeof(word));
+	}
+	return true;
+}
+
+bool peer_parse_line(const char *line, unsigned port, char *text, size_t cap)
+{
+	char from[INET6_ADDRSTRLEN], local[33], remote[33];
+	unsigned local_port, remote_port, state;
+	struct in6_addr a = {0};
+	unsigned long inode;
+	bool is_v4;
+
+	/* A socket that nobody has accepted belongs to no file: inode 0. */
+	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*u %*u %lu", local, &local_port, remote,
+		   &remote_port, &state, &inode) != 6)
+		return false;
+	if (local_port != port || inode != 0 || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+		return false;
+	is_v4 = strlen(remote) == 8;
+	if (!read_address(remote, is_v4 ? 8 : 32, &a))
+		return false;
+	if (!is_v4 && IN6_IS_ADDR_V4MAPPED(&a)) {
+		is_v4 = true;
+		memmove(&a, (char *)&a + 12, 4);
+	}
+	if (!inet_ntop(is_v4 ? AF_INET : AF_INET6, &a, from, sizeof(from)))
+		return false;
+	snprintf(text, cap, is_v4 ? "%s:%u" : "[%s]:%u", from, remote_port);
+	return true;
+}
+
+static bool search_table(const char *path, unsigned port, struct peer *ret)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+	char text[TABLE_PIECE + 1];
+	size_t have = 0;
+
+	for (unsigned i = 0; fd >= 0 && i < TABLE_READS; i++) {
+		ssize_t n = fd_read(fd, text + have, TABLE_PIECE - have);
+		char *line = text, *end;
+
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		text[have] = '\0';
+		for (; (end = memchr(line, '\n', have - (size_t)(line - text))); line = end + 1) {
+			*end = '\0';
+			if (peer_parse_line(line, port, ret->text, sizeof(ret->text)))
+				return true;
+		}
+		have -= (size_t)(line - text);
+		memmove(text, line, have);
+		if (have == TABLE_PIECE)
+			break;
+	}
+	return false;
+}
+
+/* --- UNIX: the kernel names the inodes of waiting clients, and the owner of an inode --- */
+
+struct answer {
+	_Alignas(struct nlmsghdr) char bytes[ANSWER];
+	const void *attribute;
+	size_t n;
+};
+
+/* What unix_diag says about the socket with that inode: one attribute. */
+static bool ask_unix(int netlink, uint32_t inode, uint32_t show, unsigned attribute, struct answer *a)
+{
+	struct {
+		struct nlmsghdr head;
+		struct unix_diag_req req;
+	} q = {
+		.head = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+		.req = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_ino = inode, .udiag_show = show,
+			.udiag_cookie = {UINT32_MAX, UINT32_MAX}},
+	};
+	const struct nlmsghdr *m = (const void *)a->bytes;
+	ssize_t n = send(netlink, &q, sizeof(q), MSG_DONTWAIT);
+	size_t at = NLMSG_ALIGN(sizeof(struct nlmsghdr) + sizeof(struct unix_diag_msg)), end;
+
+	if (n == (ssize_t)sizeof(q))
+		n = recv(netlink, a->bytes, sizeof(a->bytes), MSG_DONTWAIT); /* answered within send(2) */
+	if (n < (ssize_t)at || m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len > (size_t)n)
+		return false;
+	end = m->nlmsg_len;
+	while (at + sizeof(struct rtattr) <= end) {
+		const struct rtattr *r = (const void *)(a->bytes + at);
+
+		if (r->rta_len < sizeof(*r) || r->rta_len > end - at)
+			return false;
+		a->attribute = r + 1;
+		a->n = r->rta_len - sizeof(*r);
+		if (r->rta_type == attribute)
+			return true;
+		at += RTA_ALIGN(r->rta_len);
+	}
+	return false;
+}
+
+/* The question must not make the kernel run modprobe and wait for it: ask only where the answerer is there already. */
+static bool has_unix_diag(void)
+{
+	return access("/sys/module/unix_diag", F_OK) == 0 || access("/proc/modules", F_OK) < 0;
+}
+
+static bool find_unix(int fd, struct peer *ret)
+{
+	AUTO_FD int netlink = has_unix_diag() ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) : -1;
+	struct answer a;
+	struct stat st;
+	uint32_t inode;
+
+	if (netlink < 0 || fstat(fd, &st) < 0)
+		return false;
+	if (!ask_unix(netlink, (uint32_t)st.st_ino, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, &a) || a.n < sizeof(inode))
+		return false;
+	memcpy(&inode, a.attribute, sizeof(inode));
+	if (!inode || !ask_unix(netlink, inode, UDIAG_SHOW_UID, UNIX_DIAG_UID, &a) || a.n < sizeof(ret->uid))
+		return false;
+	memcpy(&ret->uid, a.attribute, sizeof(ret->uid));
+	return true;
+}
+
+bool peer_of_waiting(int fd, struct peer *ret)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage storage;
+	} a;
+	socklen_t n = sizeof(a);
+
+	*ret = (struct peer){.uid = (uid_t)-1};
+	if (getsockname(fd, &a.sa, &n) < 0)
+		return false;
+	switch (a.sa.sa_family) {
+	case AF_INET:
+		return search_table("/proc/net/tcp", ntohs(a.in.sin_port), ret);
+	case AF_INET6:
+		return search_table("/proc/net/tcp6", ntohs(a.in6.sin6_port), ret);
+	case AF_UNIX:
+		return find_unix(fd, ret);
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer - who is waiting in the queue of a listening socket, found without accepting: /proc/net/tcp for IP, sock_diag(7) for UNIX.
+ *
+ * For `why` only. Bounded in time and never waits; what cannot be told stays unknown.
+ */
+#pragma once
+
+#include "core/base.h"
+
+#include <sys/types.h>
+
+struct peer {
+	char text[48]; /* "10.0.0.7:51344"; "" for UNIX, whose clients have no address */
+	uid_t uid;     /* of a UNIX client, (uid_t)-1 unknown */
+};
+
+/* fd: a listening stream socket. False: nobody waits, or nobody can be told. */
+bool peer_of_waiting(int fd, struct peer *ret);
+/* One line of /proc/net/tcp or tcp6: a connection to `port` that nobody accepted yet? For tests. */
+bool peer_parse_line(const char *line, unsigned port, char *text, size_t cap);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/engine_inner.h"
+
+/* --- what a change of one unit means for the others --- */
+
+void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind, int64_t a)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++)
+		if (u->edges[i].type == DEP_TRIGGERED_BY)
+			engine_post_simple(e, registry_unit(e->reg, u->edges[i].to), kind, a, 0, 0);
+}
+
+struct cause engine_cause_from(const struct unit *u, enum cause_kind kind)
+{
+	return (struct cause){.kind = (uint8_t)kind, .unit = u->id, .entry = u->why_entry};
+}
+
+static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, enum job_type type, enum job_mode mode,
+		    enum cause_kind kind)
+{
+	struct cause cause = engine_cause_from(u, kind);
+
+	for (uint32_t i = 0; i < u->edges_n; i++)
+		if (u->edges[i].type == dep)
+			engine_ask(e, registry_unit(e->reg, u->edges[i].to), type, mode, &cause, 0);
+}
+
+static bool is_needing(enum dep_type t)
+{
+	return t == DEP_REQUIRED_BY || t == DEP_REQUISITE_OF || t == DEP_WANTED_BY || t == DEP_BOUND_BY || t == DEP_UPHELD_BY;
+}
+
+static bool is_needed(const struct engine *e, const struct unit *u)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		const struct unit *v = registry_unit(e->reg, u->edges[i].to);
+
+		if (is_needing((enum dep_type)u->edges[i].type) && (!unit_is_at_rest(v) || v->job.id))
+			return true;
+	}
+	return false;
+}
+
+/* StopWhenUnneeded= of the units that u pulled in. */
+static void release_unneeded(struct engine *e, const struct unit *u)
+{
+	struct cause cause = engine_cause_from(u, CAUSE_UNNEEDED);
+
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		struct unit *v = registry_unit(e->reg, u->edges[i].to);
+
+		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config || !v->config->stop_when_unneeded)
+			continue;
+		if (unit_is_active(v) && !v->job.id && !is_needed(e, v))
+			engine_ask(e, v, JOB_STOP, MODE_FAIL, &cause, 0);
+	}
+}
+
+static void uphold(struct engine *e, struct unit *u)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		struct unit *v = registry_unit(e->reg, u->edges[i].to);
+		struct cause cause;
+
+		if (u->edges[i].type != DEP_UPHELD_BY || !unit_is_active(v) || u->job.id)
+			continue;
+		cause = engine_cause_from(v, CAUSE_UPHELD);
+		engine_ask(e, u, JOB_START, MODE_REPLACE, &cause, 0);
+	}
+}
+
+static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
+{
+	bool hit_limit = u->ops->result && strcmp(u->ops->result(u), "start-limit-hit") == 0;
+
+	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD, hit_limit);
+	if (now == FAILED) {
+		ask_all(e, u, DEP_ON_FAILURE, JOB_START, (enum job_mode)u->config->on_failure_job_mode, CAUSE_ON_FAILURE);
+		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->failure_action);
+	} else {
+		ask_all(e, u, DEP_ON_SUCCESS, JOB_START, (enum job_mode)u->config->on_success_job_mode, CAUSE_ON_SUCCESS);
+		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->success_action);
+	}
+	release_unneeded(e, u);
+	uphold(e, u);
+}
+
+void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now)
+{
+	bool was_resting = before == INACTIVE || before == FAILED;
+	bool is_resting = now == INACTIVE || now == FAILED;
+	bool was_up = before == ACTIVE || before == RELOADING;
+
+	if (was_resting && !is_resting)
+		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE, 0);
+	if (was_up && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP && u->job.type != JOB_RESTART)
+		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, CAUSE_DEPENDENCY_DIED);
+	if (!was_resting && is_resting)
+		came_to_rest(e, u, now);
+	else if (now == FAILED && before != FAILED)
+		came_to_rest(e, u, now);
+}

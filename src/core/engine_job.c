@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/engine_inner.h"
+
+#include "core/job_order.h"
+#include "core/log.h"
+
+/* --- jobs --- */
+
+void engine_wake_job(struct engine *e, struct unit *u)
+{
+	if (u->job.id && !list_is_linked(&u->job.run_node))
+		list_add_tail(&e->run_queue, &u->job.run_node);
+}
+
+/* A job ended: those ordered against its unit may run now. */
+static void wake_neighbours(struct engine *e, const struct unit *u)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		enum dep_type t = (enum dep_type)u->edges[i].type;
+
+		if (t == DEP_BEFORE || t == DEP_AFTER)
+			engine_wake_job(e, registry_unit(e->reg, u->edges[i].to));
+	}
+}
+
+static bool is_start_like(uint8_t type)
+{
+	return type == JOB_START || type == JOB_VERIFY;
+}
+
+/* A start failed: the starts of those that need it fail as well, one list step at a time (no recursion). */
+static void doom_dependents(struct engine *e, const struct unit *u)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		enum dep_type t = (enum dep_type)u->edges[i].type;
+		struct unit *v = registry_unit(e->reg, u->edges[i].to);
+
+		if (t != DEP_REQUIRED_BY && t != DEP_REQUISITE_OF && t != DEP_BOUND_BY)
+			continue;
+		if (!v->job.id || !is_start_like(v->job.type))
+			continue;
+		list_del(&v->job.run_node);
+		list_add_tail(&e->doomed, &v->job.run_node);
+	}
+}
+
+void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
+{
+	struct job old = u->job;
+
+	if (old.type == JOB_RESTART && result == JOB_RES_DONE) { /* stopped: the second half is a start */
+		u->job.type = JOB_START;
+		u->job.is_running = false;
+		e->want_order = true;
+		engine_wake_job(e, u);
+		wake_neighbours(e, u);
+		return;
+	}
+	loop_timer_disarm(e->loop, &u->job.timer);
+	list_del(&u->job.run_node);
+	memset(&u->job, 0, sizeof(u->job));
+	u->last_job_result = (uint8_t)result;
+	e->jobs_n--;
+	engine_note(e, LEDGER_JOB_DONE, u, &old.cause, old.type, (uint8_t)result);
+	e->ops->job_done(e->arg, u, old.id, (enum job_type)old.type, result);
+	if (is_start_like(old.type) && result != JOB_RES_DONE && result != JOB_RES_SKIPPED)
+		doom_dependents(e, u);
+	if (old.type == JOB_START && result != JOB_RES_DONE && unit_is_at_rest(u))
+		engine_tell_triggers(e, u, EV_TRIGGERED_DEAD, 0);
+	wake_neighbours(e, u);
+}
+
+/* What the unit's new state means for the job that runs on it. */
+void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
+{
+	enum coarse now = unit_coarse(u);
+	bool at_rest = unit_is_at_rest(u);
+
+	if (!u->job.id)
+		return;
+	if (!u->job.is_running) { /* it waited for this unit to come to rest, perhaps */
+		engine_wake_job(e, u);
+		return;
+	}
+	switch ((enum job_type)u->job.type) {
+	case JOB_START:
+	case JOB_VERIFY:
+		if (unit_is_active(u))
+			engine_finish_job(e, u, JOB_RES_DONE);
+		else if (at_rest)
+			engine_finish_job(e, u, now == FAILED ? JOB_RES_FAILED : JOB_RES_DONE);
+		else if (before == DEACTIVATING && now == ACTIVATING) /* failed; Restart= tries again */
+			engine_finish_job(e, u, JOB_RES_FAILED);
+		break;
+	case JOB_STOP:
+	case JOB_RESTART:
+		if (at_rest)
+			engine_finish_job(e, u, JOB_RES_DONE);
+		break;
+	case JOB_RELOAD:
+		if (now == RELOADING)
+			break;
+		engine_finish_job(e, u, now == ACTIVE && !(u->ops->reload_failed && u->ops->reload_failed(u)) ? JOB_RES_DONE
+											    : JOB_RES_FAILED);
+		break;
+	case JOB_NONE:
+	case JOB_TRY_RESTART:
+	case JOB_TRY_RELOAD:
+	case JOB_RELOAD_OR_START:
+	case JOB_TYPES:
+		break;
+	}
+}
+
+/* --- running jobs --- */
+
+static bool hits_start_limit(struct engine *e, struct unit *u)
+{
+	const struct unit_config *c = u->config;
+	uint64_t now_us = loop_now_us(e->loop);
+
+	if (!c->start_limit_interval_us || !c->start_limit_burst)
+		return false;
+	if (!u->start_limit_begin_us || now_us - u->start_limit_begin_us > c->start_limit_interval_us) {
+		u->start_limit_begin_us = now_us;
+		u->start_limit_count = 0;
+	}
+	return ++u->start_limit_count > c->start_limit_burst;
+}
+
+/* The start ends before it began. A unit that waited for its next try goes to rest. */
+static void refuse_start(struct engine *e, struct unit *u, enum job_result result)
+{
+	engine_finish_job(e, u, result);
+	if (!unit_is_at_rest(u))
+		engine_give(e, u, EV_STOP);
+}
+
+static void start_from_rest(struct engine *e, struct unit *u)
+{
+	enum emergency_action action = (enum emergency_action)u->config->start_limit_action;
+	int r = u->ops->can_start ? u->ops->can_start(u) : 0;
+
+	if (u->config->load != LOAD_LOADED)
+		refuse_start(e, u, JOB_RES_INVALID);
+	else if (r > 0)
+		refuse_start(e, u, (enum job_result)r);
+	else if (u->config->conditions && !e->ops->condition(e->arg, u, false))
+		refuse_start(e, u, JOB_RES_SKIPPED);
+	else if (u->config->conditions && !e->ops->condition(e->arg, u, true))
+		refuse_start(e, u, JOB_RES_ASSERT);
+	else if (hits_start_limit(e, u)) {
+		engine_give(e, u, EV_START_LIMIT);
+		if (u->job.id)
+			engine_finish_job(e, u, JOB_RES_FAILED);
+		e->ops->emergency(e->arg, u, action);
+	} else {
+		if (u->job.cause.kind != CAUSE_RESTART)
+			u->why_entry = u->job.cause.entry;
+		u->n_activations++;
+		engine_give(e, u, EV_START);
+	}
+}
+
+static void run_start(struct engine *e, struct unit *u)
+{
+	enum coarse now = unit_coarse(u);
+
+	if (unit_is_active(u))
+		engine_finish_job(e, u, JOB_RES_DONE);
+	else if (now == DEACTIVATING)
+		u->job.is_running = false; /* woken when it has come to rest */
+	else if (now != ACTIVATING || u->ops->fsm->states[u->state].is_between_runs)
+		start_from_rest(e, u);
+	/* else it is under way: the job ends with what is going on */
+}
+
+static void run_verify(struct engine *e, struct unit *u)
+{
+	if (unit_is_active(u))
+		engine_finish_job(e, u, JOB_RES_DONE);
+	else if (unit_coarse(u) != ACTIVATING)
+		engine_finish_job(e, u, JOB_RES_FAILED);
+}
+
+static void run_stop(struct engine *e, struct unit *u)
+{
+	if (unit_is_at_rest(u))
+		engine_finish_job(e, u, JOB_RES_DONE);
+	else
+		engine_give(e, u, EV_STOP);
+}
+
+static void run_reload(struct engine *e, struct unit *u)
+{
+	enum coarse now = unit_coarse(u);
+
+	if (now != ACTIVE && now != RELOADING)
+		engine_finish_job(e, u, JOB_RES_FAILED);
+	else if (!u->ops->can_reload || !u->ops->can_reload(u))
+		engine_finish_job(e, u, JOB_RES_UNSUPPORTED);
+	else
+		engine_give(e, u, EV_RELOAD);
+}
+
+static void run_job(struct engine *e, struct unit *u)
+{
+	if (u->job.is_running || !job_is_runnable(e->reg, u))
+		return; /* woken again when one that is ordered before it ends */
+	u->job.is_running = true;
+	if (!u->config) { /* a stop of something never loaded */
+		engine_finish_job(e, u, u->job.type == JOB_STOP ? JOB_RES_DONE : JOB_RES_INVALID);
+		return;
+	}
+	switch ((enum job_type)u->job.type) {
+	case JOB_START:
+		run_start(e, u);
+		break;
+	case JOB_VERIFY:
+		run_verify(e, u);
+		break;
+	case JOB_STOP:
+	case JOB_RESTART:
+		run_stop(e, u);
+		break;
+	case JOB_RELOAD:
+		run_reload(e, u);
+		break;
+	case JOB_NONE:
+	case JOB_TRY_RESTART:
+	case JOB_TRY_RELOAD:
+	case JOB_RELOAD_OR_START:
+	case JOB_TYPES:
+		CHECK(!"a collapsing job type was installed");
+		break;
+	}
+}
+
+/* --- requests --- */
+
+static int load_one(void *arg, struct unit *u)
+{
+	struct engine *e = arg;
+	int r;
+
+	u->engine = e;
+	if (u->config)
+		return 0;
+	r = e->ops->load(e->arg, u);
+	if (r < 0)
+		return r;
+	r = graph_attach(e->reg, u);
+	if (r < 0)
+		return r;
+	return u->config->load == LOAD_LOADED ? 0 : 1;
+}
+
+int engine_load(struct engine *e, struct unit *u)
+{
+	return load_one(e, u);
+}
+
+static void on_job_timer(struct timer *t)
+{
+	struct unit *u = container_of(t, struct unit, job.timer);
+	struct engine *e = u->engine;
+
+	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up", u->name,
+	       job_type_names[u->job.type]);
+	if (u->config)
+		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->job_timeout_action);
+	engine_finish_job(e, u, JOB_RES_TIMEOUT);
+	loop_defer(e->loop, &e->turn);
+}
+
+static void on_installed(void *arg, struct unit *u)
+{
+	struct engine *e = arg;
+
+	u->engine = e;
+	e->jobs_n += !u->job.is_counted; /* a merged one is counted already */
+	u->job.is_counted = true;
+	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &u->job.cause, u->job.type, 0);
+	u->job.timer.fn = on_job_timer;
+	if (u->config && u->config->job_timeout_us && u->config->job_timeout_us != TIME_NEVER)
+		loop_timer_arm(e->loop, &u->job.timer, time_add(u->job.begin_us, u->config->job_timeout_us));
+	engine_wake_job(e, u);
+	wake_neighbours(e, u); /* the order between two jobs depends on their types */
+	e->ops->changed(e->arg, u, u->state);
+}
+
+/* The job is about to be overwritten by another: whoever waits for it hears so. */
+static void on_canceled(void *arg, struct unit *u)
+{
+	struct engine *e = arg;
+
+	loop_timer_disarm(e->loop, &u->job.timer);
+	list_del(&u->job.run_node);
+	e->jobs_n--;
+	wake_neighbours(e, u);
+	e->ops->job_done(e->arg, u, u->job.id, (enum job_type)u->job.type, JOB_RES_CANCELED);
+}
+
+int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode, const struct cause *cause,
+		   bool manual, uint32_t *ret_job)
+{
+	struct job_sink sink = {
+		.installed = on_installed,
+		.canceled = on_canceled,
+		.arg = e,
+		.next_id = &e->next_job,
+		.now_us = loop_now_us(e->loop),
+	};
+	int r = graph_closure(e->reg, u, load_one, e);
+
+	CHECK(!e->is_running_fx);
+	if (r < 0)
+		return r;
+	job_plan_fini(&e->last_plan);
+	r = job_plan_make(&e->last_plan, e->reg, u, type, mode, cause, manual);
+	if (r != 0)
+		return r;
+	job_plan_apply(&e->last_plan, e->reg, mode, &sink);
+	loop_defer(e->loop, &e->turn);
+	if (ret_job)
+		*ret_job = u->job.id;
+	return 0;
+}
+
+void engine_cancel(struct engine *e, struct unit *u)
+{
+	if (u->job.id)
+		engine_finish_job(e, u, JOB_RES_CANCELED);
+	loop_defer(e->loop, &e->turn);
+}
+
+void engine_reset(struct engine *e, struct unit *u)
+{
+	if (u->ops->reset)
+		u->ops->reset(u);
+	u->start_limit_begin_us = 0;
+	u->start_limit_count = 0;
+	engine_post_simple(e, u, EV_RESET, 0, 0, 0);
+}
+
+/*
+ * Two units ordered both ways agree while one of them stops, and block each other when its restart has turned into a start: what
+ * the plan could not see is looked for again among the jobs that are there.
+ */
+static void order_again(struct engine *e)
+{
+	struct job_plan p = {.n = 0};
+
+	e->want_order = false;
+	p.steps = mem_get((e->jobs_n + 1) * sizeof(*p.steps));
+	for (uint32_t i = 0; p.steps && i < e->reg->n && p.n < e->jobs_n; i++) {
+		struct unit *u = e->reg->units[i];
+
+		if (u && u->job.id)
+			p.steps[p.n++] = (struct job_step){.unit = u->id, .type = u->job.type, .matters = true};
+	}
+	if (p.steps && job_order_break(&p, e->reg, MODE_REPLACE) < 0)
+		log_at(LOG_ERROR, "no memory to look for ordering cycles; jobs may wait for their timeouts");
+	for (uint32_t i = 0; i < p.n && p.cycles; i++)
+		engine_wake_job(e, registry_unit(e->reg, p.steps[i].unit));
+	job_plan_fini(&p);
+}
+
+bool engine_run_jobs(struct engine *e)
+{
+	struct list *node;
+	bool any = false;
+
+	while ((node = list_pop(&e->doomed))) {
+		engine_finish_job(e, container_of(node, struct unit, job.run_node), JOB_RES_DEPENDENCY);
+		any = true;
+	}
+	if (e->want_order)
+		order_again(e);
+	while ((node = list_pop(&e->run_queue))) {
+		run_job(e, container_of(node, struct unit, job.run_node));
+		any = true;
+	}
+	return any;
+}

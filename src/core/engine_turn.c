@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/engine_inner.h"
+
+#include "core/log.h"
+
+enum { QUEUE_FIRST = 256 };
+
+/* --- the queue --- */
+
+static bool queue_grow(struct engine *e)
+{
+	struct event *q = mem_get(2 * e->cap * sizeof(*q));
+
+	if (!q)
+		return false;
+	for (uint32_t i = 0; i < e->n; i++)
+		q[i] = e->queue[(e->head + i) % e->cap];
+	mem_put(e->queue);
+	e->queue = q;
+	e->cap *= 2;
+	e->head = 0;
+	return true;
+}
+
+/*
+ * One slot is got ahead: the queue grows when the last free place is taken, so a failed growth still leaves this event its place.
+ * Only a second failure with a full queue loses one, and says so.
+ */
+void engine_post(struct engine *e, const struct event *ev)
+{
+	if (e->n + 1 >= e->cap && !queue_grow(e) && !CHECK(e->n < e->cap))
+		return;
+	e->queue[(e->head + e->n++) % e->cap] = *ev;
+	loop_defer(e->loop, &e->turn);
+}
+
+void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a, int64_t b, int64_t c)
+{
+	struct event ev = {.kind = (uint8_t)kind, .unit = u->id, .a = a, .b = b, .c = c, .cause = {.unit = UNIT_NONE}};
+
+	engine_post(e, &ev);
+}
+
+void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode, const struct cause *cause,
+		uint32_t teller)
+{
+	struct event ev = {.kind = EV_ASK, .unit = u->id, .a = type, .b = mode, .c = teller, .cause = *cause};
+
+	engine_post(e, &ev);
+}
+
+/* --- ledger --- */
+
+uint64_t engine_entry(const struct unit *u)
+{
+	return u->job.id ? u->job.cause.entry : u->why_entry;
+}
+
+uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u, const struct cause *cause, uint8_t a, uint8_t b)
+{
+	struct ledger_entry entry = {.kind = (uint8_t)kind, .a = a, .b = b};
+	struct unit *from;
+
+	entry.unit = e->ops->slot(e->arg, u);
+	if (cause) {
+		from = registry_unit(e->reg, cause->unit);
+		entry.parent = cause->entry ? cause->entry : from ? engine_entry(from) : 0;
+		entry.from = from ? e->ops->slot(e->arg, from) : 0;
+		entry.cause = cause->kind;
+		entry.uid = cause->uid;
+		entry.pid = cause->pid;
+		memcpy(entry.text, cause->text, sizeof(entry.text));
+		entry.text[sizeof(entry.text) - 1] = '\0';
+	}
+	return ledger_add(e->ledger, &entry);
+}
+
+/* --- state --- */
+
+static void stamp(struct unit *u, enum coarse before, enum coarse now, uint64_t now_us)
+{
+	bool was_up = before == ACTIVE || before == RELOADING, is_up = now == ACTIVE || now == RELOADING;
+	bool was_down = before == INACTIVE || before == FAILED, is_down = now == INACTIVE || now == FAILED;
+
+	if (!was_up && is_up)
+		u->active_enter_us = now_us;
+	if (was_up && !is_up)
+		u->active_exit_us = now_us;
+	if (!was_down && is_down)
+		u->inactive_enter_us = now_us;
+	if (was_down && !is_down)
+		u->inactive_exit_us = now_us;
+}
+
+static void on_state_timer(struct timer *t)
+{
+	struct unit *u = container_of(t, struct unit, state_timer);
+
+	engine_post_simple(u->engine, u, EV_TIMEOUT, 0, 0, 0);
+}
+
+static void arm_state_timer(struct engine *e, struct unit *u)
+{
+	uint8_t which = u->ops->fsm->states[u->state].timeout;
+	uint64_t length = which ? u->ops->timeout_us(u, which) : TIME_NEVER;
+
+	u->state_timer.fn = on_state_timer;
+	loop_timer_arm(e->loop, &u->state_timer, time_add(loop_now_us(e->loop), length));
+}
+
+void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us)
+{
+	if (state >= u->ops->fsm->states_n)
+		return;
+	u->state = state;
+	u->state_timer.fn = on_state_timer;
+	loop_timer_arm(e->loop, &u->state_timer, due_us ? due_us : TIME_NEVER);
+}
+
+static void set_state(struct engine *e, struct unit *u, uint8_t state, const struct event *ev)
+{
+	uint8_t old = u->state;
+	enum coarse before = unit_coarse(u), now;
+
+	u->state = state;
+	now = unit_coarse(u);
+	u->state_us = loop_now_us(e->loop);
+	stamp(u, before, now, u->state_us);
+	arm_state_timer(e, u);
+	if (before != now && (now == ACTIVE || now == FAILED || now == INACTIVE)) {
+		struct cause cause = ev->cause;
+
+		cause.entry = engine_entry(u);
+		engine_note(e, LEDGER_STATE, u, &cause, (uint8_t)before, (uint8_t)now);
+	}
+	log_debug("engine", "%s: %s -> %s on %s", u->name, u->ops->fsm->states[old].name, unit_substate(u),
+		  event_names[ev->kind]);
+	engine_judge_job(e, u, before);
+	if (before != now)
+		engine_propagate(e, u, before, now);
+	e->ops->changed(e->arg, u, old);
+}
+
+static void collect(struct engine *e, struct unit *u, uint32_t fx)
+{
+	u->pending_fx |= fx & ~(uint32_t)FX_REQUESTS;
+	if (u->pending_fx && !list_is_linked(&u->fx_node))
+		list_add_tail(&e->fx_queue, &u->fx_node);
+}
+
+void engine_resume(struct engine *e, struct unit *u, uint32_t fx)
+{
+	collect(e, u, fx);
+	loop_defer(e->loop, &e->turn);
+}
+
+/* Effects that are really requests for jobs. */
+static void answer_requests(struct engine *e, struct unit *u, uint32_t fx, const struct event *ev)
+{
+	struct cause cause = ev->cause;
+
+	if (fx & FX_RESTART_LATER) {
+		cause = engine_cause_from(u, CAUSE_RESTART);
+		engine_ask(e, u, JOB_START, MODE_REPLACE, &cause, 0);
+	}
+	if (!(fx & FX_ACTIVATE))
+		return;
+	cause.unit = u->id;
+	for (uint32_t i = 0; i < u->edges_n; i++)
+		if (u->edges[i].type == DEP_TRIGGERS)
+			engine_ask(e, registry_unit(e->reg, u->edges[i].to), JOB_START, MODE_REPLACE, &cause, u->id + 1);
+}
+
+/* One event: classify, look the cell up, go. True when entering the state has itself an event to follow (left in *ev). */
+static bool step(struct engine *e, struct unit *u, struct event *ev)
+{
+	int event = u->ops->classify(u, ev);
+	const struct fsm_cell *cell = event < 0 ? NULL : fsm_cell(u->ops->fsm, u->state, (unsigned)event);
+	uint8_t state;
+	enum event_kind follow;
+
+	if (!cell)
+		return false;
+	state = (uint8_t)(cell->go - 1);
+	if (state == u->state) {
+		collect(e, u, cell->fx);
+		answer_requests(e, u, cell->fx, ev);
+		return false;
+	}
+	u->pending_fx &= ~(uint32_t)FX_ENTRY;
+	collect(e, u, cell->fx);
+	set_state(e, u, state, ev);
+	answer_requests(e, u, cell->fx, ev);
+	follow = u->ops->entered ? u->ops->entered(u) : EV_NONE;
+	ev->kind = (uint8_t)follow;
+	return follow != EV_NONE;
+}
+
+static void extend_timer(struct engine *e, struct unit *u, uint64_t us)
+{
+	uint64_t due = time_add(loop_now_us(e->loop), us);
+
+	if (u->state_timer.is_armed && due > u->state_timer.due_us)
+		loop_timer_arm(e->loop, &u->state_timer, due);
+}
+
+static void answer_ask(struct engine *e, struct unit *u, const struct event *ev)
+{
+	struct unit *teller = ev->c ? registry_unit(e->reg, (uint32_t)ev->c - 1) : NULL;
+	int r = engine_request(e, u, (enum job_type)ev->a, (enum job_mode)ev->b, &ev->cause, false, NULL);
+
+	if (r == 0)
+		return;
+	if (r < 0)
+		log_at(LOG_ERROR, "%s: cannot %s it: %s; nothing else is affected", u->name, job_type_names[ev->a], strerror(-r));
+	if (teller)
+		engine_post_simple(e, teller, EV_TRIGGERED_DEAD, 1, 0, 0);
+}
+
+static void digest(struct engine *e, struct event *ev)
+{
+	struct unit *u = registry_unit(e->reg, ev->unit);
+
+	if (!u)
+		return;
+	if (ev->kind == EV_ASK)
+		answer_ask(e, u, ev);
+	else if (ev->kind == EV_EXTEND)
+		extend_timer(e, u, (uint64_t)ev->a);
+	else if (u->config)
+		while (step(e, u, ev))
+			;
+}
+
+void engine_give(struct engine *e, struct unit *u, enum event_kind kind)
+{
+	struct event ev = {.kind = (uint8_t)kind, .unit = u->id, .cause = u->job.cause};
+
+	digest(e, &ev);
+}
+
+/* --- the turn --- */
+
+static bool digest_all(struct engine *e)
+{
+	bool any = e->n > 0;
+
+	e->is_digesting = true;
+	while (e->n) {
+		struct event ev = e->queue[e->head];
+
+		e->head = (e->head + 1) % e->cap;
+		e->n--;
+		digest(e, &ev);
+	}
+	e->is_digesting = false;
+	return any;
+}
+
+static bool run_effects(struct engine *e)
+{
+	struct list *node;
+	bool any = false;
+
+	e->is_running_fx = true;
+	while ((node = list_pop(&e->fx_queue))) {
+		struct unit *u = container_of(node, struct unit, fx_node);
+		uint32_t fx = u->pending_fx;
+
+		u->pending_fx = 0;
+		e->ops->run(e->arg, u, fx);
+		any = true;
+	}
+	e->is_running_fx = false;
+	return any;
+}
+
+void engine_settle(struct engine *e)
+{
+	do {
+		while (digest_all(e) || engine_run_jobs(e))
+			;
+	} while (run_effects(e));
+}
+
+static void turn(struct task *t)
+{
+	engine_settle(container_of(t, struct engine, turn));
+}
+
+int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
+		const struct engine_ops *ops, void *arg)
+{
+	*e = (struct engine){.loop = loop, .reg = reg, .ledger = ledger, .ops = ops, .arg = arg, .cap = QUEUE_FIRST,
+			     .next_job = 1, .turn = {.fn = turn}};
+	list_init(&e->run_queue);
+	list_init(&e->fx_queue);
+	list_init(&e->doomed);
+	e->queue = mem_get(e->cap * sizeof(*e->queue));
+	return e->queue ? 0 : -ENOMEM;
+}
+
+void engine_fini(struct engine *e)
+{
+	loop_undefer(&e->turn);
+	job_plan_fini(&e->last_plan);
+	mem_put(e->queue);
+	e->queue = NULL;
+}

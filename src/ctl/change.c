@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that change something without a job: signals, failed marks, unit files, the end of the system. */
+#include "ctl/serve.h"
+
+#include <sys/reboot.h>
+
+#include "core/kill.h"
+#include "core/run.h"
+#include "ctl/refresh.h"
+#include "units/value.h"
+
+static void tell_note(struct call *c, const char *unit, const char *text)
+{
+	reply_row(&c->reply, "note");
+	reply_text_z(&c->reply, "unit", unit);
+	reply_text_z(&c->reply, "text", text);
+	reply_row_end(&c->reply);
+}
+
+/* --- kill --- */
+
+static unsigned kill_whom(struct call *c)
+{
+	static const char *const words[] = { NULL, "main", "control", "all" };
+	const char *word = c->request.options[OPT_KILL_WHOM];
+	unsigned whom = 3;
+
+	if (word && value_enum(str_of(word), words, ARRAY_SIZE(words), &whom) < 0) {
+		call_error(c, EXIT_USAGE, NULL, "--kill-whom takes main, control or all");
+		return 0;
+	}
+	return whom;
+}
+
+int serve_kill(struct call *c)
+{
+	const char *word = c->request.options[OPT_SIGNAL];
+	unsigned whom = kill_whom(c);
+	int sig = 15;
+	struct unit *u;
+	int r;
+
+	if (word && value_signal(str_of(word), &sig) < 0)
+		call_error(c, EXIT_USAGE, NULL, "\"%s\" is not a signal", word);
+	if (c->exit == EXIT_USAGE || c->at == c->request.args_n || !whom)
+		return CALL_DONE;
+	u = call_unit(c, c->request.args[c->at++], EXIT_FAILED);
+	if (!u)
+		return CALL_MORE;
+	r = kill_unit(c->h, u, whom, sig);
+	if (r == 0 || r == -ESRCH)
+		call_error(c, EXIT_FAILED, u->name, "%s has no process to signal", u->name);
+	else if (r < 0)
+		call_error(c, EXIT_FAILED, u->name, "cannot signal %s: %s", u->name, strerror(-r));
+	return CALL_MORE;
+}
+
+/* --- reset-failed --- */
+
+static int reset_all(struct call *c)
+{
+	const struct registry *r = &c->h->reg;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->units[i] && unit_coarse(r->units[i]) == FAILED)
+			engine_reset(&c->h->engine, r->units[i]);
+	return CALL_DONE;
+}
+
+int serve_reset_failed(struct call *c)
+{
+	char name[UNIT_NAME_MAX + 1] = "";
+	struct unit *u;
+
+	if (c->request.args_n == 0)
+		return reset_all(c);
+	if (c->at == c->request.args_n)
+		return CALL_DONE;
+	u = call_known_unit(c, c->request.args[c->at++], name);
+	if (u)
+		engine_reset(&c->h->engine, u);
+	else if (name[0])
+		call_error(c, EXIT_FAILED, name, "%s is not loaded", name);
+	return CALL_MORE;
+}
+
+/* --- reload-config --- */
+
+/* -ENOMEM or 0 */
+static int reload_one(struct call *c, struct unit *u)
+{
+	struct unit_config *broken = NULL;
+	int r = refresh_unit(c->h, u, &broken);
+
+	if (r < 0)
+		return r;
+	switch ((enum refresh)r) {
+	case REFRESH_SAME:
+		return 0;
+	case REFRESH_DONE:
+		tell_note(c, u->name, "read again");
+		call_diags(c, u->name, u->config, DIAG_WARNING);
+		return 0;
+	case REFRESH_LATER:
+		tell_note(c, u->name, "has changed; it is read when the unit rests");
+		return 0;
+	case REFRESH_BROKEN:
+		break;
+	}
+	call_error(c, EXIT_NOT_CONFIGURED, u->name,
+		   "the new files of %s are broken; the old settings stay in force", u->name);
+	call_diags(c, u->name, broken, DIAG_WARNING);
+	unit_config_free(broken);
+	return 0;
+}
+
+int serve_reload_config(struct call *c)
+{
+	const struct registry *reg = &c->h->reg;
+	int r;
+
+	if (c->sub == 0) {
+		r = load_scan(&c->h->load);
+		if (r < 0)
+			call_error(c, EXIT_FAILED, NULL, "cannot read the unit directories: %s",
+				   strerror(-r));
+		c->sub = 1;
+	}
+	while (c->at < reg->n) {
+		struct unit *u = reg->units[c->at++];
+
+		if (!u || !u->config)
+			continue;
+		r = reload_one(c, u);
+		return r < 0 ? r : CALL_MORE;
+	}
+	return CALL_DONE;
+}
+
+/* --- the end --- */
+
+static const struct {
+	int command; /* reboot(2); -1: end with an exit status */
+	const char *text;
+} endings[VERBS] = {
+	[VERB_POWEROFF] = { RB_POWER_OFF, "everything is stopped in order, then the power goes off" },
+	[VERB_REBOOT] = { RB_AUTOBOOT, "everything is stopped in order, then the system starts again" },
+	[VERB_HALT] = { (int)RB_HALT_SYSTEM, "everything is stopped in order, then the system halts" },
+	[VERB_EXIT] = { -1, "everything is stopped in order, then hark-init ends" },
+};
+
+int serve_power(struct call *c)
+{
+	enum verb_id id = c->request.verb->id;
+	/* Where hark-init is not PID 1 the machine is not ours to switch. */
+	int command = c->h->is_pid1 ? endings[id].command : -1;
+	struct cause cause = call_cause(c);
+	uint64_t status = 0;
+	int r;
+
+	cause.kind = CAUSE_SHUTDOWN;
+	if (c->request.args_n && (str_to_u64(str_of(c->request.args[0]), &status) < 0 || status > 255)) {
+		call_error(c, EXIT_USAGE, NULL, "an exit status is a number from 0 to 255");
+		return CALL_DONE;
+	}
+	r = run_shutdown(c->h, command, (int)status, &cause);
+	if (r < 0)
+		call_error(c, EXIT_FAILED, NULL, "cannot begin to shut down: %s", strerror(-r));
+	else
+		tell_note(c, NULL, command < 0 ? endings[VERB_EXIT].text : endings[id].text);
+	return CALL_DONE;
+}

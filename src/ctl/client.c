@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/client.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "core/fd.h"
+
+enum { RETRY_US = 5 * 1000 };
+
+struct asking {
+	const char *path;
+	const struct question *q;
+	struct rows *rows;
+	bool was_queued;  /* the manager has our jobs */
+	bool is_finished; /* the last frame came */
+	int exit;
+	uint64_t until_us; /* how long a missing manager is waited for */
+	struct wire_out out;
+	struct wire_in in;
+};
+
+static int put_option(struct wire_out *o, enum option_id id, const char *value)
+{
+	char text[4096];
+	int n = snprintf(text, sizeof(text), "%s%s%s", verb_options[id].word, *value ? "=" : "", value);
+
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return -E2BIG;
+	return wire_put(o, TAG_OPTION, (struct str){ text, (size_t)n }) ? 0 : -E2BIG;
+}
+
+/* A job that is there already is only waited for. */
+static int encode(struct asking *a)
+{
+	const struct question *q = a->q;
+	const char *word = a->was_queued ? verbs[VERB_WAIT].word : q->verb->word;
+	struct wire_out *o = &a->out;
+
+	wire_begin(o, FRAME_REQUEST, 1);
+	if (!wire_put(o, TAG_VERB, str_of(word)))
+		return -E2BIG;
+	for (unsigned i = 0; i < q->args_n; i++)
+		if (!wire_put(o, TAG_ARG, str_of(q->args[i])))
+			return -E2BIG;
+	for (unsigned i = 0; i < OPTIONS; i++) {
+		int r = q->options[i] ? put_option(o, (enum option_id)i, q->options[i]) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void take_row(struct asking *a, const struct row *row)
+{
+	if (row_is(row, "queued"))
+		a->was_queued = true;
+	if (a->q->on_row)
+		a->q->on_row(a->q->arg, row);
+}
+
+static void take_frame(struct asking *a)
+{
+	struct str value;
+	uint16_t tag;
+
+	while (wire_next(&a->in, &tag, &value)) {
+		const struct row *row;
+
+		if (tag == TAG_EXIT) {
+			a->exit = (int)wire_u64(value);
+			continue;
+		}
+		row = rows_add(a->rows, tag, value);
+		if (row)
+			take_row(a, row);
+	}
+	a->is_finished = a->in.kind == FRAME_END;
+}
+
+/* One connection's worth: 0 finished, -ECONNRESET, -EPIPE (it broke), -errno. */
+static int converse(struct asking *a)
+{
+	AUTO_FD int fd = wire_connect(a->path);
+	int r = fd < 0 ? fd : encode(a);
+
+	if (r < 0)
+		return r;
+	r = wire_send(fd, &a->out);
+	/* A manager that turns us away says why and closes: its word may lie there already. */
+	if (r < 0 && r != -EPIPE)
+		return r;
+	while (!a->is_finished) {
+		r = wire_recv(fd, &a->in);
+		if (r < 0)
+			return r;
+		take_frame(a);
+	}
+	return 0;
+}
+
+/* May it be asked again when it is not known whether it was heard? A signal or a restart must not happen twice. */
+enum repeat {
+	REPEAT_FREELY,
+	REPEAT_AS_WAIT, /* only when the job is known to be there: then it is waited for */
+	REPEAT_NEVER,
+	REPEAT_GRANTED, /* that the manager went away is what was asked for */
+};
+static const uint8_t repeats[VERBS] = {
+	[VERB_RESTART] = REPEAT_AS_WAIT,
+	[VERB_TRY_RESTART] = REPEAT_AS_WAIT,
+	[VERB_RELOAD_OR_RESTART] = REPEAT_AS_WAIT,
+	[VERB_RELOAD] = REPEAT_AS_WAIT,
+	[VERB_KILL] = REPEAT_NEVER,
+	[VERB_POWEROFF] = REPEAT_GRANTED,
+	[VERB_REBOOT] = REPEAT_GRANTED,
+	[VERB_HALT] = REPEAT_GRANTED,
+	[VERB_EXIT] = REPEAT_GRANTED,
+};
+
+/* After a break: is there hope in trying again? A dead manager's socket refuses, and for an instant is not there. */
+static bool is_restarting(int err, bool was_connected)
+{
+	return err == -ECONNREFUSED || (was_connected && err == -ENOENT);
+}
+
+int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)
+{
+	/* Static for its size; harkctl asks one question at a time. */
+	static struct asking a;
+	enum repeat repeat = (enum repeat)repeats[q->verb->id];
+	bool was_connected = false;
+	int r;
+
+	a.path = path;
+	a.q = q;
+	a.rows = rows;
+	a.was_queued = a.is_finished = false;
+	a.until_us = 0;
+	while ((r = converse(&a)) < 0) {
+		struct timespec pause = { .tv_nsec = RETRY_US * 1000 };
+
+		if (r == -ECONNRESET || r == -EPIPE) {
+			was_connected = true;
+			if (repeat == REPEAT_GRANTED)
+				break;
+			if (repeat == REPEAT_NEVER || (repeat == REPEAT_AS_WAIT && !a.was_queued))
+				return -ECONNRESET;
+			rows_reset(rows);
+		} else if (!is_restarting(r, was_connected)) {
+			return r;
+		}
+		if (!a.until_us)
+			a.until_us = clock_mono_us() + CLIENT_PATIENCE_US;
+		if (clock_mono_us() >= a.until_us)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+	*ret_exit = r < 0 ? 0 : a.exit;
+	return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* harkctl - the user's tool: one question to the manager, its answer as a table, Key=Value or JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/manual.h"
+#include "ctl/screen.h"
+
+enum { EXIT_STATUS_FAILED = 1, EXIT_STATUS_USAGE = 2, EXIT_STATUS_DENIED = 4 };
+
+struct line {
+	struct question question;
+	const char *args[REQUEST_ARGS];
+	const char *word; /* of the verb as typed, NULL: none */
+};
+
+/* Spellings of systemctl's. without a target: accepted, for they ask for what harkctl does anyway. */
+static const struct {
+	const char *text;
+	enum option_id id; /* OPTIONS: nothing to do */
+	const char *value;
+} synonyms[] = {
+	{ "--no-block", OPT_NO_WAIT, "" },   { "--json", OPT_OUTPUT, "json" },
+	{ "--no-pager", OPTIONS, NULL },     { "--no-legend", OPTIONS, NULL },
+	{ "--system", OPTIONS, NULL },	     { "--no-ask-password", OPTIONS, NULL },
+	{ "--plain", OPTIONS, NULL },	     { "--failed", OPT_STATE, "failed" },
+};
+
+static int usage(const char *fmt, const char *what)
+{
+	fprintf(stderr, "harkctl: ");
+	fprintf(stderr, fmt, what);
+	fprintf(stderr, "; harkctl help lists all verbs and options\n");
+	return -EINVAL;
+}
+
+/* --- the command line --- */
+
+static bool take_synonym(struct line *l, const char *text)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(synonyms); i++) {
+		if (strcmp(text, synonyms[i].text) != 0)
+			continue;
+		if (synonyms[i].id != OPTIONS)
+			l->question.options[synonyms[i].id] = synonyms[i].value;
+		return true;
+	}
+	return false;
+}
+
+/* --name, --name=value, --name value. Arguments used or -EINVAL. */
+static int take_long(struct line *l, char **argv)
+{
+	struct str text = str_of(argv[0] + 2);
+	size_t eq = str_index(text, '=');
+	enum option_id id = verb_option(str_sub(text, 0, eq));
+
+	if (take_synonym(l, argv[0]))
+		return 1;
+	if (id == OPTIONS)
+		return usage("there is no option %s", argv[0]);
+	if (!verb_options[id].value && eq < text.n)
+		return usage("%s takes no value", argv[0]);
+	if (!verb_options[id].value) {
+		l->question.options[id] = "";
+		return 1;
+	}
+	if (eq < text.n) {
+		l->question.options[id] = argv[0] + 2 + eq + 1;
+		return 1;
+	}
+	if (!argv[1])
+		return usage("%s needs a value", argv[0]);
+	l->question.options[id] = argv[1];
+	return 2;
+}
+
+static enum option_id find_letter(char letter)
+{
+	unsigned i = 0;
+
+	while (i < OPTIONS && verb_options[i].letter != letter)
+		i++;
+	return (enum option_id)i;
+}
+
+/* -a, -aq, -oFORM, -o FORM. Arguments used or -EINVAL. */
+static int take_short(struct line *l, char **argv)
+{
+	for (const char *at = argv[0] + 1; *at; at++) {
+		enum option_id id = find_letter(*at);
+
+		if (id == OPTIONS)
+			return usage("there is no option %s", argv[0]);
+		if (!verb_options[id].value) {
+			l->question.options[id] = "";
+			continue;
+		}
+		if (!at[1] && !argv[1])
+			return usage("%s needs a value", argv[0]);
+		l->question.options[id] = at[1] ? at + 1 : argv[1];
+		return at[1] ? 1 : 2;
+	}
+	return 1;
+}
+
+static int take_word(struct line *l, const char *word)
+{
+	if (!l->word) {
+		l->word = word;
+		return 1;
+	}
+	if (l->question.args_n == REQUEST_ARGS)
+		return usage("too many arguments at %s", word);
+	l->args[l->question.args_n++] = word;
+	return 1;
+}
+
+static int parse_line(struct line *l, char **argv)
+{
+	bool only_words = false;
+
+	while (*argv) {
+		int used = 1;
+
+		if (only_words || argv[0][0] != '-' || !argv[0][1])
+			used = take_word(l, argv[0]);
+		else if (strcmp(argv[0], "--") == 0)
+			only_words = true;
+		else if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+			l->word = verbs[VERB_HELP].word;
+		else if (strcmp(argv[0], "--version") == 0)
+			l->word = verbs[VERB_VERSION].word;
+		else
+			used = argv[0][1] == '-' ? take_long(l, argv) : take_short(l, argv);
+		if (used < 0)
+			return used;
+		argv += used;
+	}
+	return 0;
+}
+
+/* The verb and whether its arguments fit. */
+static int check_line(struct line *l)
+{
+	const struct verb *v = l->word ? verb_find(l->word) : &verbs[VERB_HEALTH];
+	const struct arg_shape *shape;
+
+	if (!v && verb_suggest(l->word)) {
+		fprintf(stderr, "harkctl: there is no verb %s; did you mean %s?\n", l->word,
+			verb_suggest(l->word)->word);
+		return -EINVAL;
+	}
+	if (!v)
+		return usage("there is no verb %s", l->word);
+	shape = &verb_shapes[v->shape];
+	if (l->question.args_n < shape->least || l->question.args_n > shape->most) {
+		fprintf(stderr, "usage: harkctl %s %s\n", v->word, shape->usage);
+		return -EINVAL;
+	}
+	l->question.verb = v;
+	l->question.args = l->args;
+	return 0;
+}
+
+static int find_form(const struct line *l, enum form *ret_form)
+{
+	static const char *const words[] = { [FORM_TABLE] = "table", [FORM_JSON] = "json", [FORM_KV] = "kv" };
+	const char *word = l->question.options[OPT_OUTPUT];
+
+	for (unsigned i = 0; word && i < ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i]) == 0) {
+			*ret_form = (enum form)i;
+			return 0;
+		}
+	return word ? usage("--output takes table, json or kv, not %s", word) : 0;
+}
+
+/* --- asking --- */
+
+static void on_row(void *arg, const struct row *row)
+{
+	struct screen *s = arg;
+
+	screens[s->verb->id](s, row);
+}
+
+static int explain(int err, const char *path)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		fprintf(stderr, "harkctl: no manager answers at %s: %s (HARK_RUN_DIR chooses another)\n", path,
+			strerror(-err));
+	else if (err == -ECONNRESET)
+		fprintf(stderr, "harkctl: the manager went away; whether it did what was asked is not known\n");
+	else
+		fprintf(stderr, "harkctl: cannot ask the manager at %s: %s\n", path, strerror(-err));
+	return err == -EACCES ? EXIT_STATUS_DENIED : EXIT_STATUS_FAILED;
+}
+
+static void render(struct screen *s, const struct rows *rows, enum form form)
+{
+	if (form == FORM_JSON)
+		paint_json(&s->paint, rows->first);
+	else if (form == FORM_KV)
+		paint_kv(&s->paint, rows->first, false);
+	else if (!screen_is_stream(s->verb->id) && rows->first)
+		screens[s->verb->id](s, rows->first);
+	else if (!screen_is_stream(s->verb->id))
+		screens[s->verb->id](s, NULL);
+	if (rows->is_short)
+		sbuf_add_z(&s->errors, "harkctl: memory ran out, the answer is not complete\n");
+	if (s->has_live_line)
+		paint_z(&s->paint, "\n");
+}
+
+static int ask(struct line *l, enum form form)
+{
+	const char *run_dir = getenv("HARK_RUN_DIR");
+	bool is_quiet = l->question.options[OPT_QUIET];
+	struct screen screen = { .verb = l->question.verb };
+	struct rows rows;
+	char path[256];
+	int status = 0;
+	int r;
+
+	rows_init(&rows);
+	paint_init(&screen.paint, l->question.options[OPT_FULL] || l->question.verb->id == VERB_SHOW);
+	screen.is_value_only = l->question.options[OPT_VALUE];
+	if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id)) {
+		l->question.on_row = on_row;
+		l->question.arg = &screen;
+	}
+	snprintf(path, sizeof(path), "%s/control", run_dir && *run_dir ? run_dir : "/run/hark");
+	r = client_ask(path, &l->question, &rows, &status);
+	if (r < 0) {
+		status = explain(r, path);
+	} else if (!is_quiet) {
+		render(&screen, &rows, form);
+		screen_flush(&screen);
+	}
+	paint_fini(&screen.paint);
+	sbuf_fini(&screen.errors);
+	rows_fini(&rows);
+	return status;
+}
+
+int main(UNUSED int argc, char **argv)
+{
+	static struct line line;
+	enum form form = FORM_TABLE;
+
+	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0 || find_form(&line, &form) < 0)
+		return EXIT_STATUS_USAGE;
+	if (line.question.verb->id == VERB_HELP || line.question.verb->id == VERB_VERSION)
+		return manual_print(line.question.verb->id, line.args[0], line.question.options[OPT_MAN]);
+	return ask(&line, form);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* Units one by one: health, status, why. */
+#include "ctl/screen.h"
+
+/* --- states in words --- */
+
+/* "running 3 h 12 min", "failed 2 min ago: exit status 1" */
+static void show_state(struct paint *p, const struct row *row)
+{
+	struct str active = row_text(row, "active");
+	bool is_up = str_eq_z(active, "active");
+	bool is_waiting = row_value(row, "waiting");
+
+	if (is_waiting)
+		paint_z(p, "waiting");
+	else if (str_eq_z(active, "failed"))
+		paint_tone(p, TONE_BAD, "failed");
+	else
+		paint_text(p, is_up ? row_text(row, "sub") : active);
+	if (!row_value(row, "since"))
+		return;
+	paint_z(p, is_up ? " for " : " since ");
+	paint_ago(p, row_value(row, "since"));
+	paint_z(p, is_up ? "" : " ago");
+}
+
+static void show_label(struct paint *p, const char *label)
+{
+	paintf(p, "  ");
+	paint_tone(p, TONE_DIM, label);
+	paintf(p, "%*s", (int)(12 - strlen(label)), "");
+}
+
+static void show_labelled(struct paint *p, const struct row *row, const char *label, const char *key)
+{
+	if (!row_field(row, key))
+		return;
+	show_label(p, label);
+	paint_field(p, row, key);
+	paint_end(p);
+}
+
+/* --- health --- */
+
+static void show_health_head(struct paint *p, const struct row *row)
+{
+	struct str state = row_text(row, "state");
+	uint64_t failed = row_value(row, "failed");
+
+	paint_sign(p, str_eq_z(state, "running") ? STR("active") : failed ? STR("failed") : STR("activating"), false);
+	paint_z(p, " host ");
+	paint_tone(p, TONE_BOLD, "");
+	paint_text(p, row_text(row, "host"));
+	paint_z(p, "   up ");
+	paint_span(p, row_value(row, "up"));
+	if (row_field(row, "boot")) {
+		paint_z(p, "   boot ");
+		paint_span(p, row_value(row, "boot"));
+	}
+	paintf(p, "   hark (init %llu, manager %llu)     ", (unsigned long long)row_value(row, "init_pid"),
+	       (unsigned long long)row_value(row, "manager_pid"));
+	paint_text(p, state);
+	if (failed)
+		paintf(p, ": %llu failed", (unsigned long long)failed);
+	paint_end(p);
+	paintf(p, "  %llu active   %llu waiting on a trigger   %llu failed   %llu jobs   %llu units",
+	       (unsigned long long)row_value(row, "active"), (unsigned long long)row_value(row, "waiting"),
+	       (unsigned long long)failed, (unsigned long long)row_value(row, "jobs"),
+	       (unsigned long long)row_value(row, "units"));
+	paint_end(p);
+}
+
+static void show_concern(struct paint *p, const struct row *row)
+{
+	bool is_failed = row_is(row, "failed");
+
+	paint_z(p, "  ");
+	if (is_failed)
+		paint_tone(p, TONE_BAD, "FAILED  ");
+	else
+		paint_tone(p, TONE_WARN, "NOTE    ");
+	paint_text(p, row_text(row, "unit"));
+	paint_z(p, "   ");
+	if (is_failed) {
+		paint_text(p, row_text(row, "reason"));
+		paint_z(p, ", ");
+		paint_ago(p, row_value(row, "since"));
+		paint_z(p, " ago");
+	} else if (row_value(row, "changed_on_disk")) {
+		paint_z(p, "its files changed on disk, it runs with the old ones");
+	} else {
+		paintf(p, "restarted %llu times", (unsigned long long)row_value(row, "restarts"));
+	}
+	paint_end(p);
+}
+
+void show_health(struct screen *s, const struct row *rows)
+{
+	for (const struct row *row = rows; row; row = row->next) {
+		if (row_is(row, "health"))
+			show_health_head(&s->paint, row);
+		else if (!screen_common(s, row))
+			show_concern(&s->paint, row);
+	}
+}
+
+/* --- status --- */
+
+static void show_files(struct paint *p, const struct row *row)
+{
+	unsigned at = 0;
+	struct str item;
+
+	if (!row_text(row, "fragment").n)
+		return;
+	show_label(p, "unit");
+	paint_text(p, row_text(row, "fragment"));
+	while (row_item(row, "dropins", &at, &item)) {
+		paint_z(p, " + ");
+		paint_text(p, item);
+	}
+	paint_end(p);
+	if (row_value(row, "changed_on_disk")) {
+		show_label(p, "");
+		paint_tone(p, TONE_WARN, "changed on disk since it was read");
+		paint_end(p);
+	}
+}
+
+static void show_reason(struct paint *p, const struct row *row)
+{
+	struct str kind = row_text(row, "reason_kind");
+	struct str by = row_text(row, "reason_unit");
+
+	if (str_eq_z(kind, "not-running")) {
+		show_labelled(p, row, "because", "reason");
+		return;
+	}
+	show_label(p, "reason");
+	paint_text(p, kind);
+	paint_z(p, by.n ? " " : "");
+	paint_text(p, by);
+	paint_end(p);
+	show_labelled(p, row, "started by", "started_by");
+	show_labelled(p, row, "held by", "refs");
+}
+
+static void show_resources(struct paint *p, const struct row *row)
+{
+	if (!row_field(row, "cpu") && !row_field(row, "memory"))
+		return;
+	show_label(p, "resources");
+	if (row_field(row, "cpu")) {
+		paint_z(p, "cpu ");
+		paint_span(p, row_value(row, "cpu"));
+		paint_z(p, "   ");
+	}
+	if (row_field(row, "memory"))
+		paintf(p, "mem %llu KiB   ", (unsigned long long)row_value(row, "memory") / 1024);
+	if (row_field(row, "tasks"))
+		paintf(p, "tasks %llu   ", (unsigned long long)row_value(row, "tasks"));
+	paintf(p, "restarts %llu", (unsigned long long)row_value(row, "restarts"));
+	paint_end(p);
+}
+
+static void show_unit(struct paint *p, const struct row *row)
+{
+	unsigned at = 0;
+	struct str item;
+
+	paint_sign(p, row_text(row, "active"), row_value(row, "waiting"));
+	paint_z(p, " ");
+	paint_tone(p, TONE_BOLD, "");
+	paint_text(p, row_text(row, "unit"));
+	paint_z(p, p->has_utf8 ? " — " : " - ");
+	paint_text(p, row_text(row, "description"));
+	paint_z(p, "    ");
+	show_state(p, row);
+	paint_end(p);
+	show_reason(p, row);
+	show_files(p, row);
+	if (!str_eq_z(row_text(row, "load"), "loaded"))
+		show_labelled(p, row, "load", "load");
+	show_labelled(p, row, "job", "job");
+	show_labelled(p, row, "listens", "listens");
+	show_labelled(p, row, "accepted", "accepted");
+	show_labelled(p, row, "triggers", "triggers");
+	show_labelled(p, row, "main pid", "pid");
+	show_labelled(p, row, "status", "status");
+	show_labelled(p, row, "peer", "peer");
+	show_labelled(p, row, "note", "status_note");
+	while (row_item(row, "notes", &at, &item)) {
+		show_label(p, "note");
+		paint_text(p, item);
+		paint_end(p);
+	}
+	show_resources(p, row);
+	show_labelled(p, row, "cgroup", "cgroup");
+}
+
+static bool follows_process(const struct row *row)
+{
+	return row->next && row_is(row->next, "process");
+}
+
+static void show_process(struct paint *p, const struct row *row)
+{
+	paintf(p, "              %s ", paint_branch(p, !follows_process(row)));
+	paintf(p, "%llu ", (unsigned long long)row_value(row, "pid"));
+	paint_text(p, row_text(row, "command"));
+	paint_end(p);
+}
+
+static void show_trigger_of(struct paint *p, const struct row *row)
+{
+	show_label(p, "triggered by");
+	paint_z(p, " ");
+	paint_sign(p, row_text(row, "active"), false);
+	paint_z(p, " ");
+	paint_text(p, row_text(row, "unit"));
+	paint_z(p, "  ");
+	paint_field(p, row, "listens");
+	if (row_value(row, "accepted"))
+		paintf(p, "   accepted %llu", (unsigned long long)row_value(row, "accepted"));
+	paint_end(p);
+}
+
+void show_status(struct screen *s, const struct row *rows)
+{
+	struct paint *p = &s->paint;
+
+	for (const struct row *row = rows; row; row = row->next) {
+		if (row_is(row, "health") || row_is(row, "failed") || row_is(row, "note")) {
+			show_health(s, row);
+			return;
+		}
+		if (row_is(row, "unit")) {
+			if (row != rows)
+				paint_end(p);
+			show_unit(p, row);
+		} else if (row_is(row, "process")) {
+			show_process(p, row);
+		} else if (row_is(row, "trigger")) {
+			show_trigger_of(p, row);
+		} else if (row_is(row, "output")) {
+			screen_output(p, row);
+		} else {
+			screen_common(s, row);
+		}
+	}
+}
+
+/* --- why --- */
+
+static void show_because(struct paint *p, const struct row *row)
+{
+	int depth = (int)(row_value(row, "depth") < 16 ? row_value(row, "depth") : 16);
+
+	paintf(p, "  %*s%s ", 3 * depth, "", paint_branch(p, true));
+	paint_clock(p, row_value(row, "time"));
+	paint_z(p, "  ");
+	paint_text(p, row_text(row, "text"));
+	paint_end(p);
+}
+
+static void show_why_head(struct paint *p, const struct row *row)
+{
+	bool is_down = str_eq_z(row_text(row, "reason_kind"), "not-running");
+	struct str by = row_text(row, "reason_unit");
+
+	paint_sign(p, row_text(row, "active"), row_value(row, "waiting"));
+	paint_z(p, " ");
+	paint_text(p, row_text(row, "unit"));
+	paint_z(p, is_down ? " is not running" : " is running");
+	if (!is_down) {
+		paint_z(p, "  (");
+		paint_text(p, row_text(row, "reason_kind"));
+		paint_z(p, by.n ? " " : "");
+		paint_text(p, by);
+		paint_z(p, ")");
+	}
+	paint_z(p, row_text(row, "reason").n ? " because " : is_down ? "" : " because");
+	paint_text(p, row_text(row, "reason"));
+	paint_end(p);
+	screen_place(p, row);
+}
+
+static void show_why_keeps(struct paint *p, const struct row *row)
+{
+	bool is_down = str_eq_z(row_text(row, "reason_kind"), "not-running");
+	unsigned at = 0;
+	struct str item;
+
+	if (!is_down) {
+		paint_z(p, "  it keeps running: ");
+		if (row_text(row, "restart").n)
+			paintf(p, "Restart=" STR_FMT ", ", STR_ARG(row_text(row, "restart")));
+		paint_z(p, row_field(row, "refs") ? "held by " : "nobody requires it");
+		if (row_field(row, "refs"))
+			paint_field(p, row, "refs");
+		paint_end(p);
+	}
+	if (row_field(row, "starters"))
+		paint_z(p, is_down ? "  would start it: " : "  would also start it: ");
+	while (row_item(row, "starters", &at, &item)) {
+		paint_text(p, item);
+		paint_z(p, at < row->n && row->fields[at].tag == TAG_ITEM ? ", " : "");
+	}
+	if (row_field(row, "starters"))
+		paint_end(p);
+}
+
+static void show_before(struct paint *p, const struct row *row)
+{
+	paint_z(p, "  ran before: ");
+	paint_clock(p, row_value(row, "time"));
+	paint_z(p, "  ");
+	paint_text(p, row_text(row, "text"));
+	paint_end(p);
+}
+
+/* The head comes first, but what keeps it running is told after the chain. */
+void show_why(struct screen *s, const struct row *rows)
+{
+	const struct row *head = NULL;
+
+	for (const struct row *row = rows; row; row = row->next) {
+		bool is_chain = row_is(row, "because");
+
+		if (head && !is_chain) {
+			show_why_keeps(&s->paint, head);
+			head = NULL;
+		}
+		if (is_chain) {
+			show_because(&s->paint, row);
+		} else if (row_is(row, "why")) {
+			head = row;
+			show_why_head(&s->paint, row);
+		} else if (row_is(row, "before")) {
+			show_before(&s->paint, row);
+		} else {
+			screen_common(s, row);
+		}
+	}
+	if (head)
+		show_why_keeps(&s->paint, head);
+}

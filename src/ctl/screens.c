@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of screens; lists, and the plain screens. */
+#include "ctl/screen.h"
+
+#include <fcntl.h>
+
+#include "core/fd.h"
+
+enum { SOURCE_MAX = 1024 * 1024 };
+
+/* clang-format off */
+#define show_none NULL
+const screen_fn screens[VERBS] = {
+#define VERB(name, word, shape, access, handler, screen, help) [VERB_##name] = show_##screen,
+#include "ctl/verbs.def"
+};
+/* clang-format on */
+
+bool screen_is_stream(enum verb_id id)
+{
+	return screens[id] == show_job;
+}
+
+void show_note(struct screen *s, const struct row *rows)
+{
+	for (const struct row *row = rows; row; row = row->next)
+		if (!screen_common(s, row))
+			screen_note(&s->paint, row);
+}
+
+/* --- lists --- */
+
+static void cell_sign(struct paint *p, const struct row *row)
+{
+	paint_sign(p, row_text(row, "active"), row_value(row, "waiting"));
+}
+
+static void cell_state(struct paint *p, const struct row *row)
+{
+	if (row_value(row, "waiting"))
+		paint_z(p, "waiting");
+	else
+		paint_text(p, str_eq_z(row_text(row, "active"), "active") ? row_text(row, "sub") :
+									   row_text(row, "active"));
+}
+
+void show_list(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{ "", NULL, cell_sign, false },		  { "UNIT", "unit", NULL, false },
+		{ "STATE", NULL, cell_state, false },	  { "SINCE", "since", NULL, true },
+		{ "PID", "pid", NULL, true },		  { "RESTARTS", "restarts", NULL, true },
+		{ "STARTED BY", "started_by", NULL, false }, { "DESCRIPTION", "description", NULL, false },
+	};
+	unsigned n = 0, active = 0, failed = 0, waiting = 0;
+
+	paint_table(&s->paint, rows, "unit", columns, ARRAY_SIZE(columns));
+	for (const struct row *row = rows; row; row = row->next) {
+		n++;
+		active += str_eq_z(row_text(row, "active"), "active");
+		failed += str_eq_z(row_text(row, "active"), "failed");
+		waiting += row_value(row, "waiting") != 0;
+	}
+	paintf(&s->paint, "%u units: %u active, %u waiting, %u failed", n, active, waiting, failed);
+	paint_end(&s->paint);
+	screen_errors(s, rows);
+}
+
+void show_triggers(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{ "TRIGGER", "trigger", NULL, false }, { "KIND", "trigger_kind", NULL, false },
+		{ "UNIT", "unit", NULL, false },       { "STATE", "state", NULL, false },
+		{ "HITS", "accepted", NULL, true },    { "ACTIVATES", "activates", NULL, false },
+		{ "PID", "pid", NULL, true },
+	};
+
+	paint_table(&s->paint, rows, "trigger", columns, ARRAY_SIZE(columns));
+	screen_errors(s, rows);
+}
+
+void show_jobs(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{ "JOB", "job", NULL, true },	    { "UNIT", "unit", NULL, false },
+		{ "TYPE", "type", NULL, false },    { "STATE", "state", NULL, false },
+		{ "SINCE", "since", NULL, true },   { "WAITS FOR", "waits_for", NULL, false },
+		{ "BECAUSE", "because", NULL, false },
+	};
+
+	paint_table(&s->paint, rows, "job", columns, ARRAY_SIZE(columns));
+	if (!rows)
+		paint_z(&s->paint, "no jobs\n");
+	screen_errors(s, rows);
+}
+
+static void cell_time(struct paint *p, const struct row *row)
+{
+	paint_clock(p, row_value(row, "time"));
+}
+
+void show_ledger(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{ "ENTRY", "entry", NULL, true },     { "FOLLOWS", "follows", NULL, true },
+		{ "TIME", NULL, cell_time, false },   { "UNIT", "unit", NULL, false },
+		{ "KIND", "entry_kind", NULL, false }, { "WHAT", "what", NULL, false },
+		{ "CAUSE", "cause", NULL, false },    { "FROM", "from", NULL, false },
+		{ "TEXT", "text", NULL, false },
+	};
+
+	paint_table(&s->paint, rows, "entry", columns, ARRAY_SIZE(columns));
+	screen_errors(s, rows);
+}
+
+void show_trace(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{ "NUMBER", "number", NULL, true },
+		{ "FILE", "file", NULL, false },
+		{ "LINE", "line", NULL, true },
+		{ "ERROR", "text", NULL, false },
+	};
+
+	paint_table(&s->paint, rows, "error_origin", columns, ARRAY_SIZE(columns));
+	if (!rows)
+		paint_z(&s->paint, "no errors\n");
+}
+
+static bool follows_dependency(const struct row *row)
+{
+	return row->next && row_is(row->next, "dependency");
+}
+
+void show_deps(struct screen *s, const struct row *rows)
+{
+	struct paint *p = &s->paint;
+
+	for (const struct row *row = rows; row; row = row->next) {
+		if (screen_common(s, row))
+			continue;
+		if (row_is(row, "unit")) {
+			paint_sign(p, row_text(row, "active"), false);
+			paint_z(p, " ");
+			paint_text(p, row_text(row, "unit"));
+			paint_end(p);
+			continue;
+		}
+		paintf(p, "%s ", paint_branch(p, !follows_dependency(row)));
+		paint_sign(p, row_text(row, "active"), row_value(row, "waiting"));
+		paint_z(p, " ");
+		paint_text(p, row_text(row, "type"));
+		paint_z(p, "=");
+		paint_text(p, row_text(row, "unit"));
+		paint_z(p, row_value(row, "dropped") ? "   (dropped to break an ordering cycle)" : "");
+		paint_z(p, "   ");
+		if (row_text(row, "file").n) {
+			paint_text(p, row_text(row, "file"));
+			paintf(p, ":%llu", (unsigned long long)row_value(row, "line"));
+		} else {
+			paint_text(p, row_text(row, "origin"));
+		}
+		paint_end(p);
+	}
+}
+
+/* --- cat, show, is-active --- */
+
+static void show_file(struct screen *s, struct str path)
+{
+	AUTO_MEM char *name = mem_dup(path.p, path.n);
+	AUTO_MEM char *text = NULL;
+	size_t n = 0;
+	int r = name ? fd_read_file(AT_FDCWD, name, SOURCE_MAX, &text, &n) : -ENOMEM;
+
+	paint_z(&s->paint, "# ");
+	paint_text(&s->paint, path);
+	paint_z(&s->paint, "\n");
+	if (r < 0)
+		paintf(&s->paint, "# cannot be read: %s\n", strerror(-r));
+	else
+		sbuf_add(&s->paint.out, (struct str){ text, n });
+	s->paint.line_at = s->paint.out.n;
+}
+
+void show_cat(struct screen *s, const struct row *rows)
+{
+	for (const struct row *row = rows; row; row = row->next) {
+		unsigned at = 0;
+		struct str item;
+
+		if (screen_common(s, row))
+			continue;
+		if (row_text(row, "fragment").n)
+			show_file(s, row_text(row, "fragment"));
+		while (row_item(row, "dropins", &at, &item)) {
+			paint_z(&s->paint, "\n");
+			show_file(s, item);
+		}
+		paint_z(&s->paint, row->next ? "\n" : "");
+	}
+}
+
+void show_show(struct screen *s, const struct row *rows)
+{
+	paint_kv(&s->paint, rows, s->is_value_only);
+}
+
+void show_word(struct screen *s, const struct row *rows)
+{
+	for (const struct row *row = rows; row; row = row->next) {
+		if (screen_common(s, row))
+			continue;
+		paint_text(&s->paint, row_text(row, "word"));
+		paint_end(&s->paint);
+	}
+}

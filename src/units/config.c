@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/config.h"
+
+#include <assert.h>
+
+#include "core/job.h"
+#include "units/exec_config.h"
+#include "units/name.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+/* What a type brings along beside struct unit_config. */
+static const struct type_parts {
+	bool has_exec, has_service, has_socket;
+	bool file_is_optional; /* exists without any file */
+} type_parts[UNIT_TYPES] = {
+	[UNIT_SERVICE] = {.has_exec = true, .has_service = true},
+	[UNIT_SOCKET] = {.has_exec = true, .has_socket = true},
+	[UNIT_MOUNT] = {.has_exec = true},
+	[UNIT_SWAP] = {.has_exec = true},
+	[UNIT_SCOPE] = {.has_exec = true},
+	[UNIT_SLICE] = {.file_is_optional = true},
+};
+
+static void unit_config_defaults(struct unit_config *c)
+{
+	c->start_limit_interval_us = 10 * US_PER_SEC;
+	c->start_limit_burst = 5;
+	c->job_timeout_us = c->job_running_timeout_us = TIME_NEVER;
+	c->default_dependencies = true;
+	c->on_failure_job_mode = c->on_success_job_mode = MODE_REPLACE;
+	c->failure_exit_status = c->success_exit_status = -1;
+}
+
+static_assert(sizeof(struct exec_config) % _Alignof(struct service_config) == 0 &&
+		      sizeof(struct exec_config) % _Alignof(struct socket_config) == 0,
+	      "they lie behind each other");
+
+/* In one piece: it is the greater part of a plain configuration. */
+static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
+{
+	size_t n = (parts->has_exec ? sizeof(*c->exec) : 0) +
+		   (parts->has_service ? sizeof(*c->service) : 0) +
+		   (parts->has_socket ? sizeof(*c->socket) : 0);
+	char *at = n ? arena_get(&c->arena, n) : NULL;
+
+	if (n && !at)
+		return -ENOMEM;
+	if (parts->has_exec) {
+		c->exec = (struct exec_config *)(void *)at;
+		exec_config_defaults(c->exec);
+		at += sizeof(*c->exec);
+	}
+	if (parts->has_service) {
+		c->service = (struct service_config *)(void *)at;
+		service_config_defaults(c->service);
+	} else if (parts->has_socket) {
+		c->socket = (struct socket_config *)(void *)at;
+		socket_config_defaults(c->socket);
+	}
+	return 0;
+}
+
+static int set_names(struct unit_config *c, const char *name)
+{
+	struct str instance = name_instance(name);
+
+	c->name = arena_dup(&c->arena, name, strlen(name));
+	if (!c->name)
+		return -ENOMEM;
+	if (!instance.p || instance.n == 0)
+		return 0;
+	c->instance = arena_dup(&c->arena, instance.p, instance.n);
+	return c->instance ? 0 : -ENOMEM;
+}
+
+struct unit_config *config_new(const char *name)
+{
+	struct unit_config *c = mem_get(sizeof(*c));
+	int type = unit_type_of(name);
+
+	if (!c)
+		return NULL;
+	diag_init(&c->diags, &c->arena);
+	unit_config_defaults(c);
+	if ((type >= 0 && add_type_parts(c, &type_parts[type]) < 0) || set_names(c, name) < 0) {
+		unit_config_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+bool config_needs_file(const struct unit_config *c)
+{
+	int type = unit_type_of(c->name);
+
+	return type < 0 || !type_parts[type].file_is_optional;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config - a configuration before its files were read: everything a unit of that type has, with the default values.
+ */
+#pragma once
+
+#include "core/unit.h"
+
+/* name: any text; without a known suffix the configuration has the common part only. Owned by the caller (unit_config_free). NULL: -ENOMEM. */
+MUST_USE struct unit_config *config_new(const char *name);
+/* Does a unit of this type exist only when there is a file? Slices do without. */
+bool config_needs_file(const struct unit_config *c);

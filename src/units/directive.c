@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/directive.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "units/exec_config.h"
+#include "units/service.h"
+#include "units/socket.h"
+#include "units/value.h"
+
+/* --- the table --- */
+
+#define AT(which, type, member)                                 \
+	.base = which, .offset = offsetof(struct type, member), \
+	.size = sizeof(((struct type *)0)->member)
+#define UNIT(member) AT(BASE_UNIT, unit_config, member)
+#define EXEC(member) AT(BASE_EXEC, exec_config, member)
+#define SERVICE(member) AT(BASE_SERVICE, service_config, member)
+#define SOCKET(member) AT(BASE_SOCKET, socket_config, member)
+#define NOWHERE .base = BASE_NONE
+#define NONE .num = 0
+#define NUM(n) .num = (n)
+#define WORDS(set) .words = &words_##set
+#define WORDS_OR_BOOL(set, no) .words = &words_##set, .num = (no)
+#define STRICT true
+#define LAX false
+#define BEGIN(group) static const struct directive rows_##group[] = {
+#define D(directive, reader, target, aux, what, strict, reason, sample, text) \
+	{.name = #directive,                                                  \
+	 .parser = PARSER_##reader,                                           \
+	 target,                                                              \
+	 aux,                                                                 \
+	 .verdict = what,                                                     \
+	 .is_strict = strict,                                                 \
+	 .why = reason,                                                       \
+	 .note = #directive "= is accepted without effect: " reason,          \
+	 .example = sample,                                                   \
+	 .help = text},
+#define END(group) \
+	}          \
+	;
+#include "units/directives.def"
+#undef BEGIN
+#undef D
+#undef END
+
+const struct directive_rows directive_groups[GROUPS] = {
+#define BEGIN(group) [GROUP_##group] = {rows_##group, ARRAY_SIZE(rows_##group)},
+#define D(directive, reader, target, aux, what, strict, reason, sample, text)
+#define END(group)
+#include "units/directives.def"
+};
+
+struct section_info {
+	const char *name;
+	int type;        /* -1: all */
+	unsigned groups; /* bits */
+};
+
+#define IN(group) 1u << GROUP_##group
+static const struct section_info sections[SECTIONS] = {
+#define SECTION(name, text, type, groups) [SECTION_##name] = {text, type, groups},
+	SECTIONS_LIST(SECTION)
+#undef SECTION
+};
+
+int section_find(struct str name)
+{
+	for (int k = 0; k < SECTIONS; k++)
+		if (str_eq_z(name, sections[k].name))
+			return k;
+	return -1;
+}
+
+const char *section_name(enum section section)
+{
+	return sections[section].name;
+}
+
+unsigned section_groups(enum section section)
+{
+	return sections[section].groups;
+}
+
+bool section_fits(enum section section, enum unit_type type)
+{
+	return sections[section].type == -1 || sections[section].type == (int)type;
+}
+
+static const struct directive *find_in_group(const struct directive_rows *g, struct str name)
+{
+	unsigned low = 0, high = g->n;
+
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+		int order = str_cmp(name, str_of(g->rows[mid].name));
+
+		if (order == 0)
+			return &g->rows[mid];
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+/* The rest of a name behind Condition or Assert; itself when it has neither. */
+static struct str condition_name(struct str name)
+{
+	static const char *const prefixes[] = {"Condition", "Assert"};
+
+	for (unsigned k = 0; k < ARRAY_SIZE(prefixes); k++)
+		if (str_has_prefix(name, str_of(prefixes[k])))
+			return str_sub(name, strlen(prefixes[k]), name.n);
+	return name;
+}
+
+const struct directive *directive_find(enum section section, struct str name)
+{
+	const struct directive *d = NULL;
+
+	for (unsigned g = 0; !d && g < GROUPS; g++) {
+		if (!(sections[section].groups & 1u << g))
+			continue;
+		if (g != GROUP_CONDITION)
+			d = find_in_group(&directive_groups[g], name);
+		else if (condition_name(name).n < name.n)
+			d = find_in_group(&directive_groups[g], condition_name(name));
+	}
+	return d;
+}
+
+/* --- unknown names --- */
+
+struct guess {
+	const char *name, *prefix; /* prefix: "Condition" or "Assert", or "" */
+	unsigned distance;
+};
+
+enum { GUESS_LIMIT = 2 };
+
+/* The best row of one group; other case counts as very near. */
+static void guess_in_group(unsigned group, struct str name, struct guess *best)
+{
+	struct str rest = group == GROUP_CONDITION ? condition_name(name) : name;
+
+	if (group == GROUP_CONDITION && rest.n == name.n)
+		return;
+	for (unsigned k = 0; k < directive_groups[group].n; k++) {
+		const char *candidate = directive_groups[group].rows[k].name;
+		unsigned distance = str_eq_case(rest, str_of(candidate))
+					    ? 0
+					    : str_distance(rest, str_of(candidate), GUESS_LIMIT);
+
+		if (distance >= best->distance)
+			continue;
+		best->distance = distance;
+		best->name = candidate;
+		best->prefix = rest.n == name.n ? "" : name.p[0] == 'A' ? "Assert" : "Condition";
+	}
+}
+
+static struct guess guess_in_section(enum section section, struct str name)
+{
+	struct guess best = {NULL, "", GUESS_LIMIT + 1};
+
+	for (unsigned g = 0; g < GROUPS; g++)
+		if (sections[section].groups & 1u << g)
+			guess_in_group(g, name, &best);
+	return best;
+}
+
+/* The section that has exactly this name, or -1. Those that the unit's type has are preferred. */
+static int section_with(struct str name, enum unit_type type)
+{
+	int other = -1;
+
+	for (int k = 0; k < SECTIONS; k++) {
+		if (!directive_find((enum section)k, name))
+			continue;
+		if (section_fits((enum section)k, type))
+			return k;
+		if (other < 0)
+			other = k;
+	}
+	return other;
+}
+
+void directive_report_unknown(struct assignment *a, enum section section)
+{
+	struct guess guess = guess_in_section(section, a->key);
+	int type = unit_type_of(a->config->name);
+	int home = section_with(a->key, type < 0 ? UNIT_SERVICE : (enum unit_type)type);
+	struct str value = a->value;
+	char text[128];
+
+	a->value = (struct str){NULL, 0}; /* the place is the name's */
+	if (home >= 0) {
+		parse_report(a, CODE_MISPLACED, DIAG_WARNING, PARSE_WHOLE,
+			     "\"" STR_FMT "\" belongs in [%s], not [%s]; it has no effect here",
+			     STR_ARG(a->key), sections[home].name, sections[section].name);
+	} else {
+		if (guess.name && snprintf(text, sizeof(text), "did you mean \"%s%s\"?",
+					   guess.prefix, guess.name) > 0)
+			a->suggestion = text;
+		parse_report(a, CODE_UNKNOWN_DIRECTIVE, DIAG_ERROR, PARSE_WHOLE,
+			     "unknown directive \"" STR_FMT
+			     "\" in section [%s]; the line has no effect",
+			     STR_ARG(str_sub(a->key, 0, 200)), sections[section].name);
+	}
+	a->suggestion = NULL;
+	a->value = value;
+}
+
+/* --- taking effect --- */
+
+static void *target_of(const struct unit_config *c, const struct directive *d)
+{
+	void *bases[] = {
+		[BASE_NONE] = NULL,        [BASE_UNIT] = (void *)(uintptr_t)c,
+		[BASE_EXEC] = c->exec,     [BASE_SERVICE] = c->service,
+		[BASE_SOCKET] = c->socket,
+	};
+
+	return bases[d->base] ? (char *)bases[d->base] + d->offset : NULL;
+}
+
+/* "no, on-success, always" */
+static void list_words(const struct word_set *words, struct sbuf *out)
+{
+	for (unsigned k = 0; k < words->n; k++)
+		if (words->names[k])
+			sbuf_addf(out, "%s%s", out->n ? ", " : "", words->names[k]);
+}
+
+/* A value that cannot be used: what it is not, what was meant, what happens now. */
+static void report_bad(struct assignment *a, const struct directive *d)
+{
+	const struct parser *p = &parsers[d->parser];
+	const char *now = d->is_strict ? "the unit is refused" : "the line is ignored";
+	struct str about =
+		str_sub(a->value, a->bad_at, a->bad_n ? a->bad_at + a->bad_n : a->value.n);
+	struct str shown = str_sub(about, 0, 120);
+	struct sbuf words = {0};
+	char hint[96];
+
+	if (d->words)
+		list_words(d->words, &words);
+	if (a->suggestion &&
+	    snprintf(hint, sizeof(hint), "did you mean \"%s\"?", a->suggestion) > 0)
+		a->suggestion = hint;
+	else if (memmem(a->value.p, a->value.n, " #", 2) || memmem(a->value.p, a->value.n, " ;", 2))
+		a->suggestion = "a comment has a line of its own";
+	if (a->wrong)
+		parse_report(a, p->code, DIAG_ERROR, about, "%s=: %s: \"" STR_FMT "\"; %s", d->name,
+			     a->wrong, STR_ARG(shown), now);
+	else if (d->words)
+		parse_report(a, p->code, DIAG_ERROR, PARSE_WHOLE,
+			     "\"" STR_FMT "\" is not %s (%s); %s", STR_ARG(shown), d->words->noun,
+			     words.p ? words.p : "", now);
+	else
+		parse_report(a, p->code, DIAG_ERROR, about, "cannot read \"" STR_FMT "\" as %s; %s",
+			     STR_ARG(shown), p->noun, now);
+	a->suggestion = NULL;
+	sbuf_fini(&words);
+}
+
+/* One note a directive, gone again when the last line asks for nothing. */
+static int note_inert(struct assignment *a, const struct directive *d)
+{
+	struct name_list **at = &a->config->notes;
+
+	while (*at && (*at)->text != d->note)
+		at = &(*at)->next;
+	if (*at && a->is_off)
+		*at = (*at)->next;
+	if (*at || a->is_off)
+		return 0;
+	a->list_head = NULL;
+	return parse_add_name(a, &a->config->notes, d->note);
+}
+
+static int after_effect(struct assignment *a, const struct directive *d)
+{
+	switch ((enum directive_verdict)d->verdict) {
+	case ENFORCED:
+		return 0;
+	case INERT:
+		return note_inert(a, d);
+	case REFUSED:
+		if (!a->is_off) {
+			a->is_strict = true;
+			parse_report(a, CODE_REFUSED_DIRECTIVE, DIAG_ERROR, PARSE_WHOLE,
+				     "%s= cannot be done by this hark: %s; the unit is refused",
+				     d->name, d->why);
+		}
+		return 0;
+	case LEGACY:
+		parse_report(a, CODE_OLD_NAME, DIAG_NOTE, PARSE_WHOLE,
+			     "%s= is the old form of %s and taken as that", d->name, d->why);
+		return 0;
+	}
+	return 0;
+}
+
+int directive_apply(struct assignment *a, enum section section)
+{
+	const struct directive *d = directive_find(section, a->key);
+	int r;
+
+	if (!d) {
+		if (!str_has_prefix(a->key, STR("X-")) && !str_has_prefix(a->key, STR("-")))
+			directive_report_unknown(a, section);
+		return 0;
+	}
+	a->target = target_of(a->config, d);
+	a->num = d->num;
+	a->words = d->words;
+	a->is_strict = d->is_strict;
+	if (!a->item->is_utf8) {
+		parse_report(a, CODE_NOT_UTF8, DIAG_ERROR, PARSE_WHOLE,
+			     "the value of %s= is not UTF-8; %s", d->name,
+			     d->is_strict ? "the unit is refused" : "the line is ignored");
+		return 0;
+	}
+	if (a->value.n == 0 && !parsers[d->parser].takes_empty) {
+		parse_report(a, CODE_EMPTY_VALUE, DIAG_ERROR, PARSE_WHOLE, "%s= has no value; %s",
+			     d->name, d->is_strict ? "the unit is refused" : "the line is ignored");
+		return 0;
+	}
+	r = parsers[d->parser].fn(a);
+	if (r == 0)
+		return after_effect(a, d);
+	if (r != -ENOMEM)
+		report_bad(a, d);
+	return r == -ENOMEM ? r : 0;
+}

@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/load.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "core/fd.h"
+#include "units/config.h"
+#include "units/directive.h"
+#include "units/load_index.h"
+#include "units/name.h"
+#include "units/passive.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+enum { FILE_MAX = 4 * 1024 * 1024 };
+
+static const char default_dirs[] =
+	"/etc/units:/run/units:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
+	"/usr/local/lib/systemd/system:/usr/lib/systemd/system:/lib/systemd/system:/usr/lib/hark/units";
+
+/* One load on its way. */
+struct loading {
+	struct load *load;
+	struct unit_config *config;
+	struct arena scratch;
+	struct assignment line; /* used again for every line */
+	bool only_install;      /* for enablement by presence */
+	uint64_t stamp;
+	int state; /* enum load_state that files have forced, or -1 */
+};
+
+/* --- the search path --- */
+
+int load_init(struct load *l, const char *dirs, const char *root)
+{
+	struct str rest = str_of(dirs ? dirs : default_dirs);
+	struct str dir;
+	bool is_short;
+	unsigned n = 1;
+
+	memset(l, 0, sizeof(*l));
+	for (size_t k = 0; k < rest.n; k++)
+		n += rest.p[k] == ':';
+	l->dirs = mem_get(n * sizeof(*l->dirs));
+	l->root = mem_dup(root ? root : "", root ? strlen(root) : 0);
+	is_short = !l->dirs || !l->root;
+	while (!is_short && str_cut(&rest, ':', &dir)) {
+		while (dir.n > 1 && dir.p[dir.n - 1] == '/')
+			dir.n--;
+		if (dir.n == 0)
+			continue;
+		l->dirs[l->dirs_n] = mem_dup(dir.p, dir.n);
+		is_short = !l->dirs[l->dirs_n];
+		l->dirs_n += !is_short;
+	}
+	if (is_short) {
+		load_fini(l);
+		return -ENOMEM;
+	}
+	specifier_host_read(&l->host, l->root);
+	return 0;
+}
+
+static void drop_index(struct load *l)
+{
+	map_fini(&l->names);
+	arena_fini(&l->arena);
+}
+
+void load_fini(struct load *l)
+{
+	for (unsigned k = 0; k < l->dirs_n; k++)
+		mem_put(l->dirs[k]);
+	mem_put(l->dirs);
+	mem_put(l->root);
+	drop_index(l);
+	memset(l, 0, sizeof(*l));
+}
+
+bool load_next_name(const struct load *l, const void **at, const char **ret_name)
+{
+	const struct map_node *node = *at;
+
+	while ((node = map_next(&l->names, node))) {
+		const struct load_entry *e = container_of(node, const struct load_entry, node);
+
+		if (!e->has_file)
+			continue;
+		*at = node;
+		*ret_name = e->name;
+		return true;
+	}
+	return false;
+}
+
+const char *load_canonical(struct load *l, const char *name)
+{
+	return index_canonical(l, name);
+}
+
+/* --- beginning and end of a load --- */
+
+/* A template that is read as such, to be checked or listed, is read as if for the instance "i". */
+static const char *name_for_specifiers(struct loading *g)
+{
+	char full[UNIT_NAME_MAX + 1];
+	const char *name = g->config->name;
+
+	if (!name_is_valid(name, NAME_TEMPLATE) ||
+	    name_with_instance(name, STR("i"), full, sizeof(full)) < 0)
+		return name;
+	return arena_dup(&g->scratch, full, strlen(full));
+}
+
+static int loading_init(struct loading *g, struct load *l, const char *name)
+{
+	memset(g, 0, sizeof(*g));
+	g->load = l;
+	g->state = -1;
+	g->config = config_new(name);
+	if (!g->config)
+		return -ENOMEM;
+	g->line.config = g->config;
+	g->line.arena = &g->config->arena;
+	g->line.scratch = &g->scratch;
+	g->line.spec = (struct specifier_context){.host = &l->host, .unit = name_for_specifiers(g)};
+	return g->line.spec.unit ? 0 : -ENOMEM;
+}
+
+/* Ends a load: the configuration is the caller's, or gone after an error. */
+static int loading_end(struct loading *g, int err, struct unit_config **ret_config)
+{
+	arena_fini(&g->scratch);
+	if (err < 0) {
+		unit_config_free(g->config);
+		return err;
+	}
+	*ret_config = g->config;
+	return 0;
+}
+
+/* A finding about the unit as a whole. */
+static void report_unit(struct loading *g, enum code code, const char *file, const char *text)
+{
+	diag_add(&g->config->diags, codes[code].code, DIAG_ERROR, false,
+		 (struct diag_place){file, 0, 0, 0}, NULL, "%s: %s", g->config->name, text);
+}
+
+/* --- one text --- */
+
+/* The section of the lines that follow: its number, or -1 when they have no effect. */
+static int enter_section(struct loading *g, struct str name)
+{
+	int section = section_find(name);
+	int type = unit_type_of(g->config->name);
+
+	if (str_has_prefix(name, STR("X-")) || (g->only_install && section != SECTION_INSTALL))
+		return -1;
+	if (section < 0)
+		parse_report(&g->line, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
+			     "unknown section [" STR_FMT "]; its lines have no effect",
+			     STR_ARG(str_sub(name, 0, 100)));
+	else if (type >= 0 && !section_fits((enum section)section, (enum unit_type)type))
+		parse_report(&g->line, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
+			     "section [%s] does not belong in a %s unit; its lines have no effect",
+			     section_name((enum section)section), unit_type_names[type]);
+	else
+		return section;
+	return -1;
+}
+
+/* Lines that are no assignments: what is said about them, and whether they refuse the unit. */
+static const struct bad_line {
+	enum code code;
+	bool is_fatal;
+	const char *text;
+} bad_lines[INI_KINDS] = {
+	[INI_BAD_HEADER] = {CODE_BAD_HEADER, true,
+			    "a section header ends with ]; the unit is refused"},
+	[INI_NO_EQUALS] = {CODE_NO_EQUALS, false, "there is no = in this line; it has no effect"},
+	[INI_NO_KEY] = {CODE_NO_KEY, false,
+			"there is no name in front of =; the line has no effect"},
+	[INI_NO_SECTION] = {CODE_NO_SECTION, false,
+			    "no section has begun yet; the line has no effect"},
+	[INI_NUL] = {CODE_NUL_BYTE, true, "there is a NUL byte in this line; the unit is refused"},
+	[INI_TOO_LONG] = {CODE_LINE_TOO_LONG, true,
+			  "the line is longer than 1 MiB; the unit is refused"},
+};
+
+static int apply_text(struct loading *g, const char *file, struct str text)
+{
+	struct assignment *a = &g->line;
+	struct ini_item item;
+	int section = -1, kind, r = 0;
+	struct ini ini;
+
+	ini_init(&ini, text, &g->scratch);
+	a->file = file;
+	a->ini = &ini;
+	a->item = &item;
+	while (r == 0 && (kind = ini_next(&ini, &item)) != INI_END) {
+		if (kind < 0)
+			return kind;
+		a->key = item.key;
+		a->value = item.value;
+		a->wrong = a->suggestion = NULL;
+		a->bad_at = a->bad_n = 0;
+		a->is_off = a->is_strict = false;
+		if (kind == INI_ASSIGNMENT && section >= 0) {
+			r = directive_apply(a, (enum section)section);
+		} else if (kind != INI_ASSIGNMENT) {
+			a->value = (struct str){NULL, 0};
+			a->is_strict = bad_lines[kind].is_fatal;
+			section = kind == INI_SECTION      ? enter_section(g, item.section)
+				  : kind == INI_BAD_HEADER ? -1
+							   : section;
+			if (bad_lines[kind].text)
+				parse_report(a, bad_lines[kind].code, DIAG_ERROR, PARSE_WHOLE, "%s",
+					     bad_lines[kind].text);
+		}
+	}
+	a->ini = NULL;
+	return r;
+}
+
+/* --- files --- */
+
+static uint64_t mix(uint64_t sum, uint64_t value)
+{
+	/* FNV-1a over words: only equality matters */
+	return (sum ^ value) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t stat_stamp(uint64_t sum, const struct stat *st)
+{
+	sum = mix(sum, (uint64_t)st->st_ino);
+	sum = mix(sum, (uint64_t)st->st_size);
+	sum = mix(sum, (uint64_t)st->st_mtim.tv_sec);
+	return mix(sum, (uint64_t)st->st_mtim.tv_nsec);
+}
+
+/* The text of a regular file in owned memory. 0 or -errno. One open, stat and read: this is most of the time of a load. */
+static int read_file(const char *path, struct stat *ret_st, char **ret_text, size_t *ret_n)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+	AUTO_MEM char *text = NULL;
+	ssize_t got = 1;
+	size_t n = 0, size;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret_st) < 0)
+		return err_here(-errno);
+	if (!S_ISREG(ret_st->st_mode))
+		return S_ISDIR(ret_st->st_mode) ? -EISDIR : -ENXIO;
+	if (ret_st->st_size > FILE_MAX)
+		return -EFBIG;
+	size = (size_t)ret_st->st_size;
+	text = mem_get(size + 1);
+	if (!text)
+		return -ENOMEM;
+	while (n < size && got > 0) {
+		got = fd_read(fd, text + n, size - n);
+		if (got < 0)
+			return (int)got;
+		n += (size_t)got;
+	}
+	*ret_text = take_ptr(text);
+	*ret_n = n;
+	return 0;
+}
+
+/* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
+static int apply_file(struct loading *g, const char *path, bool is_main)
+{
+	AUTO_MEM char *text = NULL;
+	struct stat st = {0};
+	char why[128];
+	size_t n = 0;
+	int r = read_file(path, &st, &text, &n);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		snprintf(why, sizeof(why), "the file cannot be read: %s; the unit is not loaded",
+			 strerror(-r));
+		report_unit(g, CODE_CANNOT_READ, path, why);
+		g->state = LOAD_ERROR;
+		return 0;
+	}
+	g->stamp = stat_stamp(g->stamp, &st);
+	if (is_main)
+		g->config->fragment_mtime_us = (uint64_t)st.st_mtim.tv_sec * US_PER_SEC +
+					       (uint64_t)st.st_mtim.tv_nsec / 1000;
+	if (n == 0 && is_main)
+		g->state = LOAD_MASKED;
+	return apply_text(g, path, (struct str){text, n});
+}
+
+static int apply_dropins(struct loading *g)
+{
+	struct load_parts parts;
+	struct name_list **end = &g->config->dropins;
+	int r = index_parts(g->load, g->config->name, false, &g->scratch, &parts);
+
+	for (uint32_t k = 0; r == 0 && k < parts.n; k++) {
+		const char *path = index_part_path(g->load, parts.parts[k], &g->config->arena);
+
+		*end = path ? arena_get(&g->config->arena, sizeof(**end)) : NULL;
+		if (!*end)
+			return -ENOMEM;
+		(*end)->text = path;
+		end = &(*end)->next;
+		r = apply_file(g, path, false);
+	}
+	return r;
+}
+
+/* Members of .wants, .requires and .upholds. A template among them means the instance of this unit's own name. */
+static int apply_links(struct loading *g)
+{
+	struct unit_config *c = g->config;
+	char full[UNIT_NAME_MAX + 1];
+	struct load_parts parts;
+	struct dep_list deps;
+	int r = index_parts(g->load, c->name, true, &g->scratch, &parts);
+
+	dep_list_init(&deps, c);
+	for (uint32_t k = 0; r == 0 && k < parts.n; k++) {
+		const struct load_part *p = parts.parts[k];
+		const char *member = p->name;
+
+		if (name_form(member) == NAME_TEMPLATE) {
+			if (!c->instance ||
+			    name_with_instance(member, str_of(c->instance), full, sizeof(full)) < 0)
+				continue;
+			member = full;
+		}
+		if (strcmp(member, c->name) == 0)
+			continue;
+		g->stamp = mix(g->stamp, str_hash(str_of(member)));
+		r = dep_add_copy(&deps, (enum dep_type)p->type, DEP_FILE, member);
+	}
+	return r;
+}
+
+/* The file of a unit: its own, or its template's. NULL: there is none. */
+static const struct load_entry *find_fragment(const struct load *l, const char *name)
+{
+	char template[UNIT_NAME_MAX + 1];
+	const struct load_entry *e = index_find(l, str_of(name));
+
+	if (!(e && e->has_file && !e->alias_of) && name_form(name) == NAME_INSTANCE &&
+	    name_template(name, template, sizeof(template)) == 0)
+		e = index_find(l, str_of(template));
+	return e && e->has_file && !e->alias_of ? e : NULL;
+}
+
+/* Fragment and drop-ins. */
+static int apply_files(struct loading *g)
+{
+	const struct load_entry *e = find_fragment(g->load, g->config->name);
+	int r = 0;
+
+	if (!e && config_needs_file(g->config)) {
+		report_unit(g, CODE_NO_FILE, NULL,
+			    "there is no such unit in any of the unit directories");
+		g->state = LOAD_NOT_FOUND;
+		return 0;
+	}
+	if (e && e->is_masked)
+		g->state = LOAD_MASKED;
+	if (e) {
+		g->config->fragment = index_path(g->load, e, &g->config->arena);
+		g->line.spec.fragment = g->config->fragment;
+		r = !g->config->fragment ? -ENOMEM
+		    : e->is_masked       ? 0
+					 : apply_file(g, g->config->fragment, true);
+	}
+	return r == 0 && g->state < 0 ? apply_dropins(g) : r;
+}
+
+/* --- what follows from the files --- */
+
+/* "system.slice", or for instances a slice of their own below it, as systemd has it. */
+static int set_slice(struct unit_config *c)
+{
+	char escaped[UNIT_NAME_MAX + 1], name[2 * UNIT_NAME_MAX];
+	int n;
+
+	if (c->slice || !c->exec)
+		return 0;
+	c->slice = "system.slice";
+	if (!c->instance || name_escape(name_prefix(c->name), false, escaped, sizeof(escaped)) < 0)
+		return 0;
+	n = snprintf(name, sizeof(name), "system-%s.slice", escaped);
+	if (n < 0 || !name_is_valid(name, NAME_PLAIN))
+		return 0;
+	c->slice = arena_dup(&c->arena, name, (size_t)n);
+	return c->slice ? 0 : -ENOMEM;
+}
+
+static int finish_service(struct unit_config *c)
+{
+	int r;
+
+	service_settle(c);
+	r = service_links(c);
+	if (r == 0)
+		service_verify(c);
+	return r;
+}
+
+static int finish_socket(struct unit_config *c)
+{
+	int r;
+
+	socket_settle(c);
+	r = socket_links(c);
+	if (r == 0)
+		socket_verify(c);
+	return r;
+}
+
+static int finish(struct loading *g)
+{
+	struct unit_config *c = g->config;
+	const struct load_entry *slice;
+	int type = unit_type_of(c->name);
+	int r = set_slice(c);
+
+	slice = c->slice ? index_find(g->load, str_of(c->slice)) : NULL;
+	if (slice && slice->has_file)
+		c->slice_is_set = true;
+	if (r == 0 && type == UNIT_SERVICE)
+		r = finish_service(c);
+	else if (r == 0 && type == UNIT_SOCKET)
+		r = finish_socket(c);
+	else if (r == 0 && type == UNIT_TARGET)
+		r = target_links(c);
+	c->load = c->diags.has_fatal ? LOAD_BAD : LOAD_LOADED;
+	return r;
+}
+
+static int load_all(struct loading *g)
+{
+	int r = apply_files(g);
+
+	if (r == 0 && g->state < 0)
+		r = apply_links(g);
+	if (r == 0 && g->state < 0)
+		r = finish(g);
+	if (g->state >= 0)
+		g->config->load = (enum load_state)g->state;
+	g->config->files_stamp = g->stamp;
+	return r;
+}
+
+int load_unit(struct load *l, const char *name, struct unit_config **ret_config)
+{
+	const char *canonical = name_is_valid(name, NAME_ANY) ? load_canonical(l, name) : NULL;
+	struct loading g;
+	int r = loading_init(&g, l, canonical ? canonical : name);
+
+	if (r == 0 && !name_is_valid(name, NAME_ANY)) {
+		report_unit(&g, CODE_BAD_UNIT_FILE_NAME, NULL, "this is not the name of a unit");
+		g.config->load = LOAD_BAD;
+	} else if (r == 0) {
+		r = load_all(&g);
+	}
+	return loading_end(&g, r, ret_config);
+}
+
+int load_unit_text(struct load *l, const char *name, const char *file, struct str text,
+		   struct unit_config **ret_config)
+{
+	struct loading g;
+	int r = loading_init(&g, l, name);
+
+	if (r < 0)
+		return loading_end(&g, r, ret_config);
+	if (!name_is_valid(name, NAME_ANY)) {
+		report_unit(&g, CODE_BAD_UNIT_FILE_NAME, file, "this is not the name of a unit");
+		g.config->load = LOAD_BAD;
+		return loading_end(&g, 0, ret_config);
+	}
+	g.config->fragment = arena_dup(&g.config->arena, file, strlen(file));
+	g.line.spec.fragment = g.config->fragment;
+	r = g.config->fragment ? apply_text(&g, g.config->fragment, text) : -ENOMEM;
+	if (r == 0)
+		r = finish(&g);
+	return loading_end(&g, r, ret_config);
+}
+
+/* --- the index --- */
+
+/* The lists of [Install] that make links, and what they mean. */
+static const struct install_list {
+	size_t offset; /* of a struct name_list * in struct unit_config */
+	enum dep_type dep;
+} install_lists[] = {
+	{offsetof(struct unit_config, wanted_by), DEP_WANTS},
+	{offsetof(struct unit_config, required_by), DEP_REQUIRES},
+	{offsetof(struct unit_config, upheld_by), DEP_UPHOLDS},
+};
+
+/* The name that enabling c links: itself, or the default instance of a template. False: a template without one. */
+static bool enabled_name(const struct unit_config *c, char *out, size_t cap)
+{
+	if (name_form(c->name) != NAME_TEMPLATE)
+		return snprintf(out, cap, "%s", c->name) > 0;
+	return c->default_instance &&
+	       name_with_instance(c->name, str_of(c->default_instance), out, cap) == 0;
+}
+
+static int enable(struct load *l, const struct load_entry *e, const struct unit_config *c)
+{
+	char member[UNIT_NAME_MAX + 1];
+	int r = 0;
+
+	for (const struct name_list *n = c->alias; r == 0 && n; n = n->next)
+		if (str_eq(name_suffix(n->text), name_suffix(c->name)))
+			r = index_add_alias(l, n->text, c->name);
+	if (!enabled_name(c, member, sizeof(member)))
+		return r;
+	for (unsigned k = 0; k < ARRAY_SIZE(install_lists); k++) {
+		const struct name_list *n;
+
+		memcpy(&n, (const char *)c + install_lists[k].offset,
+		       sizeof(const struct name_list *));
+		for (; r == 0 && n; n = n->next)
+			r = index_add_link(l, n->text, install_lists[k].dep, member, c->fragment,
+					   e->dir);
+	}
+	return r;
+}
+
+/* Presence is enablement: what [Install] of these files says holds without links. */
+static int enable_present(struct load *l, const struct load_entry *e)
+{
+	struct unit_config *c = NULL;
+	struct loading g;
+	int r = 0;
+
+	for (; r == 0 && e; e = e->enabled_next) {
+		r = loading_init(&g, l, e->name);
+		g.only_install = true;
+		if (r == 0)
+			r = apply_files(&g);
+		r = loading_end(&g, r, &c);
+		if (r == 0)
+			r = enable(l, e, c);
+		unit_config_free(c);
+		c = NULL;
+	}
+	return r;
+}
+
+int load_scan(struct load *l)
+{
+	struct load fresh = *l;
+	struct load_entry *enabled;
+	int r;
+
+	memset(&fresh.names, 0, sizeof(fresh.names));
+	memset(&fresh.arena, 0, sizeof(fresh.arena));
+	r = index_read(&fresh, &enabled);
+	if (r == 0)
+		r = enable_present(&fresh, enabled);
+	if (r < 0) {
+		drop_index(&fresh);
+		return r;
+	}
+	index_finish(&fresh);
+	drop_index(l);
+	*l = fresh;
+	return 0;
+}
+
+/* --- has it changed? --- */
+
+static uint64_t file_stamp(uint64_t sum, const char *path)
+{
+	struct stat st;
+
+	return path && fstatat(AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) == 0 ? stat_stamp(sum, &st)
+									  : sum;
+}
+
+/* The stamp that a load would give now, in the order in which it reads. */
+static int stamp_now(const struct load *l, const struct unit_config *c, struct arena *scratch,
+		     uint64_t *ret_stamp)
+{
+	const struct load_entry *e = find_fragment(l, c->name);
+	struct load_parts dropins = {0}, links = {0};
+	uint64_t stamp = e && !e->is_masked ? file_stamp(0, index_path(l, e, scratch)) : 0;
+	int r = index_parts(l, c->name, false, scratch, &dropins);
+
+	if (r == 0)
+		r = index_parts(l, c->name, true, scratch, &links);
+	for (uint32_t k = 0; r == 0 && k < dropins.n; k++)
+		stamp = file_stamp(stamp, index_part_path(l, dropins.parts[k], scratch));
+	for (uint32_t k = 0; r == 0 && k < links.n; k++) {
+		char full[UNIT_NAME_MAX + 1];
+		const char *member = links.parts[k]->name;
+
+		if (name_form(member) == NAME_TEMPLATE) {
+			if (!c->instance ||
+			    name_with_instance(member, str_of(c->instance), full, sizeof(full)) < 0)
+				continue;
+			member = full;
+		}
+		if (strcmp(member, c->name) != 0)
+			stamp = mix(stamp, str_hash(str_of(member)));
+	}
+	*ret_stamp = stamp;
+	return r;
+}
+
+bool load_is_stale(const struct load *l, const struct unit_config *c)
+{
+	struct arena scratch = {0};
+	uint64_t stamp = 0;
+	int r = stamp_now(l, c, &scratch, &stamp);
+
+	arena_fini(&scratch);
+	return r == 0 && stamp != c->files_stamp;
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/load_index.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "units/name.h"
+
+enum { ALIAS_HOPS = 8 };
+
+/* --- entries --- */
+
+static bool entry_eq(const struct map_node *node, const void *key)
+{
+	return str_eq_z(*(const struct str *)key,
+			container_of(node, const struct load_entry, node)->name);
+}
+
+struct load_entry *index_find(const struct load *l, struct str name)
+{
+	struct map_node *node = map_find(&l->names, str_hash(name), entry_eq, &name);
+
+	return node ? container_of(node, struct load_entry, node) : NULL;
+}
+
+struct load_entry *index_get(struct load *l, struct str name)
+{
+	struct load_entry *e = index_find(l, name);
+
+	if (e || map_reserve(&l->names, 1) < 0)
+		return e;
+	e = arena_get(&l->arena, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->name = arena_dup(&l->arena, name.p, name.n);
+	if (!e->name)
+		return NULL;
+	map_add(&l->names, &e->node, str_hash(name));
+	return e;
+}
+
+/* Is there a file of that name, or of its template? */
+static bool is_known(const struct load *l, const char *name)
+{
+	const struct load_entry *e = index_find(l, str_of(name));
+	char template[UNIT_NAME_MAX + 1];
+
+	if (!(e && e->has_file) && name_form(name) == NAME_INSTANCE &&
+	    name_template(name, template, sizeof(template)) == 0)
+		e = index_find(l, str_of(template));
+	return e && e->has_file;
+}
+
+int index_add_alias(struct load *l, const char *name, const char *of)
+{
+	struct load_entry *e = index_get(l, str_of(name));
+
+	if (!e)
+		return -ENOMEM;
+	if (e->has_file || strcmp(name, of) == 0)
+		return 0;
+	e->alias_of = arena_dup(&l->arena, of, strlen(of));
+	if (!e->alias_of)
+		return -ENOMEM;
+	e->has_file = true;
+	return 0;
+}
+
+static int add_part(struct load *l, struct load_part **list, struct load_part part)
+{
+	struct load_part *p = arena_get(&l->arena, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	*p = part;
+	p->name = arena_dup(&l->arena, part.name, strlen(part.name));
+	if (!p->name)
+		return -ENOMEM;
+	p->next = *list;
+	*list = p;
+	return 0;
+}
+
+int index_add_link(struct load *l, const char *owner, enum dep_type type, const char *member,
+		   const char *file, uint16_t dir)
+{
+	struct load_entry *e = index_get(l, str_of(owner));
+	struct load_part part = {.name = member, .dir = dir, .type = (uint8_t)type};
+
+	if (!e)
+		return -ENOMEM;
+	part.owner = e->name;
+	part.file = arena_dup(&l->arena, file, strlen(file));
+	return part.file ? add_part(l, &e->links, part) : -ENOMEM;
+}
+
+/* --- reading directories --- */
+
+/* An open directory of the search path, or a *.d, *.wants ... below it. */
+struct reading {
+	struct load *l;
+	DIR *dir;
+	int fd;
+	uint16_t rank;
+	bool is_enabling; /* presence is enablement */
+	struct load_entry **enabled;
+};
+
+static DIR *open_dir(int at, const char *path)
+{
+	AUTO_FD int fd = fd_open(at, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (dir)
+		(void)take_fd(fd);
+	return dir;
+}
+
+/* DT_REG, DT_LNK ...; some file systems do not tell. */
+static unsigned char kind_of(const struct reading *r, const struct dirent *d)
+{
+	struct stat st;
+
+	if (d->d_type != DT_UNKNOWN)
+		return d->d_type;
+	if (fstatat(r->fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		return DT_UNKNOWN;
+	return S_ISLNK(st.st_mode) ? DT_LNK : S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
+}
+
+/* Text of a link; "" when it cannot be read. */
+static void read_link(int fd, const char *name, char out[PATH_MAX])
+{
+	ssize_t n = readlinkat(fd, name, out, PATH_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+}
+
+/* May a link of that name stand for a unit of that other name? Same type, and both with or both without an instance to fill in. */
+static bool alias_fits(const char *name, const char *target)
+{
+	if (!name_is_valid(target, NAME_ANY) || !str_eq(name_suffix(name), name_suffix(target)))
+		return false;
+	return (name_form(name) == NAME_TEMPLATE) == (name_form(target) == NAME_TEMPLATE);
+}
+
+static int add_symlink(struct reading *r, struct load_entry *e)
+{
+	char target[PATH_MAX];
+	const char *base;
+
+	read_link(r->fd, e->name, target);
+	if (strcmp(target, "/dev/null") == 0) {
+		e->is_masked = true;
+		return 0;
+	}
+	base = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
+	if (strcmp(base, e->name) != 0 && alias_fits(e->name, base)) {
+		e->alias_of = arena_dup(&r->l->arena, base, strlen(base));
+		if (!e->alias_of)
+			return -ENOMEM;
+	}
+	if (target[0] != '/')
+		return 0;
+	e->target = arena_dup(&r->l->arena, target, strlen(target));
+	return e->target ? 0 : -ENOMEM;
+}
+
+static int add_file(struct reading *r, const char *name, unsigned char kind)
+{
+	struct load_entry *e;
+
+	if (kind == DT_DIR || !name_is_valid(name, NAME_ANY))
+		return 0;
+	e = index_get(r->l, str_of(name));
+	if (!e)
+		return -ENOMEM;
+	if (e->has_file)
+		return 0;
+	e->has_file = true;
+	e->dir = r->rank;
+	if (kind == DT_LNK && add_symlink(r, e) < 0)
+		return -ENOMEM;
+	if (r->is_enabling && !e->is_masked && !e->alias_of) {
+		e->enabled_next = *r->enabled;
+		*r->enabled = e;
+	}
+	return 0;
+}
+
+/* Directories beside a unit: suffix, and the dependency their links mean (-1: drop-ins). */
+static const struct side_dir {
+	struct str suffix;
+	int dep;
+} side_dirs[] = {
+	{STR(".d"), -1},
+	{STR(".wants"), DEP_WANTS},
+	{STR(".requires"), DEP_REQUIRES},
+	{STR(".upholds"), DEP_UPHOLDS},
+};
+
+static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
+{
+	struct load_part part = {
+		.owner = e->name, .dir = r->rank, .type = (uint8_t)(dep < 0 ? 0 : dep)};
+	char target[PATH_MAX];
+	const struct dirent *d;
+	int err = 0;
+
+	while (err == 0 && (d = readdir(r->dir))) {
+		bool is_wanted = dep < 0 ? str_has_suffix(str_of(d->d_name), STR(".conf"))
+					 : name_is_valid(d->d_name, NAME_ANY);
+
+		if (!is_wanted || d->d_name[0] == '.')
+			continue;
+		part.name = d->d_name;
+		part.is_masked = false;
+		if (kind_of(r, d) == DT_LNK) {
+			read_link(r->fd, d->d_name, target);
+			part.is_masked = strcmp(target, "/dev/null") == 0;
+		}
+		err = add_part(r->l, dep < 0 ? &e->dropins : &e->links, part);
+	}
+	return err;
+}
+
+static int add_side_dir(struct reading *r, const char *name, const struct side_dir *side)
+{
+	struct reading below = {.l = r->l, .rank = r->rank};
+	struct str owner = str_sub(str_of(name), 0, strlen(name) - side->suffix.n);
+	struct load_entry *e;
+	int err = -ENOMEM;
+
+	below.dir = open_dir(r->fd, name);
+	if (!below.dir)
+		return 0;
+	below.fd = dirfd(below.dir);
+	e = index_get(r->l, owner);
+	if (e)
+		err = read_side_dir(&below, e, side->dep);
+	closedir(below.dir);
+	return err;
+}
+
+static int add_name(struct reading *r, const char *name, unsigned char kind)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(side_dirs) && kind != DT_REG; k++)
+		if (str_has_suffix(str_of(name), side_dirs[k].suffix))
+			return add_side_dir(r, name, &side_dirs[k]);
+	return add_file(r, name, kind);
+}
+
+static int read_dir(struct reading *r)
+{
+	const struct dirent *d;
+	int err = 0;
+
+	while (err == 0 && (d = readdir(r->dir)))
+		if (d->d_name[0] != '.')
+			err = add_name(r, d->d_name, kind_of(r, d));
+	return err;
+}
+
+int index_read(struct load *l, struct load_entry **ret_enabled)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	*ret_enabled = NULL;
+	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
+		struct reading reading = {.l = l, .rank = (uint16_t)k, .enabled = ret_enabled};
+
+		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
+		    sizeof(path))
+			continue;
+		reading.dir = open_dir(AT_FDCWD, path);
+		if (!reading.dir)
+			continue;
+		reading.fd = dirfd(reading.dir);
+		reading.is_enabling = str_has_suffix(str_of(l->dirs[k]), STR("/units")) &&
+				      !str_has_prefix(str_of(l->dirs[k]), STR("/usr/"));
+		r = read_dir(&reading);
+		closedir(reading.dir);
+	}
+	return r;
+}
+
+/* --- aliases --- */
+
+/* A link to a name that no directory has is a file of its own, kept elsewhere. */
+static void settle_alias(struct load *l, struct load_entry *e)
+{
+	struct load_entry *of = index_find(l, str_of(e->alias_of));
+
+	if (!is_known(l, e->alias_of)) {
+		e->alias_of = NULL;
+	} else if (of) {
+		e->alias_next = of->aliases;
+		of->aliases = e;
+	}
+}
+
+void index_finish(struct load *l)
+{
+	for (struct map_node *node = map_next(&l->names, NULL); node;
+	     node = map_next(&l->names, node)) {
+		struct load_entry *e = container_of(node, struct load_entry, node);
+
+		if (e->alias_of)
+			settle_alias(l, e);
+	}
+}
+
+/* An instance of a template that is a link: remember which unit that is. NULL without memory, or when it is none. */
+static const char *alias_instance(struct load *l, const char *name)
+{
+	char template[UNIT_NAME_MAX + 1], full[UNIT_NAME_MAX + 1];
+	const struct load_entry *t;
+	struct load_entry *e;
+
+	if (name_form(name) != NAME_INSTANCE || name_template(name, template, sizeof(template)) < 0)
+		return NULL;
+	t = index_find(l, str_of(template));
+	if (!t || !t->alias_of ||
+	    name_with_instance(t->alias_of, name_instance(name), full, sizeof(full)) < 0)
+		return NULL;
+	e = index_get(l, str_of(name));
+	if (!e)
+		return NULL;
+	e->alias_of = arena_dup(&l->arena, full, strlen(full));
+	return e->alias_of;
+}
+
+const char *index_canonical(struct load *l, const char *name)
+{
+	const char *at = name;
+
+	for (int hops = 0; hops < ALIAS_HOPS; hops++) {
+		const struct load_entry *e = index_find(l, str_of(at));
+		const char *next = e && (e->has_file || e->alias_of) ? e->alias_of
+								     : alias_instance(l, at);
+
+		if (!next)
+			break;
+		at = next;
+	}
+	return is_known(l, at) ? at : NULL;
+}
+
+/* --- parts --- */
+
+static int keep_part(struct load_parts *v, struct arena *scratch, const struct load_part *p)
+{
+	if (v->n == v->cap) {
+		uint32_t cap = v->cap ? v->cap * 2 : 8;
+		const struct load_part **parts =
+			arena_get(scratch, cap * sizeof(const struct load_part *));
+
+		if (!parts)
+			return -ENOMEM;
+		if (v->n)
+			memcpy(parts, v->parts, v->n * sizeof(const struct load_part *));
+		v->parts = parts;
+		v->cap = cap;
+	}
+	v->parts[v->n++] = p;
+	return 0;
+}
+
+static int keep_parts(const struct load *l, struct str owner, bool links, struct arena *scratch,
+		      struct load_parts *v)
+{
+	const struct load_entry *e = index_find(l, owner);
+	int r = 0;
+
+	for (const struct load_part *p = e ? links ? e->links : e->dropins : NULL; r == 0 && p;
+	     p = p->next)
+		r = keep_part(v, scratch, p);
+	return r;
+}
+
+/* The name without what stands behind its last dash but one: "a-b-c.service" -> "a-b-.service" -> "a-.service". False: no more. */
+static bool shorten(char *name, size_t cap)
+{
+	struct str prefix = name_prefix(name);
+	struct str rest = str_sub(str_of(name), prefix.n, UNIT_NAME_MAX);
+	char copy[UNIT_NAME_MAX + 1];
+	size_t dash = prefix.n;
+
+	if (prefix.n > 0 && prefix.p[prefix.n - 1] == '-')
+		prefix.n--;
+	dash = str_rindex(prefix, '-');
+	if (dash == prefix.n)
+		return false;
+	snprintf(copy, sizeof(copy), STR_FMT STR_FMT, STR_ARG(str_sub(prefix, 0, dash + 1)),
+		 STR_ARG(rest));
+	snprintf(name, cap, "%s", copy);
+	return true;
+}
+
+/* Of one name: itself, its template, and both for every prefix. */
+static int keep_family(const struct load *l, const char *name, bool links, struct arena *scratch,
+		       struct load_parts *v)
+{
+	char at[UNIT_NAME_MAX + 1], template[UNIT_NAME_MAX + 1];
+	int r;
+
+	snprintf(at, sizeof(at), "%s", name);
+	do {
+		r = keep_parts(l, str_of(at), links, scratch, v);
+		if (r == 0 && name_form(at) == NAME_INSTANCE &&
+		    name_template(at, template, sizeof(template)) == 0)
+			r = keep_parts(l, str_of(template), links, scratch, v);
+	} while (r == 0 && shorten(at, sizeof(at)));
+	return r;
+}
+
+/* The more specific owner has the longer name, and those of a whole type have no dot. */
+static bool is_of_type(const struct load_part *p)
+{
+	return strchr(p->owner, '.') == NULL;
+}
+
+/* By name, then by importance. */
+static int compare_parts(const void *a, const void *b)
+{
+	const struct load_part *p = *(const struct load_part *const *)a;
+	const struct load_part *q = *(const struct load_part *const *)b;
+	int order = strcmp(p->name, q->name);
+
+	if (order == 0)
+		order = p->type - q->type;
+	if (order == 0)
+		order = is_of_type(p) - is_of_type(q);
+	if (order == 0)
+		order = p->dir - q->dir;
+	return order ? order : (int)strlen(q->owner) - (int)strlen(p->owner);
+}
+
+/* The first of each name, unless it is a mask. */
+static void drop_hidden(struct load_parts *v)
+{
+	const struct load_part *last = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < v->n; k++) {
+		const struct load_part *p = v->parts[k];
+		bool is_hidden = last && p->type == last->type && strcmp(p->name, last->name) == 0;
+
+		last = p;
+		if (!is_hidden && !p->is_masked)
+			v->parts[n++] = p;
+	}
+	v->n = n;
+}
+
+int index_parts(const struct load *l, const char *name, bool links, struct arena *scratch,
+		struct load_parts *ret_parts)
+{
+	const struct load_entry *e = index_find(l, str_of(name));
+	struct load_parts v = {0};
+	int r = keep_family(l, name, links, scratch, &v);
+
+	for (const struct load_entry *alias = e ? e->aliases : NULL; r == 0 && alias;
+	     alias = alias->alias_next)
+		r = keep_family(l, alias->name, links, scratch, &v);
+	if (r == 0)
+		r = keep_parts(l, name_suffix(name), links, scratch, &v);
+	if (r < 0)
+		return r;
+	if (v.n > 1)
+		qsort(v.parts, v.n, sizeof(const struct load_part *), compare_parts);
+	drop_hidden(&v);
+	*ret_parts = v;
+	return 0;
+}
+
+/* --- paths --- */
+
+const char *index_path(const struct load *l, const struct load_entry *e, struct arena *arena)
+{
+	char path[PATH_MAX];
+	int n;
+
+	/* Below another root an absolute link would lead out of it. */
+	if (e->target && l->root[0] != '\0')
+		n = snprintf(path, sizeof(path), "%s%s", l->root, e->target);
+	else
+		n = snprintf(path, sizeof(path), "%s%s/%s", l->root, l->dirs[e->dir], e->name);
+	return arena_dup(arena, path,
+			 n < 0                      ? 0
+			 : (size_t)n < sizeof(path) ? (size_t)n
+						    : sizeof(path) - 1);
+}
+
+const char *index_part_path(const struct load *l, const struct load_part *p, struct arena *arena)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s%s/%s.d/%s", l->root, l->dirs[p->dir], p->owner,
+			 p->name);
+
+	return arena_dup(arena, path,
+			 n < 0                      ? 0
+			 : (size_t)n < sizeof(path) ? (size_t)n
+						    : sizeof(path) - 1);
+}

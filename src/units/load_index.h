@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load_index - what lies in the unit directories: names, links, drop-ins. The half of load.h that reads directories.
+ *
+ * Each directory is read once; a file is looked at further only when it is a link. Everything lives in the arena of
+ * struct load, and an index is never changed once others may look at it, but for names of instances that are added.
+ */
+#pragma once
+
+#include "core/unit.h"
+#include "units/specifier.h"
+
+struct load {
+	char **dirs; /* search path, most important first; owned */
+	unsigned dirs_n;
+	char *root; /* prefix for offline use, "" normally */
+	struct specifier_host host;
+	struct map names;   /* struct load_entry */
+	struct arena arena; /* of the index */
+};
+
+/* One file of NAME.d, or one link of NAME.wants and its like. */
+struct load_part {
+	struct load_part *next;
+	const char *name;  /* "10-limits.conf", "a.service" */
+	const char *owner; /* NAME */
+	const char *
+		file; /* links that [Install] of a file in a units directory makes: that file; else NULL */
+	uint16_t dir; /* index in load.dirs */
+	uint8_t type; /* links: enum dep_type */
+	bool is_masked;
+};
+
+struct load_entry {
+	struct map_node node;
+	const char *name;
+	const char *alias_of; /* the file is a link to that name */
+	const char *target;   /* path behind a link with an absolute target, as written */
+	struct load_entry *aliases, *alias_next;
+	struct load_entry *enabled_next;
+	struct load_part *dropins, *links;
+	uint16_t dir; /* of the most important file */
+	bool has_file, is_masked;
+};
+
+/* Parts in the order in which they take effect. */
+struct load_parts {
+	const struct load_part **parts;
+	uint32_t n, cap;
+};
+
+/* Read all directories of l into its empty index. *ret_enabled: files in directories where presence is enablement. 0 or -ENOMEM. */
+MUST_USE int index_read(struct load *l, struct load_entry **ret_enabled);
+/* Resolve aliases, once everything is added. */
+void index_finish(struct load *l);
+/* load_canonical() */
+const char *index_canonical(struct load *l, const char *name);
+struct load_entry *index_find(const struct load *l, struct str name);
+/* The entry of a name, made when it is new. NULL: -ENOMEM. */
+struct load_entry *index_get(struct load *l, struct str name);
+/* name is one more name of the unit `of`, unless there is a file of that name. 0 or -ENOMEM. */
+MUST_USE int index_add_alias(struct load *l, const char *name, const char *of);
+/* As if NAME.wants had a link to `member`. file: where that comes from. 0 or -ENOMEM. */
+MUST_USE int index_add_link(struct load *l, const char *owner, enum dep_type type,
+			    const char *member, const char *file, uint16_t dir);
+/*
+ * Drop-ins (links: members of .wants and its like) of a canonical name: of itself, its aliases, its template, its prefixes and its
+ * type. Of files with the same name the most important counts; masked ones count for nothing. Memory is scratch's. 0 or -ENOMEM.
+ */
+MUST_USE int index_parts(const struct load *l, const char *name, bool links, struct arena *scratch,
+			 struct load_parts *ret_parts);
+/* Path of an entry's file, and of a part of NAME.d; in arena. NULL: -ENOMEM. */
+const char *index_path(const struct load *l, const struct load_entry *e, struct arena *arena);
+const char *index_part_path(const struct load *l, const struct load_part *p, struct arena *arena);

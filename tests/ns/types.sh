@@ -1,0 +1,193 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The Type= kinds of services, what counts as started, and forking daemons with and without a pid file.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+hark_up types || finish
+
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\n' && printf '%s\n' "$@"; } | unit "$name.service"
+}
+
+simple() {
+	service simple "ExecStart=$PAYLOAD pause"
+	ok_if "simple: started" "" ctl start simple.service
+	is "simple: running" "" running "$(sub simple.service)"
+	local pid
+	pid=$(main_of simple.service)
+	is "every service has a session of its own" "C21" "$pid $pid" "$(ps -o sid=,pgid= -p "$pid" | xargs)"
+	ok_if "three lines of unit file do" "" ctl is-active simple.service
+	ok_if "simple: stopped" "" ctl stop simple.service
+	is "simple: dead" "" inactive "$(active simple.service)"
+}
+
+simple_lost() {
+	service lost "ExecStart=/nonexistent/program"
+	ctl start lost.service >"$T/out" 2>&1
+	wait_active lost.service failed
+	is "simple: a missing program fails" "" "failed exit-code 203" \
+		"$(active lost.service) $(prop lost.service Result) $(prop lost.service ExecMainStatus)"
+}
+
+exec_type() {
+	service execs Type=exec "ExecStart=$PAYLOAD pause"
+	ok_if "exec: started" "" ctl start execs.service
+	service execlost Type=exec "ExecStart=/nonexistent/program"
+	ctl start execlost.service >"$T/out" 2>&1
+	is "exec: the start itself fails" "" "1 failed" "$? $(active execlost.service)"
+	grep -q 'execlost.service:5' "$T/out" && grep -q '/nonexistent/program' "$T/out"
+	is "a failed start names file, line and program" "" 0 $?
+}
+
+oneshot() {
+	service once Type=oneshot "ExecStart=$PAYLOAD log $T/once a" "ExecStart=-/bin/false" "ExecStart=$PAYLOAD log $T/once b"
+	ok_if "oneshot: start waits for its end" "E15 E21" ctl start once.service
+	is "oneshot: all commands ran in order" "E15" "a b" "$(paste -sd' ' "$T/once")"
+	wait_active once.service inactive
+	is "oneshot: at rest" "" inactive "$(active once.service)"
+	service stays Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD log $T/stays up" "ExecStop=$PAYLOAD log $T/stays down"
+	ctl start stays.service
+	is "oneshot: RemainAfterExit= keeps it active without a process" "A6" "active exited" "$(active stays.service) $(sub stays.service)"
+	ctl start stays.service
+	ctl stop stays.service
+	is "oneshot: started once, stopped once" "" "up down" "$(paste -sd' ' "$T/stays")"
+	service fails Type=oneshot "ExecStart=$PAYLOAD exit 3" "ExecStart=$PAYLOAD log $T/never x"
+	ctl start fails.service >/dev/null 2>&1
+	is "oneshot: a failing command ends it" "" "1 failed 3" "$? $(active fails.service) $(prop fails.service ExecMainStatus)"
+	is "oneshot: the rest does not run" "" no "$([ -e "$T/never" ] && echo yes || echo no)"
+}
+
+notify_type() {
+	service ready Type=notify "ExecStart=$PAYLOAD sleep 200 notify READY=1\\\\nSTATUS=well pause"
+	local began took
+	began=$(now_ms)
+	ok_if "notify: started" "" ctl start ready.service
+	took=$(($(now_ms) - began))
+	is "notify: the start waits for READY=1" "" yes "$([ $took -ge 190 ] && echo yes || echo "$took ms")"
+	is "notify: STATUS= is kept" "" well "$(prop ready.service StatusText)"
+	service mute Type=notify TimeoutStartSec=300ms "ExecStart=$PAYLOAD pause"
+	ctl start mute.service >/dev/null 2>&1
+	is "notify: no READY=1 within TimeoutStartSec=" "B15" "1 failed timeout" "$? $(active mute.service) $(prop mute.service Result)"
+	service early Type=notify "ExecStart=$PAYLOAD exit 0"
+	ctl start early.service >/dev/null 2>&1
+	is "notify: gone before it was ready" "" "1 failed protocol" "$? $(active early.service) $(prop early.service Result)"
+}
+
+start_timeouts() {
+	service slowonce Type=oneshot TimeoutStartSec=300ms "ExecStart=$PAYLOAD pause"
+	ctl start slowonce.service >/dev/null 2>&1
+	is "TimeoutStartSec= of a oneshot" "B15" "failed timeout" "$(active slowonce.service) $(prop slowonce.service Result)"
+	service slowpre TimeoutStartSec=300ms "ExecStartPre=$PAYLOAD pause" "ExecStart=$PAYLOAD pause"
+	ctl start slowpre.service >/dev/null 2>&1
+	is "TimeoutStartSec= of ExecStartPre=" "B15" "failed timeout" "$(active slowpre.service) $(prop slowpre.service Result)"
+	service slowfork Type=forking TimeoutStartSec=300ms "ExecStart=$PAYLOAD pause"
+	ctl start slowfork.service >/dev/null 2>&1
+	is "TimeoutStartSec= of a forking service" "B15" "failed timeout" "$(active slowfork.service) $(prop slowfork.service Result)"
+}
+
+idle_and_dbus() {
+	service idles Type=idle "ExecStart=$PAYLOAD pause"
+	ok_if "idle: started" "" ctl start idles.service
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\n' "$T/bus" | unit dbus.socket
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | unit dbus.service
+	service bus Type=dbus BusName=org.example.X "ExecStart=$PAYLOAD pause"
+	ok_if "dbus: counts as started at its exec" "" ctl start bus.service
+	ctl status bus.service >"$T/out"
+	ok_if "dbus: status says so" "" grep -qi 'bus name' "$T/out"
+}
+
+forking() {
+	service forks Type=forking "ExecStart=$PAYLOAD daemon pause"
+	ok_if "forking: started" "" ctl start forks.service
+	local pid
+	pid=$(main_of forks.service)
+	is "forking: the main process is guessed" "E32 A11" "$(pids_of forks.service)" "$pid"
+	kill -KILL "$pid"
+	wait_active forks.service failed
+	is "forking: its end is noticed though it is no child" "A11 E32" "failed signal" \
+		"$(active forks.service) $(prop forks.service Result)"
+
+	service forks2 Type=forking GuessMainPID=no "ExecStart=$PAYLOAD daemon child pause"
+	ctl start forks2.service
+	is "forking: without a main process it is running" "E32" running "$(sub forks2.service)"
+	kill -KILL $(pids_of forks2.service)
+	wait_active forks2.service inactive
+	is "forking: an empty cgroup is its end" "E32" inactive "$(active forks2.service)"
+
+	service forkfail Type=forking "ExecStart=$PAYLOAD exit 4"
+	ctl start forkfail.service >/dev/null 2>&1
+	is "forking: a failing starter fails it" "" "1 failed exit-code" "$? $(active forkfail.service) $(prop forkfail.service Result)"
+}
+
+pid_files() {
+	service late Type=forking "PIDFile=$T/late.pid" "ExecStart=$PAYLOAD daemon pidfile $T/late.pid 300 pause"
+	ok_if "PIDFile= written late" "E31" ctl start late.service
+	is "PIDFile= gives the main process" "E31" "$(cat "$T/late.pid")" "$(main_of late.service)"
+
+	# a number from an earlier life: of a process that is not ours
+	echo $$ >"$T/stale.pid"
+	service stale Type=forking "PIDFile=$T/stale.pid" "ExecStart=$PAYLOAD daemon sleep 300 pidfile $T/stale.pid 0 pause"
+	ok_if "a stale PIDFile= is waited over" "E31" ctl start stale.service
+	is "a stale PIDFile= is not believed" "E31" "$(cat "$T/stale.pid")" "$(main_of stale.service)"
+
+	service wrong Type=forking TimeoutStartSec=400ms "PIDFile=$T/wrong.pid" "ExecStart=$PAYLOAD pid $T/wrong.pid $$ daemon pause"
+	ctl start wrong.service >/dev/null 2>&1
+	is "a PIDFile= naming a process of others is refused" "E31" "1 failed timeout" \
+		"$? $(active wrong.service) $(prop wrong.service Result)"
+	ok_if "the process it named lives" "E31" alive $$
+
+	# its own process but the file belongs to nobody whom we trust to name processes of others
+	service other Type=forking TimeoutStartSec=400ms User=nobody "PIDFile=$T/other.pid" \
+		"ExecStart=$PAYLOAD daemon pidfile $T/other.pid 0 pause"
+	: >"$T/other.pid" && chmod 666 "$T/other.pid" && chown nobody "$T/other.pid"
+	ctl start other.service >/dev/null 2>&1
+	is "a PIDFile= of an ordinary user may name its own process" "E31" "$(cat "$T/other.pid")" "$(main_of other.service)"
+	service foreign Type=forking TimeoutStartSec=400ms User=nobody "PIDFile=$T/foreign.pid" \
+		"ExecStart=$PAYLOAD daemon pid $T/foreign.pid $$ pause"
+	: >"$T/foreign.pid" && chmod 666 "$T/foreign.pid" && chown nobody "$T/foreign.pid"
+	ctl start foreign.service >/dev/null 2>&1
+	is "but none of others" "E31" "1 failed" "$? $(active foreign.service)"
+}
+
+order_of_commands() {
+	service order Type=oneshot RemainAfterExit=yes \
+		"ExecCondition=$PAYLOAD log $T/order condition" "ExecStartPre=$PAYLOAD log $T/order pre1" \
+		"ExecStartPre=-/bin/false" "ExecStartPre=$PAYLOAD log $T/order pre2" "ExecStart=$PAYLOAD log $T/order start" \
+		"ExecStartPost=$PAYLOAD log $T/order post" "ExecReload=$PAYLOAD log $T/order reload" \
+		"ExecStop=$PAYLOAD log $T/order stop" "ExecStopPost=$PAYLOAD log $T/order stoppost"
+	ctl start order.service && ctl reload order.service && ctl stop order.service
+	is "Exec* run in their order" "" "condition pre1 pre2 start post reload stop stoppost" "$(paste -sd' ' "$T/order")"
+	service prefail "ExecStartPre=$PAYLOAD exit 7" "ExecStart=$PAYLOAD log $T/prefail start" \
+		"ExecStopPost=$PAYLOAD log $T/prefail stoppost"
+	ctl start prefail.service >/dev/null 2>&1
+	is "a failing ExecStartPre= ends the start, ExecStopPost= runs" "" "1 stoppost failed" \
+		"$? $(paste -sd' ' "$T/prefail") $(active prefail.service)"
+	service skipped "ExecCondition=$PAYLOAD exit 1" "ExecStart=$PAYLOAD log $T/skipped start"
+	ctl start skipped.service >/dev/null 2>&1
+	is "ExecCondition= exiting 1 skips" "" "inactive exec-condition no" \
+		"$(active skipped.service) $(prop skipped.service Result) $([ -e "$T/skipped" ] && echo yes || echo no)"
+	service broken "ExecCondition=$PAYLOAD exit 255" "ExecStart=$PAYLOAD pause"
+	ctl start broken.service >/dev/null 2>&1
+	is "ExecCondition= exiting 255 fails" "" failed "$(active broken.service)"
+	service results "ExecStart=$PAYLOAD exit 5" "ExecStopPost=/bin/sh -c 'echo \$SERVICE_RESULT \$EXIT_CODE \$EXIT_STATUS >$T/results'"
+	ctl start results.service >/dev/null 2>&1
+	wait_active results.service failed
+	is "ExecStopPost= is told the result" "" "exit-code exited 5" "$(cat "$T/results")"
+	service mainpid "ExecStart=$PAYLOAD pause" "ExecReload=/bin/sh -c 'echo \$MAINPID >$T/mainpid'"
+	ctl start mainpid.service && ctl reload mainpid.service
+	is "ExecReload= knows MAINPID" "" "$(main_of mainpid.service)" "$(cat "$T/mainpid")"
+	service badreload "ExecStart=$PAYLOAD pause" "ExecReload=/bin/false"
+	ctl start badreload.service
+	ctl reload badreload.service >/dev/null 2>&1
+	is "a failing reload leaves the service running" "" "1 running" "$? $(sub badreload.service)"
+	ctl reload simple.service >/dev/null 2>&1
+	is "no reload without ExecReload=" "" no "$(ctl reload forks2.service >/dev/null 2>&1 && echo yes || echo no)"
+}
+
+for test in simple simple_lost exec_type oneshot notify_type start_timeouts idle_and_dbus forking pid_files order_of_commands; do
+	$test
+done
+hark_down
+is "SIGTERM stops all and ends with 0" "" 0 $?
+finish

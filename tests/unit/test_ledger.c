@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/ledger.h"
+
+static struct ledger l, saved;
+
+static uint64_t add(uint64_t parent, const char *text)
+{
+	struct ledger_entry e = {.kind = LEDGER_NOTE, .cause = CAUSE_USER, .parent = parent};
+
+	snprintf(e.text, sizeof(e.text), "%s", text);
+	return ledger_add(&l, &e);
+}
+
+START_TEST(entries_are_found_until_overwritten)
+{
+	ledger_adopt(&l);
+	for (uint64_t i = 1; i <= LEDGER_ENTRIES + 3; i++)
+		ck_assert_uint_eq(add(i - 1, "x"), i);
+	ck_assert_ptr_null(ledger_get(&l, 0));
+	ck_assert_ptr_null(ledger_get(&l, 3));
+	ck_assert_uint_eq(ledger_get(&l, 4)->seq, 4);
+	ck_assert_uint_eq(ledger_get(&l, LEDGER_ENTRIES + 3)->parent, LEDGER_ENTRIES + 2);
+	ck_assert_ptr_null(ledger_get(&l, LEDGER_ENTRIES + 4));
+}
+END_TEST
+
+START_TEST(a_parent_is_older)
+{
+	ledger_adopt(&l);
+	ck_assert_uint_eq(ledger_get(&l, add(7, "from the future"))->parent, 0);
+}
+END_TEST
+
+START_TEST(an_entry_without_its_count_counts)
+{
+	ledger_adopt(&l);
+	add(0, "a");
+	add(1, "b");
+	l.next = 2; /* died before the count */
+	ledger_adopt(&l);
+	ck_assert_str_eq(ledger_get(&l, 2)->text, "b");
+	ck_assert_uint_eq(add(2, "c"), 3);
+}
+END_TEST
+
+/* Every walk along parents must end, every text must have its end. */
+static void check_sane(void)
+{
+	for (uint64_t seq = 1; seq < 40; seq++) {
+		const struct ledger_entry *e = ledger_get(&l, seq);
+
+		for (unsigned steps = 0; e; e = ledger_get(&l, e->parent)) {
+			ck_assert_uint_lt(steps++, 40);
+			ck_assert_uint_lt(e->kind, LEDGER_KINDS);
+			ck_assert_uint_lt(e->cause, CAUSE_KINDS);
+			ck_assert_uint_lt(strnlen(e->text, sizeof(e->text)), sizeof(e->text));
+		}
+	}
+}
+
+START_TEST(any_byte_may_be_wrong)
+{
+	size_t n = offsetof(struct ledger, ring) + 12 * sizeof(struct ledger_entry);
+
+	ledger_adopt(&l);
+	for (uint64_t i = 1; i < 10; i++)
+		add(i - 1, "text");
+	saved = l;
+	for (size_t at = 0; at < n; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			memcpy(&l, &saved, n);
+			((unsigned char *)&l)[at] ^= (unsigned char)(1u << bit);
+			ledger_adopt(&l);
+			check_sane();
+			ck_assert_uint_gt(add(1, "more"), 0);
+			memcpy(&l, &saved, n);
+		}
+	}
+}
+END_TEST
+
+START_TEST(wrong_counts_begin_anew)
+{
+	l.next = UINT64_MAX;
+	ledger_adopt(&l);
+	ck_assert_uint_eq(add(0, "x"), 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ledger");
+	TCase *t = tcase_create("ledger");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_test(t, entries_are_found_until_overwritten);
+	tcase_add_test(t, a_parent_is_older);
+	tcase_add_test(t, an_entry_without_its_count_counts);
+	tcase_add_test(t, any_byte_may_be_wrong);
+	tcase_add_test(t, wrong_counts_begin_anew);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/* The loader, on texts and on directories made for each test. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "units/exec_config.h"
+#include "units/load.h"
+
+static char top[64];
+static struct load load;
+
+static void run(const char *command)
+{
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* A file below the test's folder; folders above it are made. */
+static void put(const char *path, const char *text)
+{
+	char full[256], command[400];
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s/%s", top, path);
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s')\"", full);
+	run(command);
+	f = fopen(full, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void put_link(const char *path, const char *target)
+{
+	char full[256];
+
+	put(path, "");
+	snprintf(full, sizeof(full), "%s/%s", top, path);
+	unlink(full);
+	ck_assert_int_eq(symlink(target, full), 0);
+}
+
+static void setup(void)
+{
+	strcpy(top, "/tmp/hark-load-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	ck_assert_int_eq(load_init(&load, "/units:/high:/low", top), 0);
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	load_fini(&load);
+	snprintf(command, sizeof(command), "rm -rf '%s'", top);
+	run(command);
+	ck_assert_uint_eq(mem_stats.live_n, 0);
+}
+
+static struct unit_config *get(const char *name)
+{
+	struct unit_config *c = NULL;
+
+	ck_assert_int_eq(load_unit(&load, name, &c), 0);
+	return c;
+}
+
+static bool has_dep(const struct unit_config *c, enum dep_type type, const char *name)
+{
+	for (const struct dep *d = c->deps; d; d = d->next)
+		if (d->type == type && strcmp(d->name, name) == 0)
+			return true;
+	return false;
+}
+
+static void scan(void)
+{
+	ck_assert_int_eq(load_scan(&load), 0);
+}
+
+static void check_description(const char *name, const char *expected)
+{
+	struct unit_config *c = get(name);
+
+	ck_assert_int_eq(c->load, LOAD_LOADED);
+	ck_assert_str_eq(c->description, expected);
+	unit_config_free(c);
+}
+
+static void check_load(const char *name, enum load_state state)
+{
+	struct unit_config *c = get(name);
+
+	ck_assert_msg(c->load == state, "%s is %s", name, load_state_names[c->load]);
+	unit_config_free(c);
+}
+
+/* --- directories --- */
+
+#define SERVICE_TEXT(d) "[Unit]\nDescription=" d "\n[Service]\nExecStart=/bin/true\n"
+
+START_TEST(order_of_directories)
+{
+	put("low/a.service", SERVICE_TEXT("low"));
+	put("low/b.service", SERVICE_TEXT("low"));
+	put("high/a.service", SERVICE_TEXT("high"));
+	put("low/not a unit", "x");
+	put("low/c.conf", "x");
+	scan();
+	check_description("a.service", "high");
+	check_description("b.service", "low");
+	check_load("missing.service", LOAD_NOT_FOUND);
+	check_load("any.slice", LOAD_LOADED);
+	check_load("not a unit", LOAD_BAD);
+	ck_assert_ptr_null(load_canonical(&load, "missing.service"));
+	ck_assert_str_eq(load_canonical(&load, "a.service"), "a.service");
+	printf("rows: D46\n");
+}
+END_TEST
+
+START_TEST(order_of_dropins)
+{
+	struct unit_config *c;
+
+	put("low/foo-bar.service", SERVICE_TEXT("0"));
+	put("low/foo-bar.service.d/20.conf", "[Service]\nEnvironment=A=low20\n");
+	put("high/foo-bar.service.d/20.conf", "[Service]\nEnvironment=A=high20\n");
+	put("low/foo-bar.service.d/50.conf", "[Service]\nEnvironment=A=low50\n");
+	put("high/foo-.service.d/30.conf", "[Service]\nEnvironment=A=prefix30\n");
+	put("low/service.d/10.conf", "[Service]\nEnvironment=A=type10\n");
+	put("high/service.d/20.conf", "[Service]\nEnvironment=A=type20\n");
+	put("low/foo-bar.service.d/60.conf", "[Service]\nEnvironment=A=masked\n");
+	put_link("high/foo-bar.service.d/60.conf", "/dev/null");
+	put("high/foo-bar.service.d/ignored", "x\n");
+	scan();
+	c = get("foo-bar.service");
+	{
+		static const char *const order[] = {"A=type10", "A=high20", "A=prefix30",
+						    "A=low50"};
+		const struct name_list *e = c->exec->environment;
+		unsigned k = 0;
+
+		for (; e; e = e->next, k++)
+			ck_assert_str_eq(e->text, order[k]);
+		ck_assert_uint_eq(k, ARRAY_SIZE(order));
+	}
+	ck_assert_ptr_nonnull(strstr(c->dropins->text, "/low/service.d/10.conf"));
+	unit_config_free(c);
+}
+END_TEST
+
+START_TEST(templates)
+{
+	struct unit_config *c;
+
+	put("low/t@.service", SERVICE_TEXT("%i of %p"));
+	put("low/t@own.service", SERVICE_TEXT("own"));
+	put("low/t@.service.d/1.conf", "[Service]\nNice=1\n");
+	put("low/t@one.service.d/2.conf", "[Service]\nNice=2\n");
+	put("low/t@.service.wants/h@.service", "");
+	scan();
+	check_description("t@x.service", "x of t");
+	check_description("t@own.service", "own");
+	c = get("t@one.service");
+	ck_assert_int_eq(c->exec->nice, 2);
+	ck_assert(has_dep(c, DEP_WANTS, "h@one.service"));
+	unit_config_free(c);
+	c = get("t@.service");
+	ck_assert_int_eq(c->load, LOAD_LOADED);
+	unit_config_free(c);
+}
+END_TEST
+
+START_TEST(masks)
+{
+	put("low/a.service", SERVICE_TEXT("low"));
+	put_link("high/a.service", "/dev/null");
+	put("low/b.service", SERVICE_TEXT("low"));
+	put("high/b.service", "");
+	put("low/t@.service", SERVICE_TEXT("t"));
+	put_link("high/t@x.service", "/dev/null");
+	scan();
+	check_load("a.service", LOAD_MASKED);
+	check_load("b.service", LOAD_MASKED);
+	check_load("t@x.service", LOAD_MASKED);
+	check_load("t@y.service", LOAD_LOADED);
+}
+END_TEST
+
+START_TEST(aliases)
+{
+	struct unit_config *c;
+
+	put("low/real.service", SERVICE_TEXT("real"));
+	put_link("high/alias.service", "../low/real.service");
+	put_link("high/second.service", "alias.service");
+	put_link("high/loop.service", "pool.service");
+	put_link("high/pool.service", "loop.service");
+	put_link("high/linked.service", "/elsewhere/linked.service");
+	put("elsewhere/linked.service", SERVICE_TEXT("linked"));
+	put_link("high/gone.service", "/nowhere/other.service");
+	put("low/getty@.service", SERVICE_TEXT("on %i"));
+	put_link("low/autovt@.service", "getty@.service");
+	put("low/alias.service.d/x.conf", "[Service]\nNice=3\n");
+	put_link("low/alias.service.wants/w.service", "../w.service");
+	scan();
+	ck_assert_str_eq(load_canonical(&load, "alias.service"), "real.service");
+	ck_assert_str_eq(load_canonical(&load, "second.service"), "real.service");
+	ck_assert_str_eq(load_canonical(&load, "autovt@tty1.service"), "getty@tty1.service");
+	c = get("alias.service");
+	ck_assert_str_eq(c->name, "real.service");
+	ck_assert_int_eq(c->exec->nice, 3);
+	ck_assert(has_dep(c, DEP_WANTS, "w.service"));
+	unit_config_free(c);
+	check_description("autovt@tty1.service", "on tty1");
+	check_description("linked.service", "linked");
+	check_load("gone.service", LOAD_ERROR);
+	check_load("loop.service", LOAD_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(links)
+{
+	struct unit_config *c;
+
+	put("low/x.target", "[Unit]\nDescription=x\nWants=written.service\nBefore=late.service\n");
+	put_link("low/x.target.wants/a.service", "../a.service");
+	put_link("low/x.target.requires/b.service", "../b.service");
+	put_link("high/x.target.upholds/c.service", "../c.service");
+	put_link("low/x.target.wants/d.service", "../d.service");
+	put_link("high/x.target.wants/d.service", "/dev/null");
+	put_link("high/x.target.wants/late.service", "../late.service");
+	scan();
+	c = get("x.target");
+	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_AFTER, "a.service"));
+	ck_assert(has_dep(c, DEP_REQUIRES, "b.service") && has_dep(c, DEP_UPHOLDS, "c.service"));
+	ck_assert(has_dep(c, DEP_AFTER, "written.service") && !has_dep(c, DEP_WANTS, "d.service"));
+	ck_assert(has_dep(c, DEP_WANTS, "late.service") && !has_dep(c, DEP_AFTER, "late.service"));
+	ck_assert(has_dep(c, DEP_CONFLICTS, "shutdown.target"));
+	unit_config_free(c);
+}
+END_TEST
+
+START_TEST(presence_is_enablement)
+{
+	struct unit_config *c;
+
+	put("low/x.target", "[Unit]\nDescription=x\n");
+	put("units/a.service",
+	    SERVICE_TEXT("a") "[Install]\nWantedBy=x.target\nAlias=nick.service\n");
+	put("units/b.service", SERVICE_TEXT("b") "[Install]\nRequiredBy=x.target\n");
+	put("units/off.service", SERVICE_TEXT("off") "[Install]\nWantedBy=x.target\n");
+	put("units/off.service.d/disabled.conf", "[Install]\nWantedBy=\n");
+	put("units/t@.service",
+	    SERVICE_TEXT("t") "[Install]\nWantedBy=x.target\nDefaultInstance=one\n");
+	put("low/elsewhere.service", SERVICE_TEXT("e") "[Install]\nWantedBy=x.target\n");
+	put_link("units/linked.service", "/opt/linked.service");
+	put("opt/linked.service", SERVICE_TEXT("l") "[Install]\nWantedBy=x.target\n");
+	scan();
+	c = get("x.target");
+	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_REQUIRES, "b.service"));
+	ck_assert(has_dep(c, DEP_WANTS, "t@one.service") &&
+		  has_dep(c, DEP_WANTS, "linked.service"));
+	ck_assert(!has_dep(c, DEP_WANTS, "off.service") &&
+		  !has_dep(c, DEP_WANTS, "elsewhere.service"));
+	unit_config_free(c);
+	ck_assert_str_eq(load_canonical(&load, "nick.service"), "a.service");
+}
+END_TEST
+
+START_TEST(staleness)
+{
+	struct unit_config *c;
+
+	put("low/a.service", SERVICE_TEXT("a"));
+	scan();
+	c = get("a.service");
+	ck_assert(!load_is_stale(&load, c));
+	put("low/a.service.d/x.conf", "[Service]\nNice=1\n");
+	scan();
+	ck_assert(load_is_stale(&load, c));
+	unit_config_free(c);
+	c = get("a.service");
+	ck_assert(!load_is_stale(&load, c));
+	put("low/a.service", SERVICE_TEXT("another"));
+	ck_assert(load_is_stale(&load, c));
+	unit_config_free(c);
+}
+END_TEST
+
+START_TEST(unreadable_files)
+{
+	char path[128];
+	const void *at = NULL;
+	const char *name;
+	unsigned n = 0;
+
+	put("low/a.service", SERVICE_TEXT("a"));
+	snprintf(path, sizeof(path), "%s/low/fifo.service", top);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/low/dir.service", top);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	scan();
+	check_load("fifo.service", LOAD_ERROR);
+	check_load("dir.service", LOAD_NOT_FOUND);
+	while (load_next_name(&load, &at, &name))
+		n++;
+	ck_assert_uint_eq(n, 2);
+}
+END_TEST
+
+/* --- torture --- */
+
+static const char rich[] =
+	"[Unit]\nDescription=A %n \\\n# comment\n  B\nAfter=a.service b.service\nRequiresMountsFor=/a /b\n"
+	"ConditionPathExists=|!/x\nDocumentation=man:a(1)\n[Service]\nType=notify\nExecStartPre=-/bin/a \"b c\" $D\n"
+	"ExecStart=/bin/true %i ${X} 'q' ; \nEnvironment=A=1 'B=2'\nLimitNOFILE=1:2\nSupplementaryGroups=a b\n"
+	"CPUAffinity=0-3\nStandardInputText=x\\ny\nStandardInputData=aGFyaw==\nRuntimeDirectory=a b/c\n"
+	"SuccessExitStatus=3 TERM\nProtectSystem=full\nBogus=1\nRestart=alway\nBusName=a.b\nSockets=x.socket\n"
+	"[Install]\nWantedBy=x.target\nAlias=y.service\n";
+
+START_TEST(cut_off_at_every_byte)
+{
+	for (size_t n = 0; n < sizeof(rich); n++) {
+		char *copy = malloc(n ? n : 1);
+		struct unit_config *c = NULL;
+
+		memcpy(copy, rich, n);
+		ck_assert_int_eq(
+			load_unit_text(&load, "a@i.service", "t", (struct str){copy, n}, &c), 0);
+		unit_config_free(c);
+		free(copy);
+	}
+}
+END_TEST
+
+START_TEST(every_allocation_fails_once)
+{
+	size_t live;
+
+	put("low/a.service", rich);
+	put("low/a.service.d/1.conf", "[Service]\nNice=1\n");
+	put_link("low/a.service.wants/b.service", "../b.service");
+	put_link("low/alias.service", "a.service");
+	put("units/u.service",
+	    SERVICE_TEXT("u") "[Install]\nWantedBy=a.service\nAlias=v.service\n");
+	scan();
+	live = mem_stats.live_n;
+	for (unsigned k = 1, done = 0; !done; k++) {
+		struct unit_config *c = NULL;
+		int r;
+
+		mem_stats.fail_at = mem_stats.total_n + k;
+		r = load_unit(&load, "alias.service", &c);
+		done = mem_stats.total_n < mem_stats.fail_at;
+		mem_stats.fail_at = 0;
+		ck_assert(r == 0 || r == -ENOMEM);
+		/* Only findings may be lost, never what a line says. */
+		if (r == 0)
+			ck_assert(has_dep(c, DEP_AFTER, "b.service") && c->exec->nice == 1);
+		if (r == 0)
+			unit_config_free(c);
+		ck_assert_uint_eq(mem_stats.live_n, live);
+	}
+	for (unsigned k = 1, done = 0; !done; k++) {
+		int r;
+
+		mem_stats.fail_at = mem_stats.total_n + k;
+		r = load_scan(&load);
+		done = mem_stats.total_n < mem_stats.fail_at;
+		mem_stats.fail_at = 0;
+		ck_assert(r == 0 || r == -ENOMEM);
+		check_load("a.service", LOAD_LOADED);
+	}
+	for (unsigned k = 1; k < 8; k++) {
+		struct load l;
+
+		mem_stats.fail_at = mem_stats.total_n + k;
+		if (load_init(&l, "/a:/b", "/r") == 0)
+			load_fini(&l);
+		mem_stats.fail_at = 0;
+	}
+}
+END_TEST
+
+/* Every unit file of this machine: no directive is unknown. */
+START_TEST(units_of_this_machine)
+{
+	struct load here;
+	const void *at = NULL;
+	const char *name;
+
+	ck_assert_int_eq(load_init(&here, "/usr/lib/systemd/system:/lib/systemd/system", ""), 0);
+	ck_assert_int_eq(load_scan(&here), 0);
+	while (load_next_name(&here, &at, &name)) {
+		struct unit_config *c = NULL;
+
+		ck_assert_int_eq(load_unit(&here, name, &c), 0);
+		for (const struct diag *d = c->diags.first; d; d = d->next)
+			ck_assert_msg(strcmp(d->code, "U001") != 0, "%s: %s", name, d->message);
+		unit_config_free(c);
+	}
+	load_fini(&here);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("load");
+	TCase *tc = tcase_create("all");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, order_of_directories);
+	tcase_add_test(tc, order_of_dropins);
+	tcase_add_test(tc, templates);
+	tcase_add_test(tc, masks);
+	tcase_add_test(tc, aliases);
+	tcase_add_test(tc, links);
+	tcase_add_test(tc, presence_is_enablement);
+	tcase_add_test(tc, staleness);
+	tcase_add_test(tc, unreadable_files);
+	tcase_add_test(tc, cut_off_at_every_byte);
+	tcase_add_test(tc, every_allocation_fails_once);
+	tcase_add_test(tc, units_of_this_machine);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

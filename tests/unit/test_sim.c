@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine under a virtual clock with faked effects: random graphs of services, random behaviour of their processes, random
+ * requests. Whatever happens, it comes to rest: no job is left, every unit is up, down or between two tries, and the same seed gives the
+ * same story.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "core/engine.h"
+#include "units/passive.h"
+#include "units/service.h"
+#include "units/socket.h"
+
+enum { UNITS = 24, SEEDS = 400, STEPS = 60, PENDING = 4096 };
+
+struct later { /* what the faked world will tell, and when */
+	uint64_t due_us;
+	struct event ev;
+};
+
+struct world {
+	struct loop loop;
+	struct registry reg;
+	struct engine engine;
+	struct ledger ledger;
+	uint64_t now_us, random, hash;
+	struct later later[PENDING];
+	unsigned later_n;
+	unsigned spawned, double_starts;
+	bool calm; /* the last phase: processes behave */
+};
+
+static struct world w;
+
+static uint32_t roll(uint32_t n)
+{
+	w.random = w.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(w.random >> 33) % n;
+}
+
+static uint64_t clock_now(void *arg)
+{
+	return ((struct world *)arg)->now_us;
+}
+
+static void tell_later(struct unit *u, uint64_t delay_us, enum event_kind kind, int64_t a, int64_t b, int64_t c)
+{
+	ck_assert_uint_lt(w.later_n, PENDING);
+	w.later[w.later_n++] = (struct later){w.now_us + delay_us,
+					      {.kind = (uint8_t)kind, .unit = u->id, .a = a, .b = b, .c = c, .cause = {.unit = UNIT_NONE}}};
+}
+
+/* --- faked effects --- */
+
+static struct command one_command = {.path = "/bin/fake"};
+
+static void fake_spawn(struct unit *u, enum proc_role role)
+{
+	struct service *s = service_of(u);
+	struct proc_ref *p = role == ROLE_MAIN ? &s->main : &s->control;
+	uint8_t type = u->config->service->type;
+	bool is_short = role == ROLE_CONTROL || type == SERVICE_ONESHOT;
+
+	w.double_starts += p->slot != 0;
+	*p = (struct proc_ref){.slot = ++w.spawned, .token = w.spawned, .pid = (int)w.spawned};
+	if (!w.calm && roll(20) == 0) {
+		tell_later(u, roll(1000), EV_SPAWN_FAILED, EAGAIN, role, 0);
+		return;
+	}
+	tell_later(u, 1, EV_SPAWNED, p->pid, role, 0);
+	if (type == SERVICE_NOTIFY && role == ROLE_MAIN && (w.calm || roll(8)))
+		tell_later(u, 100 + roll(5000), EV_READY, 0, 0, 0);
+	if (is_short || (!w.calm && roll(4) == 0))
+		tell_later(u, 200 + roll(50000), EV_EXITED, CLD_EXITED, w.calm || roll(4) ? 0 : 1, role);
+}
+
+/* What is alive dies after a while, unless it ignores the signal. */
+static void fake_kill(struct unit *u, int sig)
+{
+	struct service *s = service_of(u);
+
+	if (sig == SIGTERM && !w.calm && roll(5) == 0)
+		return;
+	if (s->main.slot)
+		tell_later(u, roll(2000), EV_EXITED, CLD_KILLED, sig, ROLE_MAIN);
+	if (s->control.slot)
+		tell_later(u, roll(2000), EV_EXITED, CLD_KILLED, sig, ROLE_CONTROL);
+}
+
+static void fake_run(void *arg, struct unit *u, uint32_t fx)
+{
+	(void)arg;
+	w.hash = w.hash * 31 + u->id * 7 + fx;
+	if (fx & FX_FORGET)
+		service_of(u)->main.slot = service_of(u)->control.slot = 0;
+	if (fx & (FX_KILL_TERM | FX_KILL_WATCHDOG))
+		fake_kill(u, SIGTERM);
+	if (fx & FX_KILL_ALL)
+		fake_kill(u, SIGKILL);
+	if (fx & FX_KILL_FINAL)
+		tell_later(u, roll(100), EV_EMPTY, 0, 0, 0);
+	if (fx & FX_SPAWN_MAIN)
+		fake_spawn(u, ROLE_MAIN);
+	if (fx & FX_SPAWN_CONTROL)
+		fake_spawn(u, ROLE_CONTROL);
+}
+
+static int fake_load(void *arg, struct unit *u)
+{
+	(void)arg;
+	(void)u;
+	return 0;
+}
+
+static int always(void *arg, struct unit *u, bool asserts)
+{
+	(void)arg;
+	(void)u;
+	(void)asserts;
+	return 1;
+}
+
+static void ignore_change(void *arg, struct unit *u, uint8_t old)
+{
+	(void)arg;
+	w.hash = w.hash * 31 + u->state + old;
+}
+
+static void ignore_job(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result)
+{
+	(void)arg;
+	(void)u;
+	(void)id;
+	w.hash = w.hash * 31 + type * 16u + result;
+}
+
+static void ignore_emergency(void *arg, struct unit *u, enum emergency_action action)
+{
+	(void)arg;
+	(void)u;
+	(void)action;
+}
+
+static uint32_t no_slot(void *arg, struct unit *u)
+{
+	(void)arg;
+	(void)u;
+	return 0;
+}
+
+static const struct engine_ops fakes = {fake_load, fake_run, always, ignore_change, ignore_job, ignore_emergency, no_slot};
+
+/* --- a random house --- */
+
+static void make_config(struct unit *u)
+{
+	struct unit_config *c = mem_get(sizeof(*c));
+
+	c->service = arena_get(&c->arena, sizeof(*c->service));
+	diag_init(&c->diags, &c->arena);
+	service_config_defaults(c->service);
+	c->load = LOAD_LOADED;
+	c->name = u->name;
+	c->allow_isolate = true;
+	c->start_limit_burst = 5;
+	c->start_limit_interval_us = 10 * US_PER_SEC;
+	c->job_timeout_us = TIME_NEVER;
+	c->failure_exit_status = c->success_exit_status = -1;
+	c->service->type = (uint8_t)(roll(3) == 0 ? SERVICE_ONESHOT : roll(2) ? SERVICE_SIMPLE : SERVICE_NOTIFY);
+	c->service->remain_after_exit = c->service->type == SERVICE_ONESHOT && roll(2);
+	c->service->restart = (uint8_t)(c->service->type == SERVICE_ONESHOT ? RESTART_NO : roll(3) ? RESTART_ON_FAILURE : RESTART_NO);
+	c->service->commands[CMD_START] = &one_command;
+	for (unsigned list = CMD_PRE; list <= CMD_STOP_POST; list++)
+		if (list != CMD_START && roll(3) == 0)
+			c->service->commands[list] = &one_command;
+	u->config = c;
+	u->engine = &w.engine;
+}
+
+static void make_edges(struct unit *const *u)
+{
+	static const enum dep_type kinds[] = {DEP_REQUIRES, DEP_WANTS, DEP_BINDS_TO, DEP_PART_OF, DEP_AFTER, DEP_AFTER, DEP_CONFLICTS};
+
+	for (unsigned i = 0; i < 2 * UNITS; i++) {
+		unsigned a = roll(UNITS), b = roll(UNITS);
+		struct dep dep = {.origin = DEP_FILE};
+
+		if (a != b)
+			ck_assert_int_eq(graph_add(&w.reg, u[a], kinds[roll(ARRAY_SIZE(kinds))], u[b], &dep), 0);
+	}
+}
+
+static void tell_due(void)
+{
+	for (unsigned i = 0; i < w.later_n;) {
+		struct later l = w.later[i];
+		struct unit *u = registry_unit(&w.reg, l.ev.unit);
+		struct service *s = service_of(u);
+
+		if (l.due_us > w.now_us) {
+			i++;
+			continue;
+		}
+		w.later[i] = w.later[--w.later_n];
+		/* a process can only die once: later words about it are void */
+		if (l.ev.kind == EV_EXITED && !(l.ev.c == ROLE_MAIN ? s->main.slot : s->control.slot))
+			continue;
+		engine_post(&w.engine, &l.ev);
+	}
+}
+
+static void pass_time(uint64_t us)
+{
+	for (uint64_t end = w.now_us + us; w.now_us < end; w.now_us += us / 64 + 1) {
+		tell_due();
+		ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	}
+}
+
+static void ask_something(struct unit *const *u)
+{
+	static const enum job_type types[] = {JOB_START, JOB_START, JOB_STOP, JOB_RESTART, JOB_TRY_RESTART};
+	static const enum job_mode modes[] = {MODE_REPLACE, MODE_REPLACE, MODE_FAIL, MODE_IGNORE_DEPENDENCIES};
+	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE};
+
+	ck_assert_int_ge(engine_request(&w.engine, u[roll(UNITS)], types[roll(ARRAY_SIZE(types))], modes[roll(ARRAY_SIZE(modes))],
+					&cause, true, NULL), 0);
+}
+
+static void check_rest(struct unit *const *u, unsigned seed)
+{
+	ck_assert_msg(w.double_starts == 0, "seed %u: a process was started beside a living one", seed);
+	for (unsigned i = 0; i < UNITS; i++) {
+		enum coarse c = unit_coarse(u[i]);
+		bool rests = c == ACTIVE || c == INACTIVE || c == FAILED;
+
+		ck_assert_msg(!u[i]->job.id, "seed %u: %s keeps a %s job in state %s", seed, u[i]->name,
+			      job_type_names[u[i]->job.type], unit_substate(u[i]));
+		ck_assert_msg(rests || u[i]->ops->fsm->states[u[i]->state].is_between_runs, "seed %u: %s is left in %s", seed,
+			      u[i]->name, unit_substate(u[i]));
+		ck_assert_msg(c != INACTIVE || !service_of(u[i])->main.slot, "seed %u: %s rests with a process", seed, u[i]->name);
+	}
+	ck_assert_uint_eq(w.engine.jobs_n, 0);
+}
+
+static uint64_t play(unsigned seed)
+{
+	static const struct unit_type_ops *const types[] = {&service_ops, &socket_ops, &target_ops};
+	struct unit *u[UNITS];
+	uint64_t hash;
+	char name[32];
+
+	memset(&w, 0, sizeof(w));
+	w.random = seed * 2654435761u + 1;
+	w.now_us = US_PER_SEC;
+	ck_assert_int_eq(loop_init(&w.loop, clock_now, &w), 0);
+	ck_assert_int_eq(registry_init(&w.reg, types, ARRAY_SIZE(types)), 0);
+	ck_assert_int_eq(engine_init(&w.engine, &w.loop, &w.reg, &w.ledger, &fakes, &w), 0);
+	for (unsigned i = 0; i < UNITS; i++) {
+		snprintf(name, sizeof(name), "u%u.service", i);
+		u[i] = registry_get(&w.reg, name);
+		make_config(u[i]);
+	}
+	make_edges(u);
+	for (unsigned i = 0; i < STEPS; i++) {
+		ask_something(u);
+		pass_time(roll(200000));
+	}
+	w.calm = true;
+	pass_time(400 * US_PER_SEC);
+	check_rest(u, seed);
+	hash = w.hash;
+	engine_fini(&w.engine);
+	for (unsigned i = 0; i < UNITS; i++)
+		graph_detach(&w.reg, u[i]);
+	registry_fini(&w.reg);
+	loop_fini(&w.loop);
+	return hash;
+}
+
+START_TEST(every_story_comes_to_rest)
+{
+	const char *only = getenv("HARK_SIM_SEED");
+
+	if (only)
+		play((unsigned)atoi(only));
+	for (unsigned seed = 1; !only && seed <= SEEDS; seed++)
+		play(seed);
+}
+END_TEST
+
+START_TEST(the_same_seed_tells_the_same_story)
+{
+	for (unsigned seed = 1; seed <= 20; seed++)
+		ck_assert_uint_eq(play(seed), play(seed));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("sim");
+	TCase *t = tcase_create("engine");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, every_story_comes_to_rest);
+	tcase_add_test(t, the_same_seed_tells_the_same_story);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/state.h"
+
+static const char *const names[] = {"ssh.service", "cups.socket", "a.service"};
+
+static struct state_unit unit_of(unsigned i, unsigned version)
+{
+	struct state_unit u;
+
+	memset(&u, (int)(version * 16 + i), sizeof(u));
+	u.type = (uint8_t)i;
+	u.job_type = JOB_START;
+	u.last_job_result = 0;
+	u.main.slot = u.control.slot = u.notify_slot = u.conn_slot = i + 1;
+	u.out_slot[0] = u.out_slot[1] = 7;
+	u.socket_unit = 2;
+	u.remote[sizeof(u.remote) - 1] = '\0';
+	return u;
+}
+
+static void put_version(struct state_table *t, unsigned i, unsigned version)
+{
+	struct state_unit u = unit_of(i, version);
+
+	state_put(t, i + 1, &u);
+}
+
+static void fill(struct state_table *t)
+{
+	ck_assert_int_eq(state_open(t, -1), 0);
+	ck_assert(!t->was_adopted);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		uint32_t slot = state_slot_of(t, names[i]);
+
+		ck_assert_uint_eq(slot, i + 1);
+		for (unsigned version = 1; version <= 3; version++)
+			put_version(t, i, version);
+	}
+}
+
+START_TEST(what_was_put_is_found)
+{
+	struct state_table t;
+	struct state_unit got, want = unit_of(1, 3);
+
+	fill(&t);
+	ck_assert_uint_eq(state_slot_of(&t, "cups.socket"), 2);
+	ck_assert_uint_eq(state_find(&t, "nobody.service"), 0);
+	ck_assert_str_eq(state_name(&t, 2), "cups.socket");
+	ck_assert_ptr_null(state_name(&t, 0));
+	ck_assert_ptr_null(state_name(&t, 4));
+	ck_assert_int_eq(state_get(&t, 2, &got), 0);
+	ck_assert_mem_eq(&got, &want, sizeof(got));
+	ck_assert_int_eq(state_get(&t, 9, &got), -ENOENT);
+	state_close(&t);
+}
+END_TEST
+
+START_TEST(a_new_manager_finds_it)
+{
+	struct state_table t, again;
+	struct state_unit got, want = unit_of(2, 3);
+
+	fill(&t);
+	ck_assert_int_eq(state_open(&again, fcntl(t.fd, F_DUPFD_CLOEXEC, 3)), 0);
+	state_close(&t); /* the old one is gone */
+	ck_assert(again.was_adopted);
+	ck_assert_int_eq(state_get(&again, state_slot_of(&again, "a.service"), &got), 0);
+	ck_assert_mem_eq(&got, &want, sizeof(got));
+	ck_assert_uint_eq(state_slot_of(&again, "new.service"), 4);
+	state_close(&again);
+	printf("rows: D+17\n");
+}
+END_TEST
+
+START_TEST(only_what_is_used_takes_memory)
+{
+	struct state_table t;
+	struct stat st;
+
+	fill(&t);
+	ck_assert_int_eq(fstat(t.fd, &st), 0);
+	ck_assert_int_gt(st.st_size, 16 * 1024 * 1024);
+	ck_assert_int_le(st.st_blocks * 512, 64 * 1024);
+	state_close(&t);
+}
+END_TEST
+
+START_TEST(size_is_sealed)
+{
+	struct state_table t;
+	int plain = memfd_create("plain", MFD_CLOEXEC);
+
+	fill(&t);
+	ck_assert_int_lt(ftruncate(t.fd, 0), 0);
+	state_close(&t);
+	ck_assert_int_eq(ftruncate(plain, sizeof(struct state_image)), 0);
+	ck_assert_int_eq(state_open(&t, plain), -EBADMSG);
+	ck_assert_int_ge(fcntl(plain, F_GETFD), 0); /* still the caller's */
+}
+END_TEST
+
+/* Each unit is one of the versions that were put, or not known: never a mixture, never another unit's. */
+static void check_whole(int fd)
+{
+	struct state_table t;
+
+	if (state_open(&t, fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+		return;
+	for (uint32_t slot = 0; slot <= ARRAY_SIZE(names) + 1; slot++) {
+		const char *name = state_name(&t, slot);
+		struct state_unit got;
+		bool is_known = false;
+
+		if (state_get(&t, slot, &got) < 0)
+			continue;
+		ck_assert_ptr_nonnull(name);
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+			for (unsigned version = 1; version <= 3; version++) {
+				struct state_unit u = unit_of(i, version);
+
+				is_known |= !strcmp(name, names[i]) && !memcmp(&u, &got, sizeof(u));
+			}
+		ck_assert(is_known);
+	}
+	ck_assert_uint_gt(state_slot_of(&t, "more.service"), 0);
+	state_close(&t);
+}
+
+START_TEST(any_byte_may_be_wrong)
+{
+	struct state_table t;
+	struct {
+		size_t from, n;
+		char saved[8192];
+	} parts[] = {
+		{0, offsetof(struct state_image, slot) + 4 * sizeof(struct state_slot), ""},
+		{offsetof(struct state_image, names), 96, ""},
+		{offsetof(struct state_image, ledger), 256, ""},
+	};
+	char *image;
+
+	fill(&t);
+	image = (char *)t.image;
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		ck_assert_uint_le(parts[i].n, sizeof(parts[i].saved));
+		memcpy(parts[i].saved, image + parts[i].from, parts[i].n);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		for (size_t at = 0; at < parts[i].n; at++)
+			for (unsigned flip = 1; flip < 256; flip = flip * 4 + 3) {
+				image[parts[i].from + at] ^= (char)flip;
+				check_whole(t.fd);
+				for (unsigned k = 0; k < ARRAY_SIZE(parts); k++)
+					memcpy(image + parts[k].from, parts[k].saved, parts[k].n);
+			}
+	state_close(&t);
+	printf("rows: E35\n");
+}
+END_TEST
+
+/* Death after any byte of a store: the version before it, or the new one. */
+START_TEST(any_instant_may_be_the_last)
+{
+	struct state_table t;
+	struct state_copy before[2], after[2];
+	struct state_unit old = unit_of(0, 2), new = unit_of(0, 3), got;
+	unsigned changed;
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	ck_assert_uint_eq(state_slot_of(&t, names[0]), 1);
+	put_version(&t, 0, 1);
+	state_put(&t, 1, &old);
+	memcpy(before, t.image->slot[0].copy, sizeof(before));
+	state_put(&t, 1, &new);
+	memcpy(after, t.image->slot[0].copy, sizeof(after));
+	changed = memcmp(&before[0], &after[0], sizeof(before[0])) ? 0 : 1;
+	ck_assert_mem_eq(&before[!changed], &after[!changed], sizeof(before[0]));
+	for (size_t n = 0; n <= sizeof(struct state_copy); n++) {
+		memcpy(t.image->slot[0].copy, before, sizeof(before));
+		memcpy(&t.image->slot[0].copy[changed], &after[changed], n);
+		ck_assert_int_eq(state_get(&t, 1, &got), 0);
+		ck_assert(!memcmp(&got, &old, sizeof(got)) || !memcmp(&got, &new, sizeof(got)));
+	}
+	state_close(&t);
+}
+END_TEST
+
+START_TEST(a_full_table_says_so)
+{
+	struct state_table t;
+	char name[64];
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	for (unsigned i = 0; i < STATE_SLOTS; i++) {
+		snprintf(name, sizeof(name), "unit-%u.service", i);
+		ck_assert_uint_eq(state_slot_of(&t, name), i + 1);
+	}
+	ck_assert_uint_eq(state_slot_of(&t, "one-too-many.service"), 0);
+	ck_assert_uint_eq(state_slot_of(&t, "unit-77.service"), 78);
+	ck_assert_uint_eq(state_slot_of(&t, ""), 0);
+	state_close(&t);
+}
+END_TEST
+
+START_TEST(memory_may_be_short)
+{
+	struct state_table t;
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	mem_stats.fail_at = mem_stats.total_n + 1;
+	ck_assert_uint_eq(state_slot_of(&t, "x.service"), 0);
+	mem_stats.fail_at = 0;
+	ck_assert_uint_eq(state_slot_of(&t, "x.service"), 1);
+	state_close(&t);
+	ck_assert_uint_eq(mem_stats.live_n, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("state");
+	TCase *t = tcase_create("state");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, what_was_put_is_found);
+	tcase_add_test(t, a_new_manager_finds_it);
+	tcase_add_test(t, only_what_is_used_takes_memory);
+	tcase_add_test(t, size_is_sealed);
+	tcase_add_test(t, any_byte_may_be_wrong);
+	tcase_add_test(t, any_instant_may_be_the_last);
+	tcase_add_test(t, a_full_table_says_so);
+	tcase_add_test(t, memory_may_be_short);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
