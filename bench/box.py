@@ -20,6 +20,7 @@ class Bench:
 
     def __init__(self, programs, work, cgroup, hark):
         self.programs, self.work, self.cgroup, self.hark = programs, work, cgroup, hark
+        self.patience = 2  # seconds that a box waits for a quiet machine
         self.count = 0
 
     def program(self, name):
@@ -62,7 +63,7 @@ class Box:
                 if "nr_dying_descendants 0\n" in f.read():
                     break
             time.sleep(0.05)
-        end = time.monotonic() + 2
+        end = time.monotonic() + self.bench.patience
         while machine_busy(0.06) > 0.25 and time.monotonic() < end:
             continue
 

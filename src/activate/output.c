@@ -15,6 +15,7 @@ enum {
 	READS_A_TURN = 4, /* then the others have their turn */
 	DRAIN_MOST = 16,  /* more than a pipe of the default size holds */
 	KMSG_PREFIX = 300,
+	KMSG_MOST = 976,
 };
 
 struct output_line {
@@ -57,11 +58,13 @@ static void copy_to_kmsg(const struct unit_output *o, struct str line)
 	const struct exec_config *e = o->service->unit.config ? o->service->unit.config->exec : NULL;
 	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->service->unit.name;
 	char record[LINE_MOST + KMSG_PREFIX];
-	int n = snprintf(record, sizeof(record), "<30>%s: " STR_FMT, name, STR_ARG(line));
-	/* More than 976 bytes are EINVAL: see log.c. */
-	size_t most = (size_t)n < 976 ? (size_t)n : 976;
+	size_t n = (size_t)snprintf(record, KMSG_PREFIX, "<30>%.255s: ", name);
 
-	if (write(o->kmsg_fd, record, most) < 0)
+	memcpy(record + n, line.p, line.n);
+	n += line.n;
+	/* More than 976 bytes are EINVAL: see log.c. */
+	n = n < KMSG_MOST ? n : KMSG_MOST;
+	if (write(o->kmsg_fd, record, n) < 0)
 		return;
 }
 

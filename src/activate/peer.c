@@ -2,6 +2,7 @@
 #include "activate/peer.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -15,8 +16,11 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/proc.h"
+#include "core/str.h"
 
-enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096 };
+enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096, PIDS_MOST = 1024, FDS_MOST = 128 };
+#define SEARCH_US (2 * US_PER_MS)
 
 /* --- IP: lines of /proc/net/tcp, see proc(5) --- */
 
@@ -135,7 +139,73 @@ static bool has_unix_diag(void)
 	return access("/sys/module/unix_diag", F_OK) == 0 || access("/proc/modules", F_OK) < 0;
 }
 
-static bool find_unix(int fd, struct peer *ret)
+/* Has the process that socket open? */
+static bool has_socket(pid_t pid, uint32_t inode)
+{
+	char path[64], want[32], link[32];
+	const struct dirent *e;
+	bool is_found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	snprintf(want, sizeof(want), "socket:[%u]", inode);
+	for (unsigned i = 0; i < FDS_MOST && !is_found && (e = readdir(dir)); i++) {
+		ssize_t n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+
+		is_found = n > 0 && str_eq_z((struct str){link, (size_t)n}, want);
+	}
+	closedir(dir);
+	return is_found;
+}
+
+/* The newest PIDS_MOST processes (/proc is in order of pid) in a ring, the newest before *ret_next. Returns how many. */
+static unsigned list_pids(pid_t ring[PIDS_MOST], unsigned *ret_next)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *e;
+	unsigned n = 0;
+	uint64_t pid;
+
+	while (dir && (e = readdir(dir)))
+		if (str_to_u64(str_of(e->d_name), &pid) == 0)
+			ring[n++ % PIDS_MOST] = (pid_t)pid;
+	if (dir)
+		closedir(dir);
+	*ret_next = n;
+	return n < PIDS_MOST ? n : PIDS_MOST;
+}
+
+/* Who wakes a service was most likely started not long ago. Kernel threads cost next to nothing: they have no descriptors. */
+static pid_t find_owner(uint32_t inode, uid_t uid)
+{
+	pid_t ring[PIDS_MOST];
+	unsigned next, left = list_pids(ring, &next);
+	uint64_t end_us = clock_mono_us() + SEARCH_US;
+
+	for (; left && clock_mono_us() < end_us; left--) {
+		pid_t pid = ring[--next % PIDS_MOST];
+		uid_t owner;
+
+		if (pid != getpid() && proc_uid(pid, &owner) == 0 && (owner == uid || owner == 0) && has_socket(pid, inode))
+			return pid;
+	}
+	return 0;
+}
+
+static void name_client(struct peer *ret)
+{
+	char comm[17];
+
+	if (ret->pid && proc_comm(ret->pid, comm, sizeof(comm)) == 0)
+		snprintf(ret->text, sizeof(ret->text), "%s[%d] of uid %u", comm, ret->pid, ret->uid);
+	else
+		snprintf(ret->text, sizeof(ret->text), "uid %u", ret->uid);
+}
+
+static bool find_unix(int fd, bool search, struct peer *ret)
 {
 	AUTO_FD int netlink = has_unix_diag() ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) : -1;
 	struct answer a;
@@ -150,10 +220,13 @@ static bool find_unix(int fd, struct peer *ret)
 	if (!inode || !ask_unix(netlink, inode, UDIAG_SHOW_UID, UNIX_DIAG_UID, &a) || a.n < sizeof(ret->uid))
 		return false;
 	memcpy(&ret->uid, a.attribute, sizeof(ret->uid));
+	if (search)
+		ret->pid = find_owner(inode, ret->uid);
+	name_client(ret);
 	return true;
 }
 
-bool peer_of_waiting(int fd, struct peer *ret)
+bool peer_of_waiting(int fd, bool search, struct peer *ret)
 {
 	union {
 		struct sockaddr sa;
@@ -172,7 +245,7 @@ bool peer_of_waiting(int fd, struct peer *ret)
 	case AF_INET6:
 		return search_table("/proc/net/tcp6", ntohs(a.in6.sin6_port), ret);
 	case AF_UNIX:
-		return find_unix(fd, ret);
+		return find_unix(fd, search, ret);
 	default:
 		return false;
 	}

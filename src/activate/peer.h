@@ -11,11 +11,15 @@
 #include <sys/types.h>
 
 struct peer {
-	char text[48]; /* "10.0.0.7:51344"; "" for UNIX, whose clients have no address */
+	char text[48]; /* "10.0.0.7:51344"; for UNIX "curl[1234] of uid 1000", or "uid 1000" */
 	uid_t uid;     /* of a UNIX client, (uid_t)-1 unknown */
+	pid_t pid;     /* of a UNIX client, 0 unknown */
 };
 
-/* fd: a listening stream socket. False: nobody waits, or nobody can be told. */
-bool peer_of_waiting(int fd, struct peer *ret);
+/*
+ * fd: a listening stream socket. search: for a UNIX client also look for its process among all, newest first, for at most
+ * 2 ms. False: nobody waits, or nobody can be told.
+ */
+bool peer_of_waiting(int fd, bool search, struct peer *ret);
 /* One line of /proc/net/tcp or tcp6: a connection to `port` that nobody accepted yet? For tests. */
 bool peer_parse_line(const char *line, unsigned port, char *text, size_t cap);

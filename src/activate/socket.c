@@ -99,11 +99,12 @@ static struct cause cause_of(const struct socket_port *p)
 	struct peer peer;
 
 	snprintf(cause.text, sizeof(cause.text), "%s", p->listener->text);
-	if (!listener_is_stream(p->listener) || !peer_of_waiting(bank_fd(p->slot - 1), &peer))
+	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
+	if (!listener_is_stream(p->listener) || !peer_of_waiting(bank_fd(p->slot - 1), p->hark->ready_us != 0, &peer))
 		return cause;
 	cause.uid = peer.uid;
-	if (peer.text[0])
-		memcpy(cause.text, peer.text, sizeof(cause.text));
+	cause.pid = peer.pid;
+	memcpy(cause.text, peer.text, sizeof(cause.text));
 	return cause;
 }
 

@@ -429,20 +429,22 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 	bool is_owned = kind != DIR_CONFIGURATION;
 	uint64_t uid = who->user.name && is_owned ? who->user.uid : geteuid();
 	uint64_t gid = who->has_gid && is_owned ? who->gid : getegid();
-	char root[256], path[1024];
+	char root[256];
 	struct sbuf all = {0};
 	AUTO_MEM char *text = NULL;
 
 	root_of(m->h, kind, root, sizeof(root));
 	for (const struct name_list *l = m->exec->directories[kind]; l; l = l->next) {
 		uint64_t w[4] = {m->exec->directory_mode[kind], uid, gid, !is_owned};
+		struct str name = str_of(l->text);
+		size_t from;
 
-		snprintf(path, sizeof(path), "%s/" STR_FMT, root,
-			 STR_ARG(str_sub(str_of(l->text), 0, str_index(str_of(l->text), ':'))));
-		plan_put(m->plan, PLAN_MKDIR, w, 4, str_of(path));
 		if (all.n)
 			sbuf_add_c(&all, ':');
-		sbuf_add_z(&all, path);
+		from = all.n;
+		sbuf_addf(&all, "%s/", root);
+		sbuf_add(&all, str_sub(name, 0, str_index(name, ':')));
+		plan_put(m->plan, PLAN_MKDIR, w, 4, (struct str){all.p + from, all.n - from});
 	}
 	text = sbuf_take(&all);
 	if (!text)

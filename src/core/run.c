@@ -120,6 +120,8 @@ static void fx_forget(struct hark *h, struct unit *u)
 	if (!s)
 		return;
 	notify_close(h, s);
+	if (job_pending(u) != JOB_START) /* a restart hands the stored descriptors on */
+		notify_forget_stored(h, s);
 	spawn_remove_directories(h, u);
 	if (s->socket_unit != UNIT_NONE)
 		let_instance_go(h, s);

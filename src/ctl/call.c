@@ -14,7 +14,7 @@ void call_fini(struct call *c)
 	request_fini(&c->request);
 	reply_fini(&c->reply);
 	mem_put(c->waits);
-	*c = (struct call){ 0 };
+	*c = (struct call){0};
 }
 
 void call_fail(struct call *c, int exit_code)
@@ -25,7 +25,7 @@ void call_fail(struct call *c, int exit_code)
 
 void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...)
 {
-	struct sbuf b = { 0 };
+	struct sbuf b = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -33,7 +33,7 @@ void call_error(struct call *c, int exit_code, const char *unit, const char *fmt
 	va_end(ap);
 	reply_row(&c->reply, "error");
 	reply_text_z(&c->reply, "unit", unit);
-	reply_text(&c->reply, "text", (struct str){ b.p, b.n });
+	reply_text(&c->reply, "text", (struct str){b.p, b.n});
 	reply_row_end(&c->reply);
 	sbuf_fini(&b);
 	call_fail(c, exit_code);
@@ -69,7 +69,7 @@ static void look_nearer(struct nearest *n, const char *name)
 
 static const char *suggest_unit(struct hark *h, const char *name)
 {
-	struct nearest n = { .wanted = str_of(name) };
+	struct nearest n = {.wanted = str_of(name)};
 	const void *at = NULL;
 	const char *known;
 
@@ -199,7 +199,8 @@ bool call_is_waiting_unit(const struct hark *h, const struct unit *u)
 {
 	if (!unit_is_at_rest(u))
 		return false;
-	graph_for_each(e, u, DEP_TRIGGERED_BY) {
+	graph_for_each(e, u, DEP_TRIGGERED_BY)
+	{
 		const struct unit *trigger = registry_unit(&h->reg, e->to);
 
 		if (trigger && unit_is_active(trigger))

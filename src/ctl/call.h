@@ -43,8 +43,8 @@ struct call {
 	uid_t uid;
 	pid_t pid;
 	bool may_change;
-	int exit;	  /* enum call_exit; the first that is not 0 stays */
-	uint64_t at, sub; /* cursors of the handler */
+	int exit;                /* enum call_exit; the first that is not 0 stays */
+	uint64_t at, sub;        /* cursors of the handler */
 	struct call_wait *waits; /* owned */
 	unsigned waits_n, waits_cap;
 	uint64_t due_us; /* call again then; TIME_NEVER */
@@ -53,10 +53,13 @@ struct call {
 typedef int (*serve_fn)(struct call *c);
 extern const serve_fn call_handlers[VERBS]; /* NULL: answered by harkctl alone */
 
+/* Releases everything; the call is zeroed. */
 void call_fini(struct call *c);
+/* Sets the exit status unless an earlier failure has. */
 void call_fail(struct call *c, int exit_code);
 /* Adds a row "error" and sets the exit status. unit may be NULL. */
-void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
 /*
  * The unit a user's word names, loaded. NULL: an error row says why, with "did you mean"; exit_code is what that means for the verb.
  * A caller who may only read does not make the manager create instances.

@@ -21,7 +21,7 @@ static void tell_note(struct call *c, const char *unit, const char *text)
 
 static unsigned kill_whom(struct call *c)
 {
-	static const char *const words[] = { NULL, "main", "control", "all" };
+	static const char *const words[] = {NULL, "main", "control", "all"};
 	const char *word = c->request.options[OPT_KILL_WHOM];
 	unsigned whom = 3;
 
@@ -143,10 +143,12 @@ static const struct {
 	int command; /* reboot(2); -1: end with an exit status */
 	const char *text;
 } endings[VERBS] = {
-	[VERB_POWEROFF] = { RB_POWER_OFF, "everything is stopped in order, then the power goes off" },
-	[VERB_REBOOT] = { RB_AUTOBOOT, "everything is stopped in order, then the system starts again" },
-	[VERB_HALT] = { (int)RB_HALT_SYSTEM, "everything is stopped in order, then the system halts" },
-	[VERB_EXIT] = { -1, "everything is stopped in order, then hark-init ends" },
+	[VERB_POWEROFF] = {RB_POWER_OFF, "everything is stopped in order, then the power goes off"},
+	[VERB_REBOOT] = {RB_AUTOBOOT,
+			 "everything is stopped in order, then the system starts again"},
+	[VERB_HALT] = {(int)RB_HALT_SYSTEM,
+		       "everything is stopped in order, then the system halts"},
+	[VERB_EXIT] = {-1, "everything is stopped in order, then hark-init ends"},
 };
 
 int serve_power(struct call *c)
@@ -159,7 +161,8 @@ int serve_power(struct call *c)
 	int r;
 
 	cause.kind = CAUSE_SHUTDOWN;
-	if (c->request.args_n && (str_to_u64(str_of(c->request.args[0]), &status) < 0 || status > 255)) {
+	if (c->request.args_n &&
+	    (str_to_u64(str_of(c->request.args[0]), &status) < 0 || status > 255)) {
 		call_error(c, EXIT_USAGE, NULL, "an exit status is a number from 0 to 255");
 		return CALL_DONE;
 	}

@@ -6,7 +6,7 @@
 
 #include "core/fd.h"
 
-enum { RETRY_US = 5 * 1000 };
+static const struct timespec retry_pause = {.tv_nsec = 5 * 1000 * 1000};
 
 struct asking {
 	const char *path;
@@ -23,11 +23,12 @@ struct asking {
 static int put_option(struct wire_out *o, enum option_id id, const char *value)
 {
 	char text[4096];
-	int n = snprintf(text, sizeof(text), "%s%s%s", verb_options[id].word, *value ? "=" : "", value);
+	int n = snprintf(text, sizeof(text), "%s%s%s", verb_options[id].word, *value ? "=" : "",
+			 value);
 
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -E2BIG;
-	return wire_put(o, TAG_OPTION, (struct str){ text, (size_t)n }) ? 0 : -E2BIG;
+	return wire_put(o, TAG_OPTION, (struct str){text, (size_t)n}) ? 0 : -E2BIG;
 }
 
 /* A job that is there already is only waited for. */
@@ -127,36 +128,33 @@ static bool is_restarting(int err, bool was_connected)
 
 int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)
 {
-	/* Static for its size; harkctl asks one question at a time. */
-	static struct asking a;
+	AUTO_MEM struct asking *a = mem_get(sizeof(*a)); /* two frames: too big for a stack */
 	enum repeat repeat = (enum repeat)repeats[q->verb->id];
 	bool was_connected = false;
 	int r;
 
-	a.path = path;
-	a.q = q;
-	a.rows = rows;
-	a.was_queued = a.is_finished = false;
-	a.until_us = 0;
-	while ((r = converse(&a)) < 0) {
-		struct timespec pause = { .tv_nsec = RETRY_US * 1000 };
-
+	if (!a)
+		return -ENOMEM;
+	a->path = path;
+	a->q = q;
+	a->rows = rows;
+	while ((r = converse(a)) < 0) {
 		if (r == -ECONNRESET || r == -EPIPE) {
 			was_connected = true;
 			if (repeat == REPEAT_GRANTED)
 				break;
-			if (repeat == REPEAT_NEVER || (repeat == REPEAT_AS_WAIT && !a.was_queued))
+			if (repeat == REPEAT_NEVER || (repeat == REPEAT_AS_WAIT && !a->was_queued))
 				return -ECONNRESET;
 			rows_reset(rows);
 		} else if (!is_restarting(r, was_connected)) {
 			return r;
 		}
-		if (!a.until_us)
-			a.until_us = clock_mono_us() + CLIENT_PATIENCE_US;
-		if (clock_mono_us() >= a.until_us)
+		if (!a->until_us)
+			a->until_us = clock_mono_us() + CLIENT_PATIENCE_US;
+		if (clock_mono_us() >= a->until_us)
 			return r;
-		nanosleep(&pause, NULL);
+		nanosleep(&retry_pause, NULL);
 	}
-	*ret_exit = r < 0 ? 0 : a.exit;
+	*ret_exit = r < 0 ? 0 : a->exit;
 	return 0;
 }

@@ -15,7 +15,7 @@ struct question {
 	const struct verb *verb;
 	const char *const *args;
 	unsigned args_n;
-	const char *options[OPTIONS]; /* NULL: not given; "" for a switch */
+	const char *options[OPTIONS];                     /* NULL: not given; "" for a switch */
 	void (*on_row)(void *arg, const struct row *row); /* as each row is whole; may be NULL */
 	void *arg;
 };
@@ -29,4 +29,5 @@ struct question {
  * Blocks until the answer is complete. Returns 0, -ENOENT or -ECONNREFUSED (no manager), -EACCES, -E2BIG (the question does not fit a
  * frame), -ECONNRESET (the manager went away and it is not known what became of the request), -EBADMSG.
  */
-MUST_USE int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit);
+MUST_USE int client_ask(const char *path, const struct question *q, struct rows *rows,
+			int *ret_exit);

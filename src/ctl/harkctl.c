@@ -22,17 +22,21 @@ static const struct {
 	enum option_id id; /* OPTIONS: nothing to do */
 	const char *value;
 } synonyms[] = {
-	{ "--no-block", OPT_NO_WAIT, "" },   { "--json", OPT_OUTPUT, "json" },
-	{ "--no-pager", OPTIONS, NULL },     { "--no-legend", OPTIONS, NULL },
-	{ "--system", OPTIONS, NULL },	     { "--no-ask-password", OPTIONS, NULL },
-	{ "--plain", OPTIONS, NULL },	     { "--failed", OPT_STATE, "failed" },
+	{"--no-block", OPT_NO_WAIT, ""}, {"--json", OPT_OUTPUT, "json"},
+	{"--no-pager", OPTIONS, NULL},   {"--no-legend", OPTIONS, NULL},
+	{"--system", OPTIONS, NULL},     {"--no-ask-password", OPTIONS, NULL},
+	{"--plain", OPTIONS, NULL},      {"--failed", OPT_STATE, "failed"},
 };
 
-static int usage(const char *fmt, const char *what)
+static int PRINTF_LIKE(1, 2) usage(const char *fmt, ...)
 {
-	fprintf(stderr, "harkctl: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "; harkctl help lists all verbs and options\n");
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("harkctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputs("; harkctl help lists all verbs and options\n", stderr);
+	va_end(ap);
 	return -EINVAL;
 }
 
@@ -167,7 +171,8 @@ static int check_line(struct line *l)
 
 static int find_form(const struct line *l, enum form *ret_form)
 {
-	static const char *const words[] = { [FORM_TABLE] = "table", [FORM_JSON] = "json", [FORM_KV] = "kv" };
+	static const char *const words[] = {
+		[FORM_TABLE] = "table", [FORM_JSON] = "json", [FORM_KV] = "kv"};
 	const char *word = l->question.options[OPT_OUTPUT];
 
 	for (unsigned i = 0; word && i < ARRAY_SIZE(words); i++)
@@ -190,12 +195,15 @@ static void on_row(void *arg, const struct row *row)
 static int explain(int err, const char *path)
 {
 	if (err == -ENOENT || err == -ECONNREFUSED)
-		fprintf(stderr, "harkctl: no manager answers at %s: %s (HARK_RUN_DIR chooses another)\n", path,
-			strerror(-err));
+		fprintf(stderr,
+			"harkctl: no manager answers at %s: %s (HARK_RUN_DIR chooses another)\n",
+			path, strerror(-err));
 	else if (err == -ECONNRESET)
-		fprintf(stderr, "harkctl: the manager went away; whether it did what was asked is not known\n");
+		fprintf(stderr,
+			"harkctl: the manager went away; whether it did what was asked is not known\n");
 	else
-		fprintf(stderr, "harkctl: cannot ask the manager at %s: %s\n", path, strerror(-err));
+		fprintf(stderr, "harkctl: cannot ask the manager at %s: %s\n", path,
+			strerror(-err));
 	return err == -EACCES ? EXIT_STATUS_DENIED : EXIT_STATUS_FAILED;
 }
 
@@ -219,14 +227,15 @@ static int ask(struct line *l, enum form form)
 {
 	const char *run_dir = getenv("HARK_RUN_DIR");
 	bool is_quiet = l->question.options[OPT_QUIET];
-	struct screen screen = { .verb = l->question.verb };
+	struct screen screen = {.verb = l->question.verb};
 	struct rows rows;
 	char path[256];
 	int status = 0;
 	int r;
 
 	rows_init(&rows);
-	paint_init(&screen.paint, l->question.options[OPT_FULL] || l->question.verb->id == VERB_SHOW);
+	paint_init(&screen.paint,
+		   l->question.options[OPT_FULL] || l->question.verb->id == VERB_SHOW);
 	screen.is_value_only = l->question.options[OPT_VALUE];
 	if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id)) {
 		l->question.on_row = on_row;
@@ -248,12 +257,13 @@ static int ask(struct line *l, enum form form)
 
 int main(UNUSED int argc, char **argv)
 {
-	static struct line line;
+	struct line line = {0};
 	enum form form = FORM_TABLE;
 
 	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0 || find_form(&line, &form) < 0)
 		return EXIT_STATUS_USAGE;
 	if (line.question.verb->id == VERB_HELP || line.question.verb->id == VERB_VERSION)
-		return manual_print(line.question.verb->id, line.args[0], line.question.options[OPT_MAN]);
+		return manual_print(line.question.verb->id, line.args[0],
+				    line.question.options[OPT_MAN]);
 	return ask(&line, form);
 }

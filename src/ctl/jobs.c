@@ -14,7 +14,7 @@ enum { SETTLE_US = 250 * 1000 };
 
 struct cause call_cause(const struct call *c)
 {
-	struct cause cause = { .kind = CAUSE_USER, .unit = UNIT_NONE, .uid = c->uid, .pid = c->pid };
+	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE, .uid = c->uid, .pid = c->pid};
 
 	if (proc_comm(c->pid, cause.text, sizeof(cause.text)) < 0)
 		cause.text[0] = '\0';
@@ -27,13 +27,13 @@ static const struct {
 	enum job_mode mode;
 	bool reads_files;
 } job_verbs[VERBS] = {
-	[VERB_START] = { JOB_START, MODE_REPLACE, true },
-	[VERB_STOP] = { JOB_STOP, MODE_REPLACE, false },
-	[VERB_RESTART] = { JOB_RESTART, MODE_REPLACE, true },
-	[VERB_TRY_RESTART] = { JOB_TRY_RESTART, MODE_REPLACE, true },
-	[VERB_RELOAD] = { JOB_RELOAD, MODE_REPLACE, true },
-	[VERB_RELOAD_OR_RESTART] = { JOB_RELOAD_OR_START, MODE_REPLACE, true },
-	[VERB_ISOLATE] = { JOB_START, MODE_ISOLATE, true },
+	[VERB_START] = {JOB_START, MODE_REPLACE, true},
+	[VERB_STOP] = {JOB_STOP, MODE_REPLACE, false},
+	[VERB_RESTART] = {JOB_RESTART, MODE_REPLACE, true},
+	[VERB_TRY_RESTART] = {JOB_TRY_RESTART, MODE_REPLACE, true},
+	[VERB_RELOAD] = {JOB_RELOAD, MODE_REPLACE, true},
+	[VERB_RELOAD_OR_RESTART] = {JOB_RELOAD_OR_START, MODE_REPLACE, true},
+	[VERB_ISOLATE] = {JOB_START, MODE_ISOLATE, true},
 };
 
 /* systemctl's translation of errors, translate_bus_error_to_exit_status(). */
@@ -83,11 +83,11 @@ static void tell_cycles(struct call *c)
 	const struct job_cycle *cycle = c->h->engine.last_plan.cycles;
 
 	for (; cycle; cycle = cycle->next) {
-		struct sbuf text = { 0 };
+		struct sbuf text = {0};
 
 		job_cycle_text(cycle, &c->h->reg, &text);
 		reply_row(&c->reply, "cycle");
-		reply_text(&c->reply, "text", (struct str){ text.p, text.n });
+		reply_text(&c->reply, "text", (struct str){text.p, text.n});
 		reply_row_end(&c->reply);
 		sbuf_fini(&text);
 	}
@@ -97,7 +97,7 @@ static void tell_refusal(struct call *c, const struct unit *u, enum job_refusal 
 {
 	const struct job_plan *plan = &c->h->engine.last_plan;
 	const struct unit *culprit = registry_unit(&c->h->reg, plan->culprit[0]);
-	struct sbuf text = { 0 };
+	struct sbuf text = {0};
 
 	job_refusal_text(plan, &c->h->reg, &text);
 	call_error(c, refusal_exits[refusal], u->name, STR_FMT, (int)text.n, text.p ? text.p : "");
@@ -120,7 +120,7 @@ static int add_wait(struct call *c, const struct unit *u, uint32_t job, enum job
 		c->waits_cap = cap;
 	}
 	w = &c->waits[c->waits_n++];
-	*w = (struct call_wait){ .unit = u->id, .job = job, .type = (uint8_t)type };
+	*w = (struct call_wait){.unit = u->id, .job = job, .type = (uint8_t)type};
 	w->begin_us = w->end_us = loop_now_us(&c->h->loop);
 	if (!job) { /* there was nothing to do */
 		w->is_done = true;
@@ -148,10 +148,12 @@ static void refresh_first(struct call *c, struct unit *u)
 		return;
 	reply_row(&c->reply, "note");
 	reply_text_z(&c->reply, "unit", u->name);
-	reply_text_z(&c->reply, "text",
-		     r == REFRESH_DONE	 ? "its files had changed and were read again" :
-		     r == REFRESH_BROKEN ? "its files have changed and are broken: the old settings stay in force" :
-					   "its files have changed; they are read when it rests");
+	reply_text_z(
+		&c->reply, "text",
+		r == REFRESH_DONE ? "its files had changed and were read again"
+		: r == REFRESH_BROKEN
+			? "its files have changed and are broken: the old settings stay in force"
+			: "its files have changed; they are read when it rests");
 	reply_row_end(&c->reply);
 	if (!broken)
 		return;
@@ -201,10 +203,11 @@ static bool is_start(const struct call_wait *w)
 /* The units that a failed dependency is about: those that are needed and failed. */
 static void tell_culprits(struct call *c, const struct unit *u)
 {
-	static const enum dep_type needs[] = { DEP_REQUIRES, DEP_REQUISITE, DEP_BINDS_TO };
+	static const enum dep_type needs[] = {DEP_REQUIRES, DEP_REQUISITE, DEP_BINDS_TO};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
-		graph_for_each(e, u, needs[i]) {
+		graph_for_each(e, u, needs[i])
+		{
 			struct unit *v = registry_unit(&c->h->reg, e->to);
 
 			if (!v || unit_is_active(v))
@@ -260,7 +263,8 @@ static bool needs_watch(const struct call_wait *w, struct unit *u)
 
 	if (w->result != JOB_RES_DONE || !w->job || !is_start(w) || !s || !u->config->service)
 		return false;
-	return u->config->service->type == SERVICE_SIMPLE || u->config->service->type == SERVICE_IDLE;
+	return u->config->service->type == SERVICE_SIMPLE ||
+	       u->config->service->type == SERVICE_IDLE;
 }
 
 static void tell_end(struct call *c, struct call_wait *w)

@@ -62,7 +62,8 @@ int serve_list(struct call *c)
 
 static void put_activated(struct call *c, const struct unit *u)
 {
-	graph_for_each(e, u, DEP_TRIGGERS) {
+	graph_for_each(e, u, DEP_TRIGGERS)
+	{
 		struct unit *v = registry_unit(&c->h->reg, e->to);
 		const struct service *s = v ? service_of(v) : NULL;
 
@@ -115,8 +116,7 @@ int serve_triggers(struct call *c)
 static void tell_dependency(struct call *c, const struct edge *e)
 {
 	static const char *const origins[DEP_ORIGINS] = {
-		[DEP_FILE] = "file", [DEP_IMPLICIT] = "implicit", [DEP_DEFAULT] = "default"
-	};
+		[DEP_FILE] = "file", [DEP_IMPLICIT] = "implicit", [DEP_DEFAULT] = "default"};
 	const struct unit *v = registry_unit(&c->h->reg, e->to);
 
 	if (!v)
@@ -191,11 +191,13 @@ static void put_details(struct call *c, const struct ledger_entry *e)
 		reply_text_z(&c->reply, "what", e->a < JOB_TYPES ? job_type_names[e->a] : "?");
 		return;
 	case LEDGER_JOB_DONE:
-		reply_textf(&c->reply, "what", "%s: %s", e->a < JOB_TYPES ? job_type_names[e->a] : "?",
+		reply_textf(&c->reply, "what", "%s: %s",
+			    e->a < JOB_TYPES ? job_type_names[e->a] : "?",
 			    e->b < JOB_RESULTS ? job_result_names[e->b] : "?");
 		return;
 	case LEDGER_STATE:
-		reply_textf(&c->reply, "what", "%s -> %s", e->a < COARSES ? coarse_names[e->a] : "?",
+		reply_textf(&c->reply, "what", "%s -> %s",
+			    e->a < COARSES ? coarse_names[e->a] : "?",
 			    e->b < COARSES ? coarse_names[e->b] : "?");
 		return;
 	case LEDGER_EXIT:
@@ -218,7 +220,8 @@ static void tell_entry(struct call *c, const struct ledger_entry *e, const char 
 		reply_value(&c->reply, TAG_NUMBER, "follows", e->parent);
 	reply_value(&c->reply, TAG_STAMP, "time", e->wall_us);
 	reply_text_z(&c->reply, "unit", unit);
-	reply_text_z(&c->reply, "entry_kind", e->kind < LEDGER_KINDS ? ledger_kind_names[e->kind] : "?");
+	reply_text_z(&c->reply, "entry_kind",
+		     e->kind < LEDGER_KINDS ? ledger_kind_names[e->kind] : "?");
 	put_details(c, e);
 	reply_text_z(&c->reply, "cause", e->cause < CAUSE_KINDS ? cause_names[e->cause] : "?");
 	if (e->from)
@@ -227,7 +230,7 @@ static void tell_entry(struct call *c, const struct ledger_entry *e, const char 
 		reply_value(&c->reply, TAG_NUMBER, "uid", e->uid);
 	if (e->pid)
 		reply_value(&c->reply, TAG_SIGNED, "pid", (uint64_t)(int64_t)e->pid);
-	reply_text(&c->reply, "text", (struct str){ e->text, strnlen(e->text, sizeof(e->text)) });
+	reply_text(&c->reply, "text", (struct str){e->text, strnlen(e->text, sizeof(e->text))});
 	reply_row_end(&c->reply);
 }
 
@@ -269,7 +272,8 @@ int serve_trace(struct call *c)
 		reply_text_z(&c->reply, "file", ring[i].file);
 		reply_value(&c->reply, TAG_NUMBER, "line", (uint64_t)ring[i].line);
 		reply_value(&c->reply, TAG_SIGNED, "errno", (uint64_t)(int64_t)ring[i].err);
-		reply_text_z(&c->reply, "text", ring[i].err ? strerror(-ring[i].err) : "a check failed");
+		reply_text_z(&c->reply, "text",
+			     ring[i].err ? strerror(-ring[i].err) : "a check failed");
 		reply_row_end(&c->reply);
 	}
 	return CALL_DONE;

@@ -86,9 +86,9 @@ static void put_usages(struct call *c, const struct unit *u)
 		const char *name, *file, *key;
 		enum frame_tag tag;
 	} files[] = {
-		{ "cpu", "cpu.stat", "usage_usec", TAG_SPAN },
-		{ "memory", "memory.current", NULL, TAG_NUMBER },
-		{ "tasks", "pids.current", NULL, TAG_NUMBER },
+		{"cpu", "cpu.stat", "usage_usec", TAG_SPAN},
+		{"memory", "memory.current", NULL, TAG_NUMBER},
+		{"tasks", "pids.current", NULL, TAG_NUMBER},
 	};
 	char path[512], file[600];
 
@@ -162,7 +162,8 @@ static void put_service(struct call *c, struct unit *u)
 		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
 	reply_text_z(&c->reply, "status", s->status_text);
 	if (s->status_errno)
-		reply_value(&c->reply, TAG_SIGNED, "status_errno", (uint64_t)(int64_t)s->status_errno);
+		reply_value(&c->reply, TAG_SIGNED, "status_errno",
+			    (uint64_t)(int64_t)s->status_errno);
 	reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
 	reply_text_z(&c->reply, "peer", s->remote);
 }
@@ -181,7 +182,8 @@ static void put_listeners(struct call *c, struct unit *u)
 
 static void tell_trigger_of(struct call *c, const struct unit *u)
 {
-	graph_for_each(e, u, DEP_TRIGGERED_BY) {
+	graph_for_each(e, u, DEP_TRIGGERED_BY)
+	{
 		struct unit *t = registry_unit(&c->h->reg, e->to);
 
 		if (!t)
@@ -203,7 +205,8 @@ static void tell_unit(struct call *c, struct unit *u)
 	put_reason(c, u);
 	put_config(c, u);
 	put_usages(c, u);
-	graph_for_each(e, u, DEP_TRIGGERS) {
+	graph_for_each(e, u, DEP_TRIGGERS)
+	{
 		if (registry_unit(&c->h->reg, e->to))
 			reply_item(&c->reply, "triggers", registry_unit(&c->h->reg, e->to)->name);
 	}
@@ -294,7 +297,8 @@ int serve_health(struct call *c)
 		const struct service *s = u ? service_of(u) : NULL;
 		bool is_failed = u && unit_coarse(u) == FAILED;
 
-		if (!is_failed && !(s && s->n_restarts && !unit_is_at_rest(u)) && !(u && u->is_listed))
+		if (!is_failed && !(s && s->n_restarts && !unit_is_at_rest(u)) &&
+		    !(u && u->is_listed))
 			continue;
 		reply_row(&c->reply, is_failed ? "failed" : "note");
 		put_state(c, u);
@@ -431,7 +435,8 @@ static uint64_t find_end(const struct call *c, const struct unit *u)
 
 		if (!e)
 			return 0; /* overwritten from here on */
-		if (e->kind == LEDGER_STATE && (e->b == INACTIVE || e->b == FAILED) && is_about(c, e, u))
+		if (e->kind == LEDGER_STATE && (e->b == INACTIVE || e->b == FAILED) &&
+		    is_about(c, e, u))
 			return e->seq;
 	}
 	return 0;
@@ -467,12 +472,13 @@ static void tell_runs(struct call *c, const struct unit *u)
 /* What would start it: triggers and the units that want it, with whether they could do so now. */
 static void put_starters(struct call *c, const struct unit *u)
 {
-	static const enum dep_type types[] = { DEP_TRIGGERED_BY, DEP_WANTED_BY, DEP_REQUIRED_BY,
-					       DEP_BOUND_BY, DEP_UPHELD_BY };
+	static const enum dep_type types[] = {DEP_TRIGGERED_BY, DEP_WANTED_BY, DEP_REQUIRED_BY,
+					      DEP_BOUND_BY, DEP_UPHELD_BY};
 	char text[UNIT_NAME_MAX + 64];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-		graph_for_each(e, u, types[i]) {
+		graph_for_each(e, u, types[i])
+		{
 			const struct unit *v = registry_unit(&c->h->reg, e->to);
 
 			if (!v)

@@ -12,18 +12,18 @@ static const struct {
 	int status;
 	const char *meaning;
 } exits[] = {
-	{ 0, "done; of status and is-active: active; of is-failed: failed" },
-	{ 1, "a job failed, or something else went wrong; of is-failed: not failed" },
-	{ 2, "the command line makes no sense" },
-	{ 3, "not applicable to that unit; of status and is-active: not running" },
-	{ 4, "not permitted; of status and why: no such unit" },
-	{ 5, "no such unit" },
-	{ 6, "the unit's files have errors" },
+	{0, "done; of status and is-active: active; of is-failed: failed"},
+	{1, "a job failed, or something else went wrong; of is-failed: not failed"},
+	{2, "the command line makes no sense"},
+	{3, "not applicable to that unit; of status and is-active: not running"},
+	{4, "not permitted; of status and why: no such unit"},
+	{5, "no such unit"},
+	{6, "the unit's files have errors"},
 };
 
 static const char *const places[][2] = {
-	{ "HARK_RUN_DIR", "directory of the control socket, /run/hark when not set" },
-	{ "NO_COLOR", "when not empty: no colours" },
+	{"HARK_RUN_DIR", "directory of the control socket, /run/hark when not set"},
+	{"NO_COLOR", "when not empty: no colours"},
 };
 
 static const char intro[] =
@@ -48,8 +48,9 @@ static void print_option(const struct option *o)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		 o->letter ? "," : " ", o->word, o->value ? "=" : "", o->value ? o->value : "");
+	snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+		 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->word, o->value ? "=" : "",
+		 o->value ? o->value : "");
 	printf("  %-28s %s\n", left, o->help);
 }
 
@@ -105,7 +106,8 @@ static void man_options(void)
 			printf("\\-%c, ", o->letter);
 		printf("\\-\\-");
 		man_word(o->word);
-		printf("%s\\fI%s\\fR\n%s\n", o->value ? "=" : "", o->value ? o->value : "", o->help);
+		printf("%s\\fI%s\\fR\n%s\n", o->value ? "=" : "", o->value ? o->value : "",
+		       o->help);
 	}
 }
 

@@ -12,13 +12,13 @@
 enum { COLUMNS_MAX = 12, WIDTH_MIN = 20, MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
 static const char *const tone_codes[TONES] = {
-	[TONE_PLAIN] = "",	  [TONE_GOOD] = "\033[32m", [TONE_WARN] = "\033[33m",
+	[TONE_PLAIN] = "",       [TONE_GOOD] = "\033[32m", [TONE_WARN] = "\033[33m",
 	[TONE_BAD] = "\033[31m", [TONE_DIM] = "\033[2m",   [TONE_BOLD] = "\033[1m",
 };
 
 static bool is_utf8_locale(void)
 {
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *value = getenv(names[i]);
@@ -31,13 +31,14 @@ static bool is_utf8_locale(void)
 
 void paint_init(struct paint *p, bool full)
 {
-	struct winsize size = { 0 };
+	struct winsize size = {0};
 	const char *term = getenv("TERM");
 	const char *no_color = getenv("NO_COLOR");
 
-	*p = (struct paint){ .has_utf8 = is_utf8_locale(), .now_us = clock_wall_us() };
+	*p = (struct paint){.has_utf8 = is_utf8_locale(), .now_us = clock_wall_us()};
 	p->is_terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
-	p->has_color = p->is_terminal && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	p->has_color = p->is_terminal && !(no_color && *no_color) && term &&
+		       strcmp(term, "dumb") != 0;
 	if (p->is_terminal && !full && size.ws_col >= WIDTH_MIN)
 		p->width = size.ws_col;
 }
@@ -69,25 +70,40 @@ void paintf(struct paint *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Length of the well-formed UTF-8 sequence of a printable character at s, 0 when it is none. RFC 3629 */
+/*
+ * Well-formed UTF-8, RFC 3629 section 4, without the control characters: the first byte's range, the second's, the length.
+ * Overlong forms, surrogates and what lies beyond U+10FFFF have no row.
+ */
+static const struct {
+	uint8_t first[2], second[2], n;
+} utf8_rows[] = {
+	{{0x20, 0x7e}, {0x00, 0xff}, 1}, {{0xc2, 0xc2}, {0xa0, 0xbf}, 2},
+	{{0xc3, 0xdf}, {0x80, 0xbf}, 2}, {{0xe0, 0xe0}, {0xa0, 0xbf}, 3},
+	{{0xe1, 0xec}, {0x80, 0xbf}, 3}, {{0xed, 0xed}, {0x80, 0x9f}, 3},
+	{{0xee, 0xef}, {0x80, 0xbf}, 3}, {{0xf0, 0xf0}, {0x90, 0xbf}, 4},
+	{{0xf1, 0xf3}, {0x80, 0xbf}, 4}, {{0xf4, 0xf4}, {0x80, 0x8f}, 4},
+};
+
+static bool is_between(char c, const uint8_t *range)
+{
+	return (uint8_t)c >= range[0] && (uint8_t)c <= range[1];
+}
+
+/* Bytes of the printable character that s begins with, 0 when it begins with none. */
 static size_t utf8_length(struct str s)
 {
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-	unsigned char second = s.n > 1 ? (unsigned char)s.p[1] : 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(utf8_rows); i++) {
+		size_t n = utf8_rows[i].n, at = 1;
 
-	if (n == 1)
-		return c >= 0x20 && c != 0x7f;
-	if (n == 0 || n > s.n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+		if (!is_between(s.p[0], utf8_rows[i].first))
+			continue;
+		if (s.n < n || (n > 1 && !is_between(s.p[1], utf8_rows[i].second)))
 			return 0;
-	/* Overlong forms, surrogates, beyond U+10FFFF, and the C1 controls. */
-	if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) ||
-	    (c == 0xf4 && second > 0x8f) || (c == 0xc2 && second < 0xa0))
-		return 0;
-	return n;
+		while (at < n && ((uint8_t)s.p[at] & 0xc0) == 0x80)
+			at++;
+		return at == n ? n : 0;
+	}
+	return 0;
 }
 
 void paint_text(struct paint *p, struct str text)
@@ -155,7 +171,7 @@ void paint_end(struct paint *p)
 	size_t at;
 
 	if (p->width && !p->out.err && p->out.n > p->line_at) {
-		struct str line = { p->out.p + p->line_at, p->out.n - p->line_at };
+		struct str line = {p->out.p + p->line_at, p->out.n - p->line_at};
 
 		if (count_columns(line, p->width - 2, &at) >= p->width) {
 			p->out.n = p->line_at + at;
@@ -173,9 +189,9 @@ void paint_sign(struct paint *p, struct str active, bool is_waiting)
 		const char *word, *utf8, *ascii;
 		enum tone tone;
 	} signs[] = {
-		{ "active", "●", "*", TONE_GOOD },	 { "reloading", "↻", "~", TONE_WARN },
-		{ "failed", "×", "x", TONE_BAD },	 { "activating", "↻", "~", TONE_WARN },
-		{ "deactivating", "↻", "~", TONE_WARN },
+		{"active", "●", "*", TONE_GOOD},       {"reloading", "↻", "~", TONE_WARN},
+		{"failed", "×", "x", TONE_BAD},        {"activating", "↻", "~", TONE_WARN},
+		{"deactivating", "↻", "~", TONE_WARN},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(signs); i++)
@@ -183,7 +199,10 @@ void paint_sign(struct paint *p, struct str active, bool is_waiting)
 			paint_tone(p, signs[i].tone, p->has_utf8 ? signs[i].utf8 : signs[i].ascii);
 			return;
 		}
-	paint_tone(p, is_waiting ? TONE_PLAIN : TONE_DIM, p->has_utf8 ? "○" : is_waiting ? "o" : "-");
+	paint_tone(p, is_waiting ? TONE_PLAIN : TONE_DIM,
+		   p->has_utf8  ? "○"
+		   : is_waiting ? "o"
+				: "-");
 }
 
 const char *paint_branch(const struct paint *p, bool is_last)
@@ -310,7 +329,7 @@ static size_t measure(struct paint *p, const struct row *row, const struct colum
 	paint_cell(p, row, c);
 	if (p->out.err)
 		return 0;
-	columns = count_columns((struct str){ p->out.p + at, p->out.n - at }, SIZE_MAX, &cut);
+	columns = count_columns((struct str){p->out.p + at, p->out.n - at}, SIZE_MAX, &cut);
 	p->out.n = at;
 	return columns;
 }
@@ -321,8 +340,8 @@ static void pad(struct paint *p, size_t n)
 		sbuf_add_c(&p->out, ' ');
 }
 
-static void paint_row(struct paint *p, const struct row *row, const struct column *columns, unsigned n,
-		      const size_t *widths)
+static void paint_row(struct paint *p, const struct row *row, const struct column *columns,
+		      unsigned n, const size_t *widths)
 {
 	for (unsigned i = 0; i < n; i++) {
 		size_t width = row ? measure(p, row, &columns[i]) : strlen(columns[i].title);
@@ -340,8 +359,8 @@ static void paint_row(struct paint *p, const struct row *row, const struct colum
 	paint_end(p);
 }
 
-void paint_table(struct paint *p, const struct row *rows, const char *kind, const struct column *columns,
-		 unsigned n)
+void paint_table(struct paint *p, const struct row *rows, const char *kind,
+		 const struct column *columns, unsigned n)
 {
 	size_t widths[COLUMNS_MAX];
 	bool any = false;

@@ -16,9 +16,9 @@ enum tone { TONE_PLAIN, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM, TONE_BOLD, TON
 struct paint {
 	struct sbuf out;
 	bool has_color, has_utf8, is_terminal;
-	unsigned width;	  /* columns; 0: do not cut lines */
-	size_t line_at;	  /* where the present line begins in out */
-	uint64_t now_us;  /* wall clock */
+	unsigned width;  /* columns; 0: do not cut lines */
+	size_t line_at;  /* where the present line begins in out */
+	uint64_t now_us; /* wall clock */
 };
 
 /* Looks at descriptor 1 and the environment. full: never cut lines. */
@@ -55,7 +55,8 @@ struct column {
 	void (*cell)(struct paint *p, const struct row *row);
 	bool is_right;
 };
-void paint_table(struct paint *p, const struct row *rows, const char *kind, const struct column *columns, unsigned n);
+void paint_table(struct paint *p, const struct row *rows, const char *kind,
+		 const struct column *columns, unsigned n);
 /* A field as people read it. */
 void paint_field(struct paint *p, const struct row *row, const char *key);
 

@@ -36,7 +36,11 @@ struct property {
 	const char *const *words; /* of print_word: the names of an enum */
 };
 
-enum { ALL_TYPES = (1 << UNIT_TYPES) - 1, SERVICES = 1 << UNIT_SERVICE, SOCKETS = 1 << UNIT_SOCKET };
+enum {
+	ALL_TYPES = (1 << UNIT_TYPES) - 1,
+	SERVICES = 1 << UNIT_SERVICE,
+	SOCKETS = 1 << UNIT_SOCKET
+};
 
 static const void *field(const struct view *v, const struct property *p)
 {
@@ -150,7 +154,7 @@ static void print_commands(struct view *v, const struct property *p)
 
 	memcpy(&c, field(v, p), sizeof(c));
 	for (; c; c = c->next) {
-		struct sbuf b = { 0 };
+		struct sbuf b = {0};
 
 		sbuf_addf(&b, "{ path=%s ; argv[]=", c->path);
 		for (uint32_t i = 0; i < c->argc; i++)
@@ -211,8 +215,8 @@ static void print_result(struct view *v, const struct property *p)
 
 static bool is_stale(const struct view *v)
 {
-	return v->u->is_listed || (v->u->config && v->u->config->fragment &&
-				   load_is_stale(&v->h->load, v->u->config));
+	return v->u->is_listed ||
+	       (v->u->config && v->u->config->fragment && load_is_stale(&v->h->load, v->u->config));
 }
 
 static void print_stale(struct view *v, const struct property *p)
@@ -224,7 +228,8 @@ static void print_can_start(struct view *v, const struct property *p)
 {
 	const struct unit_config *c = v->u->config;
 
-	reply_value(v->reply, TAG_BOOL, p->name, c && c->load == LOAD_LOADED && !c->refuse_manual_start);
+	reply_value(v->reply, TAG_BOOL, p->name,
+		    c && c->load == LOAD_LOADED && !c->refuse_manual_start);
 }
 
 static void print_can_stop(struct view *v, const struct property *p)
@@ -237,7 +242,8 @@ static void print_can_stop(struct view *v, const struct property *p)
 
 static void print_can_reload(struct view *v, const struct property *p)
 {
-	reply_value(v->reply, TAG_BOOL, p->name, v->u->ops->can_reload && v->u->ops->can_reload(v->u));
+	reply_value(v->reply, TAG_BOOL, p->name,
+		    v->u->ops->can_reload && v->u->ops->can_reload(v->u));
 }
 
 static void print_condition_result(struct view *v, const struct property *p)
@@ -254,7 +260,8 @@ static void print_cgroup(struct view *v, const struct property *p)
 {
 	char path[512];
 
-	if (!v->h->cgroups.has_cgroups || (v->u->type != UNIT_SERVICE && v->u->type != UNIT_SOCKET)) {
+	if (!v->h->cgroups.has_cgroups ||
+	    (v->u->type != UNIT_SERVICE && v->u->type != UNIT_SOCKET)) {
 		put_text(v, p->name, NULL);
 		return;
 	}
@@ -278,7 +285,7 @@ static void print_invocation(struct view *v, const struct property *p)
 static void print_file_state(struct view *v, const struct property *p)
 {
 	const struct unit_config *c = v->u->config;
-	const struct name_list *lists[] = { c ? c->wanted_by : NULL, c ? c->required_by : NULL };
+	const struct name_list *lists[] = {c ? c->wanted_by : NULL, c ? c->required_by : NULL};
 	const char *word = !c || !c->fragment ? "" : c->has_install ? "disabled" : "static";
 
 	if (c && c->load == LOAD_MASKED)
@@ -324,7 +331,7 @@ static void print_listen(struct view *v, const struct property *p)
 	const struct listener *l = v->u->config->socket->listeners;
 
 	for (; l; l = l->next) {
-		struct sbuf b = { 0 };
+		struct sbuf b = {0};
 		const char *kind = listen_names[l->kind];
 
 		sbuf_addf(&b, "%s (%s)", l->text,
@@ -525,7 +532,8 @@ static void print_dependencies(struct view *v, const char *only)
 
 		if (!is_wanted(only, dep_names[t]))
 			continue;
-		graph_for_each(e, v->u, (enum dep_type)t) {
+		graph_for_each(e, v->u, (enum dep_type)t)
+		{
 			const struct unit *other = registry_unit(&v->h->reg, e->to);
 
 			if (!other)
@@ -538,10 +546,11 @@ static void print_dependencies(struct view *v, const char *only)
 	}
 }
 
-void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only, bool with_empty)
+void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only,
+		   bool with_empty)
 {
 	const struct unit_config *c = u->config;
-	struct view v = { .reply = r, .h = h, .u = u, .with_empty = with_empty || only };
+	struct view v = {.reply = r, .h = h, .u = u, .with_empty = with_empty || only};
 
 	v.bases[BASE_UNIT] = (const char *)u;
 	v.bases[BASE_CONFIG] = (const char *)c;
@@ -564,8 +573,8 @@ unsigned property_count(void)
 
 const char *property_name(unsigned at)
 {
-	return at < ARRAY_SIZE(properties) ? properties[at].name :
-					     dep_names[at - ARRAY_SIZE(properties)];
+	return at < ARRAY_SIZE(properties) ? properties[at].name
+					   : dep_names[at - ARRAY_SIZE(properties)];
 }
 
 /* --- the manager --- */
@@ -596,19 +605,20 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 		const char *text;
 		uint64_t value;
 	} rows[] = {
-		{ "Version", TAG_TEXT, HARK_VERSION " (hark)", 0 },
-		{ "SystemState", TAG_TEXT, property_system_state(h), 0 },
-		{ "DefaultUnit", TAG_TEXT, h->default_unit, 0 },
-		{ "ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0 },
-		{ "NNames", TAG_NUMBER, NULL, h->reg.names.n },
-		{ "NJobs", TAG_NUMBER, NULL, h->engine.jobs_n },
-		{ "NFailedUnits", TAG_NUMBER, NULL, count_failed(h) },
-		{ "ManagerGenerations", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->generation : 0 },
-		{ "NSpawned", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->spawned : 0 },
-		{ "UserspaceTimestamp", TAG_STAMP, NULL, wall_us(h->boot_us) },
-		{ "UserspaceTimestampMonotonic", TAG_NUMBER, NULL, h->boot_us },
-		{ "FinishTimestamp", TAG_STAMP, NULL, wall_us(h->ready_us) },
-		{ "FinishTimestampMonotonic", TAG_NUMBER, NULL, h->ready_us },
+		{"Version", TAG_TEXT, HARK_VERSION " (hark)", 0},
+		{"SystemState", TAG_TEXT, property_system_state(h), 0},
+		{"DefaultUnit", TAG_TEXT, h->default_unit, 0},
+		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},
+		{"NNames", TAG_NUMBER, NULL, h->reg.names.n},
+		{"NJobs", TAG_NUMBER, NULL, h->engine.jobs_n},
+		{"NFailedUnits", TAG_NUMBER, NULL, count_failed(h)},
+		{"ManagerGenerations", TAG_NUMBER, NULL,
+		 h->bank.table ? h->bank.table->generation : 0},
+		{"NSpawned", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->spawned : 0},
+		{"UserspaceTimestamp", TAG_STAMP, NULL, wall_us(h->boot_us)},
+		{"UserspaceTimestampMonotonic", TAG_NUMBER, NULL, h->boot_us},
+		{"FinishTimestamp", TAG_STAMP, NULL, wall_us(h->ready_us)},
+		{"FinishTimestampMonotonic", TAG_NUMBER, NULL, h->ready_us},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -621,6 +631,7 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 	}
 	for (unsigned i = 0; is_wanted(only, "UnitPath") && i < h->load.dirs_n; i++)
 		reply_item(r, "UnitPath", h->load.dirs[i]);
-	for (unsigned i = 0; is_wanted(only, "Environment") && h->environment && h->environment[i]; i++)
+	for (unsigned i = 0; is_wanted(only, "Environment") && h->environment && h->environment[i];
+	     i++)
 		reply_item(r, "Environment", h->environment[i]);
 }

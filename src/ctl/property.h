@@ -15,7 +15,8 @@
  * @only: "Name,Name" or NULL for all
  * @with_empty: also properties that have no value
  */
-void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only, bool with_empty);
+void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only,
+		   bool with_empty);
 void property_manager(struct reply *r, struct hark *h, const char *only);
 /* "running", "degraded", "starting", "stopping": the word of is-system-running. */
 const char *property_system_state(const struct hark *h);

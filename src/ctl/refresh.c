@@ -53,7 +53,8 @@ int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken
 	r = load_unit(&h->load, u->name, &fresh);
 	if (r < 0)
 		return r;
-	if ((fresh->load == LOAD_BAD || fresh->load == LOAD_ERROR) && u->config->load == LOAD_LOADED) {
+	if ((fresh->load == LOAD_BAD || fresh->load == LOAD_ERROR) &&
+	    u->config->load == LOAD_LOADED) {
 		u->is_listed = true;
 		if (ret_broken)
 			*ret_broken = fresh;

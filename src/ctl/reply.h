@@ -11,9 +11,10 @@
 
 struct reply {
 	struct sbuf out; /* encoded fields */
-	size_t at;	 /* what lies before was sent */
+	size_t at;       /* what lies before was sent */
 };
 
+/* Between begin and end of a row stand its fields. */
 void reply_row(struct reply *r, const char *kind);
 void reply_row_end(struct reply *r);
 void reply_text(struct reply *r, const char *key, struct str text);

@@ -3,7 +3,7 @@
 
 void rows_init(struct rows *r)
 {
-	*r = (struct rows){ 0 };
+	*r = (struct rows){0};
 	r->last = &r->first;
 }
 
@@ -62,7 +62,7 @@ static void add_field(struct rows *r, enum frame_tag tag, struct str value)
 	}
 	f->key = copy;
 	f->tag = tag;
-	f->text = (struct str){ copy + key_n + 1, value.n - key_n - 1 };
+	f->text = (struct str){copy + key_n + 1, value.n - key_n - 1};
 	f->value = tag == TAG_TEXT || tag == TAG_ITEM ? 0 : wire_u64(f->text);
 }
 
@@ -81,7 +81,7 @@ static void add_more(struct rows *r, struct str value)
 	}
 	memcpy(all, f->text.p, f->text.n);
 	memcpy(all + f->text.n, value.p, value.n);
-	f->text = (struct str){ all, f->text.n + value.n };
+	f->text = (struct str){all, f->text.n + value.n};
 }
 
 static const struct row *end_row(struct rows *r)

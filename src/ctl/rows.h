@@ -11,7 +11,7 @@ struct field {
 	const char *key;
 	enum frame_tag tag; /* TAG_TEXT, TAG_ITEM, TAG_NUMBER ... */
 	struct str text;    /* TAG_TEXT, TAG_ITEM */
-	uint64_t value;	    /* the others */
+	uint64_t value;     /* the others */
 };
 
 struct row {
@@ -25,9 +25,10 @@ struct rows {
 	struct arena arena;
 	struct row *first, **last;
 	struct row *open; /* not whole yet */
-	bool is_short;	  /* memory ran out: something is missing */
+	bool is_short;    /* memory ran out: something is missing */
 };
 
+/* Empty; and back to empty with all memory released. */
 void rows_init(struct rows *r);
 void rows_fini(struct rows *r);
 /* Forget all rows. */
@@ -35,6 +36,7 @@ void rows_reset(struct rows *r);
 /* Take one field of a frame in. Returns the row that it completed, or NULL. Fields that make no sense are passed over. */
 const struct row *rows_add(struct rows *r, uint16_t tag, struct str value);
 
+/* The first field of that key, or NULL. */
 const struct field *row_field(const struct row *row, const char *key);
 /* Text of a field; n 0 when there is none. */
 struct str row_text(const struct row *row, const char *key);

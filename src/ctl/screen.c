@@ -17,15 +17,16 @@ void screen_flush(struct screen *s)
 }
 
 /* The line of the file, with a caret below columns [col, end). A file we may not read is passed over. */
-static void show_source(struct paint *p, const char *path, uint64_t line, uint64_t col, uint64_t end)
+static void show_source(struct paint *p, const char *path, uint64_t line, uint64_t col,
+			uint64_t end)
 {
 	AUTO_MEM char *text = NULL;
-	struct str rest, piece = { NULL, 0 };
+	struct str rest, piece = {NULL, 0};
 	size_t n;
 
 	if (!line || fd_read_file(AT_FDCWD, path, SOURCE_MAX, &text, &n) < 0)
 		return;
-	rest = (struct str){ text, n };
+	rest = (struct str){text, n};
 	for (uint64_t i = 0; i < line; i++)
 		if (!str_cut(&rest, '\n', &piece))
 			return;
@@ -120,12 +121,12 @@ static void show_error(struct screen *s, const struct row *row)
 {
 	struct paint p = s->paint;
 
-	p.out = (struct sbuf){ 0 };
+	p.out = (struct sbuf){0};
 	p.line_at = 0;
 	paint_z(&p, "harkctl: ");
 	paint_text(&p, row_text(row, "text"));
 	paint_end(&p);
-	sbuf_add(&s->errors, (struct str){ p.out.p, p.out.n });
+	sbuf_add(&s->errors, (struct str){p.out.p, p.out.n});
 	sbuf_fini(&p.out);
 }
 

@@ -7,10 +7,13 @@ static const char *past(const struct row *row)
 	static const struct {
 		const char *type, *word;
 	} words[] = {
-		{ "start", "started" },		  { "stop", "stopped" },
-		{ "restart", "restarted" },	  { "try-restart", "restarted" },
-		{ "reload", "reloaded" },	  { "try-reload", "reloaded" },
-		{ "reload-or-start", "reloaded" },
+		{"start", "started"},
+		{"stop", "stopped"},
+		{"restart", "restarted"},
+		{"try-restart", "restarted"},
+		{"reload", "reloaded"},
+		{"try-reload", "reloaded"},
+		{"reload-or-start", "reloaded"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
@@ -19,44 +22,72 @@ static const char *past(const struct row *row)
 	return "done";
 }
 
-static void show_job_end(struct paint *p, const struct row *row)
-{
-	struct str result = row_text(row, "result");
-	bool is_done = str_eq_z(result, "done"), is_skipped = str_eq_z(result, "skipped");
-	struct str reason = row_text(row, "reason");
+/* How a job's result looks; what is not here has failed. */
+static const struct outcome {
+	const char *result, *utf8, *ascii, *word;
+	enum tone tone;
+} outcomes[] = {
+	{"done", "✓", "ok", NULL, TONE_GOOD},
+	{"skipped", "–", "--", "skipped", TONE_WARN},
+	{NULL, "×", "x ", "failed", TONE_BAD},
+};
 
+static const struct outcome *outcome_of(const struct row *row)
+{
+	const struct outcome *o = outcomes;
+
+	while (o->result && !str_eq_z(row_text(row, "result"), o->result))
+		o++;
+	return o;
+}
+
+static void show_unit_outcome(struct paint *p, const struct row *row, const struct outcome *o)
+{
 	paint_z(p, "  ");
-	paint_tone(p, is_done ? TONE_GOOD : is_skipped ? TONE_WARN : TONE_BAD,
-		   !p->has_utf8 ? (is_done ? "ok" : is_skipped ? "--" : "x ") : is_done ? "✓" : is_skipped ? "–" : "×");
+	paint_tone(p, o->tone, p->has_utf8 ? o->utf8 : o->ascii);
 	paint_z(p, " ");
 	paint_text(p, row_text(row, "unit"));
-	paintf(p, "  %s", is_done ? past(row) : is_skipped ? "skipped" : "failed");
-	if (is_done && !row_value(row, "job")) {
+	paint_z(p, "  ");
+}
+
+static void show_done(struct paint *p, const struct row *row)
+{
+	paint_z(p, past(row));
+	if (!row_value(row, "job")) {
 		paint_z(p, " (there was nothing to do)");
-	} else {
-		paint_z(p, is_done ? " in " : " after ");
-		paint_span(p, row_value(row, "took"));
+		return;
 	}
-	if (is_done && row_value(row, "pid"))
+	paint_z(p, " in ");
+	paint_span(p, row_value(row, "took"));
+	if (row_value(row, "pid"))
 		paintf(p, "   pid %llu", (unsigned long long)row_value(row, "pid"));
-	if (!is_done) {
-		paint_z(p, ": ");
-		paint_text(p, reason.n ? reason : row_text(row, "text"));
+}
+
+static void show_job_end(struct paint *p, const struct row *row)
+{
+	const struct outcome *o = outcome_of(row);
+	struct str reason = row_text(row, "reason");
+
+	show_unit_outcome(p, row, o);
+	if (!o->word) {
+		show_done(p, row);
+		paint_end(p);
+		return;
 	}
+	paintf(p, "%s after ", o->word);
+	paint_span(p, row_value(row, "took"));
+	paint_z(p, ": ");
+	paint_text(p, reason.n ? reason : row_text(row, "text"));
 	paint_end(p);
-	if (!is_done)
-		screen_place(p, row);
+	screen_place(p, row);
 }
 
 static void show_died(struct paint *p, const struct row *row)
 {
 	struct str reason = row_text(row, "reason");
 
-	paint_z(p, "  ");
-	paint_tone(p, TONE_BAD, p->has_utf8 ? "×" : "x ");
-	paint_z(p, " ");
-	paint_text(p, row_text(row, "unit"));
-	paint_z(p, "  died ");
+	show_unit_outcome(p, row, &outcomes[ARRAY_SIZE(outcomes) - 1]);
+	paint_z(p, "died ");
 	paint_span(p, row_value(row, "after"));
 	paint_z(p, " after it was started");
 	paint_z(p, reason.n ? ": " : "");

@@ -31,7 +31,8 @@ static void show_label(struct paint *p, const char *label)
 	paintf(p, "%*s", (int)(12 - strlen(label)), "");
 }
 
-static void show_labelled(struct paint *p, const struct row *row, const char *label, const char *key)
+static void show_labelled(struct paint *p, const struct row *row, const char *label,
+			  const char *key)
 {
 	if (!row_field(row, key))
 		return;
@@ -47,7 +48,11 @@ static void show_health_head(struct paint *p, const struct row *row)
 	struct str state = row_text(row, "state");
 	uint64_t failed = row_value(row, "failed");
 
-	paint_sign(p, str_eq_z(state, "running") ? STR("active") : failed ? STR("failed") : STR("activating"), false);
+	paint_sign(p,
+		   str_eq_z(state, "running") ? STR("active")
+		   : failed                   ? STR("failed")
+					      : STR("activating"),
+		   false);
 	paint_z(p, " host ");
 	paint_tone(p, TONE_BOLD, "");
 	paint_text(p, row_text(row, "host"));
@@ -57,15 +62,18 @@ static void show_health_head(struct paint *p, const struct row *row)
 		paint_z(p, "   boot ");
 		paint_span(p, row_value(row, "boot"));
 	}
-	paintf(p, "   hark (init %llu, manager %llu)     ", (unsigned long long)row_value(row, "init_pid"),
+	paintf(p, "   hark (init %llu, manager %llu)     ",
+	       (unsigned long long)row_value(row, "init_pid"),
 	       (unsigned long long)row_value(row, "manager_pid"));
 	paint_text(p, state);
 	if (failed)
 		paintf(p, ": %llu failed", (unsigned long long)failed);
 	paint_end(p);
-	paintf(p, "  %llu active   %llu waiting on a trigger   %llu failed   %llu jobs   %llu units",
-	       (unsigned long long)row_value(row, "active"), (unsigned long long)row_value(row, "waiting"),
-	       (unsigned long long)failed, (unsigned long long)row_value(row, "jobs"),
+	paintf(p,
+	       "  %llu active   %llu waiting on a trigger   %llu failed   %llu jobs   %llu units",
+	       (unsigned long long)row_value(row, "active"),
+	       (unsigned long long)row_value(row, "waiting"), (unsigned long long)failed,
+	       (unsigned long long)row_value(row, "jobs"),
 	       (unsigned long long)row_value(row, "units"));
 	paint_end(p);
 }

@@ -40,17 +40,22 @@ static void cell_state(struct paint *p, const struct row *row)
 	if (row_value(row, "waiting"))
 		paint_z(p, "waiting");
 	else
-		paint_text(p, str_eq_z(row_text(row, "active"), "active") ? row_text(row, "sub") :
-									   row_text(row, "active"));
+		paint_text(p, str_eq_z(row_text(row, "active"), "active")
+				      ? row_text(row, "sub")
+				      : row_text(row, "active"));
 }
 
 void show_list(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
-		{ "", NULL, cell_sign, false },		  { "UNIT", "unit", NULL, false },
-		{ "STATE", NULL, cell_state, false },	  { "SINCE", "since", NULL, true },
-		{ "PID", "pid", NULL, true },		  { "RESTARTS", "restarts", NULL, true },
-		{ "STARTED BY", "started_by", NULL, false }, { "DESCRIPTION", "description", NULL, false },
+		{"", NULL, cell_sign, false},
+		{"UNIT", "unit", NULL, false},
+		{"STATE", NULL, cell_state, false},
+		{"SINCE", "since", NULL, true},
+		{"PID", "pid", NULL, true},
+		{"RESTARTS", "restarts", NULL, true},
+		{"STARTED BY", "started_by", NULL, false},
+		{"DESCRIPTION", "description", NULL, false},
 	};
 	unsigned n = 0, active = 0, failed = 0, waiting = 0;
 
@@ -69,10 +74,10 @@ void show_list(struct screen *s, const struct row *rows)
 void show_triggers(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
-		{ "TRIGGER", "trigger", NULL, false }, { "KIND", "trigger_kind", NULL, false },
-		{ "UNIT", "unit", NULL, false },       { "STATE", "state", NULL, false },
-		{ "HITS", "accepted", NULL, true },    { "ACTIVATES", "activates", NULL, false },
-		{ "PID", "pid", NULL, true },
+		{"TRIGGER", "trigger", NULL, false}, {"KIND", "trigger_kind", NULL, false},
+		{"UNIT", "unit", NULL, false},       {"STATE", "state", NULL, false},
+		{"HITS", "accepted", NULL, true},    {"ACTIVATES", "activates", NULL, false},
+		{"PID", "pid", NULL, true},
 	};
 
 	paint_table(&s->paint, rows, "trigger", columns, ARRAY_SIZE(columns));
@@ -82,10 +87,10 @@ void show_triggers(struct screen *s, const struct row *rows)
 void show_jobs(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
-		{ "JOB", "job", NULL, true },	    { "UNIT", "unit", NULL, false },
-		{ "TYPE", "type", NULL, false },    { "STATE", "state", NULL, false },
-		{ "SINCE", "since", NULL, true },   { "WAITS FOR", "waits_for", NULL, false },
-		{ "BECAUSE", "because", NULL, false },
+		{"JOB", "job", NULL, true},          {"UNIT", "unit", NULL, false},
+		{"TYPE", "type", NULL, false},       {"STATE", "state", NULL, false},
+		{"SINCE", "since", NULL, true},      {"WAITS FOR", "waits_for", NULL, false},
+		{"BECAUSE", "because", NULL, false},
 	};
 
 	paint_table(&s->paint, rows, "job", columns, ARRAY_SIZE(columns));
@@ -102,11 +107,11 @@ static void cell_time(struct paint *p, const struct row *row)
 void show_ledger(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
-		{ "ENTRY", "entry", NULL, true },     { "FOLLOWS", "follows", NULL, true },
-		{ "TIME", NULL, cell_time, false },   { "UNIT", "unit", NULL, false },
-		{ "KIND", "entry_kind", NULL, false }, { "WHAT", "what", NULL, false },
-		{ "CAUSE", "cause", NULL, false },    { "FROM", "from", NULL, false },
-		{ "TEXT", "text", NULL, false },
+		{"ENTRY", "entry", NULL, true},      {"FOLLOWS", "follows", NULL, true},
+		{"TIME", NULL, cell_time, false},    {"UNIT", "unit", NULL, false},
+		{"KIND", "entry_kind", NULL, false}, {"WHAT", "what", NULL, false},
+		{"CAUSE", "cause", NULL, false},     {"FROM", "from", NULL, false},
+		{"TEXT", "text", NULL, false},
 	};
 
 	paint_table(&s->paint, rows, "entry", columns, ARRAY_SIZE(columns));
@@ -116,10 +121,10 @@ void show_ledger(struct screen *s, const struct row *rows)
 void show_trace(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
-		{ "NUMBER", "number", NULL, true },
-		{ "FILE", "file", NULL, false },
-		{ "LINE", "line", NULL, true },
-		{ "ERROR", "text", NULL, false },
+		{"NUMBER", "number", NULL, true},
+		{"FILE", "file", NULL, false},
+		{"LINE", "line", NULL, true},
+		{"ERROR", "text", NULL, false},
 	};
 
 	paint_table(&s->paint, rows, "error_origin", columns, ARRAY_SIZE(columns));
@@ -152,7 +157,8 @@ void show_deps(struct screen *s, const struct row *rows)
 		paint_text(p, row_text(row, "type"));
 		paint_z(p, "=");
 		paint_text(p, row_text(row, "unit"));
-		paint_z(p, row_value(row, "dropped") ? "   (dropped to break an ordering cycle)" : "");
+		paint_z(p,
+			row_value(row, "dropped") ? "   (dropped to break an ordering cycle)" : "");
 		paint_z(p, "   ");
 		if (row_text(row, "file").n) {
 			paint_text(p, row_text(row, "file"));
@@ -179,7 +185,7 @@ static void show_file(struct screen *s, struct str path)
 	if (r < 0)
 		paintf(&s->paint, "# cannot be read: %s\n", strerror(-r));
 	else
-		sbuf_add(&s->paint.out, (struct str){ text, n });
+		sbuf_add(&s->paint.out, (struct str){text, n});
 	s->paint.line_at = s->paint.out.n;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ctl/call.h"
 
+/* Each returns enum call_step or -errno. */
 int serve_health(struct call *c);
 int serve_status(struct call *c);
 int serve_job(struct call *c);

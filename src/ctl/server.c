@@ -11,7 +11,7 @@
 #include "ctl/call.h"
 
 enum {
-	CONNS = 256,	     /* all together */
+	CONNS = 256,         /* all together */
 	CONNS_FOR_ROOT = 16, /* of them only for uid 0 */
 	CONNS_UID = 64,
 	ACCEPTS = 16, /* a turn */
@@ -26,9 +26,9 @@ struct conn {
 	struct task task;   /* something the call waits for has happened */
 	struct server *server;
 	int fd;
-	bool is_busy;	  /* a call is being answered */
+	bool is_busy;     /* a call is being answered */
 	bool is_finished; /* ... and only what is in its reply is to be sent */
-	bool is_stuck;	  /* the socket took no more */
+	bool is_stuck;    /* the socket took no more */
 	uint32_t request;
 	uid_t uid;
 	pid_t pid;
@@ -186,7 +186,7 @@ static int begin_call(struct conn *c)
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 	c->request = in->request;
-	c->call = (struct call){ .h = h, .uid = c->uid, .pid = c->pid, .due_us = TIME_NEVER };
+	c->call = (struct call){.h = h, .uid = c->uid, .pid = c->pid, .due_us = TIME_NEVER};
 	c->call.may_change = c->uid == 0 || c->uid == geteuid();
 	r = request_decode(in, &c->call.request, &why);
 	if (r < 0 && r != -EINVAL)
@@ -253,7 +253,7 @@ static bool has_room(const struct server *s, uid_t uid)
 /* Best effort: who is turned away is told so. */
 static void turn_away(struct server *s, int fd)
 {
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	size_t at;
 
 	reply_row(&reply, "error");
@@ -372,7 +372,8 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 
 			if (w->job != id || w->unit != u->id || w->is_done)
 				continue;
-			w->is_done = true; /* the type stays what was asked for: a restart ends as a start */
+			w->is_done =
+				true; /* the type stays what was asked for: a restart ends as a start */
 			w->result = (uint8_t)result;
 			w->end_us = loop_now_us(&h->loop);
 			/* Not now: we are called while events are digested. */

@@ -14,5 +14,6 @@
 MUST_USE int server_open(struct hark *h);
 void server_close(struct hark *h);
 /* From engine_ops: a job ended; a unit changed. */
-void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type, enum job_result result);
+void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type,
+		     enum job_result result);
 void server_changed(struct hark *h, struct unit *u);

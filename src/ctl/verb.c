@@ -76,7 +76,7 @@ enum option_id verb_option(struct str word)
 
 static int add_option(struct request *q, const char *text, size_t n, const char **ret_why)
 {
-	struct str all = { text, n };
+	struct str all = {text, n};
 	size_t eq = str_index(all, '=');
 	enum option_id id = verb_option(str_sub(all, 0, eq));
 
@@ -169,7 +169,7 @@ static int decode_fields(struct wire_in *in, struct request *q, const char **ret
 
 int request_decode(struct wire_in *in, struct request *ret, const char **ret_why)
 {
-	struct request q = { 0 };
+	struct request q = {0};
 	int r;
 
 	*ret_why = NULL;
@@ -190,5 +190,5 @@ int request_decode(struct wire_in *in, struct request *ret, const char **ret_why
 void request_fini(struct request *q)
 {
 	mem_put(q->bytes);
-	*q = (struct request){ 0 };
+	*q = (struct request){0};
 }

@@ -17,34 +17,34 @@ enum frame_tag {
 	TAG_VERB = 1,
 	TAG_ARG = 2,
 	TAG_OPTION = 3,
-	TAG_ROW = 16,	  /* begins a row; its kind: "unit", "process" ... */
+	TAG_ROW = 16,     /* begins a row; its kind: "unit", "process" ... */
 	TAG_ROW_END = 17, /* the row is whole; empty */
-	TAG_TEXT = 18,	  /* key, text */
-	TAG_MORE = 19,	  /* bare text, goes on from the TAG_TEXT or TAG_ITEM before */
-	TAG_ITEM = 20,	  /* key, text: one more item of a list; without payload: an empty list */
+	TAG_TEXT = 18,    /* key, text */
+	TAG_MORE = 19,    /* bare text, goes on from the TAG_TEXT or TAG_ITEM before */
+	TAG_ITEM = 20,    /* key, text: one more item of a list; without payload: an empty list */
 	TAG_NUMBER = 21,  /* key, u64 */
-	TAG_BOOL = 22,	  /* key, u64 0 or 1 */
-	TAG_STAMP = 23,	  /* key, u64: microseconds since 1970 (UTC), 0 never */
-	TAG_SPAN = 24,	  /* key, u64: microseconds, UINT64_MAX infinity */
+	TAG_BOOL = 22,    /* key, u64 0 or 1 */
+	TAG_STAMP = 23,   /* key, u64: microseconds since 1970 (UTC), 0 never */
+	TAG_SPAN = 24,    /* key, u64: microseconds, UINT64_MAX infinity */
 	TAG_SIGNED = 25,  /* key, u64 holding a two's complement number */
-	TAG_EXIT = 32,	  /* in FRAME_END: u64 exit status for harkctl */
+	TAG_EXIT = 32,    /* in FRAME_END: u64 exit status for harkctl */
 };
 
 /* SHAPE(name, least, most arguments, what they are, usage) */
-#define VERB_SHAPES_LIST(SHAPE)                                \
-	SHAPE(NOTHING, 0, 0, ARG_WORD, "")                     \
-	SHAPE(UNIT, 1, 1, ARG_UNIT, "UNIT")                    \
-	SHAPE(UNITS, 1, REQUEST_ARGS, ARG_UNIT, "UNIT...")     \
-	SHAPE(UNITS_OPT, 0, REQUEST_ARGS, ARG_UNIT, "[UNIT...]") \
+#define VERB_SHAPES_LIST(SHAPE)                                    \
+	SHAPE(NOTHING, 0, 0, ARG_WORD, "")                         \
+	SHAPE(UNIT, 1, 1, ARG_UNIT, "UNIT")                        \
+	SHAPE(UNITS, 1, REQUEST_ARGS, ARG_UNIT, "UNIT...")         \
+	SHAPE(UNITS_OPT, 0, REQUEST_ARGS, ARG_UNIT, "[UNIT...]")   \
 	SHAPE(PATTERNS, 0, REQUEST_ARGS, ARG_WORD, "[PATTERN...]") \
-	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...") \
-	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")        \
+	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")   \
+	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")            \
 	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB]")
 enum verb_shape {
 #define SHAPE(name, least, most, what, usage) SHAPE_##name,
 	VERB_SHAPES_LIST(SHAPE)
 #undef SHAPE
-	VERB_SHAPES
+		VERB_SHAPES
 };
 enum arg_kind { ARG_WORD, ARG_UNIT, ARG_NUMBER };
 
@@ -73,7 +73,7 @@ struct verb {
 
 struct option {
 	const char *word;
-	char letter;	   /* 0: none */
+	char letter;       /* 0: none */
 	const char *value; /* what it takes, NULL: it is a switch */
 	const char *help;
 };

@@ -23,33 +23,33 @@ const char *const why_reason_names[WHY_REASONS] = {
 enum { FOLLOW = WHY_REASONS };
 static const struct {
 	const char *text; /* NULL: cause_words */
-	uint8_t reason;	  /* enum why_reason or FOLLOW */
+	uint8_t reason;   /* enum why_reason or FOLLOW */
 } tellings[CAUSE_KINDS] = {
-	[CAUSE_NONE] = { "nobody knows why", WHY_EXPLICIT },
-	[CAUSE_BOOT] = { NULL, WHY_EXPLICIT },
-	[CAUSE_USER] = { NULL, WHY_EXPLICIT },
-	[CAUSE_REQUIRED] = { "%s needs it", WHY_DEPENDENCY },
-	[CAUSE_WANTED] = { "%s wants it", WHY_DEPENDENCY },
-	[CAUSE_UPHELD] = { "%s upholds it", WHY_DEPENDENCY },
-	[CAUSE_CONNECTION] = { "a peer connected to %s", WHY_ACTIVATED },
-	[CAUSE_TRAFFIC] = { "data arrived at %s", WHY_ACTIVATED },
-	[CAUSE_TRIGGER] = { "%s fired", WHY_ACTIVATED },
-	[CAUSE_RESTART] = { NULL, FOLLOW },
-	[CAUSE_ON_FAILURE] = { "%s failed (OnFailure=)", WHY_ACTIVATED },
-	[CAUSE_ON_SUCCESS] = { "%s ended well (OnSuccess=)", WHY_ACTIVATED },
-	[CAUSE_CONFLICT] = { "%s, which conflicts with it, was started", WHY_DEPENDENCY },
-	[CAUSE_DEPENDENCY_STOPPED] = { "%s, which it needs, was stopped", WHY_DEPENDENCY },
-	[CAUSE_DEPENDENCY_DIED] = { "%s, to which it is bound, went away", WHY_DEPENDENCY },
-	[CAUSE_PART_OF] = { "it is part of %s", WHY_DEPENDENCY },
-	[CAUSE_ISOLATE] = { "%s was isolated", WHY_EXPLICIT },
-	[CAUSE_UNNEEDED] = { NULL, WHY_DEPENDENCY },
-	[CAUSE_SHUTDOWN] = { NULL, WHY_EXPLICIT },
-	[CAUSE_PROCESS] = { NULL, FOLLOW },
-	[CAUSE_TIMEOUT] = { NULL, FOLLOW },
-	[CAUSE_WATCHDOG] = { NULL, FOLLOW },
-	[CAUSE_SIGNAL] = { NULL, WHY_EXPLICIT },
-	[CAUSE_TAKEOVER] = { NULL, FOLLOW },
-	[CAUSE_FILE] = { NULL, WHY_EXPLICIT },
+	[CAUSE_NONE] = {"nobody knows why", WHY_EXPLICIT},
+	[CAUSE_BOOT] = {NULL, WHY_EXPLICIT},
+	[CAUSE_USER] = {NULL, WHY_EXPLICIT},
+	[CAUSE_REQUIRED] = {"%s needs it", WHY_DEPENDENCY},
+	[CAUSE_WANTED] = {"%s wants it", WHY_DEPENDENCY},
+	[CAUSE_UPHELD] = {"%s upholds it", WHY_DEPENDENCY},
+	[CAUSE_CONNECTION] = {"a peer connected to %s", WHY_ACTIVATED},
+	[CAUSE_TRAFFIC] = {"data arrived at %s", WHY_ACTIVATED},
+	[CAUSE_TRIGGER] = {"%s fired", WHY_ACTIVATED},
+	[CAUSE_RESTART] = {NULL, FOLLOW},
+	[CAUSE_ON_FAILURE] = {"%s failed (OnFailure=)", WHY_ACTIVATED},
+	[CAUSE_ON_SUCCESS] = {"%s ended well (OnSuccess=)", WHY_ACTIVATED},
+	[CAUSE_CONFLICT] = {"%s, which conflicts with it, was started", WHY_DEPENDENCY},
+	[CAUSE_DEPENDENCY_STOPPED] = {"%s, which it needs, was stopped", WHY_DEPENDENCY},
+	[CAUSE_DEPENDENCY_DIED] = {"%s, to which it is bound, went away", WHY_DEPENDENCY},
+	[CAUSE_PART_OF] = {"it is part of %s", WHY_DEPENDENCY},
+	[CAUSE_ISOLATE] = {"%s was isolated", WHY_EXPLICIT},
+	[CAUSE_UNNEEDED] = {NULL, WHY_DEPENDENCY},
+	[CAUSE_SHUTDOWN] = {NULL, WHY_EXPLICIT},
+	[CAUSE_PROCESS] = {NULL, FOLLOW},
+	[CAUSE_TIMEOUT] = {NULL, FOLLOW},
+	[CAUSE_WATCHDOG] = {NULL, FOLLOW},
+	[CAUSE_SIGNAL] = {NULL, WHY_EXPLICIT},
+	[CAUSE_TAKEOVER] = {NULL, FOLLOW},
+	[CAUSE_FILE] = {NULL, WHY_EXPLICIT},
 };
 
 /* --- the chain --- */
@@ -80,7 +80,7 @@ static const char *done_word(const struct ledger_entry *e)
 /* Who stands outside: a person by uid, a peer by address. */
 static void add_party(struct sbuf *b, const struct ledger_entry *e)
 {
-	struct str text = { e->text, strnlen(e->text, sizeof(e->text)) };
+	struct str text = {e->text, strnlen(e->text, sizeof(e->text))};
 
 	if (e->cause == CAUSE_USER) {
 		sbuf_addf(b, " (uid %u", e->uid);
@@ -107,7 +107,7 @@ static void add_telling(struct sbuf *b, enum cause_kind kind, const char *from)
 		sbuf_add_z(b, text && !hole ? text : cause_words[kind]);
 		return;
 	}
-	sbuf_add(b, (struct str){ text, (size_t)(hole - text) });
+	sbuf_add(b, (struct str){text, (size_t)(hole - text)});
 	sbuf_add_z(b, from);
 	sbuf_add_z(b, hole + 2);
 }
@@ -115,7 +115,7 @@ static void add_telling(struct sbuf *b, enum cause_kind kind, const char *from)
 static void tell_link(struct why_link *link)
 {
 	const struct ledger_entry *e = link->entry;
-	struct sbuf b = { 0 };
+	struct sbuf b = {0};
 
 	sbuf_addf(&b, "%s %s: ", link->unit, done_word(e));
 	add_telling(&b, (enum cause_kind)e->cause, link->from);
@@ -147,7 +147,7 @@ unsigned why_chain(const struct state_table *t, uint64_t seq, struct why_link *l
 
 		if (!is_told(e) || !unit)
 			continue;
-		links[n] = (struct why_link){ .entry = e, .unit = unit };
+		links[n] = (struct why_link){.entry = e, .unit = unit};
 		links[n].from = slot_name(t, e->from);
 		tell_link(&links[n++]);
 	}
@@ -168,8 +168,9 @@ const struct unit *why_next_ref(const struct registry *r, const struct unit *u, 
 		const struct edge *e = &u->edges[(*at)++];
 		const struct unit *v = registry_unit(r, e->to);
 
-		if (e->type != DEP_REQUIRED_BY && e->type != DEP_WANTED_BY && e->type != DEP_BOUND_BY &&
-		    e->type != DEP_UPHELD_BY && e->type != DEP_REQUISITE_OF)
+		if (e->type != DEP_REQUIRED_BY && e->type != DEP_WANTED_BY &&
+		    e->type != DEP_BOUND_BY && e->type != DEP_UPHELD_BY &&
+		    e->type != DEP_REQUISITE_OF)
 			continue;
 		if (!v || unit_is_at_rest(v))
 			continue;
@@ -180,13 +181,15 @@ const struct unit *why_next_ref(const struct registry *r, const struct unit *u, 
 }
 
 /* The ledger was overwritten: what the graph says now is the best there is. */
-static enum why_reason reason_by_graph(const struct registry *r, const struct unit *u, uint32_t *ret_by)
+static enum why_reason reason_by_graph(const struct registry *r, const struct unit *u,
+				       uint32_t *ret_by)
 {
 	enum dep_type type;
 	uint32_t at = 0;
 	const struct unit *ref;
 
-	graph_for_each(e, u, DEP_TRIGGERED_BY) {
+	graph_for_each(e, u, DEP_TRIGGERED_BY)
+	{
 		const struct unit *trigger = registry_unit(r, e->to);
 
 		if (trigger && !unit_is_at_rest(trigger)) {
@@ -199,8 +202,8 @@ static enum why_reason reason_by_graph(const struct registry *r, const struct un
 	return ref ? WHY_DEPENDENCY : WHY_EXPLICIT;
 }
 
-enum why_reason why_reason(const struct registry *r, const struct state_table *t, const struct unit *u,
-			   uint32_t *ret_by)
+enum why_reason why_reason(const struct registry *r, const struct state_table *t,
+			   const struct unit *u, uint32_t *ret_by)
 {
 	struct why_link links[WHY_CHAIN];
 	unsigned n;
@@ -239,21 +242,21 @@ static const char *exit_words(const struct proc_ref *p, char *out, size_t cap)
 static const struct {
 	const char *result, *words;
 } result_tellings[] = {
-	{ "resources", "something it needs could not be had" },
-	{ "protocol", "it ended without having said that it is ready" },
-	{ "timeout", "it took longer than its timeout allows" },
-	{ "watchdog", "it did not serve its watchdog in time" },
-	{ "start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)" },
-	{ "trigger-limit-hit", "it fired too often in too short a time (TriggerLimitBurst=)" },
-	{ "service-start-limit-hit", "its service was started too often in too short a time" },
-	{ "oom-kill", "the kernel ended it for want of memory" },
-	{ "exec-condition", "its ExecCondition= said no" },
+	{"resources", "something it needs could not be had"},
+	{"protocol", "it ended without having said that it is ready"},
+	{"timeout", "it took longer than its timeout allows"},
+	{"watchdog", "it did not serve its watchdog in time"},
+	{"start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)"},
+	{"trigger-limit-hit", "it fired too often in too short a time (TriggerLimitBurst=)"},
+	{"service-start-limit-hit", "its service was started too often in too short a time"},
+	{"oom-kill", "the kernel ended it for want of memory"},
+	{"exec-condition", "its ExecCondition= said no"},
 };
 
 static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 {
-	const struct service *s =
-		u->type == UNIT_SERVICE ? container_of(u, struct service, unit) : NULL;
+	const struct service *s = u->type == UNIT_SERVICE ? container_of(u, struct service, unit)
+							  : NULL;
 	char words[64];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(result_tellings); i++)
@@ -322,13 +325,13 @@ void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, ui
 
 void why_down_fields(struct reply *reply, const struct unit *u)
 {
-	struct sbuf text = { 0 };
+	struct sbuf text = {0};
 	const char *file;
 	uint32_t line;
 
 	why_down(u, &text, &file, &line);
 	if (text.n)
-		reply_text(reply, "reason", (struct str){ text.p, text.n });
+		reply_text(reply, "reason", (struct str){text.p, text.n});
 	sbuf_fini(&text);
 	if (file) {
 		reply_text_z(reply, "file", file);
@@ -344,8 +347,8 @@ void why_blocker_fields(struct reply *reply, const struct registry *r, const str
 		const struct edge *e = &u->edges[i];
 		const struct unit *v = registry_unit(r, e->to);
 
-		if ((e->type == DEP_AFTER || e->type == DEP_BEFORE) && !e->is_broken && v && v->job.id &&
-		    (e->type == DEP_AFTER || v->job.type == JOB_STOP)) {
+		if ((e->type == DEP_AFTER || e->type == DEP_BEFORE) && !e->is_broken && v &&
+		    v->job.id && (e->type == DEP_AFTER || v->job.type == JOB_STOP)) {
 			reply_text_z(reply, "waits_for", v->name);
 			return;
 		}

@@ -9,16 +9,16 @@
 #include "ctl/reply.h"
 
 /* REASON(name, word): exactly one of them is true of a unit at a time. API */
-#define WHY_REASONS_LIST(REASON)                   \
-	REASON(NOT_RUNNING, "not-running")         \
-	REASON(EXPLICIT, "explicit")               \
-	REASON(ACTIVATED, "activated-by")          \
+#define WHY_REASONS_LIST(REASON)           \
+	REASON(NOT_RUNNING, "not-running") \
+	REASON(EXPLICIT, "explicit")       \
+	REASON(ACTIVATED, "activated-by")  \
 	REASON(DEPENDENCY, "dependency-of")
 enum why_reason {
 #define REASON(name, word) WHY_##name,
 	WHY_REASONS_LIST(REASON)
 #undef REASON
-	WHY_REASONS
+		WHY_REASONS
 };
 extern const char *const why_reason_names[WHY_REASONS];
 
@@ -27,17 +27,19 @@ enum { WHY_CHAIN = 32, WHY_TEXT = 192 };
 /* One link of the chain. */
 struct why_link {
 	const struct ledger_entry *entry;
-	const char *unit; /* what it is about; borrowed from the table of names */
-	const char *from; /* the unit it came from, or NULL */
+	const char *unit;    /* what it is about; borrowed from the table of names */
+	const char *from;    /* the unit it came from, or NULL */
 	char text[WHY_TEXT]; /* "ssh.service was started: a peer connected (10.0.0.7:51344)" */
 };
 
 /* The chain that begins at entry seq, newest first; returns how many links (<= max). Ends where the ring was overwritten. */
 unsigned why_chain(const struct state_table *t, uint64_t seq, struct why_link *links, unsigned max);
 /* The one reason of a unit. *ret_by: id of the unit that is the trigger or the dependant, or UNIT_NONE. */
-enum why_reason why_reason(const struct registry *r, const struct state_table *t, const struct unit *u, uint32_t *ret_by);
+enum why_reason why_reason(const struct registry *r, const struct state_table *t,
+			   const struct unit *u, uint32_t *ret_by);
 /* Active units that hold it: require, want, uphold or are bound to it. Walk with *at from 0; NULL at the end. */
-const struct unit *why_next_ref(const struct registry *r, const struct unit *u, uint32_t *at, enum dep_type *ret_type);
+const struct unit *why_next_ref(const struct registry *r, const struct unit *u, uint32_t *at,
+				enum dep_type *ret_type);
 /* Is this an entry at which a run of the unit began? */
 bool why_is_start(const struct ledger_entry *e);
 

@@ -141,7 +141,15 @@ struct guess {
 
 enum { GUESS_LIMIT = 2 };
 
-/* The best row of one group; other case counts as very near. */
+/* How far a name is from a row's; another case is no distance. Cheap for most rows: their length is too different. */
+static unsigned distance_to(struct str name, struct str candidate)
+{
+	if (name.n > candidate.n + GUESS_LIMIT || candidate.n > name.n + GUESS_LIMIT)
+		return GUESS_LIMIT + 1;
+	return str_eq_case(name, candidate) ? 0 : str_distance(name, candidate, GUESS_LIMIT);
+}
+
+/* The best row of one group. */
 static void guess_in_group(unsigned group, struct str name, struct guess *best)
 {
 	struct str rest = group == GROUP_CONDITION ? condition_name(name) : name;
@@ -150,9 +158,7 @@ static void guess_in_group(unsigned group, struct str name, struct guess *best)
 		return;
 	for (unsigned k = 0; k < directive_groups[group].n; k++) {
 		const char *candidate = directive_groups[group].rows[k].name;
-		unsigned distance = str_eq_case(rest, str_of(candidate))
-					    ? 0
-					    : str_distance(rest, str_of(candidate), GUESS_LIMIT);
+		unsigned distance = distance_to(rest, str_of(candidate));
 
 		if (distance >= best->distance)
 			continue;
@@ -190,18 +196,23 @@ static int section_with(struct str name, enum unit_type type)
 
 void directive_report_unknown(struct assignment *a, enum section section)
 {
-	struct guess guess = guess_in_section(section, a->key);
+	struct guess guess = {NULL, "", 0};
 	int type = unit_type_of(a->config->name);
 	int home = section_with(a->key, type < 0 ? UNIT_SERVICE : (enum unit_type)type);
 	struct str value = a->value;
 	char text[128];
 
+	if (parse_is_full(a)) {
+		a->config->diags.lost = true;
+		return;
+	}
 	a->value = (struct str){NULL, 0}; /* the place is the name's */
 	if (home >= 0) {
 		parse_report(a, CODE_MISPLACED, DIAG_WARNING, PARSE_WHOLE,
 			     "\"" STR_FMT "\" belongs in [%s], not [%s]; it has no effect here",
 			     STR_ARG(a->key), sections[home].name, sections[section].name);
 	} else {
+		guess = guess_in_section(section, a->key);
 		if (guess.name && snprintf(text, sizeof(text), "did you mean \"%s%s\"?",
 					   guess.prefix, guess.name) > 0)
 			a->suggestion = text;

@@ -110,6 +110,7 @@ struct reading {
 	uint16_t rank;
 	bool is_enabling; /* presence is enablement */
 	struct load_entry **enabled;
+	char *text; /* PATH_MAX bytes for paths and texts of links */
 };
 
 static DIR *open_dir(int at, const char *path)
@@ -134,12 +135,13 @@ static unsigned char kind_of(const struct reading *r, const struct dirent *d)
 	return S_ISLNK(st.st_mode) ? DT_LNK : S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
 }
 
-/* Text of a link; "" when it cannot be read. */
-static void read_link(int fd, const char *name, char out[PATH_MAX])
+/* The text of a link; "" when it cannot be read. */
+static const char *read_link(const struct reading *r, const char *name)
 {
-	ssize_t n = readlinkat(fd, name, out, PATH_MAX - 1);
+	ssize_t n = readlinkat(r->fd, name, r->text, PATH_MAX - 1);
 
-	out[n > 0 ? n : 0] = '\0';
+	r->text[n > 0 ? n : 0] = '\0';
+	return r->text;
 }
 
 /* May a link of that name stand for a unit of that other name? Same type, and both with or both without an instance to fill in. */
@@ -152,10 +154,9 @@ static bool alias_fits(const char *name, const char *target)
 
 static int add_symlink(struct reading *r, struct load_entry *e)
 {
-	char target[PATH_MAX];
+	const char *target = read_link(r, e->name);
 	const char *base;
 
-	read_link(r->fd, e->name, target);
 	if (strcmp(target, "/dev/null") == 0) {
 		e->is_masked = true;
 		return 0;
@@ -209,7 +210,6 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 {
 	struct load_part part = {
 		.owner = e->name, .dir = r->rank, .type = (uint8_t)(dep < 0 ? 0 : dep)};
-	char target[PATH_MAX];
 	const struct dirent *d;
 	int err = 0;
 
@@ -220,11 +220,8 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 		if (!is_wanted || d->d_name[0] == '.')
 			continue;
 		part.name = d->d_name;
-		part.is_masked = false;
-		if (kind_of(r, d) == DT_LNK) {
-			read_link(r->fd, d->d_name, target);
-			part.is_masked = strcmp(target, "/dev/null") == 0;
-		}
+		part.is_masked = kind_of(r, d) == DT_LNK &&
+				 strcmp(read_link(r, d->d_name), "/dev/null") == 0;
 		err = add_part(r->l, dep < 0 ? &e->dropins : &e->links, part);
 	}
 	return err;
@@ -232,7 +229,7 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 
 static int add_side_dir(struct reading *r, const char *name, const struct side_dir *side)
 {
-	struct reading below = {.l = r->l, .rank = r->rank};
+	struct reading below = {.l = r->l, .rank = r->rank, .text = r->text};
 	struct str owner = str_sub(str_of(name), 0, strlen(name) - side->suffix.n);
 	struct load_entry *e;
 	int err = -ENOMEM;
@@ -274,7 +271,8 @@ int index_read(struct load *l, struct load_entry **ret_enabled)
 
 	*ret_enabled = NULL;
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
-		struct reading reading = {.l = l, .rank = (uint16_t)k, .enabled = ret_enabled};
+		struct reading reading = {
+			.l = l, .rank = (uint16_t)k, .enabled = ret_enabled, .text = path};
 
 		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
 		    sizeof(path))

@@ -59,6 +59,13 @@ SET(log_facility, "a log facility", "kern", "user", "mail", "daemon", "auth", "s
 
 /* --- for readers --- */
 
+bool parse_is_full(const struct assignment *a)
+{
+	const unsigned *n = a->config->diags.n;
+
+	return n[DIAG_NOTE] + n[DIAG_WARNING] + n[DIAG_ERROR] >= PARSE_FINDINGS_MAX;
+}
+
 void parse_report(struct assignment *a, enum code code, enum diag_severity severity,
 		  struct str about, const char *fmt, ...)
 {
@@ -66,6 +73,13 @@ void parse_report(struct assignment *a, enum code code, enum diag_severity sever
 	struct sbuf text = {0};
 	va_list ap;
 
+	/* A finding that is not kept must not lose what it does. */
+	if (a->is_strict && severity == DIAG_ERROR)
+		a->config->diags.has_fatal = true;
+	if (parse_is_full(a)) {
+		a->config->diags.lost = true;
+		return;
+	}
 	if (a->ini && a->value.n > 0) {
 		if (!about.p)
 			about = a->value;
@@ -83,9 +97,6 @@ void parse_report(struct assignment *a, enum code code, enum diag_severity sever
 		diag_add(&a->config->diags, codes[code].code, severity,
 			 a->is_strict && severity == DIAG_ERROR, place, a->suggestion, "%s",
 			 text.p);
-	/* A finding that was lost must not lose what it does. */
-	if (a->is_strict && severity == DIAG_ERROR)
-		a->config->diags.has_fatal = true;
 	sbuf_fini(&text);
 }
 
@@ -469,17 +480,18 @@ int parse_path(struct assignment *a)
 /* A relative one lies in /run. */
 int parse_pid_file(struct assignment *a)
 {
+	static const struct str run = {"/run/", 5};
 	const char *path = NULL;
-	char *full;
 	int r = a->value.n ? parse_expand(a, a->value, 0, &path) : 0;
 
 	if (r == 0 && path && path[0] != '/') {
-		size_t n = strlen(path) + sizeof("/run/");
+		size_t n = strlen(path) + 1;
+		char *full = arena_get(a->arena, run.n + n);
 
-		full = arena_get(a->arena, n);
 		if (!full)
 			return -ENOMEM;
-		snprintf(full, n, "/run/%s", path);
+		memcpy(full, run.p, run.n);
+		memcpy(full + run.n, path, n);
 		path = full;
 	}
 	if (r == 0 && path && !parse_path_is_clean(path))

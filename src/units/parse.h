@@ -148,6 +148,11 @@ PARSERS_LIST(KIND)
 
 /* --- for readers --- */
 
+enum {
+	PARSE_FINDINGS_MAX = 200
+}; /* of one unit: more would help nobody, and a file of garbage must not cost */
+bool parse_is_full(const struct assignment *a);
+
 /*
  * A finding about a part of the value (p NULL: all of it, or the key when there is no value), with a->suggestion. An error refuses
  * the unit when a->is_strict.

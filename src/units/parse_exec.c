@@ -427,23 +427,38 @@ int parse_stdio(struct assignment *a)
 	return 0;
 }
 
+/* The buffer behind n bytes: the next power of two, so that many lines are not copied for each one. */
+static size_t stdin_room(size_t n)
+{
+	size_t room = 64;
+
+	while (room < n)
+		room *= 2;
+	return n ? room : 0;
+}
+
 static int add_stdin(struct assignment *a, const char *data, size_t n, bool with_newline)
 {
 	struct exec_config *e = a->config->exec;
-	char *text;
+	size_t old = e->stdin_data_n;
+	size_t all = old + n + with_newline;
+	char *text = (char *)(uintptr_t)e->stdin_data; /* ours, in the arena */
 
-	if (n > UINT32_MAX - 1 - e->stdin_data_n)
+	if (all > UINT32_MAX / 2)
 		return -EINVAL;
-	text = arena_get(a->arena, e->stdin_data_n + n + 2);
-	if (!text)
-		return -ENOMEM;
-	if (e->stdin_data_n)
-		memcpy(text, e->stdin_data, e->stdin_data_n);
-	memcpy(text + e->stdin_data_n, data, n);
+	if (all > stdin_room(old)) {
+		text = arena_get(a->arena, stdin_room(all));
+		if (!text)
+			return -ENOMEM;
+		if (old)
+			memcpy(text, e->stdin_data, old);
+	}
+	if (n)
+		memcpy(text + old, data, n);
 	if (with_newline)
-		text[e->stdin_data_n + n++] = '\n';
+		text[all - 1] = '\n';
 	e->stdin_data = text;
-	e->stdin_data_n += (uint32_t)n;
+	e->stdin_data_n = (uint32_t)all;
 	return 0;
 }
 

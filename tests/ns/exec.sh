@@ -8,8 +8,8 @@ hark_clean() {
 	local binary=$BIN
 	mkdir "$T/bin"
 	{
-		printf '#!/bin/bash\nexport JUNK=1 LD_LIBRARY_PATH=/junk\numask 0077\ncd %q\nulimit -S -c 0\nulimit -S -s 4096\n' "$T"
-		printf 'exec 7</etc/passwd 8>%q\ntrap "" PIPE USR1 HUP\nexec nice -n 5 %q "$@"\n' "$T/leak" "$binary/hark-init"
+		printf '#!/bin/bash\nexport JUNK=1 LD_LIBRARY_PATH=/junk\numask 0077\ncd %q\n' "$T"
+		printf 'exec 7</etc/passwd 8>%q\ntrap "" PIPE USR1 HUP\nexec %q "$@"\n' "$T/leak" "$binary/hark-init"
 	} >"$T/bin/hark-init"
 	chmod 755 "$T/bin/hark-init"
 	ln -s "$binary/harkctl" "$T/bin/harkctl"
@@ -31,6 +31,7 @@ run() {
 	(
 		export CLIENTJUNK=1
 		umask 0
+		ulimit -S -c 0 -s 1234
 		exec 6</etc/passwd
 		exec nice -n 7 "$BIN/harkctl" start "$name.service"
 	) >"$T/$name.out" 2>&1
@@ -46,7 +47,8 @@ clean() {
 	is "nice 0" "E13" 0 "$(found "$f" nice)"
 	is "no descriptors but 0, 1 and 2" "E13" "fd0 fd1 fd2" "$(sed -n 's/^\(fd[0-9]*\)=.*/\1/p' "$f" | paste -sd' ')"
 	is "standard input is /dev/null" "E13" /dev/null "$(found "$f" fd0)"
-	is "no signal is ignored or blocked" "E13" "0000000000000000 0000000000000000" \
+	is "soft limits of the client do not matter" "E13" "$(ulimit -S -s)" "$(($(found "$f" limit3 | cut -d: -f1) / 1024))"
+	is "no signal is blocked, and only SIGPIPE ignored (IgnoreSIGPIPE=yes)" "E13" "0000000000000000 0000000000001000" \
 		"$(sed -n 's/^Sig\(Ign\|Blk\):[[:space:]]*//p' "$f" | paste -sd' ')"
 	is "own session" "E13 C21" "$(found "$f" pid)" "$(found "$f" sid)"
 	is "no death signal" "E13" 0 "$(found "$f" pdeathsig)"
@@ -61,6 +63,7 @@ limits() {
 	is "Nice=" "" 3 "$(found "$f" nice)"
 	is "UMask=" "" 0027 "$(found "$f" umask)"
 	is "WorkingDirectory=" "" /usr "$(found "$f" cwd)"
+	is "IgnoreSIGPIPE=no" "" 0000000000000000 "$(sed -n 's/^SigIgn:[[:space:]]*//p' "$f")"
 	is "TimerSlackNSec=" "" 123456 "$(found "$f" slack)"
 	run nnp NoNewPrivileges=yes CapabilityBoundingSet=CAP_CHOWN "ExecStart=$PAYLOAD report $T/nnp"
 	is "NoNewPrivileges= and CapabilityBoundingSet=" "" "1 0000000000000001" \
@@ -116,7 +119,7 @@ environment() {
 }
 
 words() {
-	run words1 "ExecStart=$PAYLOAD log $T/words1 'single \"q\" x' log $T/words1 \"dou\\\\x41ble\" log $T/words1 a\\\\x20b log $T/words1 100%% \\" \
+	run words1 "ExecStart=$PAYLOAD log $T/words1 'single \"q\" x' log $T/words1 \"dou\\x41ble\" log $T/words1 a\\x20b log $T/words1 100%% \\" \
 		"  log $T/words1 %n log $T/words1 '' ; $PAYLOAD log $T/words1 \\; log $T/words1 |"
 	is "no shell: quotes, escapes, specifiers, ;" "E18" 'single "q" x|douAble|a b|100%|words1.service||;||' "$(paste -sd'|' "$T/words1")"
 	is "no shell was run" "E18" no "$(grep -q /bin/sh "$UNITS/words1.service" && echo yes || echo no)"

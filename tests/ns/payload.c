@@ -9,6 +9,7 @@
  *   daemon             go on in a child of its own session, the starter exits 0
  *   pidfile FILE MS    write the own pid after MS                         pid FILE N         write N
  *   child              a child of its own session that waits for ever     triple FILE        three of them, each forked by the one before
+ *   clock FILE         append the microseconds of CLOCK_MONOTONIC         slay PID SIGNAL FILE   the same, then the signal
  *   orphans N          N double-forked processes that exit at once        bomb N             N processes that fork for ever
  */
 #include <dirent.h>
@@ -120,6 +121,16 @@ static void append(const char *path, const char *text)
 	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
 		fail(path);
 	close(fd);
+}
+
+static void append_clock(const char *path)
+{
+	struct timespec t;
+	char text[32];
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	snprintf(text, sizeof(text), "%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	append(path, text);
 }
 
 static void unescape(char *text)
@@ -318,7 +329,7 @@ static int do_words(char **w)
 	} known[] = {{"report", 1}, {"log", 2},   {"say", 1},   {"err", 1},	   {"notify", 1},  {"store", 2}, {"fd", 2},
 		     {"tell", 1},   {"sleep", 1}, {"pause", 0}, {"exit", 1},   {"raise", 1},   {"ignore", 1}, {"daemon", 0},
 		     {"pidfile", 2}, {"pid", 2},  {"child", 0}, {"triple", 1}, {"orphans", 1}, {"bomb", 1},   {"catch", 2},
-		     {"read", 0},   {"notifypid", 1}};
+		     {"read", 0},   {"notifypid", 1}, {"clock", 1}, {"slay", 3}};
 	size_t i = 0;
 
 	while (i < sizeof(known) / sizeof(known[0]) && strcmp(known[i].word, w[0]) != 0)
@@ -334,6 +345,10 @@ static int do_words(char **w)
 		report(w[1]);
 	else if (!strcmp(w[0], "log"))
 		append(w[1], w[2]);
+	else if (!strcmp(w[0], "clock"))
+		append_clock(w[1]);
+	else if (!strcmp(w[0], "slay"))
+		append_clock(w[3]), kill(atoi(w[1]), signal_of(w[2]));
 	else if (!strcmp(w[0], "say"))
 		printf("%s\n", w[1]), fflush(stdout);
 	else if (!strcmp(w[0], "err"))

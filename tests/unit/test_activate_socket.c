@@ -270,18 +270,24 @@ START_TEST(a_local_peer_is_known_by_its_uid)
 	struct listener l;
 	struct peer peer;
 	char *why = NULL;
+	char want[48];
 	int fd, c;
 
 	fake_open();
 	l = unix_listener(LISTEN_STREAM, "a.sock");
 	fd = listener_open("a.socket", &l, &fake_socket_config, &why);
 	ck_assert_int_eq(listen(fd, 5), 0);
-	ck_assert(!peer_of_waiting(fd, &peer));
+	ck_assert(!peer_of_waiting(fd, true, &peer));
 	c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(c, &l.addr.sa, l.addr_n), 0);
 	/* No diagnosis in this kernel: the address will do. */
-	if (peer_of_waiting(fd, &peer))
-		ck_assert_uint_eq(peer.uid, geteuid());
+	if (!peer_of_waiting(fd, false, &peer))
+		return;
+	ck_assert_uint_eq(peer.uid, geteuid());
+	snprintf(want, sizeof(want), "uid %u", geteuid());
+	ck_assert_str_eq(peer.text, want);
+	ck_assert(peer_of_waiting(fd, true, &peer)); /* our own process is not looked at */
+	ck_assert_int_eq(peer.pid, 0);
 }
 END_TEST
 
@@ -444,7 +450,8 @@ START_TEST(a_new_manager_finds_its_listener)
 	fake_table->slot[slot].kind = BANK_FD;
 	snprintf(fake_table->slot[slot].name, BANK_NAME, "a.socket/ListenStream=127.0.0.1:0");
 	loop_unwatch(&fake.loop, &k->ports[0].watch);
-	k->ports = NULL; /* the old manager is dead */
+	mem_put(k->ports); /* the old manager is dead */
+	k->ports = NULL;
 	k->ports_n = 0;
 	ck_assert_int_eq(socket_activator.arm(&fake, &k->unit, &why), 0);
 	ck_assert_uint_eq(k->ports[0].slot, slot + 1);

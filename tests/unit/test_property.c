@@ -16,7 +16,7 @@ static struct rows rows;
 static void setup(void)
 {
 	static const struct unit_type_ops *const types[] = {
-		&service_ops,	     &socket_ops,	  &target_ops,	       &slice_ops,
+		&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
 		&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
 		&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &unsupported_ops[7],
 	};
@@ -31,7 +31,8 @@ static struct unit *make(const char *name, const char *text)
 	struct unit *u = registry_get(&hark.reg, name);
 
 	ck_assert_ptr_nonnull(u);
-	ck_assert_int_eq(load_unit_text(&hark.load, name, "/test/unit", str_of(text), &u->config), 0);
+	ck_assert_int_eq(load_unit_text(&hark.load, name, "/test/unit", str_of(text), &u->config),
+			 0);
 	ck_assert_int_eq(graph_attach(&hark.reg, u), 0);
 	return u;
 }
@@ -40,7 +41,7 @@ static const struct row *print(struct unit *u, const char *only, bool with_empty
 {
 	static struct wire_out out;
 	static struct wire_in in;
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	struct str value;
 	uint16_t tag;
 	size_t at;
@@ -94,9 +95,10 @@ END_TEST
 
 START_TEST(a_service_in_full)
 {
-	struct unit *u = make("a.service", "[Unit]\nAfter=b.service\nRequires=b.service\n"
-					   "[Service]\nType=exec\nRestart=on-failure\nTimeoutStopSec=7\n"
-					   "ExecStart=/bin/true one two\nUser=root\nUMask=0027\n");
+	struct unit *u = make("a.service",
+			      "[Unit]\nAfter=b.service\nRequires=b.service\n"
+			      "[Service]\nType=exec\nRestart=on-failure\nTimeoutStopSec=7\n"
+			      "ExecStart=/bin/true one two\nUser=root\nUMask=0027\n");
 	const struct row *row = print(u, NULL, false);
 	struct str item;
 	unsigned at = 0;
@@ -117,8 +119,9 @@ END_TEST
 
 START_TEST(a_socket_in_full)
 {
-	struct unit *u = make("a.socket", "[Socket]\nListenStream=/run/a\nListenDatagram=127.0.0.1:7\n"
-					  "Accept=no\nBacklog=9\n");
+	struct unit *u = make("a.socket",
+			      "[Socket]\nListenStream=/run/a\nListenDatagram=127.0.0.1:7\n"
+			      "Accept=no\nBacklog=9\n");
 	const struct row *row = print(u, NULL, false);
 	struct str item;
 	unsigned at = 0;

@@ -97,16 +97,16 @@ static const struct {
 	size_t lengths[3]; /* 0: strlen */
 	int expected;
 } mistakes[] = {
-	{ FRAME_PAGE, { TAG_VERB }, { "list" }, { 0 }, -EBADMSG },
-	{ FRAME_REQUEST, { TAG_ARG }, { "list" }, { 0 }, -EBADMSG },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_VERB }, { "list", "list" }, { 0 }, -EBADMSG },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_ARG }, { "why", "a\0b" }, { 0, 3 }, -EBADMSG },
-	{ FRAME_REQUEST, { TAG_VERB }, { "frobnicate" }, { 0 }, -EINVAL },
-	{ FRAME_REQUEST, { TAG_VERB }, { "start" }, { 0 }, -EINVAL },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_ARG }, { "jobs", "x" }, { 0 }, -EINVAL },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_ARG }, { "cancel", "x" }, { 0 }, -EINVAL },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_OPTION }, { "list", "nothing" }, { 0 }, -EINVAL },
-	{ FRAME_REQUEST, { TAG_VERB, TAG_OPTION }, { "list", "type" }, { 0 }, -EINVAL },
+	{FRAME_PAGE, {TAG_VERB}, {"list"}, {0}, -EBADMSG},
+	{FRAME_REQUEST, {TAG_ARG}, {"list"}, {0}, -EBADMSG},
+	{FRAME_REQUEST, {TAG_VERB, TAG_VERB}, {"list", "list"}, {0}, -EBADMSG},
+	{FRAME_REQUEST, {TAG_VERB, TAG_ARG}, {"why", "a\0b"}, {0, 3}, -EBADMSG},
+	{FRAME_REQUEST, {TAG_VERB}, {"frobnicate"}, {0}, -EINVAL},
+	{FRAME_REQUEST, {TAG_VERB}, {"start"}, {0}, -EINVAL},
+	{FRAME_REQUEST, {TAG_VERB, TAG_ARG}, {"jobs", "x"}, {0}, -EINVAL},
+	{FRAME_REQUEST, {TAG_VERB, TAG_ARG}, {"cancel", "x"}, {0}, -EINVAL},
+	{FRAME_REQUEST, {TAG_VERB, TAG_OPTION}, {"list", "nothing"}, {0}, -EINVAL},
+	{FRAME_REQUEST, {TAG_VERB, TAG_OPTION}, {"list", "type"}, {0}, -EINVAL},
 };
 
 START_TEST(mistakes_are_told_apart)
@@ -116,10 +116,11 @@ START_TEST(mistakes_are_told_apart)
 
 	wire_begin(&out, mistakes[_i].kind, 1);
 	for (unsigned k = 0; k < 3 && mistakes[_i].values[k]; k++) {
-		size_t n = mistakes[_i].lengths[k] ? mistakes[_i].lengths[k] :
-						     strlen(mistakes[_i].values[k]);
+		size_t n = mistakes[_i].lengths[k] ? mistakes[_i].lengths[k]
+						   : strlen(mistakes[_i].values[k]);
 
-		ck_assert(wire_put(&out, mistakes[_i].tags[k], (struct str){ mistakes[_i].values[k], n }));
+		ck_assert(wire_put(&out, mistakes[_i].tags[k],
+				   (struct str){mistakes[_i].values[k], n}));
 	}
 	ck_assert_int_eq(decode(&q, &why), mistakes[_i].expected);
 	ck_assert((why != NULL) == (mistakes[_i].expected == -EINVAL));
@@ -142,7 +143,7 @@ END_TEST
 /* What was put into a reply comes out of the frames as the same rows, however long a text is. */
 START_TEST(rows_survive_the_wire)
 {
-	struct reply reply = { 0 };
+	struct reply reply = {0};
 	struct rows rows;
 	unsigned frames = 0, complete = 0;
 	char big[40000];
@@ -155,7 +156,7 @@ START_TEST(rows_survive_the_wire)
 	reply_text_z(&reply, "unit", "a.service");
 	reply_text_z(&reply, "nothing", NULL);
 	reply_value(&reply, TAG_SPAN, "took", 12);
-	reply_text(&reply, "big", (struct str){ big, sizeof(big) });
+	reply_text(&reply, "big", (struct str){big, sizeof(big)});
 	reply_item(&reply, "after", "b.service");
 	reply_item(&reply, "after", "c.service");
 	reply_textf(&reply, "pid", "%d", 42);
@@ -181,7 +182,7 @@ START_TEST(rows_survive_the_wire)
 	ck_assert(str_eq_z(row_text(rows.first, "unit"), "a.service"));
 	ck_assert_ptr_null(row_field(rows.first, "nothing"));
 	ck_assert_uint_eq(row_value(rows.first, "took"), 12);
-	ck_assert(str_eq(row_text(rows.first, "big"), (struct str){ big, sizeof(big) }));
+	ck_assert(str_eq(row_text(rows.first, "big"), (struct str){big, sizeof(big)}));
 	ck_assert(row_item(rows.first, "after", &at, &item) && str_eq_z(item, "b.service"));
 	ck_assert(row_item(rows.first, "after", &at, &item) && str_eq_z(item, "c.service"));
 	ck_assert(!row_item(rows.first, "after", &at, &item));
@@ -192,7 +193,7 @@ END_TEST
 
 START_TEST(foreign_bytes_are_escaped)
 {
-	struct paint p = { 0 };
+	struct paint p = {0};
 	struct rows rows;
 
 	paint_text(&p, STR("a\033[31mb\x7f\xc2\x9b\xff\tä"));
@@ -201,9 +202,9 @@ START_TEST(foreign_bytes_are_escaped)
 
 	rows_init(&rows);
 	rows_add(&rows, TAG_ROW, STR("line"));
-	rows_add(&rows, TAG_TEXT, (struct str){ "text\0q\"\\\n\xff", 10 });
+	rows_add(&rows, TAG_TEXT, (struct str){"text\0q\"\\\n\xff", 10});
 	rows_add(&rows, TAG_ROW_END, STR(""));
-	p = (struct paint){ 0 };
+	p = (struct paint){0};
 	paint_json(&p, rows.first);
 	ck_assert_str_eq(p.out.p, "[{\"row\":\"line\",\"text\":\"q\\\"\\\\\\u000a\\ufffd\"}]\n");
 	paint_fini(&p);
@@ -215,21 +216,21 @@ START_TEST(properties_are_spelled_as_systemd_spells_them)
 {
 	uint64_t yes = 1, span = 90 * US_PER_SEC;
 	char field[32];
-	struct paint p = { 0 };
+	struct paint p = {0};
 	struct rows rows;
 
 	rows_init(&rows);
 	rows_add(&rows, TAG_ROW, STR("properties"));
 	memcpy(field, "Accept\0", 7);
 	memcpy(field + 7, &yes, sizeof(yes));
-	rows_add(&rows, TAG_BOOL, (struct str){ field, 7 + sizeof(yes) });
+	rows_add(&rows, TAG_BOOL, (struct str){field, 7 + sizeof(yes)});
 	memcpy(field, "WaitUSec\0", 9);
 	memcpy(field + 9, &span, sizeof(span));
-	rows_add(&rows, TAG_SPAN, (struct str){ field, 9 + sizeof(span) });
-	rows_add(&rows, TAG_ITEM, (struct str){ "After\0a", 7 });
-	rows_add(&rows, TAG_ITEM, (struct str){ "After\0b", 7 });
-	rows_add(&rows, TAG_ITEM, (struct str){ "Listen\0x (Stream)", 17 });
-	rows_add(&rows, TAG_ITEM, (struct str){ "Listen\0y (Stream)", 17 });
+	rows_add(&rows, TAG_SPAN, (struct str){field, 9 + sizeof(span)});
+	rows_add(&rows, TAG_ITEM, (struct str){"After\0a", 7});
+	rows_add(&rows, TAG_ITEM, (struct str){"After\0b", 7});
+	rows_add(&rows, TAG_ITEM, (struct str){"Listen\0x (Stream)", 17});
+	rows_add(&rows, TAG_ITEM, (struct str){"Listen\0y (Stream)", 17});
 	rows_add(&rows, TAG_ROW_END, STR(""));
 	paint_kv(&p, rows.first, false);
 	ck_assert_str_eq(p.out.p, "Accept=yes\nWaitUSec=1min 30s\nAfter=a b\n"

@@ -12,11 +12,11 @@
 static struct state_table table;
 static struct registry reg;
 static struct loop loop;
-static struct engine engine = { .loop = &loop };
+static struct engine engine = {.loop = &loop};
 
 static void setup(void)
 {
-	static const struct unit_type_ops *const types[] = { &service_ops, &socket_ops, &target_ops };
+	static const struct unit_type_ops *const types[] = {&service_ops, &socket_ops, &target_ops};
 
 	ck_assert_int_eq(loop_init(&loop, NULL, NULL), 0);
 	ck_assert_int_eq(state_open(&table, -1), 0);
@@ -29,10 +29,10 @@ static void teardown(void)
 	loop_fini(&loop);
 }
 
-static uint64_t add(enum ledger_kind kind, const char *unit, enum cause_kind cause, const char *from,
-		    uint64_t parent, const char *text)
+static uint64_t add(enum ledger_kind kind, const char *unit, enum cause_kind cause,
+		    const char *from, uint64_t parent, const char *text)
 {
-	struct ledger_entry e = { .kind = (uint8_t)kind, .cause = (uint8_t)cause, .parent = parent };
+	struct ledger_entry e = {.kind = (uint8_t)kind, .cause = (uint8_t)cause, .parent = parent};
 
 	e.unit = state_slot_of(&table, unit);
 	e.from = from ? state_slot_of(&table, from) : 0;
@@ -76,10 +76,13 @@ START_TEST(from_a_peer_back_to_boot)
 		"multi-user.target was started: it belongs to the boot target",
 	};
 	uint64_t boot = add(LEDGER_JOB, "multi-user.target", CAUSE_BOOT, NULL, 0, NULL);
-	uint64_t target = add(LEDGER_JOB, "sockets.target", CAUSE_REQUIRED, "multi-user.target", boot, NULL);
-	uint64_t socket = add(LEDGER_JOB, "ssh.socket", CAUSE_WANTED, "sockets.target", target, NULL);
+	uint64_t target =
+		add(LEDGER_JOB, "sockets.target", CAUSE_REQUIRED, "multi-user.target", boot, NULL);
+	uint64_t socket =
+		add(LEDGER_JOB, "ssh.socket", CAUSE_WANTED, "sockets.target", target, NULL);
 	uint64_t state = add(LEDGER_STATE, "ssh.socket", CAUSE_NONE, NULL, socket, NULL);
-	uint64_t job = add(LEDGER_JOB, "ssh.service", CAUSE_CONNECTION, "ssh.socket", state, "10.0.0.7:51344");
+	uint64_t job = add(LEDGER_JOB, "ssh.service", CAUSE_CONNECTION, "ssh.socket", state,
+			   "10.0.0.7:51344");
 
 	expect(job, 4, story);
 }
@@ -87,10 +90,10 @@ END_TEST
 
 START_TEST(a_person_is_named)
 {
-	struct ledger_entry e = { .kind = LEDGER_JOB, .cause = CAUSE_USER, .a = JOB_STOP, .uid = 1000, .pid = 77 };
+	struct ledger_entry e = {
+		.kind = LEDGER_JOB, .cause = CAUSE_USER, .a = JOB_STOP, .uid = 1000, .pid = 77};
 	static const char *const story[] = {
-		"a.service was stopped: an administrator asked for it (uid 1000, harkctl pid 77)"
-	};
+		"a.service was stopped: an administrator asked for it (uid 1000, harkctl pid 77)"};
 
 	e.unit = state_slot_of(&table, "a.service");
 	snprintf(e.text, sizeof(e.text), "harkctl");
@@ -102,8 +105,10 @@ START_TEST(every_cause_can_be_told)
 {
 	for (unsigned cause = 0; cause < CAUSE_KINDS; cause++) {
 		struct why_link link;
-		uint64_t with = add(LEDGER_JOB, "a.service", (enum cause_kind)cause, "b.service", 0, NULL);
-		uint64_t without = add(LEDGER_JOB, "a.service", (enum cause_kind)cause, NULL, 0, NULL);
+		uint64_t with =
+			add(LEDGER_JOB, "a.service", (enum cause_kind)cause, "b.service", 0, NULL);
+		uint64_t without =
+			add(LEDGER_JOB, "a.service", (enum cause_kind)cause, NULL, 0, NULL);
 
 		ck_assert_uint_eq(why_chain(&table, with, &link, 1), 1);
 		ck_assert_ptr_null(strstr(link.text, "%s"));
@@ -128,10 +133,10 @@ static const struct {
 	enum cause_kind cause;
 	enum why_reason expected;
 } reasons[] = {
-	{ CAUSE_USER, WHY_EXPLICIT },	    { CAUSE_BOOT, WHY_EXPLICIT },
-	{ CAUSE_CONNECTION, WHY_ACTIVATED }, { CAUSE_TRAFFIC, WHY_ACTIVATED },
-	{ CAUSE_TRIGGER, WHY_ACTIVATED },    { CAUSE_REQUIRED, WHY_DEPENDENCY },
-	{ CAUSE_WANTED, WHY_DEPENDENCY },    { CAUSE_UPHELD, WHY_DEPENDENCY },
+	{CAUSE_USER, WHY_EXPLICIT},        {CAUSE_BOOT, WHY_EXPLICIT},
+	{CAUSE_CONNECTION, WHY_ACTIVATED}, {CAUSE_TRAFFIC, WHY_ACTIVATED},
+	{CAUSE_TRIGGER, WHY_ACTIVATED},    {CAUSE_REQUIRED, WHY_DEPENDENCY},
+	{CAUSE_WANTED, WHY_DEPENDENCY},    {CAUSE_UPHELD, WHY_DEPENDENCY},
 };
 
 /* B34: exactly one reason, also after the unit restarted itself. */
@@ -184,7 +189,7 @@ END_TEST
 START_TEST(why_it_does_not_run)
 {
 	struct unit *u = registry_get(&reg, "a.service");
-	struct sbuf text = { 0 };
+	struct sbuf text = {0};
 	const char *file;
 	uint32_t line;
 
