@@ -19,7 +19,7 @@
 #include "core/proc.h"
 #include "core/str.h"
 
-enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096, PIDS_MOST = 1024, FDS_MOST = 128 };
+enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096, PIDS_MOST = 512, FDS_MOST = 128 };
 #define SEARCH_US (2 * US_PER_MS)
 
 /* --- IP: lines of /proc/net/tcp, see proc(5) --- */
@@ -197,11 +197,7 @@ static pid_t find_owner(uint32_t inode, uid_t uid)
 
 static void name_client(struct peer *ret)
 {
-	char comm[17];
-
-	if (ret->pid && proc_comm(ret->pid, comm, sizeof(comm)) == 0)
-		snprintf(ret->text, sizeof(ret->text), "%s[%d] of uid %u", comm, ret->pid, ret->uid);
-	else
+	if (!ret->pid || proc_comm(ret->pid, ret->text, sizeof(ret->text)) < 0)
 		snprintf(ret->text, sizeof(ret->text), "uid %u", ret->uid);
 }
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 struct peer {
-	char text[48]; /* "10.0.0.7:51344"; for UNIX "curl[1234] of uid 1000", or "uid 1000" */
+	char text[48]; /* "10.0.0.7:51344"; for UNIX the command, "curl", or "uid 1000" */
 	uid_t uid;     /* of a UNIX client, (uid_t)-1 unknown */
 	pid_t pid;     /* of a UNIX client, 0 unknown */
 };

@@ -312,6 +312,8 @@ static void take_connection(struct hark *h, struct socket_unit *k, const struct 
 		return;
 	}
 	k->n_accepted++;
+	/* Remembered before the name is used: a manager that dies here must not give the number a second time. */
+	h->engine.ops->changed(h->engine.arg, &k->unit, k->unit.state);
 	s = make_instance(h, k, &name);
 	if (!s || start_instance(h, k, s, note, &name) < 0)
 		give_up(h, k, note, "its service cannot be made from the template");

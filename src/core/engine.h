@@ -46,6 +46,7 @@ struct engine {
 	uint32_t next_job;
 	uint32_t jobs_n;
 	bool is_digesting, is_running_fx;
+	bool is_ending;	 /* shutdown: nothing is started any more */
 	bool want_order; /* a restart turned from stop to start: look for ordering cycles among the jobs again */
 	struct job_plan last_plan; /* of the last engine_request(), for reporting cycles and refusals */
 };

@@ -317,6 +317,10 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 	if (r < 0)
 		return r;
 	job_plan_fini(&e->last_plan);
+	if (e->is_ending && type != JOB_STOP) {
+		e->last_plan = (struct job_plan){.refusal = PLAN_DESTRUCTIVE, .culprit = {u->id, UNIT_NONE}};
+		return PLAN_DESTRUCTIVE;
+	}
 	r = job_plan_make(&e->last_plan, e->reg, u, type, mode, cause, manual);
 	if (r != 0)
 		return r;

@@ -386,7 +386,7 @@ static enum job_refusal check_anchor(const struct unit *u, enum job_type type, e
 	if (!draft_is_possible(u, type))
 		return PLAN_NOT_APPLICABLE;
 	refusal = check_config(u, type, manual);
-	if (refusal == PLAN_OK && mode == MODE_ISOLATE && !u->config->allow_isolate)
+	if (refusal == PLAN_OK && mode == MODE_ISOLATE && manual && !u->config->allow_isolate)
 		refusal = PLAN_NO_ISOLATE;
 	return refusal;
 }

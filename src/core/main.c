@@ -211,6 +211,15 @@ static int open_all(struct hark *h, const struct options *o)
 	return r == 0 ? server_open(h) : r;
 }
 
+static void log_lines(struct str text)
+{
+	struct str line;
+
+	while (str_cut(&text, '\n', &line))
+		if (line.n)
+			log_at(LOG_WARN, STR_FMT, STR_ARG(line));
+}
+
 static void boot(struct hark *h)
 {
 	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
@@ -221,7 +230,7 @@ static void boot(struct hark *h)
 	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
 		sbuf_reset(&why);
 		job_cycle_text(c, &h->reg, &why);
-		log_at(LOG_WARN, "%s", why.p ? why.p : "an ordering cycle was broken");
+		log_lines(why.p ? (struct str){why.p, why.n} : STR("an ordering cycle was broken"));
 	}
 	sbuf_reset(&why);
 	if (r > 0)

@@ -40,6 +40,7 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 		return 0;
 	h->is_shutting_down = true;
 	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL) : -ENOMEM;
+	h->engine.is_ending = true;
 	if (r != 0) {
 		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them", r);
 		h->did_say_goodbye = true;

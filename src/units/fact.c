@@ -392,13 +392,20 @@ static int smbios_field(struct str s)
 	return compare_text(op, text, wanted);
 }
 
+static int device_tree_names(struct str wanted)
+{
+	char text[PROBE_MAX];
+	struct str compatible = probe_read("/proc/device-tree/compatible", text), piece;
+
+	while (str_cut(&compatible, '\0', &piece))
+		if (str_eq(piece, wanted))
+			return 1;
+	return 0;
+}
+
 int fact_firmware(const char *parameter, const struct specifier_host *host UNUSED)
 {
-	struct str s = str_of(parameter);
-	char text[PROBE_MAX];
-	struct str compatible;
-	struct str wanted;
-	struct str piece;
+	struct str s = str_of(parameter), wanted;
 
 	if (str_eq_z(s, "uefi"))
 		return probe_exists("/sys/firmware/efi");
@@ -406,11 +413,7 @@ int fact_firmware(const char *parameter, const struct specifier_host *host UNUSE
 		return probe_exists("/sys/firmware/devicetree");
 	if (inside(s, STR("smbios-field("), &wanted))
 		return smbios_field(wanted);
-	if (!inside(s, STR("device-tree-compatible("), &wanted))
-		return err_here(-EINVAL);
-	compatible = probe_read("/proc/device-tree/compatible", text);
-	while (str_cut(&compatible, '\0', &piece))
-		if (str_eq(piece, wanted))
-			return 1;
-	return 0;
+	if (inside(s, STR("device-tree-compatible("), &wanted))
+		return device_tree_names(wanted);
+	return err_here(-EINVAL);
 }

@@ -158,8 +158,8 @@ cycle() {
 }
 
 modes() {
-	service m1 Conflicts=m2.service -- Type=oneshot "ExecStart=$PAYLOAD sleep 600"
-	service m2
+	service m1 -- Type=oneshot "ExecStart=$PAYLOAD sleep 600"
+	service m2 Conflicts=m1.service
 	scan
 	ctl --no-wait start m1.service >/dev/null 2>&1
 	q start --job-mode=fail m2.service

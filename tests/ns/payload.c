@@ -31,8 +31,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static void fail(const char *what)
 {
 	fprintf(stderr, "payload: %s: %s\n", what, strerror(errno));
