@@ -30,6 +30,7 @@ struct diag_list {
 	bool lost; /* memory was short: findings are missing */
 };
 
+/* An empty list whose findings will live in arena. */
 void diag_init(struct diag_list *l, struct arena *arena);
 /* Adds one; place->file etc. as given, texts are copied. Memory failure sets `lost`, never fails the caller. */
 struct diag_place {

@@ -51,8 +51,10 @@ struct engine {
 	struct job_plan last_plan; /* of the last engine_request(), for reporting cycles and refusals */
 };
 
+/* Everything given is borrowed for the life of the engine; arg goes to every op. 0 or -ENOMEM. */
 MUST_USE int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
 			 const struct engine_ops *ops, void *arg);
+/* Units and their configurations stay the registry's. */
 void engine_fini(struct engine *e);
 
 /* Queue an event; it is digested in this turn of the loop. Cannot fail (memory is got ahead; see engine_turn.c). */

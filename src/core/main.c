@@ -120,6 +120,8 @@ static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 {
 	server_job_done(arg, u, id, type, result);
 	run_ops.job_done(arg, u, id, type, result);
+	if (((struct hark *)arg)->did_say_goodbye) /* whoever asks now shall see at once that nobody is there */
+		server_close(arg);
 }
 
 /* The state table an earlier manager left in the bank, or -1. */

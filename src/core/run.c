@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/procs.h"
+#include "core/remember.h"
 #include "core/spawn.h"
 #include "units/builtin.h"
 #include "units/condition.h"
@@ -239,7 +240,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 		memcpy(u->invocation, &u->why_entry, sizeof(u->why_entry)); /* no entropy yet: still unlike the last one */
 	if (u->state != old_state && unit_coarse(u) == FAILED)
 		log_at(LOG_ERROR, "%s: failed (%s)", u->name, u->ops->result ? u->ops->result(u) : "?");
-	run_remember(h, u);
+	remember_unit(h, u);
 }
 
 static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type, enum job_result result)
@@ -307,6 +308,7 @@ static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 	if (!ref)
 		return;
 	ref->pid = n->pid;
+	remember_unit(h, u);
 	note_process(h, u, LEDGER_PROCESS, n);
 	engine_post_simple(&h->engine, u, EV_SPAWNED, n->pid, role, 0);
 }
@@ -324,6 +326,7 @@ static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 				old->unit = UNIT_NONE;
 		}
 		s->main = (struct proc_ref){.slot = p->slot + 1, .token = p->token, .pid = n->pid, .start_us = loop_now_us(&h->loop)};
+		remember_unit(h, u);
 	}
 	if (s)
 		engine_post_simple(&h->engine, u, EV_MAIN_PID, n->err == 0 ? n->pid : 0, 0, 0);

@@ -16,8 +16,6 @@ void run_on_cgroup(struct watch *w, uint32_t events);
 /* --- takeover.c --- */
 /* After the manager's death: state table and bank slots become units with their processes, sockets and jobs. */
 void run_takeover(struct hark *h);
-/* What the state table shall remember of the unit now. */
-void run_remember(struct hark *h, struct unit *u);
 
 /* --- power.c: the end of the system or session --- */
 /* Begin an orderly end: stop everything in order, then the final request to PID 1. command: reboot(2) command, or -1 to exit with exit_code. */

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
+#include "core/remember.h"
 #include "units/socket.h"
 
 enum { PLAN_ROOM = 128 * 1024, PID_RETRY_FIRST_US = 5000, PID_RETRY_MOST_US = 200000, GUESS_PIDS = 64, EXTRA_ENV = 8 };
@@ -203,11 +204,13 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		req.refs = p->refs;
 		req.refs_n = p->refs_n;
 		req.plan = (struct str){p->plan.p, p->plan.n};
+		*ref = (struct proc_ref){.slot = req.slot + 1, .token = req.token, .start_us = loop_now_us(&h->loop)};
+		remember_unit(h, u); /* before the process can exist */
 		r = bank_spawn(&h->bank, &req);
-		if (r < 0)
+		if (r < 0) {
+			ref->slot = 0;
 			procs_del(h, entry);
-		else
-			*ref = (struct proc_ref){.slot = req.slot + 1, .token = req.token, .start_us = loop_now_us(&h->loop)};
+		}
 	}
 	if (plan_slot != UINT32_MAX) /* PID 1 takes requests in order: the child has its copy by then */
 		r = bank_drop(&h->bank, plan_slot) < 0 && r == 0 ? -EPIPE : r;

@@ -3,74 +3,10 @@
 #include "activate/output.h"
 #include "core/log.h"
 #include "core/procs.h"
+#include "core/remember.h"
 #include "core/run.h"
 #include "units/service.h"
 #include "units/socket.h"
-
-/* --- what is remembered --- */
-
-static struct state_proc remember_proc(const struct proc_ref *p)
-{
-	return (struct state_proc){.slot = p->slot, .pid = p->pid, .token = p->token};
-}
-
-static void remember_service(struct hark *h, const struct service *s, struct state_unit *st)
-{
-	struct unit *k = registry_unit(&h->reg, s->socket_unit);
-
-	st->result = s->result;
-	st->flags |= (uint8_t)(s->is_ready * STATE_READY | s->is_main_known * STATE_MAIN_KNOWN |
-			       s->forbid_restart * STATE_FORBID_RESTART | s->main_is_alien * STATE_MAIN_ALIEN);
-	st->command_at = (uint8_t)s->command_at;
-	st->main_at = (uint8_t)s->main_at;
-	st->n_restarts = s->n_restarts;
-	st->main = remember_proc(&s->main);
-	st->control = remember_proc(&s->control);
-	st->notify_slot = s->notify_slot;
-	st->out_slot[0] = s->out_slot[0];
-	st->out_slot[1] = s->out_slot[1];
-	st->conn_slot = s->conn_slot;
-	st->socket_unit = k ? k->state_slot : 0;
-	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;
-	st->exit_code = s->main.code;
-	st->exit_status = s->main.status;
-	if (s->remote)
-		memcpy(st->remote, s->remote, strnlen(s->remote, sizeof(st->remote) - 1));
-}
-
-void run_remember(struct hark *h, struct unit *u)
-{
-	struct state_unit st = {.state = u->state, .type = u->type, .job_type = u->job.type};
-
-	if (!u->state_slot)
-		u->state_slot = state_slot_of(&h->state, u->name);
-	if (!u->state_slot)
-		return;
-	st.flags = u->job.is_running ? STATE_JOB_RUNNING : 0;
-	st.last_job_result = u->last_job_result;
-	st.state_us = u->state_us;
-	st.active_enter_us = u->active_enter_us;
-	st.active_exit_us = u->active_exit_us;
-	st.inactive_enter_us = u->inactive_enter_us;
-	st.inactive_exit_us = u->inactive_exit_us;
-	st.timer_us = u->state_timer.is_armed ? u->state_timer.due_us : 0;
-	st.why_entry = u->why_entry;
-	st.job_entry = u->job.cause.entry;
-	st.start_limit_begin_us = u->start_limit_begin_us;
-	st.start_limit_count = u->start_limit_count;
-	st.n_activations = u->n_activations;
-	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
-	if (u->type == UNIT_SERVICE)
-		remember_service(h, service_of(u), &st);
-	if (u->type == UNIT_SOCKET) {
-		st.result = socket_of(u)->result;
-		st.n_accepted = socket_of(u)->n_accepted;
-		st.control = remember_proc(&socket_of(u)->control);
-	}
-	state_put(&h->state, u->state_slot, &st);
-}
-
-/* --- and taken up again --- */
 
 /* The bank has the last word: a process is ours when its slot holds that very token. */
 static void restore_proc(struct hark *h, struct unit *u, enum proc_role role, const struct state_proc *sp, struct proc_ref *ref)
@@ -132,17 +68,24 @@ static void restore_times(struct hark *h, struct unit *u, const struct state_uni
 	engine_restore(&h->engine, u, st->state, st->timer_us);
 }
 
-/* A process that was asked for and never came to be, or was told of already: the event that was lost is posted again. */
-static void ask_again(struct hark *h, struct unit *u)
+/*
+ * What may have been lost between the state stored last and the death of the manager is done or told again. A process that is
+ * remembered but not in the bank was never made: a slot is freed only after the state that follows from the exit was stored.
+ */
+static void go_on(struct hark *h, struct unit *u)
 {
 	const struct fsm_state *state = &u->ops->fsm->states[u->state];
 	struct proc_ref *main = procs_ref(u, ROLE_MAIN), *control = procs_ref(u, ROLE_CONTROL);
+	bool has_main = main && main->slot, has_control = control && control->slot;
 
-	if (main && main->slot)
+	if (has_main) {
 		engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
-	if (state->commands && !(main && main->slot) && !(control && control->slot))
-		engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, EINTR, state->commands == CMD_START ? ROLE_MAIN : ROLE_CONTROL, 0);
-	if (state->coarse == DEACTIVATING)
+		if (h->bank.table->slot[main->slot - 1].is_execed)
+			engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
+	}
+	if (state->commands && !has_main && !has_control)
+		engine_resume(&h->engine, u, u->type == UNIT_SERVICE && u->state == SVC_START ? FX_SPAWN_MAIN : FX_SPAWN_CONTROL);
+	if (state->coarse == DEACTIVATING && !state->commands)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }
 
@@ -163,7 +106,7 @@ static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit 
 		engine_restore(&h->engine, u, SOCK_ARMING, 0); /* arming finds the listeners in the bank */
 		engine_resume(&h->engine, u, FX_ARM);
 	}
-	ask_again(h, u);
+	go_on(h, u);
 	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type, MODE_REPLACE, &cause, false, NULL) < 0)
 		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name, job_type_names[st->job_type]);
 }

@@ -306,8 +306,11 @@ static inline bool unit_is_at_rest(const struct unit *u)
 
 	return c == INACTIVE || c == FAILED;
 }
+/* The words people see; static or owned by the unit, never NULL. */
 const char *unit_substate(const struct unit *u);
+/* LOAD_STUB while nobody needed its files. */
 enum load_state unit_load_state(const struct unit *u);
+/* Description=, or the name. */
 const char *unit_description(const struct unit *u);
 
 /* --- registry --- */

@@ -491,7 +491,14 @@ int load_unit_text(struct load *l, const char *name, const char *file, struct st
 	g.line.spec.fragment = g.config->fragment;
 	r = g.config->fragment ? apply_text(&g, g.config->fragment, text) : -ENOMEM;
 	if (r == 0)
+		r = apply_dropins(&g);
+	if (r == 0)
+		r = apply_links(&g);
+	if (r == 0)
 		r = finish(&g);
+	if (g.state >= 0)
+		g.config->load = (enum load_state)g.state;
+	g.config->files_stamp = g.stamp;
 	return loading_end(&g, r, ret_config);
 }
 

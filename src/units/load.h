@@ -24,7 +24,7 @@ const char *load_canonical(struct load *l, const char *name);
  * does not exist (LOAD_NOT_FOUND), is masked, or is bad. Returns 0 or -ENOMEM.
  */
 MUST_USE int load_unit(struct load *l, const char *name, struct unit_config **ret_config);
-/* Parse text as the one fragment of `name`: tests, fuzzer, verify of stdin. Same returns. */
+/* As load_unit(), with text in place of the file (tests, fuzzer, verify of stdin, built-in units); drop-ins and links of the index count. */
 MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text,
 			    struct unit_config **ret_config);
 /* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */

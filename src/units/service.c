@@ -342,6 +342,19 @@ static int main_verdict(struct service *s)
 	return SE_MAIN_OK;
 }
 
+/* The end of a oneshot's command is its start; anybody else is gone before it was ready. */
+static int main_exited_starting(struct service *s, bool ok)
+{
+	if (config_of(s)->type != SERVICE_ONESHOT) {
+		note_result(s, RESULT_PROTOCOL);
+		return SE_MAIN_FAIL;
+	}
+	if (!ok || !has_next_command(s))
+		return ok ? SE_MAIN_OK : SE_MAIN_FAIL;
+	s->main_at++;
+	return SE_MAIN_NEXT;
+}
+
 static int main_exited(struct service *s)
 {
 	const struct service_config *c = config_of(s);
@@ -354,17 +367,8 @@ static int main_exited(struct service *s)
 		note_result(s, result_of(s->main.code));
 	if (is_killing(state))
 		return nobody_left(s) && state < SVC_FINAL_SIGTERM ? SE_EMPTY : -1;
-	if (state == SVC_START && c->type == SERVICE_ONESHOT) {
-		if (ok && has_next_command(s)) {
-			s->main_at++;
-			return SE_MAIN_NEXT;
-		}
-		return ok ? SE_MAIN_OK : SE_MAIN_FAIL;
-	}
-	if (state == SVC_START) { /* gone before it was ready */
-		note_result(s, RESULT_PROTOCOL);
-		return SE_MAIN_FAIL;
-	}
+	if (state == SVC_START)
+		return main_exited_starting(s, ok);
 	if (state == SVC_RUNNING || state == SVC_RELOAD)
 		return main_verdict(s);
 	s->main_exited_early = true; /* start-post still runs: looked at on entering running */

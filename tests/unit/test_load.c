@@ -244,6 +244,22 @@ START_TEST(links)
 }
 END_TEST
 
+/* A unit that is built in is wanted and changed like any other. */
+START_TEST(text_with_links)
+{
+	struct unit_config *c = NULL;
+
+	put_link("low/x.target.wants/a.service", "../a.service");
+	put("low/x.target.d/1.conf", "[Unit]\nAllowIsolate=yes\n");
+	scan();
+	ck_assert_int_eq(load_unit_text(&load, "x.target", "(built in)", STR("[Unit]\n"), &c), 0);
+	ck_assert_int_eq(c->load, LOAD_LOADED);
+	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_AFTER, "a.service"));
+	ck_assert(c->allow_isolate && !load_is_stale(&load, c));
+	unit_config_free(c);
+}
+END_TEST
+
 START_TEST(presence_is_enablement)
 {
 	struct unit_config *c;
@@ -422,6 +438,7 @@ int main(void)
 	tcase_add_test(tc, masks);
 	tcase_add_test(tc, aliases);
 	tcase_add_test(tc, links);
+	tcase_add_test(tc, text_with_links);
 	tcase_add_test(tc, presence_is_enablement);
 	tcase_add_test(tc, staleness);
 	tcase_add_test(tc, unreadable_files);

@@ -255,6 +255,7 @@ START_TEST(defaults)
 	ck_assert_str_eq(c->slice, "system-a.slice");
 	ck_assert_str_eq(c->instance, "b");
 	unit_config_free(c);
+	printf("rows: E19\n");
 }
 END_TEST
 
