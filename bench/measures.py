@@ -251,34 +251,38 @@ def measure_e(plan):
 # --- (f) memory ---
 
 def private_kb(pid):
+    """(private, of which no file's): a program's own text counts as private while one process runs it."""
     with open(f"/proc/{pid}/smaps_rollup") as f:
-        return sum(int(kb) for kb in re.findall(r"^Private_(?:Clean|Dirty): *(\d+)", f.read(), re.M))
+        text = f.read()
+    return (sum(int(kb) for kb in re.findall(r"^Private_(?:Clean|Dirty): *(\d+)", text, re.M)),
+            int(re.search(r"^Anonymous: *(\d+)", text, re.M).group(1)))
 
 
 def memory(box):
     if box.load.services:
         box.wait_reports(box.load.services, 60)
     box.settle()
-    sizes = {"init": 0, "harkd": 0, "all": 0, "processes": 0}
+    sizes = dict.fromkeys(["all", "anon", "processes", "hark-init", "harkd"], 0)
     for pid, comm in box.processes():
-        kb = private_kb(pid)
+        kb, anon = private_kb(pid)
         sizes["all"] += kb
+        sizes["anon"] += anon
         sizes["processes"] += 1
-        if comm in ("hark-init", "harkd"):
-            sizes["init" if comm == "hark-init" else "harkd"] += kb
+        if comm in sizes:
+            sizes[comm] += kb
     return sizes
 
 
 def measure_f(plan):
-    """private memory at rest, kB (all: sum over the manager's processes)"""
-    rows, columns, seen = [], ["all", "processes", "init", "harkd"], {}
+    """private memory at rest, kB (all: the manager's processes together; anon: of that, no file's)"""
+    rows, columns, seen = [], ["all", "anon", "processes", "hark-init", "harkd"], {}
     for n in (0, 100, 1000):
         results = plan.run(f"memory-{n}", plan.named(FLOOR, "peers") if n or not plan.quick else plan.named("hark"),
                            plan.load(services=n), memory, 1 if plan.quick else 3)
         rows += [[f"{n} services", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
         seen[n] = results.get("hark")
     if seen[1000]:
-        plan.note("uss-init", seen[1000]["init"])
+        plan.note("uss-init", seen[1000]["hark-init"])
         plan.note("uss-harkd", seen[1000]["harkd"])
     if seen[0] and seen[1000]:
         plan.note("uss-harkd-0", seen[0]["harkd"])

@@ -31,7 +31,8 @@ static bool read_endpoint(const struct sockaddr_storage *storage, uint32_t n, st
 	memcpy(&in6, storage, sizeof(in6));
 	ret->port = ntohs(in6.sin6_port);
 	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-		return inet_ntop(AF_INET, (const char *)&in6.sin6_addr + 12, ret->addr, sizeof(ret->addr));
+		return inet_ntop(AF_INET, (const char *)&in6.sin6_addr + 12, ret->addr,
+				 sizeof(ret->addr));
 	ret->is_v6 = true;
 	return inet_ntop(AF_INET6, &in6.sin6_addr, ret->addr, sizeof(ret->addr));
 }
@@ -47,8 +48,10 @@ static void name_local(uint32_t nr, const struct bank_note *note, struct connect
 	}
 	if (proc_comm(note->peer_pid, comm, sizeof(comm)) < 0)
 		snprintf(comm, sizeof(comm), "?");
-	snprintf(ret->instance, sizeof(ret->instance), "%u-%d-%u", nr, note->peer_pid, note->peer_uid);
-	snprintf(ret->remote, sizeof(ret->remote), "%s[%d] of uid %u", comm, note->peer_pid, note->peer_uid);
+	snprintf(ret->instance, sizeof(ret->instance), "%u-%d-%u", nr, note->peer_pid,
+		 note->peer_uid);
+	snprintf(ret->remote, sizeof(ret->remote), "%s[%d] of uid %u", comm, note->peer_pid,
+		 note->peer_uid);
 	snprintf(ret->source, sizeof(ret->source), "uid %u", note->peer_uid);
 }
 
@@ -57,12 +60,15 @@ void connection_name(uint32_t nr, const struct bank_note *note, struct connectio
 	struct endpoint here, there;
 
 	*ret = (struct connection_name){0};
-	if (!read_endpoint(&note->peer, note->peer_n, &there) || !read_endpoint(&note->local, note->local_n, &here)) {
+	if (!read_endpoint(&note->peer, note->peer_n, &there) ||
+	    !read_endpoint(&note->local, note->local_n, &here)) {
 		name_local(nr, note, ret);
 		return;
 	}
-	snprintf(ret->instance, sizeof(ret->instance), "%u-%s:%u-%s:%u", nr, here.addr, here.port, there.addr, there.port);
-	snprintf(ret->remote, sizeof(ret->remote), there.is_v6 ? "[%s]:%u" : "%s:%u", there.addr, there.port);
+	snprintf(ret->instance, sizeof(ret->instance), "%u-%s:%u-%s:%u", nr, here.addr, here.port,
+		 there.addr, there.port);
+	snprintf(ret->remote, sizeof(ret->remote), there.is_v6 ? "[%s]:%u" : "%s:%u", there.addr,
+		 there.port);
 	snprintf(ret->addr, sizeof(ret->addr), "%s", there.addr);
 	snprintf(ret->port, sizeof(ret->port), "%u", there.port & 0xffff);
 	snprintf(ret->source, sizeof(ret->source), "%s", there.addr);

@@ -10,9 +10,9 @@
 struct connection_name {
 	char instance[160]; /* "7-10.0.0.1:22-10.0.0.7:51344", "7-1234-1000" */
 	char remote[56];    /* for people: "10.0.0.7:51344", "curl[1234] of uid 1000" */
-	char addr[46];	    /* REMOTE_ADDR=, "" for UNIX */
-	char port[6];	    /* REMOTE_PORT= */
-	char source[46];    /* who counts as one by MaxConnectionsPerSource=: address, or "uid 1000" */
+	char addr[46];      /* REMOTE_ADDR=, "" for UNIX */
+	char port[6];       /* REMOTE_PORT= */
+	char source[46]; /* who counts as one by MaxConnectionsPerSource=: address, or "uid 1000" */
 };
 
 /* nr: how many connections the socket has had before. note: the reply to ACCEPT. */

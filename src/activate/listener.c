@@ -33,8 +33,8 @@ static int refuse(const struct listener *l, int err, const char *what, char **re
 {
 	struct sbuf b = {0};
 
-	sbuf_addf(&b, "%s:%u: %s=%s: %s: %s", l->file ? l->file : "?", l->line, listen_names[l->kind], l->text, what,
-		  strerror(-err));
+	sbuf_addf(&b, "%s:%u: %s=%s: %s: %s", l->file ? l->file : "?", l->line,
+		  listen_names[l->kind], l->text, what, strerror(-err));
 	mem_put(*ret_why);
 	*ret_why = sbuf_take(&b);
 	return err;
@@ -46,8 +46,8 @@ void listener_tune_kernel(void)
 	char text[32];
 	uint64_t now;
 
-	if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0 || str_to_u64(str_trim(str_of(text)), &now) < 0 ||
-	    now >= DGRAM_QUEUE)
+	if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0 ||
+	    str_to_u64(str_trim(str_of(text)), &now) < 0 || now >= DGRAM_QUEUE)
 		return;
 	if (fd_write_small(AT_FDCWD, path, "512") < 0)
 		log_debug("socket", "%s stays at %llu", path, (unsigned long long)now);
@@ -64,8 +64,10 @@ struct option {
 static void set_options(const char *unit, int fd, const struct option *o, size_t n)
 {
 	for (; n; n--, o++)
-		if (o->is_wanted && setsockopt(fd, o->level, o->name, &o->value, sizeof(o->value)) < 0)
-			log_at(LOG_WARN, "%s: %s is not applied: %s", unit, o->word, strerror(errno));
+		if (o->is_wanted &&
+		    setsockopt(fd, o->level, o->name, &o->value, sizeof(o->value)) < 0)
+			log_at(LOG_WARN, "%s: %s is not applied: %s", unit, o->word,
+			       strerror(errno));
 }
 
 static int seconds(uint64_t us)
@@ -76,7 +78,8 @@ static int seconds(uint64_t us)
 }
 
 /* With the privilege beyond net.core.rmem_max, else up to it. */
-static void set_buffer(const char *unit, int fd, uint64_t bytes, int force, int plain, const char *word)
+static void set_buffer(const char *unit, int fd, uint64_t bytes, int force, int plain,
+		       const char *word)
 {
 	int n = bytes > INT_MAX ? INT_MAX : (int)bytes;
 
@@ -85,7 +88,8 @@ static void set_buffer(const char *unit, int fd, uint64_t bytes, int force, int 
 		log_at(LOG_WARN, "%s: %s is not applied: %s", unit, word, strerror(errno));
 }
 
-static void set_text(const char *unit, int fd, int level, int name, const char *text, const char *word)
+static void set_text(const char *unit, int fd, int level, int name, const char *text,
+		     const char *word)
 {
 	if (text && setsockopt(fd, level, name, text, (socklen_t)strlen(text)) < 0)
 		log_at(LOG_WARN, "%s: %s=%s is not applied: %s", unit, word, text, strerror(errno));
@@ -116,12 +120,15 @@ static void set_ip_options(const char *unit, int fd, int family, const struct so
 	bool is_v6 = family == AF_INET6;
 	const struct option options[] = {
 		{true, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"},
-		{is_v6 && c->bind_ipv6_only != V6ONLY_DEFAULT, IPPROTO_IPV6, IPV6_V6ONLY, c->bind_ipv6_only == V6ONLY_ONLY,
-		 "BindIPv6Only="},
-		{c->free_bind, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_FREEBIND : IP_FREEBIND, 1, "FreeBind="},
-		{c->transparent, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1, "Transparent="},
+		{is_v6 && c->bind_ipv6_only != V6ONLY_DEFAULT, IPPROTO_IPV6, IPV6_V6ONLY,
+		 c->bind_ipv6_only == V6ONLY_ONLY, "BindIPv6Only="},
+		{c->free_bind, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		 is_v6 ? IPV6_FREEBIND : IP_FREEBIND, 1, "FreeBind="},
+		{c->transparent, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		 is_v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1, "Transparent="},
 		{c->pass_packet_info, IPPROTO_IP, IP_PKTINFO, 1, "PassPacketInfo="},
-		{c->pass_packet_info && is_v6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "PassPacketInfo="},
+		{c->pass_packet_info && is_v6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1,
+		 "PassPacketInfo="},
 		{c->ip_tos >= 0, IPPROTO_IP, IP_TOS, c->ip_tos, "IPTOS="},
 		{c->ip_ttl >= 0, IPPROTO_IP, IP_TTL, c->ip_ttl, "IPTTL="},
 		{c->ip_ttl >= 0 && is_v6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, c->ip_ttl, "IPTTL="},
@@ -133,10 +140,14 @@ static void set_ip_options(const char *unit, int fd, int family, const struct so
 static void set_tcp_options(const char *unit, int fd, const struct socket_config *c)
 {
 	const struct option options[] = {
-		{c->keep_alive_time_us, IPPROTO_TCP, TCP_KEEPIDLE, seconds(c->keep_alive_time_us), "KeepAliveTimeSec="},
-		{c->keep_alive_interval_us, IPPROTO_TCP, TCP_KEEPINTVL, seconds(c->keep_alive_interval_us), "KeepAliveIntervalSec="},
-		{c->keep_alive_probes, IPPROTO_TCP, TCP_KEEPCNT, (int)(c->keep_alive_probes & INT_MAX), "KeepAliveProbes="},
-		{c->defer_accept_us, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds(c->defer_accept_us), "DeferAcceptSec="},
+		{c->keep_alive_time_us, IPPROTO_TCP, TCP_KEEPIDLE, seconds(c->keep_alive_time_us),
+		 "KeepAliveTimeSec="},
+		{c->keep_alive_interval_us, IPPROTO_TCP, TCP_KEEPINTVL,
+		 seconds(c->keep_alive_interval_us), "KeepAliveIntervalSec="},
+		{c->keep_alive_probes, IPPROTO_TCP, TCP_KEEPCNT,
+		 (int)(c->keep_alive_probes & INT_MAX), "KeepAliveProbes="},
+		{c->defer_accept_us, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds(c->defer_accept_us),
+		 "DeferAcceptSec="},
 		{c->no_delay, IPPROTO_TCP, TCP_NODELAY, 1, "NoDelay="},
 	};
 
@@ -167,7 +178,8 @@ static int make_parents(const char *path, mode_t mode)
 	return r;
 }
 
-static int find_owner(const struct listener *l, const struct socket_config *c, uid_t *ret_uid, gid_t *ret_gid, char **ret_why)
+static int find_owner(const struct listener *l, const struct socket_config *c, uid_t *ret_uid,
+		      gid_t *ret_gid, char **ret_why)
 {
 	struct arena arena = {0};
 	struct user_entry user;
@@ -193,7 +205,8 @@ static int find_owner(const struct listener *l, const struct socket_config *c, u
 }
 
 /* Nobody can connect before it listens, so the owner may come after the name. */
-static int set_owner(const struct listener *l, const struct socket_config *c, int fd, char **ret_why)
+static int set_owner(const struct listener *l, const struct socket_config *c, int fd,
+		     char **ret_why)
 {
 	const char *path = listener_path(l);
 	bool by_path = l->addr_n != 0; /* fchown(2) of a socket is about the socket, not its name */
@@ -247,21 +260,26 @@ static int bind_to(int fd, const struct listener *l, const struct socket_config 
 
 static int type_of(const struct listener *l)
 {
-	return l->kind == LISTEN_STREAM ? SOCK_STREAM : l->kind == LISTEN_SEQPACKET ? SOCK_SEQPACKET : SOCK_DGRAM;
+	return l->kind == LISTEN_STREAM      ? SOCK_STREAM
+	       : l->kind == LISTEN_SEQPACKET ? SOCK_SEQPACKET
+					     : SOCK_DGRAM;
 }
 
 /* "ListenStream=22" is the wildcard of both families; where there is no IPv6, of the one there is. */
 static bool fall_back_to_v4(const struct listener *l, struct listener *ret)
 {
-	if (errno != EAFNOSUPPORT || l->addr.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&l->addr.in6.sin6_addr))
+	if (errno != EAFNOSUPPORT || l->addr.sa.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_UNSPECIFIED(&l->addr.in6.sin6_addr))
 		return false;
 	*ret = *l;
-	ret->addr.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = l->addr.in6.sin6_port};
+	ret->addr.in =
+		(struct sockaddr_in){.sin_family = AF_INET, .sin_port = l->addr.in6.sin6_port};
 	ret->addr_n = sizeof(ret->addr.in);
 	return true;
 }
 
-static int open_socket(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+static int open_socket(const char *unit, const struct listener *l, const struct socket_config *c,
+		       char **ret_why)
 {
 	struct listener v4;
 	AUTO_FD int fd = socket(l->addr.sa.sa_family, type_of(l) | SOCK_CLOEXEC, l->protocol);
@@ -286,7 +304,8 @@ static int open_socket(const char *unit, const struct listener *l, const struct 
 	return r < 0 ? r : take_fd(fd);
 }
 
-static int open_netlink(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+static int open_netlink(const char *unit, const struct listener *l, const struct socket_config *c,
+			char **ret_why)
 {
 	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, l->netlink_family);
 	struct sockaddr_nl nl = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)l->netlink_group};
@@ -318,7 +337,8 @@ static int make_fifo(const char *path, const struct socket_config *c)
 	return r;
 }
 
-static int open_fifo(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+static int open_fifo(const char *unit, const struct listener *l, const struct socket_config *c,
+		     char **ret_why)
 {
 	AUTO_FD int fd = -1;
 	struct stat st;
@@ -333,9 +353,11 @@ static int open_fifo(const char *unit, const struct listener *l, const struct so
 	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
 		return refuse(l, -EEXIST, "something that is no FIFO is there", ret_why);
 	/* It may be one that was there before. */
-	if (((st.st_mode & 07777) != c->socket_mode && fchmod(fd, c->socket_mode) < 0) || fcntl(fd, F_SETFL, 0) < 0)
+	if (((st.st_mode & 07777) != c->socket_mode && fchmod(fd, c->socket_mode) < 0) ||
+	    fcntl(fd, F_SETFL, 0) < 0)
 		return refuse(l, -errno, "cannot set up the FIFO", ret_why);
-	if (c->pipe_size && fcntl(fd, F_SETPIPE_SZ, c->pipe_size > INT_MAX ? INT_MAX : (int)c->pipe_size) < 0)
+	if (c->pipe_size &&
+	    fcntl(fd, F_SETPIPE_SZ, c->pipe_size > INT_MAX ? INT_MAX : (int)c->pipe_size) < 0)
 		log_at(LOG_WARN, "%s: PipeSize= is not applied: %s", unit, strerror(errno));
 	r = set_owner(l, c, fd, ret_why);
 	return r < 0 ? r : take_fd(fd);
@@ -343,7 +365,8 @@ static int open_fifo(const char *unit, const struct listener *l, const struct so
 
 static int open_special(const struct listener *l, const struct socket_config *c, char **ret_why)
 {
-	AUTO_FD int fd = fd_open(AT_FDCWD, l->path, (c->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOFOLLOW, 0);
+	AUTO_FD int fd = fd_open(AT_FDCWD, l->path,
+				 (c->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOFOLLOW, 0);
 	struct stat st;
 
 	if (fd < 0)
@@ -359,7 +382,8 @@ static int open_mqueue(const struct listener *l, const struct socket_config *c, 
 	bool has_attr = c->mq_max_messages > 0 && c->mq_message_size > 0;
 	mode_t mask = umask(~c->socket_mode & 0777);
 	/* A message queue descriptor is a file descriptor, mq_overview(7). */
-	AUTO_FD int fd = mq_open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_CREAT, c->socket_mode, has_attr ? &attr : NULL);
+	AUTO_FD int fd = mq_open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_CREAT,
+				 c->socket_mode, has_attr ? &attr : NULL);
 	int r = fd < 0 ? -errno : 0;
 
 	umask(mask);
@@ -369,7 +393,8 @@ static int open_mqueue(const struct listener *l, const struct socket_config *c, 
 	return r < 0 ? r : take_fd(fd);
 }
 
-int listener_open(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why)
+int listener_open(const char *unit, const struct listener *l, const struct socket_config *c,
+		  char **ret_why)
 {
 	switch ((enum listen_kind)l->kind) {
 	case LISTEN_STREAM:
@@ -403,10 +428,12 @@ void listener_link(const char *unit, const struct listener *l, const struct sock
 
 		if (r == -ENOENT && make_parents(s->text, c->directory_mode) == 0)
 			r = symlink(path, s->text) < 0 ? -errno : 0;
-		if (r == -EEXIST && lstat(s->text, &st) == 0 && S_ISLNK(st.st_mode) && unlink(s->text) == 0)
+		if (r == -EEXIST && lstat(s->text, &st) == 0 && S_ISLNK(st.st_mode) &&
+		    unlink(s->text) == 0)
 			r = symlink(path, s->text) < 0 ? -errno : 0;
 		if (r < 0)
-			log_at(LOG_WARN, "%s: the link %s to %s is not made: %s", unit, s->text, path, strerror(-r));
+			log_at(LOG_WARN, "%s: the link %s to %s is not made: %s", unit, s->text,
+			       path, strerror(-r));
 	}
 }
 

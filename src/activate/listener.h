@@ -17,7 +17,8 @@
  * A stale socket or FIFO at the path is replaced, anything else there is not touched. Returns the descriptor, or -errno with
  * *ret_why an owned sentence that begins with file:line (NULL when memory is short).
  */
-MUST_USE int listener_open(const char *unit, const struct listener *l, const struct socket_config *c, char **ret_why);
+MUST_USE int listener_open(const char *unit, const struct listener *l,
+			   const struct socket_config *c, char **ret_why);
 /* Does it take connections, so that PID 1 has to listen(2)? */
 bool listener_is_stream(const struct listener *l);
 /* The path in the file system it occupies, or NULL. */

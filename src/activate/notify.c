@@ -25,7 +25,8 @@ enum {
 
 /* --- one message --- */
 
-int notify_parse(struct str message, void (*set)(void *arg, struct str key, struct str value), void *arg)
+int notify_parse(struct str message, void (*set)(void *arg, struct str key, struct str value),
+		 void *arg)
 {
 	struct str line;
 
@@ -45,14 +46,16 @@ int notify_parse(struct str message, void (*set)(void *arg, struct str key, stru
 }
 
 /* TELL(key): what a message may say; the first value of a key counts. */
-#define TELLS(TELL)                                                                                              \
-	TELL(READY) TELL(RELOADING) TELL(STOPPING) TELL(STATUS) TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG)         \
-	TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME)
+#define TELLS(TELL)                                                                             \
+	TELL(READY)                                                                             \
+	TELL(RELOADING) TELL(STOPPING) TELL(STATUS) TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG)    \
+		TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) \
+			TELL(FDNAME)
 enum tell {
 #define TELL(key) TELL_##key,
 	TELLS(TELL)
 #undef TELL
-	TELL_COUNT
+		TELL_COUNT
 };
 
 /*
@@ -120,7 +123,8 @@ static bool is_trusted_user(struct hark *h, const struct service *s, const struc
 
 	if (h->cgroups.has_cgroups && proc_uid(m->pid, &uid) == 0)
 		return false; /* alive, and somewhere else */
-	return m->uid == 0 || m->uid == geteuid() || (s->main.pid && proc_uid(s->main.pid, &uid) == 0 && uid == m->uid);
+	return m->uid == 0 || m->uid == geteuid() ||
+	       (s->main.pid && proc_uid(s->main.pid, &uid) == 0 && uid == m->uid);
 }
 
 static bool may_speak(struct hark *h, const struct service *s, const struct message *m)
@@ -133,8 +137,8 @@ static bool may_speak(struct hark *h, const struct service *s, const struct mess
 	case NOTIFY_EXEC:
 		return m->pid && (m->pid == s->main.pid || m->pid == s->control.pid);
 	case NOTIFY_ALL:
-		return (m->pid && (m->pid == s->main.pid || m->pid == s->control.pid)) || is_member(h, s, m->pid) ||
-		       is_trusted_user(h, s, m);
+		return (m->pid && (m->pid == s->main.pid || m->pid == s->control.pid)) ||
+		       is_member(h, s, m->pid) || is_trusted_user(h, s, m);
 	case NOTIFY_NONE:
 	case NOTIFY_ACCESSES:
 		break;
@@ -207,7 +211,9 @@ static void forget_fds(struct hark *h, struct service *s, struct str name, bool 
 		}
 		*link = f->next;
 		if (bank_drop(&h->bank, f->slot - 1) < 0)
-			log_at(LOG_WARN, "%s: a stored descriptor cannot be given up: PID 1 is gone", s->unit.name);
+			log_at(LOG_WARN,
+			       "%s: a stored descriptor cannot be given up: PID 1 is gone",
+			       s->unit.name);
 		s->fd_store_n--;
 		mem_put(f);
 	}
@@ -224,7 +230,9 @@ static bool is_fd_name(struct str name)
 
 static void change_store(struct hark *h, struct service *s, const struct message *m)
 {
-	struct str name = m->told[TELL_FDNAME].p && is_fd_name(m->told[TELL_FDNAME]) ? m->told[TELL_FDNAME] : STR("stored");
+	struct str name = m->told[TELL_FDNAME].p && is_fd_name(m->told[TELL_FDNAME])
+				  ? m->told[TELL_FDNAME]
+				  : STR("stored");
 	int r = 0;
 
 	if (is_told(m, TELL_FDSTOREREMOVE)) {
@@ -234,8 +242,9 @@ static void change_store(struct hark *h, struct service *s, const struct message
 	for (unsigned i = 0; i < m->fds_n && r == 0; i++)
 		r = store_fd(h, s, m->fds[i], name);
 	if (r < 0)
-		log_at(LOG_WARN, "%s: a descriptor it wants kept is not: %s (FileDescriptorStoreMax=%u)", s->unit.name,
-		       strerror(-r), s->unit.config->service->fd_store_max);
+		log_at(LOG_WARN,
+		       "%s: a descriptor it wants kept is not: %s (FileDescriptorStoreMax=%u)",
+		       s->unit.name, strerror(-r), s->unit.config->service->fd_store_max);
 }
 
 unsigned notify_stored(const struct service *s, int32_t *slots, const char **names, unsigned max)
@@ -276,10 +285,12 @@ static void take_main_pid(struct hark *h, struct service *s, const struct messag
 {
 	uint64_t pid;
 
-	if (!told_number(m, TELL_MAINPID, &pid) || pid < 2 || pid > INT32_MAX || (pid_t)pid == s->main.pid)
+	if (!told_number(m, TELL_MAINPID, &pid) || pid < 2 || pid > INT32_MAX ||
+	    (pid_t)pid == s->main.pid)
 		return;
 	if (m->uid != 0 && !is_member(h, s, (pid_t)pid)) {
-		log_at(LOG_WARN, "%s: MAINPID=%d is none of its processes and ignored", s->unit.name, (int)pid);
+		log_at(LOG_WARN, "%s: MAINPID=%d is none of its processes and ignored",
+		       s->unit.name, (int)pid);
 		return;
 	}
 	engine_post_simple(&h->engine, &s->unit, EV_MAIN_PID, (int64_t)pid, 0, 0);
@@ -307,7 +318,9 @@ static void commit(struct hark *h, struct service *s, const struct message *m)
 	static const struct {
 		enum tell told;
 		enum event_kind event;
-	} states[] = {{TELL_RELOADING, EV_RELOADING}, {TELL_READY, EV_READY}, {TELL_STOPPING, EV_STOPPING}};
+	} states[] = {{TELL_RELOADING, EV_RELOADING},
+		      {TELL_READY, EV_READY},
+		      {TELL_STOPPING, EV_STOPPING}};
 	uint64_t us;
 
 	take_main_pid(h, s, m);
@@ -329,7 +342,8 @@ static void take_control(struct message *m, struct msghdr *head)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+		if (c->cmsg_type == SCM_CREDENTIALS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
 			struct ucred who;
 
 			memcpy(&who, CMSG_DATA(c), sizeof(who));
@@ -349,11 +363,14 @@ static ssize_t peek(int fd, struct message *m)
 {
 	union {
 		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * MESSAGE_FDS)];
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) +
+			   CMSG_SPACE(sizeof(int) * MESSAGE_FDS)];
 	} control;
 	struct iovec iov = {m->bytes, sizeof(m->bytes)};
-	struct msghdr head = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr head = {.msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control)};
 	ssize_t n;
 
 	m->uid = UINT32_MAX;
@@ -375,13 +392,16 @@ static int digest_one(struct hark *h, struct service *s)
 
 	if (n < 0)
 		return 0;
-	if (n > MESSAGE_MOST || notify_parse((struct str){m.bytes, (size_t)n}, note_assignment, &m) < 0)
-		log_at(LOG_WARN, "%s: a notification of %zd bytes from pid %d is no text and ignored", s->unit.name, n,
-		       (int)m.pid);
+	if (n > MESSAGE_MOST ||
+	    notify_parse((struct str){m.bytes, (size_t)n}, note_assignment, &m) < 0)
+		log_at(LOG_WARN,
+		       "%s: a notification of %zd bytes from pid %d is no text and ignored",
+		       s->unit.name, n, (int)m.pid);
 	else if (may_speak(h, s, &m))
 		commit(h, s, &m);
 	else
-		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: NotifyAccess=%s", s->unit.name, (int)m.pid,
+		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: NotifyAccess=%s",
+		       s->unit.name, (int)m.pid,
 		       notify_access_names[s->unit.config->service->notify_access]);
 	for (unsigned i = 0; i < m.fds_n; i++)
 		fd_close(m.fds[i]);
@@ -391,7 +411,8 @@ static int digest_one(struct hark *h, struct service *s)
 
 static void digest_many(struct hark *h, struct service *s, unsigned most)
 {
-	while (most && s->notify_slot && s->unit.config && s->unit.config->service && digest_one(h, s))
+	while (most && s->notify_slot && s->unit.config && s->unit.config->service &&
+	       digest_one(h, s))
 		most--;
 }
 
@@ -436,8 +457,8 @@ static socklen_t address_of(const struct hark *h, const struct service *s, struc
 	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify/%s", h->run_dir, s->unit.name);
 	if (n < (int)sizeof(sa->sun_path))
 		return (socklen_t)sizeof(*sa);
-	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "@hark/notify/%08x-%08x", str_hash(str_of(h->run_dir)),
-		     str_hash(str_of(s->unit.name)));
+	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "@hark/notify/%08x-%08x",
+		     str_hash(str_of(h->run_dir)), str_hash(str_of(s->unit.name)));
 	sa->sun_path[0] = '\0';
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n);
 }
@@ -531,10 +552,12 @@ static void adopt_stored(struct hark *h, struct service *s)
 
 void notify_adopt(struct hark *h, struct service *s)
 {
-	if (!s->fd_store && s->unit.config && s->unit.config->service && s->unit.config->service->fd_store_max)
+	if (!s->fd_store && s->unit.config && s->unit.config->service &&
+	    s->unit.config->service->fd_store_max)
 		adopt_stored(h, s);
 	if (s->notify_slot && !s->notify && watch_socket(h, s) < 0)
-		log_at(LOG_WARN, "%s: its notifications cannot be received: no memory", s->unit.name);
+		log_at(LOG_WARN, "%s: its notifications cannot be received: no memory",
+		       s->unit.name);
 }
 
 void notify_drain(struct hark *h, struct service *s)
@@ -557,6 +580,7 @@ void notify_close(struct hark *h, struct service *s)
 	if (sa.sun_path[0])
 		(void)unlink(sa.sun_path); /* not there: just as well */
 	if (bank_drop(&h->bank, s->notify_slot - 1) < 0)
-		log_at(LOG_WARN, "%s: its notification socket cannot be given up: PID 1 is gone", s->unit.name);
+		log_at(LOG_WARN, "%s: its notification socket cannot be given up: PID 1 is gone",
+		       s->unit.name);
 	s->notify_slot = 0;
 }

@@ -28,4 +28,5 @@ void notify_drain(struct hark *h, struct service *s);
 unsigned notify_stored(const struct service *s, int32_t *slots, const char **names, unsigned max);
 void notify_forget_stored(struct hark *h, struct service *s);
 /* One message, checked and taken apart without system calls: calls set(arg, key, value) for each assignment. For the fuzzer too. 0 or -EBADMSG. */
-MUST_USE int notify_parse(struct str message, void (*set)(void *arg, struct str key, struct str value), void *arg);
+MUST_USE int notify_parse(struct str message,
+			  void (*set)(void *arg, struct str key, struct str value), void *arg);

@@ -36,7 +36,7 @@ struct unit_output {
 	struct hark *hark;
 	struct service *service;
 	struct output_text *text; /* made with the first byte: most services never say anything */
-	int kmsg_fd;		  /* open while bytes are digested */
+	int kmsg_fd;              /* open while bytes are digested */
 };
 
 /* --- keeping the last lines --- */
@@ -55,7 +55,8 @@ static void drop_oldest(struct output_text *t)
 /* The copy in the kernel's log: "<30>unit: text", 30 being daemon.info. A full log loses the line, never blocks. */
 static void copy_to_kmsg(const struct unit_output *o, struct str line)
 {
-	const struct exec_config *e = o->service->unit.config ? o->service->unit.config->exec : NULL;
+	const struct exec_config *e = o->service->unit.config ? o->service->unit.config->exec
+							      : NULL;
 	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->service->unit.name;
 	char record[LINE_MOST + KMSG_PREFIX];
 	size_t n = (size_t)snprintf(record, KMSG_PREFIX, "<30>%.255s: ", name);
@@ -77,7 +78,8 @@ static void finish_line(struct unit_output *o)
 		copy_to_kmsg(o, line);
 	if (t->lines_n == OUTPUT_LINES)
 		drop_oldest(t);
-	t->line[t->lines_n++] = (struct output_line){.wall_us = clock_wall_us(), .n = (uint16_t)line.n};
+	t->line[t->lines_n++] =
+		(struct output_line){.wall_us = clock_wall_us(), .n = (uint16_t)line.n};
 	t->done_n = t->n;
 }
 
@@ -105,7 +107,8 @@ static void digest(struct unit_output *o, struct str bytes)
 		o->text = mem_get(sizeof(*o->text));
 	if (!o->text)
 		return;
-	o->kmsg_fd = o->hark->is_pid1 ? fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0) : -1;
+	o->kmsg_fd = o->hark->is_pid1 ? fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0)
+				      : -1;
 	while (bytes.n) {
 		size_t end = str_index(bytes, '\n');
 
@@ -219,7 +222,8 @@ void output_drain(struct hark *h, struct service *s)
 static void drop_end(struct hark *h, struct service *s, unsigned end)
 {
 	if (s->out_slot[end] && bank_drop(&h->bank, s->out_slot[end] - 1) < 0)
-		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone", s->unit.name);
+		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone",
+		       s->unit.name);
 	s->out_slot[end] = 0;
 }
 

@@ -19,4 +19,5 @@ void output_drain(struct hark *h, struct service *s);
 /* Close, drop the slots, forget the lines. */
 void output_close(struct hark *h, struct service *s);
 /* The kept lines, oldest first; bytes are the service's own: escape when displaying. Walk with *at from 0; false at the end. */
-bool output_line(const struct service *s, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us);
+bool output_line(const struct service *s, unsigned *at, struct str *ret_line,
+		 uint64_t *ret_wall_us);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -19,10 +20,103 @@
 #include "core/proc.h"
 #include "core/str.h"
 
-enum { TABLE_READS = 16, TABLE_PIECE = 4096, ANSWER = 4096, PIDS_MOST = 512, FDS_MOST = 128 };
+enum {
+	TABLE_READS = 32,
+	DUMP_READS = 8,
+	TABLE_PIECE = 4096,
+	ANSWER = 4096,
+	PIDS_MOST = 512,
+	FDS_MOST = 128
+};
 #define SEARCH_US (2 * US_PER_MS)
 
-/* --- IP: lines of /proc/net/tcp, see proc(5) --- */
+/* A question must not make the kernel run modprobe and wait for it: ask only where the answerer is there already. */
+static int open_diag(const char *module)
+{
+	if (access(module, F_OK) < 0 && access("/proc/modules", F_OK) == 0)
+		return -1;
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+/* --- IP --- */
+
+static void name_endpoint(struct in6_addr a, bool is_v4, unsigned port, char *text, size_t cap)
+{
+	char from[INET6_ADDRSTRLEN];
+
+	if (!is_v4 && IN6_IS_ADDR_V4MAPPED(&a)) {
+		is_v4 = true;
+		memmove(&a, (char *)&a + 12, 4);
+	}
+	if (inet_ntop(is_v4 ? AF_INET : AF_INET6, &a, from, sizeof(from)))
+		snprintf(text, cap, is_v4 ? "%s:%u" : "[%s]:%u", from, port);
+}
+
+/* One answer of inet_diag: a connection that nobody has accepted belongs to no file, its inode is 0. */
+static bool take_answer(const struct nlmsghdr *m, struct peer *ret)
+{
+	const struct inet_diag_msg *d = NLMSG_DATA(m);
+	struct in6_addr a;
+
+	if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len < NLMSG_LENGTH(sizeof(*d)) ||
+	    d->idiag_inode != 0)
+		return false;
+	memcpy(&a, d->id.idiag_dst, sizeof(a));
+	name_endpoint(a, d->idiag_family == AF_INET, ntohs(d->id.idiag_dport), ret->text,
+		      sizeof(ret->text));
+	return true;
+}
+
+/* The kernel picks the connections to our port, however many others there are. */
+static bool ask_inet(int netlink, int family, unsigned port)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 req;
+		struct rtattr attr;
+		struct inet_diag_bc_op op[2];
+	} q = {
+		.head = {.nlmsg_len = sizeof(q),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.req = {.sdiag_family = (uint8_t)family,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT},
+		.attr = {.rta_type = INET_DIAG_REQ_BYTECODE,
+			 .rta_len = sizeof(q.attr) + sizeof(q.op)},
+		/* equal: on to the end, taken; else: 4 beyond the end, not taken */
+		.op = {{INET_DIAG_BC_S_EQ, sizeof(q.op), sizeof(q.op) + 4}, {0, 0, (uint16_t)port}},
+	};
+
+	return send(netlink, &q, sizeof(q), MSG_DONTWAIT) == (ssize_t)sizeof(q);
+}
+
+/* 1 found, 0 nobody waits, -1 no answer. */
+static int find_inet(int family, unsigned port, struct peer *ret)
+{
+	AUTO_FD int netlink = open_diag("/sys/module/tcp_diag");
+	_Alignas(struct nlmsghdr) char bytes[ANSWER];
+
+	if (netlink < 0 || !ask_inet(netlink, family, port))
+		return -1;
+	for (unsigned i = 0; i < DUMP_READS; i++) {
+		ssize_t n = recv(netlink, bytes, sizeof(bytes), MSG_DONTWAIT);
+		size_t left = n > 0 ? (size_t)n : 0;
+		const struct nlmsghdr *m = (const void *)bytes;
+
+		if (!NLMSG_OK(m, left) || m->nlmsg_type == NLMSG_ERROR)
+			return -1;
+		for (; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+			if (m->nlmsg_type == NLMSG_DONE)
+				return 0;
+			if (take_answer(m, ret))
+				return 1;
+		}
+	}
+	return -1;
+}
+
+/* --- IP without inet_diag: lines of /proc/net/tcp, see proc(5); given up when they are too many --- */
 
 /* Eight (v4) or thirty-two hex digits: words in host order of an address in network order. */
 static bool read_address(const char *hex, size_t digits, struct in6_addr *ret)
@@ -39,28 +133,22 @@ static bool read_address(const char *hex, size_t digits, struct in6_addr *ret)
 
 bool peer_parse_line(const char *line, unsigned port, char *text, size_t cap)
 {
-	char from[INET6_ADDRSTRLEN], local[33], remote[33];
+	char local[33], remote[33];
 	unsigned local_port, remote_port, state;
 	struct in6_addr a = {0};
 	unsigned long inode;
 	bool is_v4;
 
-	/* A socket that nobody has accepted belongs to no file: inode 0. */
-	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*u %*u %lu", local, &local_port, remote,
-		   &remote_port, &state, &inode) != 6)
+	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*u %*u %lu", local,
+		   &local_port, remote, &remote_port, &state, &inode) != 6)
 		return false;
-	if (local_port != port || inode != 0 || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+	if (local_port != port || inode != 0 ||
+	    (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 		return false;
 	is_v4 = strlen(remote) == 8;
 	if (!read_address(remote, is_v4 ? 8 : 32, &a))
 		return false;
-	if (!is_v4 && IN6_IS_ADDR_V4MAPPED(&a)) {
-		is_v4 = true;
-		memmove(&a, (char *)&a + 12, 4);
-	}
-	if (!inet_ntop(is_v4 ? AF_INET : AF_INET6, &a, from, sizeof(from)))
-		return false;
-	snprintf(text, cap, is_v4 ? "%s:%u" : "[%s]:%u", from, remote_port);
+	name_endpoint(a, is_v4, remote_port, text, cap);
 	return true;
 }
 
@@ -100,14 +188,20 @@ struct answer {
 };
 
 /* What unix_diag says about the socket with that inode: one attribute. */
-static bool ask_unix(int netlink, uint32_t inode, uint32_t show, unsigned attribute, struct answer *a)
+static bool ask_unix(int netlink, uint32_t inode, uint32_t show, unsigned attribute,
+		     struct answer *a)
 {
 	struct {
 		struct nlmsghdr head;
 		struct unix_diag_req req;
 	} q = {
-		.head = {.nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-		.req = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_ino = inode, .udiag_show = show,
+		.head = {.nlmsg_len = sizeof(q),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST},
+		.req = {.sdiag_family = AF_UNIX,
+			.udiag_states = UINT32_MAX,
+			.udiag_ino = inode,
+			.udiag_show = show,
 			.udiag_cookie = {UINT32_MAX, UINT32_MAX}},
 	};
 	const struct nlmsghdr *m = (const void *)a->bytes;
@@ -115,7 +209,8 @@ static bool ask_unix(int netlink, uint32_t inode, uint32_t show, unsigned attrib
 	size_t at = NLMSG_ALIGN(sizeof(struct nlmsghdr) + sizeof(struct unix_diag_msg)), end;
 
 	if (n == (ssize_t)sizeof(q))
-		n = recv(netlink, a->bytes, sizeof(a->bytes), MSG_DONTWAIT); /* answered within send(2) */
+		n = recv(netlink, a->bytes, sizeof(a->bytes),
+			 MSG_DONTWAIT); /* answered within send(2) */
 	if (n < (ssize_t)at || m->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->nlmsg_len > (size_t)n)
 		return false;
 	end = m->nlmsg_len;
@@ -131,12 +226,6 @@ static bool ask_unix(int netlink, uint32_t inode, uint32_t show, unsigned attrib
 		at += RTA_ALIGN(r->rta_len);
 	}
 	return false;
-}
-
-/* The question must not make the kernel run modprobe and wait for it: ask only where the answerer is there already. */
-static bool has_unix_diag(void)
-{
-	return access("/sys/module/unix_diag", F_OK) == 0 || access("/proc/modules", F_OK) < 0;
 }
 
 /* Has the process that socket open? */
@@ -189,7 +278,8 @@ static pid_t find_owner(uint32_t inode, uid_t uid)
 		pid_t pid = ring[--next % PIDS_MOST];
 		uid_t owner;
 
-		if (pid != getpid() && proc_uid(pid, &owner) == 0 && (owner == uid || owner == 0) && has_socket(pid, inode))
+		if (pid != getpid() && proc_uid(pid, &owner) == 0 && (owner == uid || owner == 0) &&
+		    has_socket(pid, inode))
 			return pid;
 	}
 	return 0;
@@ -203,23 +293,34 @@ static void name_client(struct peer *ret)
 
 static bool find_unix(int fd, bool search, struct peer *ret)
 {
-	AUTO_FD int netlink = has_unix_diag() ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) : -1;
+	AUTO_FD int netlink = open_diag("/sys/module/unix_diag");
 	struct answer a;
 	struct stat st;
 	uint32_t inode;
 
 	if (netlink < 0 || fstat(fd, &st) < 0)
 		return false;
-	if (!ask_unix(netlink, (uint32_t)st.st_ino, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, &a) || a.n < sizeof(inode))
+	if (!ask_unix(netlink, (uint32_t)st.st_ino, UDIAG_SHOW_ICONS, UNIX_DIAG_ICONS, &a) ||
+	    a.n < sizeof(inode))
 		return false;
 	memcpy(&inode, a.attribute, sizeof(inode));
-	if (!inode || !ask_unix(netlink, inode, UDIAG_SHOW_UID, UNIX_DIAG_UID, &a) || a.n < sizeof(ret->uid))
+	if (!inode || !ask_unix(netlink, inode, UDIAG_SHOW_UID, UNIX_DIAG_UID, &a) ||
+	    a.n < sizeof(ret->uid))
 		return false;
 	memcpy(&ret->uid, a.attribute, sizeof(ret->uid));
 	if (search)
 		ret->pid = find_owner(inode, ret->uid);
 	name_client(ret);
 	return true;
+}
+
+static bool find_tcp(int family, unsigned port, struct peer *ret)
+{
+	int r = find_inet(family, port, ret);
+
+	return r < 0 ? search_table(family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6", port,
+				    ret)
+		     : r > 0;
 }
 
 bool peer_of_waiting(int fd, bool search, struct peer *ret)
@@ -237,9 +338,9 @@ bool peer_of_waiting(int fd, bool search, struct peer *ret)
 		return false;
 	switch (a.sa.sa_family) {
 	case AF_INET:
-		return search_table("/proc/net/tcp", ntohs(a.in.sin_port), ret);
+		return find_tcp(AF_INET, ntohs(a.in.sin_port), ret);
 	case AF_INET6:
-		return search_table("/proc/net/tcp6", ntohs(a.in6.sin6_port), ret);
+		return find_tcp(AF_INET6, ntohs(a.in6.sin6_port), ret);
 	case AF_UNIX:
 		return find_unix(fd, search, ret);
 	default:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer - who is waiting in the queue of a listening socket, found without accepting: /proc/net/tcp for IP, sock_diag(7) for UNIX.
+ * peer - who is waiting in the queue of a listening socket, found without accepting: sock_diag(7), for IP also /proc/net/tcp.
  *
  * For `why` only. Bounded in time and never waits; what cannot be told stays unknown.
  */

@@ -31,7 +31,8 @@ static void silence(struct socket_port *p)
 {
 	loop_timer_disarm(&p->hark->loop, &p->retry);
 	if (p->watch.is_on && loop_rewatch(&p->hark->loop, &p->watch, 0) < 0)
-		loop_unwatch(&p->hark->loop, &p->watch); /* cannot be: the descriptor is registered */
+		loop_unwatch(&p->hark->loop,
+			     &p->watch); /* cannot be: the descriptor is registered */
 }
 
 static void look_again_later(struct socket_port *p)
@@ -39,7 +40,8 @@ static void look_again_later(struct socket_port *p)
 	p->retry_us = p->retry_us ? p->retry_us * 2 : RETRY_FIRST_US;
 	if (p->retry_us > RETRY_LAST_US)
 		p->retry_us = RETRY_LAST_US;
-	loop_timer_arm(&p->hark->loop, &p->retry, time_add(loop_now_us(&p->hark->loop), p->retry_us));
+	loop_timer_arm(&p->hark->loop, &p->retry,
+		       time_add(loop_now_us(&p->hark->loop), p->retry_us));
 }
 
 static void listen_again(struct socket_port *p)
@@ -73,15 +75,20 @@ static bool is_over_limit(struct socket_unit *k, uint64_t now_us)
 
 static void fail_by_limit(struct hark *h, struct socket_unit *k)
 {
-	log_at(LOG_ERROR, "%s: triggered more than %u times in %llu ms (TriggerLimitBurst=); the unit is failed", k->unit.name,
-	       config_of(k)->trigger_limit_burst, (unsigned long long)(config_of(k)->trigger_limit_interval_us / US_PER_MS));
+	log_at(LOG_ERROR,
+	       "%s: triggered more than %u times in %llu ms (TriggerLimitBurst=); the unit is failed",
+	       k->unit.name, config_of(k)->trigger_limit_burst,
+	       (unsigned long long)(config_of(k)->trigger_limit_interval_us / US_PER_MS));
 	k->result = SRES_TRIGGER_LIMIT;
 	engine_post_simple(&h->engine, &k->unit, EV_ARM_FAILED, ECANCELED, 0, 0);
 }
 
 static void note_trigger(struct hark *h, struct socket_unit *k, struct cause *cause)
 {
-	struct ledger_entry e = {.kind = LEDGER_TRIGGER, .cause = cause->kind, .uid = cause->uid, .pid = cause->pid,
+	struct ledger_entry e = {.kind = LEDGER_TRIGGER,
+				 .cause = cause->kind,
+				 .uid = cause->uid,
+				 .pid = cause->pid,
 				 .parent = engine_entry(&k->unit)};
 
 	if (!h->engine.ledger)
@@ -94,13 +101,16 @@ static void note_trigger(struct hark *h, struct socket_unit *k, struct cause *ca
 /* Who it was, as far as it can be told without accepting; else what it came in by. */
 static struct cause cause_of(const struct socket_port *p)
 {
-	struct cause cause = {.kind = listener_is_stream(p->listener) ? CAUSE_CONNECTION : CAUSE_TRAFFIC,
-			      .unit = p->owner->unit.id, .uid = UINT32_MAX};
+	struct cause cause = {.kind = listener_is_stream(p->listener) ? CAUSE_CONNECTION
+								      : CAUSE_TRAFFIC,
+			      .unit = p->owner->unit.id,
+			      .uid = UINT32_MAX};
 	struct peer peer;
 
 	snprintf(cause.text, sizeof(cause.text), "%s", p->listener->text);
 	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
-	if (!listener_is_stream(p->listener) || !peer_of_waiting(bank_fd(p->slot - 1), p->hark->ready_us != 0, &peer))
+	if (!listener_is_stream(p->listener) ||
+	    !peer_of_waiting(bank_fd(p->slot - 1), p->hark->ready_us != 0, &peer))
 		return cause;
 	cause.uid = peer.uid;
 	cause.pid = peer.pid;
@@ -187,7 +197,8 @@ static void batch_done(struct socket_port *p)
 	bool is_short = p->accept_err && p->accept_err != -EAGAIN && p->accept_err != -ECONNABORTED;
 
 	if (is_short) {
-		log_at(LOG_WARN, "%s: connections wait: %s", p->owner->unit.name, strerror(-p->accept_err));
+		log_at(LOG_WARN, "%s: connections wait: %s", p->owner->unit.name,
+		       strerror(-p->accept_err));
 		look_again_later(p);
 		return;
 	}
@@ -204,14 +215,16 @@ static void batch_done(struct socket_port *p)
 /* --- Accept=yes: connections --- */
 
 /* One uid or address counts as one source. Linear, and only for those who ask for it. */
-static uint32_t count_source(const struct hark *h, const struct socket_unit *k, const struct connection_name *name)
+static uint32_t count_source(const struct hark *h, const struct socket_unit *k,
+			     const struct connection_name *name)
 {
 	uint32_t n = 0;
 
 	for (uint32_t id = 0; id < h->reg.n; id++) {
 		struct unit *u = registry_unit(&h->reg, id);
 		const struct service *s = u ? service_of(u) : NULL;
-		const char *remote = s && s->socket_unit == k->unit.id && s->remote ? s->remote : NULL;
+		const char *remote = s && s->socket_unit == k->unit.id && s->remote ? s->remote
+										    : NULL;
 
 		if (remote && s->remote_addr)
 			n += !strcmp(s->remote_addr, name->source);
@@ -221,7 +234,8 @@ static uint32_t count_source(const struct hark *h, const struct socket_unit *k, 
 	return n;
 }
 
-static const char *why_refused(const struct hark *h, const struct socket_unit *k, const struct connection_name *name)
+static const char *why_refused(const struct hark *h, const struct socket_unit *k,
+			       const struct connection_name *name)
 {
 	const struct socket_config *c = config_of(k);
 	enum coarse state = unit_coarse(&k->unit);
@@ -230,12 +244,14 @@ static const char *why_refused(const struct hark *h, const struct socket_unit *k
 		return "the socket is being stopped";
 	if (c->max_connections && k->n_connections >= c->max_connections)
 		return "MaxConnections= is reached";
-	if (c->max_connections_per_source && count_source(h, k, name) >= c->max_connections_per_source)
+	if (c->max_connections_per_source &&
+	    count_source(h, k, name) >= c->max_connections_per_source)
 		return "MaxConnectionsPerSource= is reached";
 	return NULL;
 }
 
-static struct service *make_instance(struct hark *h, struct socket_unit *k, const struct connection_name *name)
+static struct service *make_instance(struct hark *h, struct socket_unit *k,
+				     const struct connection_name *name)
 {
 	char template[UNIT_NAME_MAX + 1], full[UNIT_NAME_MAX + 1];
 	struct unit *u;
@@ -264,10 +280,13 @@ static bool set_remote(struct service *s, const struct connection_name *name)
 }
 
 /* From here on the connection is the instance's: socket_instance_gone() gives it up when it was never handed over. */
-static int start_instance(struct hark *h, struct socket_unit *k, struct service *s, const struct bank_note *note,
-			  const struct connection_name *name)
+static int start_instance(struct hark *h, struct socket_unit *k, struct service *s,
+			  const struct bank_note *note, const struct connection_name *name)
 {
-	struct cause cause = {.kind = CAUSE_CONNECTION, .unit = k->unit.id, .uid = note->peer_uid, .pid = note->peer_pid};
+	struct cause cause = {.kind = CAUSE_CONNECTION,
+			      .unit = k->unit.id,
+			      .uid = note->peer_uid,
+			      .pid = note->peer_pid};
 	int r;
 
 	snprintf(cause.text, sizeof(cause.text), "%.47s", name->remote);
@@ -283,7 +302,8 @@ static int start_instance(struct hark *h, struct socket_unit *k, struct service 
 	return 0;
 }
 
-static void give_up(struct hark *h, struct socket_unit *k, const struct bank_note *note, const char *why)
+static void give_up(struct hark *h, struct socket_unit *k, const struct bank_note *note,
+		    const char *why)
 {
 	if (k) {
 		k->n_refused++;
@@ -342,8 +362,10 @@ static bool is_bound_to(const struct socket_port *p, const struct bank_note *not
 	socklen_t n = sizeof(ours);
 
 	memset(&ours, 0, sizeof(ours));
-	memcpy(&theirs, &note->local, note->local_n < sizeof(theirs) ? note->local_n : sizeof(theirs));
-	if (!p->slot || getsockname(bank_fd(p->slot - 1), &ours.sa, &n) < 0 || ours.sa.sa_family != theirs.sa.sa_family)
+	memcpy(&theirs, &note->local,
+	       note->local_n < sizeof(theirs) ? note->local_n : sizeof(theirs));
+	if (!p->slot || getsockname(bank_fd(p->slot - 1), &ours.sa, &n) < 0 ||
+	    ours.sa.sa_family != theirs.sa.sa_family)
 		return false;
 	if (ours.sa.sa_family == AF_UNIX)
 		return !memcmp(ours.un.sun_path, theirs.un.sun_path, sizeof(ours.un.sun_path));
@@ -427,7 +449,8 @@ void socket_instance_gone(struct hark *h, struct service *s)
 	if (k && k->n_connections)
 		k->n_connections--;
 	if (s->conn_slot && bank_drop(&h->bank, s->conn_slot - 1) < 0)
-		log_at(LOG_ERROR, "%s: its connection cannot be closed: PID 1 is gone", s->unit.name);
+		log_at(LOG_ERROR, "%s: its connection cannot be closed: PID 1 is gone",
+		       s->unit.name);
 	s->conn_slot = 0;
 	s->socket_unit = UNIT_NONE;
 }
@@ -438,7 +461,8 @@ void socket_instance_gone(struct hark *h, struct service *s)
 static void slot_name(const struct socket_unit *k, const struct listener *l, char out[BANK_NAME])
 {
 	char full[UNIT_NAME_MAX + PATH_MAX];
-	int n = snprintf(full, sizeof(full), "%s/%s=%s", k->unit.name, listen_names[l->kind], l->text);
+	int n = snprintf(full, sizeof(full), "%s/%s=%s", k->unit.name, listen_names[l->kind],
+			 l->text);
 
 	if (n < BANK_NAME)
 		memcpy(out, full, (size_t)n + 1);
@@ -474,7 +498,8 @@ static int make_port(struct hark *h, struct socket_unit *k, struct socket_port *
 	slot = bank_take(&h->bank);
 	if (slot < 0)
 		return slot;
-	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, listener_is_stream(p->listener),
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd,
+		       listener_is_stream(p->listener),
 		       c->backlog > INT_MAX ? INT_MAX : (int)c->backlog);
 	if (r < 0) {
 		bank_release(&h->bank, (uint32_t)slot);
@@ -513,7 +538,8 @@ static void drop(struct hark *h, struct unit *u)
 		if (!p->slot)
 			continue;
 		if (bank_drop(&h->bank, p->slot - 1) < 0)
-			log_at(LOG_ERROR, "%s: PID 1 is gone, the socket stays open there", u->name);
+			log_at(LOG_ERROR, "%s: PID 1 is gone, the socket stays open there",
+			       u->name);
 		if (config_of(k)->remove_on_stop)
 			listener_remove(p->listener, config_of(k));
 	}
@@ -539,8 +565,13 @@ static int arm(struct hark *h, struct unit *u, char **ret_why)
 	if (!k->ports)
 		return err_here(-ENOMEM);
 	for (const struct listener *l = c->listeners; l; l = l->next)
-		k->ports[k->ports_n++] = (struct socket_port){.watch.fn = on_readable, .retry = {.fn = on_retry, .due_us = TIME_NEVER},
-							      .owner = k, .listener = l, .hark = h, .batch = 1};
+		k->ports[k->ports_n++] =
+			(struct socket_port){.watch.fn = on_readable,
+					     .retry = {.fn = on_retry, .due_us = TIME_NEVER},
+					     .owner = k,
+					     .listener = l,
+					     .hark = h,
+					     .batch = 1};
 	r = make_ports(h, k, ret_why);
 	if (r < 0)
 		drop(h, u);
@@ -591,7 +622,8 @@ static void watch(struct hark *h, struct unit *u)
 	}
 }
 
-static unsigned fds(struct hark *h, struct unit *u, int32_t *slots, const char **names, unsigned max)
+static unsigned fds(struct hark *h, struct unit *u, int32_t *slots, const char **names,
+		    unsigned max)
 {
 	const struct socket_unit *k = socket_of(u);
 	unsigned n = 0;
@@ -609,7 +641,8 @@ static unsigned fds(struct hark *h, struct unit *u, int32_t *slots, const char *
 /* The demand stays where it is, in the kernel's queue: it is met by the next start, or ends with the socket. */
 static void refuse(struct hark *h, struct unit *u, int err)
 {
-	log_at(LOG_WARN, "%s: what it was triggered for cannot be started: %s", u->name, strerror(err < 0 ? -err : err));
+	log_at(LOG_WARN, "%s: what it was triggered for cannot be started: %s", u->name,
+	       strerror(err < 0 ? -err : err));
 	disarm(h, u);
 }
 

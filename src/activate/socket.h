@@ -21,13 +21,13 @@ struct socket_port {
 	struct socket_unit *owner;
 	const struct listener *listener;
 	struct hark *hark;
-	uint32_t slot; /* bank slot + 1 */
+	uint32_t slot;  /* bank slot + 1 */
 	bool is_wanted; /* watch() was called, disarm() not yet */
 	bool was_triggered;
 	/* Accept=yes */
 	uint8_t asked_n; /* ACCEPTs on their way */
-	uint8_t batch;	 /* how many are sent at the next readiness */
-	int accept_err;	 /* worst answer of the batch */
+	uint8_t batch;   /* how many are sent at the next readiness */
+	int accept_err;  /* worst answer of the batch */
 };
 
 extern const struct activator socket_activator;

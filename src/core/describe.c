@@ -17,12 +17,18 @@
 #include "units/words.h"
 
 enum {
-	FIRST_FD = 3, /* SD_LISTEN_FDS_START */
+	FIRST_FD = 3,             /* SD_LISTEN_FDS_START */
 	USER_ALL = 1 | 2 | 4 | 8, /* PLAN_USER: uid, gid, groups, environment */
 };
 
 /* Exit codes of systemd.exec(5) for what already fails here. */
-enum { EXIT_CHDIR = 200, EXIT_EXEC = 203, EXIT_STDIN = 208, EXIT_STDOUT = 209, EXIT_RUNTIME_DIRECTORY = 233 };
+enum {
+	EXIT_CHDIR = 200,
+	EXIT_EXEC = 203,
+	EXIT_STDIN = 208,
+	EXIT_STDOUT = 209,
+	EXIT_RUNTIME_DIRECTORY = 233
+};
 
 struct making {
 	struct hark *h;
@@ -37,7 +43,8 @@ struct making {
 	struct excuse excuse;
 };
 
-static void step(struct making *m, enum plan_step s, uint64_t w0, uint64_t w1, uint64_t w2, const char *text)
+static void step(struct making *m, enum plan_step s, uint64_t w0, uint64_t w1, uint64_t w2,
+		 const char *text)
 {
 	uint64_t w[4] = {w0, w1, w2};
 
@@ -48,7 +55,8 @@ static void step(struct making *m, enum plan_step s, uint64_t w0, uint64_t w1, u
 
 static void put_nss_user(struct making *m)
 {
-	const char *user = m->exec->user ? m->exec->user : "", *group = m->exec->group ? m->exec->group : "";
+	const char *user = m->exec->user ? m->exec->user : "",
+		   *group = m->exec->group ? m->exec->group : "";
 	char text[512];
 	int n = snprintf(text, sizeof(text), "%s%c%s", user, '\0', group);
 	uint64_t what = USER_ALL;
@@ -77,7 +85,8 @@ static void put_identity(struct making *m)
 	} else if (geteuid() == 0) {
 		if (who->has_groups)
 			plan_put(m->plan, PLAN_GROUPS, NULL, 0,
-				 (struct str){(const char *)who->groups, who->groups_n * sizeof(who->groups[0])});
+				 (struct str){(const char *)who->groups,
+					      who->groups_n * sizeof(who->groups[0])});
 		if (who->has_gid)
 			plan_put_u64(m->plan, PLAN_GID, who->gid);
 	}
@@ -113,7 +122,9 @@ static int named_slot(struct making *m, const char *name, uint8_t exit_code, int
 			*ret = m->in->fd_slots[i];
 			return 0;
 		}
-	excuse_set(&m->excuse, exit_code, "%s: there is no socket named \"%s\" (FileDescriptorName=) for its standard stream",
+	excuse_set(
+		&m->excuse, exit_code,
+		"%s: there is no socket named \"%s\" (FileDescriptorName=) for its standard stream",
 		m->in->unit->name, name);
 	return -ENOENT;
 }
@@ -127,10 +138,15 @@ static int put_input(struct making *m)
 	case STDIO_TTY:
 	case STDIO_TTY_FORCE:
 	case STDIO_TTY_FAIL:
-		step(m, PLAN_TTY, in->kind == STDIO_TTY_FORCE ? 1 : in->kind == STDIO_TTY_FAIL ? 2 : 0, 0, 0, m->exec->tty_path);
+		step(m, PLAN_TTY,
+		     in->kind == STDIO_TTY_FORCE  ? 1
+		     : in->kind == STDIO_TTY_FAIL ? 2
+						  : 0,
+		     0, 0, m->exec->tty_path);
 		break;
 	case STDIO_FILE: {
-		bool both = m->exec->out.kind == STDIO_FILE && m->exec->out.path && !strcmp(in->path, m->exec->out.path);
+		bool both = m->exec->out.kind == STDIO_FILE && m->exec->out.path &&
+			    !strcmp(in->path, m->exec->out.path);
 
 		step(m, PLAN_OPEN, 0, both ? O_RDWR | O_CREAT : O_RDONLY, 0666, in->path);
 		break;
@@ -141,7 +157,9 @@ static int put_input(struct making *m)
 	case STDIO_FD:
 		return named_slot(m, in->path, EXIT_STDIN, &m->refs[0]);
 	case STDIO_DATA:
-		excuse_set(&m->excuse, EXIT_STDIN, "%s: StandardInput=data is not supported; use StandardInput=file:", m->in->unit->name);
+		excuse_set(&m->excuse, EXIT_STDIN,
+			   "%s: StandardInput=data is not supported; use StandardInput=file:",
+			   m->in->unit->name);
 		return -EOPNOTSUPP;
 	case STDIO_NULL:
 	case STDIO_JOURNAL:
@@ -160,7 +178,10 @@ static int put_input(struct making *m)
 static void put_output_file(struct making *m, const struct stdio *s, int fd)
 {
 	const struct exec_config *e = m->exec;
-	int flags = O_WRONLY | O_CREAT | (s->kind == STDIO_APPEND ? O_APPEND : s->kind == STDIO_TRUNCATE ? O_TRUNC : 0);
+	int flags = O_WRONLY | O_CREAT |
+		    (s->kind == STDIO_APPEND     ? O_APPEND
+		     : s->kind == STDIO_TRUNCATE ? O_TRUNC
+						 : 0);
 
 	if (s->kind == STDIO_FILE && e->in.kind == STDIO_FILE && !strcmp(e->in.path, s->path))
 		step(m, PLAN_DUP, 0, (uint64_t)fd, 0, NULL);
@@ -226,7 +247,8 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 
 static int put_stdio(struct making *m)
 {
-	const struct stdio *err = m->exec->err.kind == STDIO_INHERIT ? &m->exec->out : &m->exec->err;
+	const struct stdio *err = m->exec->err.kind == STDIO_INHERIT ? &m->exec->out
+								     : &m->exec->err;
 	int r = put_input(m);
 
 	if (!r)
@@ -248,8 +270,9 @@ static int put_listen_fds(struct making *m, struct process *out)
 	unsigned n = FIRST_FD;
 
 	if (in->fds_n + FIRST_FD + 1 > BANK_REFS) {
-		excuse_set(&m->excuse, EXIT_EXEC, "%s: %u descriptors are more than the %d that can be passed", in->unit->name,
-			   in->fds_n, BANK_REFS - FIRST_FD - 1);
+		excuse_set(&m->excuse, EXIT_EXEC,
+			   "%s: %u descriptors are more than the %d that can be passed",
+			   in->unit->name, in->fds_n, BANK_REFS - FIRST_FD - 1);
 		return -E2BIG;
 	}
 	if (passes_connection(m))
@@ -349,14 +372,16 @@ static int fill_env(struct making *m)
 		env_put(&m->env, *p);
 	r = env_configured(&m->env, m->exec, &file);
 	if (r < 0 && r != -ENOMEM)
-		excuse_set(&m->excuse, 0, "%s: the environment file %s cannot be read: %s", m->in->unit->name, file, strerror(-r));
+		excuse_set(&m->excuse, 0, "%s: the environment file %s cannot be read: %s",
+			   m->in->unit->name, file, strerror(-r));
 	return r;
 }
 
 static void put_env(struct making *m)
 {
 	for (uint32_t i = 0; i < m->env.n; i++)
-		plan_put_str(m->plan, m->env.items[i].is_pid ? PLAN_ENV_PID : PLAN_ENV, str_of(m->env.items[i].text));
+		plan_put_str(m->plan, m->env.items[i].is_pid ? PLAN_ENV_PID : PLAN_ENV,
+			     str_of(m->env.items[i].text));
 }
 
 /* --- limits and scheduling --- */
@@ -371,10 +396,14 @@ static void put_limit(struct making *m, const struct limit *l)
 	uint64_t soft = l->soft, hard = l->hard;
 	struct rlimit own;
 
-	if (getrlimit((__rlimit_resource_t)l->resource, &own) == 0 && hard > own.rlim_max && !may_raise_limits()) {
-		log_at(LOG_NOTE, "%s: resource limit %d is lowered from %llu to %llu: raising it is not ours to do",
-		       m->in->unit->name, l->resource, (unsigned long long)hard, (unsigned long long)own.rlim_max);
-		m->in->unit->status_note = "a resource limit is lower than its unit file says: raising it is not allowed here";
+	if (getrlimit((__rlimit_resource_t)l->resource, &own) == 0 && hard > own.rlim_max &&
+	    !may_raise_limits()) {
+		log_at(LOG_NOTE,
+		       "%s: resource limit %d is lowered from %llu to %llu: raising it is not ours to do",
+		       m->in->unit->name, l->resource, (unsigned long long)hard,
+		       (unsigned long long)own.rlim_max);
+		m->in->unit->status_note =
+			"a resource limit is lower than its unit file says: raising it is not allowed here";
 		hard = own.rlim_max;
 		soft = soft < hard ? soft : hard;
 	}
@@ -393,7 +422,8 @@ static void put_scheduling(struct making *m)
 	for (const struct limit *l = e->limits; l; l = l->next)
 		put_limit(m, l);
 	if (e->has_sched)
-		step(m, PLAN_SCHED, (uint64_t)e->sched_policy, (uint64_t)e->sched_priority, e->sched_reset_on_fork, NULL);
+		step(m, PLAN_SCHED, (uint64_t)e->sched_policy, (uint64_t)e->sched_priority,
+		     e->sched_reset_on_fork, NULL);
 	if (e->has_affinity)
 		plan_put_str(m->plan, PLAN_AFFINITY, (struct str){e->affinity, e->affinity_n});
 	if (e->has_ioprio)
@@ -412,8 +442,11 @@ static void root_of(const struct hark *h, enum exec_dir kind, char *out, size_t 
 	static const struct {
 		const char *variable, *below;
 	} session[EXEC_DIRS] = {
-		[DIR_RUNTIME] = {"XDG_RUNTIME_DIR", ""}, [DIR_STATE] = {"HOME", "/.local/state"}, [DIR_CACHE] = {"HOME", "/.cache"},
-		[DIR_LOGS] = {"HOME", "/.local/state/log"}, [DIR_CONFIGURATION] = {"HOME", "/.config"},
+		[DIR_RUNTIME] = {"XDG_RUNTIME_DIR", ""},
+		[DIR_STATE] = {"HOME", "/.local/state"},
+		[DIR_CACHE] = {"HOME", "/.cache"},
+		[DIR_LOGS] = {"HOME", "/.local/state/log"},
+		[DIR_CONFIGURATION] = {"HOME", "/.config"},
 	};
 	const char *base = h->is_user ? getenv(session[kind].variable) : NULL;
 
@@ -461,7 +494,9 @@ static int put_directories(struct making *m)
 		if (!m->exec->directories[kind])
 			continue;
 		if (m->who.by_nss) {
-			excuse_set(&m->excuse, EXIT_RUNTIME_DIRECTORY, "%s: its directories cannot be given to a user or group outside of /etc/passwd and /etc/group",
+			excuse_set(
+				&m->excuse, EXIT_RUNTIME_DIRECTORY,
+				"%s: its directories cannot be given to a user or group outside of /etc/passwd and /etc/group",
 				m->in->unit->name);
 			return -EOPNOTSUPP;
 		}
@@ -475,7 +510,8 @@ static int put_directories(struct making *m)
 static void put_sandbox(struct making *m)
 {
 	const struct service_config *s = m->in->unit->config->service;
-	bool wants_root = m->exec->root_directory && (!s || !s->root_directory_start_only || m->in->role == ROLE_MAIN);
+	bool wants_root = m->exec->root_directory &&
+			  (!s || !s->root_directory_start_only || m->in->role == ROLE_MAIN);
 
 	if (m->exec->private_network && !m->is_privileged)
 		plan_put_u64(m->plan, PLAN_UNSHARE, CLONE_NEWNET);
@@ -495,9 +531,13 @@ static int put_working_directory(struct making *m)
 		dir = m->h->is_user ? getenv("HOME") : "/";
 		is_optional = m->h->is_user;
 	} else if (!strcmp(dir, "~")) {
-		dir = m->who.user.name ? m->who.user.home : geteuid() == 0 && !m->who.by_nss ? "/root" : getenv("HOME");
+		dir = m->who.user.name                   ? m->who.user.home
+		      : geteuid() == 0 && !m->who.by_nss ? "/root"
+							 : getenv("HOME");
 		if (!dir || m->who.by_nss) {
-			excuse_set(&m->excuse, EXIT_CHDIR, "%s: WorkingDirectory=~ needs a User= of /etc/passwd", m->in->unit->name);
+			excuse_set(&m->excuse, EXIT_CHDIR,
+				   "%s: WorkingDirectory=~ needs a User= of /etc/passwd",
+				   m->in->unit->name);
 			return -ESRCH;
 		}
 	}
@@ -510,7 +550,8 @@ static int put_working_directory(struct making *m)
 /* A bare name in the fixed search path; what is nowhere is left to fail in the child. */
 static void find_program(const char *name, char *out, size_t cap)
 {
-	static const char *const dirs[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+	static const char *const dirs[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					   "/usr/bin",        "/sbin",          "/bin"};
 	struct stat st;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(dirs) && !strchr(name, '/'); i++) {
@@ -544,8 +585,9 @@ static int put_program(struct making *m)
 
 static int put_all(struct making *m, struct process *out)
 {
-	int r = m->is_privileged || m->in->command->no_setuid ?
-			0 : identity_find(&m->who, m->in->unit, m->exec, &m->arena, &m->excuse);
+	int r = m->is_privileged || m->in->command->no_setuid
+			? 0
+			: identity_find(&m->who, m->in->unit, m->exec, &m->arena, &m->excuse);
 
 	for (char **p = m->h->environment; p && *p; p++)
 		env_put(&m->env, *p);
@@ -572,22 +614,26 @@ static int put_all(struct making *m, struct process *out)
 	return r < 0 ? r : put_program(m);
 }
 
-int describe(struct hark *h, const struct describe_in *in, struct process *out, uint8_t *ret_exit, char **ret_why)
+int describe(struct hark *h, const struct describe_in *in, struct process *out, uint8_t *ret_exit,
+	     char **ret_why)
 {
 	const struct service_config *s = in->unit->config->service;
-	struct making m = {.h = h, .in = in, .exec = in->exec, .plan = &out->plan, .refs = out->refs};
+	struct making m = {
+		.h = h, .in = in, .exec = in->exec, .plan = &out->plan, .refs = out->refs};
 	int r;
 
 	m.env.arena = &m.arena;
-	m.is_privileged = in->command->full_privileges || (s && s->permissions_start_only && in->role != ROLE_MAIN);
+	m.is_privileged = in->command->full_privileges ||
+			  (s && s->permissions_start_only && in->role != ROLE_MAIN);
 	out->plan.n = 0;
 	out->plan.bad = false;
 	out->refs_n = FIRST_FD;
 	out->needs_exec = false;
 	r = put_all(&m, out);
 	if (!r && out->plan.bad) {
-		excuse_set(&m.excuse, EXIT_EXEC, "%s:%u: the command with its environment is longer than %zu bytes", in->command->file,
-			in->command->line, out->plan.cap);
+		excuse_set(&m.excuse, EXIT_EXEC,
+			   "%s:%u: the command with its environment is longer than %zu bytes",
+			   in->command->file, in->command->line, out->plan.cap);
 		r = -E2BIG;
 	}
 	if (r < 0) {

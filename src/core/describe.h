@@ -11,7 +11,7 @@
 #include "units/service.h"
 
 struct process {
-	struct wbuf plan;	  /* written into memory of the caller */
+	struct wbuf plan;        /* written into memory of the caller */
 	int32_t refs[BANK_REFS]; /* bank slots for descriptors 0, 1, 2, 3 ...; -1: /dev/null */
 	uint32_t refs_n;
 	bool needs_exec; /* through hark-exec */
@@ -23,20 +23,21 @@ struct describe_in {
 	const struct command *command;
 	enum proc_role role;
 	const char *notify_socket; /* NULL: none */
-	uint64_t watchdog_us;	   /* 0: none */
-	int out_slot;		   /* bank slot of the output pipe, -1 none */
-	int conn_slot;		   /* accepted connection, -1 none */
+	uint64_t watchdog_us;      /* 0: none */
+	int out_slot;              /* bank slot of the output pipe, -1 none */
+	int conn_slot;             /* accepted connection, -1 none */
 	const int32_t *fd_slots;   /* LISTEN_FDS: sockets, then stored descriptors */
 	const char *const *fd_names;
 	unsigned fds_n;
 	const char *const *extra_env; /* "NAME=value", NULL-terminated; or NULL */
-	int main_pid;		      /* MAINPID, 0 none */
+	int main_pid;                 /* MAINPID, 0 none */
 };
 
 /*
  * describe() - fill *out for one process. *ret_exit: exit code that stands for the failure (200..245; 0 when none
  * does: result resources), *ret_why: owned sentence with file:line, or NULL. 0 or -errno.
  */
-MUST_USE int describe(struct hark *h, const struct describe_in *in, struct process *out, uint8_t *ret_exit, char **ret_why);
+MUST_USE int describe(struct hark *h, const struct describe_in *in, struct process *out,
+		      uint8_t *ret_exit, char **ret_why);
 /* The base environment of services (PATH, LANG from /etc/locale.conf or /etc/default/locale), owned NULL-terminated list. */
 MUST_USE int describe_environment(struct hark *h);

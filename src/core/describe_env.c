@@ -172,7 +172,8 @@ static int add_language(struct env *e)
 /* What a session's services cannot do without; those of the system start from nothing. */
 static void add_session(struct env *e)
 {
-	static const char *const names[] = {"HOME", "USER", "LOGNAME", "SHELL", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"};
+	static const char *const names[] = {
+		"HOME", "USER", "LOGNAME", "SHELL", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		env_set(e, names[i], getenv(names[i]));

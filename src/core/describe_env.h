@@ -12,7 +12,7 @@
 
 struct env_item {
 	const char *text; /* "NAME=value" */
-	bool is_pid;	  /* "NAME=": the child appends its own pid */
+	bool is_pid;      /* "NAME=": the child appends its own pid */
 };
 
 struct env {

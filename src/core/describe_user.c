@@ -89,20 +89,24 @@ static bool nss_is_files_only(void)
 			continue;
 		line = str_sub(line, strlen("passwd:"), line.n);
 		while (str_word(&line, &word))
-			if (!str_eq_z(word, "files") && !str_eq_z(word, "compat") && !str_eq_z(word, "systemd"))
+			if (!str_eq_z(word, "files") && !str_eq_z(word, "compat") &&
+			    !str_eq_z(word, "systemd"))
 				return false;
 	}
 	return true;
 }
 
-static int refuse_name(struct finding *m, const char *key, const char *kind, const char *name, uint8_t exit_code)
+static int refuse_name(struct finding *m, const char *key, const char *kind, const char *name,
+		       uint8_t exit_code)
 {
 	const char *alike = exit_code == EXIT_USER ? users_suggest("", name, m->arena) : NULL;
 	char place[512];
 
 	place_of(m, key, place, sizeof(place));
 	if (alike)
-		excuse_set(m->excuse, exit_code, "%s: %s \"%s\" does not exist; did you mean \"%s\"?", place, kind, name, alike);
+		excuse_set(m->excuse, exit_code,
+			   "%s: %s \"%s\" does not exist; did you mean \"%s\"?", place, kind, name,
+			   alike);
 	else
 		excuse_set(m->excuse, exit_code, "%s: %s \"%s\" does not exist", place, kind, name);
 	return -ESRCH;
@@ -167,8 +171,8 @@ static int list_groups(struct finding *m)
 	return 0;
 }
 
-int identity_find(struct identity *who, const struct unit *u, const struct exec_config *e, struct arena *arena,
-		  struct excuse *excuse)
+int identity_find(struct identity *who, const struct unit *u, const struct exec_config *e,
+		  struct arena *arena, struct excuse *excuse)
 {
 	struct finding m = {.who = who, .unit = u, .exec = e, .arena = arena, .excuse = excuse};
 	int r = 0;
@@ -182,6 +186,7 @@ int identity_find(struct identity *who, const struct unit *u, const struct exec_
 	if (!r)
 		r = list_groups(&m);
 	if (r < 0 && !excuse->why)
-		excuse_set(excuse, EXIT_USER, "%s: /etc/passwd or /etc/group cannot be read: %s", u->name, strerror(-r));
+		excuse_set(excuse, EXIT_USER, "%s: /etc/passwd or /etc/group cannot be read: %s",
+			   u->name, strerror(-r));
 	return r;
 }

@@ -30,5 +30,5 @@ struct identity {
 };
 
 /* Reads the two files; changes nothing. who: zeroed. 0, or -ESRCH or another -errno with *excuse set. */
-MUST_USE int identity_find(struct identity *who, const struct unit *u, const struct exec_config *e, struct arena *arena,
-			   struct excuse *excuse);
+MUST_USE int identity_find(struct identity *who, const struct unit *u, const struct exec_config *e,
+			   struct arena *arena, struct excuse *excuse);

@@ -22,8 +22,8 @@ static struct ledger_entry *place(struct ledger *l, uint64_t seq)
 static bool adds_up(const struct ledger_entry *e, uint64_t seq)
 {
 	/* A parent is always older, so a walk along parents ends. */
-	return e->seq == seq && e->parent < seq && e->kind < LEDGER_KINDS && e->cause < CAUSE_KINDS &&
-	       memchr(e->text, '\0', sizeof(e->text));
+	return e->seq == seq && e->parent < seq && e->kind < LEDGER_KINDS &&
+	       e->cause < CAUSE_KINDS && memchr(e->text, '\0', sizeof(e->text));
 }
 
 void ledger_adopt(struct ledger *l)
@@ -52,7 +52,8 @@ uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry)
 	/* The old number goes first and the new one comes last: at no instant does a half-written entry count. */
 	__atomic_store_n(&e->seq, 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	memcpy((char *)e + sizeof(e->seq), (const char *)entry + sizeof(e->seq), sizeof(*e) - sizeof(e->seq));
+	memcpy((char *)e + sizeof(e->seq), (const char *)entry + sizeof(e->seq),
+	       sizeof(*e) - sizeof(e->seq));
 	e->parent = entry->parent < seq ? entry->parent : 0;
 	e->text[sizeof(e->text) - 1] = '\0';
 	e->wall_us = clock_wall_us();
@@ -66,6 +67,7 @@ const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq)
 {
 	const struct ledger_entry *e = &l->ring[seq % LEDGER_ENTRIES];
 
-	static_assert(offsetof(struct ledger_entry, seq) == 0, "ledger_add() copies what follows the number");
+	static_assert(offsetof(struct ledger_entry, seq) == 0,
+		      "ledger_add() copies what follows the number");
 	return seq && seq < l->next && e->seq == seq ? e : NULL;
 }

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "activate/listener.h"
 #include "activate/socket.h"
 #include "core/describe.h"
 #include "core/fd.h"
@@ -204,6 +205,7 @@ static int open_all(struct hark *h, const struct options *o)
 	if (h->is_pid1 && h->bank.table->generation == 1 && mounts_prepare() < 0)
 		log_at(LOG_ERROR, "some of /proc, /sys, /dev, /run could not be mounted; going on");
 	h->exec_path = exec_beside();
+	listener_tune_kernel();
 	r = open_state(h);
 	if (r == 0)
 		r = open_units(h, o);

@@ -14,8 +14,9 @@ enum { STATE_MAGIC = 0x6b726168, STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
 
 struct state_node {
 	struct map_node node;
-	uint32_t slot; /* + 1 */
-	const char *name; /* in the image */
+	uint32_t slot; /* index + 1 */
+	char *name;    /* in the image */
+	struct state_node *next; /* among the released */
 };
 
 struct state_key {
@@ -26,7 +27,9 @@ static bool has_name(const struct map_node *node, const void *key)
 {
 	const struct state_key *k = key;
 
-	return !strcmp(container_of((struct map_node *)(uintptr_t)node, struct state_node, node)->name, k->name);
+	return !strcmp(
+		container_of((struct map_node *)(uintptr_t)node, struct state_node, node)->name,
+		k->name);
 }
 
 /* --- what a copy must carry to be believed --- */
@@ -79,19 +82,20 @@ static const struct state_copy *newest(const char *name, const struct state_slot
 /* A checksum is no signature: what indexes a table later must be in its range. */
 static bool is_sane(const struct state_unit *u)
 {
-	const uint32_t slots[] = {u->main.slot, u->control.slot, u->notify_slot, u->out_slot[0], u->out_slot[1],
-				  u->conn_slot};
+	const uint32_t slots[] = {u->main.slot,   u->control.slot, u->notify_slot,
+				  u->out_slot[0], u->out_slot[1],  u->conn_slot};
 
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
 		if (slots[i] > BANK_SLOTS)
 			return false;
-	return u->type < UNIT_TYPES && u->job_type < JOB_TYPES && u->last_job_result < JOB_RESULTS &&
-	       u->socket_unit <= STATE_SLOTS && memchr(u->remote, '\0', sizeof(u->remote));
+	return u->type < UNIT_TYPES && u->job_type < JOB_TYPES &&
+	       u->last_job_result < JOB_RESULTS && u->socket_unit <= STATE_SLOTS &&
+	       memchr(u->remote, '\0', sizeof(u->remote));
 }
 
 /* --- taking an image into use --- */
 
-static int add_node(struct state_table *t, uint32_t slot, const char *name)
+static int add_node(struct state_table *t, uint32_t slot, char *name)
 {
 	struct state_node *n = arena_get(&t->arena, sizeof(*n));
 
@@ -104,9 +108,9 @@ static int add_node(struct state_table *t, uint32_t slot, const char *name)
 }
 
 /* The name at that offset when it is one, else NULL. */
-static const char *checked_name(const struct state_image *m, uint32_t at)
+static char *checked_name(struct state_image *m, uint32_t at)
 {
-	const char *name = m->names + at;
+	char *name = m->names + at;
 	size_t most;
 
 	if (at == 0 || at >= m->names_n)
@@ -118,7 +122,7 @@ static const char *checked_name(const struct state_image *m, uint32_t at)
 static int adopt_slot(struct state_table *t, uint32_t slot)
 {
 	struct state_slot *s = &t->image->slot[slot - 1];
-	const char *name = checked_name(t->image, s->name);
+	char *name = checked_name(t->image, s->name);
 
 	if (name && !state_find(t, name))
 		return add_node(t, slot, name);
@@ -130,8 +134,8 @@ static int adopt(struct state_table *t)
 {
 	struct state_image *m = t->image;
 
-	if (m->magic != STATE_MAGIC || m->layout != STATE_LAYOUT || m->slots_n > STATE_SLOTS || m->names_n == 0 ||
-	    m->names_n > STATE_NAMES)
+	if (m->magic != STATE_MAGIC || m->layout != STATE_LAYOUT || m->slots_n > STATE_SLOTS ||
+	    m->names_n == 0 || m->names_n > STATE_NAMES)
 		return err_here(-EBADMSG);
 	for (uint32_t slot = 1; slot <= m->slots_n; slot++) {
 		int r = adopt_slot(t, slot);
@@ -148,7 +152,8 @@ static int make_image(void)
 	AUTO_FD int fd = memfd_create("hark-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	/* Sealed in size: a mapped page that somebody cut off would end the manager with SIGBUS. */
-	if (fd < 0 || ftruncate(fd, sizeof(struct state_image)) < 0 || fcntl(fd, F_ADD_SEALS, STATE_SEALS) < 0)
+	if (fd < 0 || ftruncate(fd, sizeof(struct state_image)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, STATE_SEALS) < 0)
 		return err_here(-errno);
 	return take_fd(fd);
 }
@@ -158,7 +163,8 @@ static int check_image(int fd)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 || st.st_size != sizeof(struct state_image))
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
+	    st.st_size != sizeof(struct state_image))
 		return err_here(-EBADMSG);
 	return 0;
 }
@@ -208,41 +214,96 @@ void state_close(struct state_table *t)
 
 /* --- slots --- */
 
+enum { SLOT_BITS = 16, SLOT_MASK = (1 << SLOT_BITS) - 1 };
+
+static struct state_slot *slot_at(const struct state_table *t, uint32_t ref)
+{
+	uint32_t slot = ref & SLOT_MASK;
+	struct state_slot *s = slot && slot <= t->image->slots_n ? &t->image->slot[slot - 1] : NULL;
+
+	return s && s->name && (s->generation & SLOT_MASK) == ref >> SLOT_BITS ? s : NULL;
+}
+
+uint32_t state_at(const struct state_table *t, uint32_t index)
+{
+	const struct state_slot *s = &t->image->slot[index];
+
+	return index < t->image->slots_n && s->name ? (index + 1) | s->generation << SLOT_BITS : 0;
+}
+
 uint32_t state_find(const struct state_table *t, const char *name)
 {
 	struct state_key key = {name};
 	struct map_node *n = map_find(&t->names, str_hash(str_of(name)), has_name, &key);
 
-	return n ? container_of(n, struct state_node, node)->slot : 0;
+	return n ? state_at(t, container_of(n, struct state_node, node)->slot - 1) : 0;
+}
+
+static unsigned rooms_of(size_t n)
+{
+	return (unsigned)((n + STATE_ROOM - 1) / STATE_ROOM);
+}
+
+/* A released slot whose name has the same room is taken again: nothing grows with the number of units that came and went. */
+static uint32_t reuse(struct state_table *t, const char *name, size_t n)
+{
+	struct state_node **list = &t->released[rooms_of(n) - 1], *node = *list;
+	struct state_slot *s;
+
+	if (!node || map_reserve(&t->names, 1) < 0)
+		return 0;
+	*list = node->next;
+	s = &t->image->slot[node->slot - 1];
+	memcpy(node->name, name, n);
+	map_add(&t->names, &node->node, str_hash(str_of(name)));
+	__atomic_store_n(&s->name, (uint32_t)(node->name - t->image->names), __ATOMIC_RELEASE);
+	return state_at(t, node->slot - 1);
 }
 
 uint32_t state_slot_of(struct state_table *t, const char *name)
 {
 	struct state_image *m = t->image;
 	uint32_t slot = state_find(t, name), at = m->names_n;
-	size_t n = strlen(name) + 1;
+	size_t n = strlen(name) + 1, room = (size_t)rooms_of(n) * STATE_ROOM;
 
-	if (slot)
+	if (slot || n == 1 || n - 1 > UNIT_NAME_MAX)
 		return slot;
-	if (m->slots_n >= STATE_SLOTS || n - 1 > UNIT_NAME_MAX || n > STATE_NAMES - at || n == 1)
-		return 0;
+	slot = reuse(t, name, n);
+	if (slot || m->slots_n >= STATE_SLOTS || room > STATE_NAMES - at)
+		return slot;
 	/* The name is whole before a slot refers to it, and the slot before it is counted. */
 	memcpy(m->names + at, name, n);
 	if (add_node(t, m->slots_n + 1, m->names + at) < 0)
 		return 0;
-	__atomic_store_n(&m->names_n, at + (uint32_t)n, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->names_n, at + (uint32_t)room, __ATOMIC_RELEASE);
 	m->slot[m->slots_n] = (struct state_slot){.name = at};
 	__atomic_store_n(&m->slots_n, m->slots_n + 1, __ATOMIC_RELEASE);
 	return m->slots_n;
 }
 
-const char *state_name(const struct state_table *t, uint32_t slot)
+void state_release(struct state_table *t, uint32_t ref)
 {
-	const struct state_image *m = t->image;
+	struct state_slot *s = slot_at(t, ref);
+	struct state_key key = {s ? t->image->names + s->name : ""};
+	struct map_node *n = map_find(&t->names, str_hash(str_of(key.name)), has_name, &key);
+	struct state_node *node;
 
-	if (slot == 0 || slot > m->slots_n || m->slot[slot - 1].name == 0)
-		return NULL;
-	return m->names + m->slot[slot - 1].name;
+	if (!s || !n)
+		return;
+	node = container_of(n, struct state_node, node);
+	map_del(&t->names, n);
+	__atomic_store_n(&s->name, 0, __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
+	s->generation++;
+	memset(s->copy, 0, sizeof(s->copy));
+	node->next = t->released[rooms_of(strlen(node->name) + 1) - 1];
+	t->released[rooms_of(strlen(node->name) + 1) - 1] = node;
+}
+
+const char *state_name(const struct state_table *t, uint32_t ref)
+{
+	const struct state_slot *s = slot_at(t, ref);
+
+	return s ? t->image->names + s->name : NULL;
 }
 
 void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
@@ -254,19 +315,20 @@ void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
 
 	if (!name)
 		return;
-	s = &t->image->slot[slot - 1];
+	s = slot_at(t, slot);
 	last = newest(name, s);
 	to = last == &s->copy[0] ? &s->copy[1] : &s->copy[0];
 	if (last)
 		fresh.seq = last->seq + 1 ? last->seq + 1 : 1;
 	fresh.sum = sum_of(name, &fresh);
-	memcpy(to, &fresh, sizeof(fresh)); /* wherever we die in this, the other copy is whole or this one is */
+	memcpy(to, &fresh,
+	       sizeof(fresh)); /* wherever we die in this, the other copy is whole or this one is */
 }
 
 int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret)
 {
 	const char *name = state_name(t, slot);
-	const struct state_copy *c = name ? newest(name, &t->image->slot[slot - 1]) : NULL;
+	const struct state_copy *c = name ? newest(name, slot_at(t, slot)) : NULL;
 
 	if (!c || !is_sane(&c->u))
 		return -ENOENT;

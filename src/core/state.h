@@ -11,7 +11,8 @@
 #include "core/ledger.h"
 #include "core/unit.h"
 
-enum { STATE_LAYOUT = 1, STATE_SLOTS = 32768, STATE_NAMES = 4 * 1024 * 1024 };
+/* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
+enum { STATE_LAYOUT = 1, STATE_SLOTS = 32768, STATE_NAMES = 4 * 1024 * 1024, STATE_ROOM = 64, STATE_ROOMS = 4 };
 
 struct state_proc {
 	uint32_t slot; /* of the bank + 1 */
@@ -27,7 +28,7 @@ struct state_unit {
 	uint32_t n_restarts, n_accepted;
 	struct state_proc main, control;
 	uint32_t notify_slot, out_slot[2], conn_slot; /* bank slots + 1 */
-	uint32_t socket_unit; /* state slot + 1 of the Accept=yes socket */
+	uint32_t socket_unit;                         /* state slot + 1 of the Accept=yes socket */
 	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us, inactive_exit_us;
 	uint64_t timer_us, watchdog_us; /* deadlines, 0 none */
 	uint64_t why_entry, job_entry;
@@ -37,7 +38,13 @@ struct state_unit {
 	int32_t exit_code, exit_status;
 	char remote[56];
 };
-enum { STATE_READY = 1, STATE_MAIN_KNOWN = 2, STATE_FORBID_RESTART = 4, STATE_JOB_RUNNING = 8, STATE_MAIN_ALIEN = 16 };
+enum {
+	STATE_READY = 1,
+	STATE_MAIN_KNOWN = 2,
+	STATE_FORBID_RESTART = 4,
+	STATE_JOB_RUNNING = 8,
+	STATE_MAIN_ALIEN = 16
+};
 
 struct state_copy {
 	uint32_t seq, sum; /* sum: of name, seq and u; seq 0: never written */
@@ -46,7 +53,7 @@ struct state_copy {
 
 struct state_slot {
 	uint32_t name; /* offset in names, 0 free */
-	uint32_t spare;
+	uint32_t generation; /* how often it was released */
 	struct state_copy copy[2];
 };
 
@@ -59,22 +66,33 @@ struct state_image {
 	struct ledger ledger;
 };
 
+struct state_node;
+
 struct state_table {
 	struct state_image *image;
 	int fd;
-	bool was_adopted; /* inherited from an earlier manager */
-	struct map names; /* name -> slot, in this process only */
+	bool was_adopted;   /* inherited from an earlier manager */
+	struct map names;   /* name -> slot, in this process only */
 	struct arena arena; /* of the map's nodes */
+	struct state_node *released[STATE_ROOMS]; /* by the room their names have */
 };
 
 /* fd >= 0: adopt that memfd (checks size, magic, layout; -EBADMSG: unusable, make a new one); -1: make one. 0 or -errno. */
 MUST_USE int state_open(struct state_table *t, int fd);
 void state_close(struct state_table *t);
-/* Slot (+ 1) of a name, new when unknown; 0 when the table is full or memory is short. */
+/*
+ * A slot is referred to by its index + 1 in the low 16 bits and its generation above: what the ledger says of a unit that is gone
+ * is never taken for another that has its slot now.
+ */
+/* Reference of a name, new when unknown; 0 when the table is full or memory is short. */
 uint32_t state_slot_of(struct state_table *t, const char *name);
-/* Slot (+ 1) of a name, 0 when unknown. */
+/* Reference of a name, 0 when unknown. */
 uint32_t state_find(const struct state_table *t, const char *name);
-/* The name of a slot (+ 1), NULL when that slot holds none. */
+/* Reference of the slot at that index (from 0), 0 when it holds no unit. */
+uint32_t state_at(const struct state_table *t, uint32_t index);
+/* Forget the unit: its slot and the room of its name are free for another. */
+void state_release(struct state_table *t, uint32_t slot);
+/* The name of a reference, NULL when that unit is gone. */
 const char *state_name(const struct state_table *t, uint32_t slot);
 /* Store; cannot fail. */
 void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u);

@@ -44,6 +44,8 @@ static void restore_service(struct hark *h, struct service *s, const struct stat
 	s->out_slot[1] = st->out_slot[1];
 	s->conn_slot = st->conn_slot;
 	s->socket_unit = k ? k->id : UNIT_NONE;
+	if (k && socket_of(k))
+		socket_of(k)->n_connections++;
 	if (st->remote[0])
 		s->remote = mem_dup(st->remote, strnlen(st->remote, sizeof(st->remote)));
 	if (s->notify_slot)
@@ -116,7 +118,9 @@ void run_takeover(struct hark *h)
 	struct state_unit st;
 	uint32_t n = 0;
 
-	for (uint32_t slot = 1; slot <= h->state.image->slots_n; slot++) {
+	for (uint32_t i = 0; i < h->state.image->slots_n; i++) {
+		uint32_t slot = state_at(&h->state, i);
+
 		if (state_get(&h->state, slot, &st) < 0 || (st.state == 0 && st.job_type == JOB_NONE))
 			continue;
 		restore_unit(h, slot, &st);

@@ -8,7 +8,8 @@ static void check(void *arg, struct str key, struct str value)
 {
 	const struct str *all = arg;
 
-	if (!key.n || memchr(key.p, '=', key.n) || memchr(key.p, '\n', key.n) || (value.n && memchr(value.p, '\n', value.n)))
+	if (!key.n || memchr(key.p, '=', key.n) || memchr(key.p, '\n', key.n) ||
+	    (value.n && memchr(value.p, '\n', value.n)))
 		__builtin_trap();
 	if (key.p < all->p || value.p + value.n > all->p + all->n)
 		__builtin_trap();

@@ -27,7 +27,8 @@ static void use(struct state_table *t)
 
 		if (name && (strlen(name) == 0 || strlen(name) > UNIT_NAME_MAX))
 			__builtin_trap();
-		if (state_get(t, slot, &u) == 0 && (u.type >= UNIT_TYPES || u.job_type >= JOB_TYPES))
+		if (state_get(t, slot, &u) == 0 &&
+		    (u.type >= UNIT_TYPES || u.job_type >= JOB_TYPES))
 			__builtin_trap();
 	}
 	slot = state_slot_of(t, "fuzz.service");

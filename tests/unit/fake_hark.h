@@ -28,7 +28,11 @@ static char fake_dir[] = "/tmp/hark-test-XXXXXX";
 static struct service_config fake_service_config;
 static struct exec_config fake_exec_config;
 static struct socket_config fake_socket_config;
-static struct command fake_command = {.path = "/bin/true", .argv = (const char *[]){"/bin/true", NULL}, .argc = 1, .file = "x", .line = 1};
+static struct command fake_command = {.path = "/bin/true",
+				      .argv = (const char *[]){"/bin/true", NULL},
+				      .argc = 1,
+				      .file = "x",
+				      .line = 1};
 static uint32_t fake_fx; /* effects that were asked for */
 
 static inline int fake_load(void *arg, struct unit *u)
@@ -73,7 +77,8 @@ static inline void fake_changed(void *arg, struct unit *u, uint8_t old_state)
 	(void)old_state;
 }
 
-static inline void fake_job_done(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result)
+static inline void fake_job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
+				 enum job_result result)
 {
 	(void)arg;
 	(void)u;
@@ -96,8 +101,13 @@ static inline uint32_t fake_slot(void *arg, struct unit *u)
 }
 
 static const struct engine_ops fake_ops = {
-	.load = fake_load, .run = fake_run, .condition = fake_condition, .changed = fake_changed,
-	.job_done = fake_job_done, .emergency = fake_emergency, .slot = fake_slot,
+	.load = fake_load,
+	.run = fake_run,
+	.condition = fake_condition,
+	.changed = fake_changed,
+	.job_done = fake_job_done,
+	.emergency = fake_emergency,
+	.slot = fake_slot,
 };
 
 static inline void fake_bank_open(void)
@@ -148,7 +158,9 @@ static inline void fake_open(void)
 	fake_bank_open();
 	ck_assert_int_eq(registry_init(&fake.reg, types, ARRAY_SIZE(types)), 0);
 	ledger_adopt(&fake_ledger);
-	ck_assert_int_eq(engine_init(&fake.engine, &fake.loop, &fake.reg, &fake_ledger, &fake_ops, &fake), 0);
+	ck_assert_int_eq(engine_init(&fake.engine, &fake.loop, &fake.reg, &fake_ledger, &fake_ops,
+				     &fake),
+			 0);
 }
 
 static inline struct unit *fake_unit(const char *name)

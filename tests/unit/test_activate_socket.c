@@ -16,9 +16,11 @@
 
 /* --- names --- */
 
-static struct bank_note note_of(int family, const char *here, uint16_t here_port, const char *there, uint16_t there_port)
+static struct bank_note note_of(int family, const char *here, uint16_t here_port, const char *there,
+				uint16_t there_port)
 {
-	struct bank_note n = {.kind = BANK_NOTE_REPLY, .op = BANK_ACCEPT, .peer_uid = 1000, .peer_pid = getpid()};
+	struct bank_note n = {
+		.kind = BANK_NOTE_REPLY, .op = BANK_ACCEPT, .peer_uid = 1000, .peer_pid = getpid()};
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 
@@ -48,7 +50,8 @@ static struct bank_note note_of(int family, const char *here, uint16_t here_port
 START_TEST(instances_are_named_like_systemd)
 {
 	struct bank_note v4 = note_of(AF_INET, "1.2.3.4", 22, "5.6.7.8", 999);
-	struct bank_note mapped = note_of(AF_INET6, "::ffff:127.0.0.1", 22, "::ffff:10.0.0.7", 51344);
+	struct bank_note mapped =
+		note_of(AF_INET6, "::ffff:127.0.0.1", 22, "::ffff:10.0.0.7", 51344);
 	struct bank_note v6 = note_of(AF_INET6, "fe80::1", 22, "2001:db8::7", 51344);
 	struct bank_note local = note_of(AF_UNIX, "", 0, "", 0);
 	struct connection_name n;
@@ -80,15 +83,21 @@ START_TEST(waiting_peers_are_read)
 {
 	char text[48] = "";
 
-	ck_assert(peer_parse_line("   1: 0100007F:0016 0700000A:C890 01 00000000:00000000 00:00000000 00000000     0        0 0 3 0", 22, text,
-				  sizeof(text)));
+	ck_assert(peer_parse_line(
+		"   1: 0100007F:0016 0700000A:C890 01 00000000:00000000 00:00000000 00000000     0        0 0 3 0",
+		22, text, sizeof(text)));
 	ck_assert_str_eq(text, "10.0.0.7:51344");
-	ck_assert(!peer_parse_line("   1: 0100007F:0016 0700000A:C890 01 00000000:00000000 00:00000000 00000000     0        0 1120 3 0", 22,
+	ck_assert(!peer_parse_line(
+		"   1: 0100007F:0016 0700000A:C890 01 00000000:00000000 00:00000000 00000000     0        0 1120 3 0",
+		22, text, sizeof(text)));
+	ck_assert(!peer_parse_line("   1: 0100007F:0017 0700000A:C890 01 0:0 0:0 0 0 0 0 3 0", 22,
 				   text, sizeof(text)));
-	ck_assert(!peer_parse_line("   1: 0100007F:0017 0700000A:C890 01 0:0 0:0 0 0 0 0 3 0", 22, text, sizeof(text)));
-	ck_assert(!peer_parse_line("  sl  local_address rem_address   st tx_queue", 22, text, sizeof(text)));
-	ck_assert(peer_parse_line("   1: 0000000000000000FFFF00000100007F:0016 0000000000000000FFFF00000700000A:C890 08 00000000:00000000 "
-				  "00:00000000 00000000     0        0 0 3 0", 22, text, sizeof(text)));
+	ck_assert(!peer_parse_line("  sl  local_address rem_address   st tx_queue", 22, text,
+				   sizeof(text)));
+	ck_assert(peer_parse_line(
+		"   1: 0000000000000000FFFF00000100007F:0016 0000000000000000FFFF00000700000A:C890 08 00000000:00000000 "
+		"00:00000000 00000000     0        0 0 3 0",
+		22, text, sizeof(text)));
 	ck_assert_str_eq(text, "10.0.0.7:51344");
 }
 END_TEST
@@ -157,7 +166,11 @@ END_TEST
 
 START_TEST(a_fifo_and_a_device)
 {
-	struct listener l, special = {.kind = LISTEN_SPECIAL, .text = "/dev/null", .path = "/dev/null", .file = "x", .line = 1};
+	struct listener l, special = {.kind = LISTEN_SPECIAL,
+				      .text = "/dev/null",
+				      .path = "/dev/null",
+				      .file = "x",
+				      .line = 1};
 	struct stat st;
 	char *why = NULL;
 	int fd;
@@ -193,7 +206,8 @@ END_TEST
 
 /* --- the activator --- */
 
-static struct listener tcp = {.kind = LISTEN_STREAM, .text = "127.0.0.1:0", .file = "x.socket", .line = 1};
+static struct listener tcp = {
+	.kind = LISTEN_STREAM, .text = "127.0.0.1:0", .file = "x.socket", .line = 1};
 
 static int client(int fd)
 {
@@ -213,7 +227,8 @@ static struct socket_unit *arm_tcp(bool accept, const char *name)
 	char *why = NULL;
 
 	fake_open();
-	tcp.addr.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	tcp.addr.in = (struct sockaddr_in){.sin_family = AF_INET,
+					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	tcp.addr_n = sizeof(tcp.addr.in);
 	fake_socket_config.listeners = &tcp;
 	fake_socket_config.accept = accept;
@@ -309,7 +324,8 @@ END_TEST
 
 static struct bank_note answer(const struct bank_req *q, int err)
 {
-	struct bank_note n = note_of(AF_INET, "127.0.0.1", 22, "10.0.0.7", (uint16_t)(1000 + q->slot));
+	struct bank_note n =
+		note_of(AF_INET, "127.0.0.1", 22, "10.0.0.7", (uint16_t)(1000 + q->slot));
 
 	n.slot = q->slot;
 	n.token = q->token;
@@ -455,7 +471,8 @@ START_TEST(a_new_manager_finds_its_listener)
 	k->ports_n = 0;
 	ck_assert_int_eq(socket_activator.arm(&fake, &k->unit, &why), 0);
 	ck_assert_uint_eq(k->ports[0].slot, slot + 1);
-	ck_assert_int_lt(recv(fake_pid1, &(struct bank_req){0}, sizeof(struct bank_req), MSG_DONTWAIT), 0);
+	ck_assert_int_lt(
+		recv(fake_pid1, &(struct bank_req){0}, sizeof(struct bank_req), MSG_DONTWAIT), 0);
 	printf("rows: B20\n");
 }
 END_TEST

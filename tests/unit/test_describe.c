@@ -28,14 +28,19 @@ static void open_unit(const char *name, const char *text)
 	s.unit.name = name;
 	s.unit.type = UNIT_SERVICE;
 	ck_assert_int_eq(load_unit_text(&h.load, name, name, str_of(text), &s.unit.config), 0);
-	ck_assert_msg(s.unit.config->service && s.unit.config->service->commands[CMD_START], "%s does not load", name);
+	ck_assert_msg(s.unit.config->service && s.unit.config->service->commands[CMD_START],
+		      "%s does not load", name);
 	out.plan = (struct wbuf){.p = bytes, .cap = sizeof(bytes)};
 }
 
 static struct describe_in input(void)
 {
-	return (struct describe_in){.unit = &s.unit, .exec = s.unit.config->exec, .command = s.unit.config->service->commands[CMD_START],
-				    .role = ROLE_MAIN, .out_slot = -1, .conn_slot = -1};
+	return (struct describe_in){.unit = &s.unit,
+				    .exec = s.unit.config->exec,
+				    .command = s.unit.config->service->commands[CMD_START],
+				    .role = ROLE_MAIN,
+				    .out_slot = -1,
+				    .conn_slot = -1};
 }
 
 static void show(const char *fmt, ...)
@@ -85,8 +90,10 @@ START_TEST(ssh)
 {
 	struct describe_in in;
 
-	open_unit("ssh.service", "[Service]\nEnvironmentFile=-/nonexistent/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n"
-				 "RuntimeDirectory=sshd\nRuntimeDirectoryMode=0755\nType=notify\nKillMode=process\n");
+	open_unit(
+		"ssh.service",
+		"[Service]\nEnvironmentFile=-/nonexistent/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n"
+		"RuntimeDirectory=sshd\nRuntimeDirectoryMode=0755\nType=notify\nKillMode=process\n");
 	in = input();
 	in.notify_socket = "/run/hark/notify/ssh.service";
 	in.out_slot = 9;
@@ -111,7 +118,8 @@ START_TEST(cups)
 	static const char *const names[] = {"cups.socket", "cups.socket"};
 	struct describe_in in;
 
-	open_unit("cups.service", "[Service]\nExecStart=/usr/sbin/cupsd -l\nType=notify\nRestart=on-failure\n");
+	open_unit("cups.service",
+		  "[Service]\nExecStart=/usr/sbin/cupsd -l\nType=notify\nRestart=on-failure\n");
 	in = input();
 	in.out_slot = 9;
 	in.notify_socket = "/n";
@@ -144,11 +152,15 @@ START_TEST(avahi)
 {
 	struct describe_in in;
 
-	open_unit("avahi-daemon.service", "[Service]\nType=dbus\nBusName=org.freedesktop.Avahi\nExecStart=/usr/sbin/avahi-daemon -s\n"
-					  "ExecReload=/usr/sbin/avahi-daemon -r\nNotifyAccess=main\n");
+	open_unit(
+		"avahi-daemon.service",
+		"[Service]\nType=dbus\nBusName=org.freedesktop.Avahi\nExecStart=/usr/sbin/avahi-daemon -s\n"
+		"ExecReload=/usr/sbin/avahi-daemon -r\nNotifyAccess=main\n");
 	in = input();
-	ck_assert_str_eq(plan_of(&in), "refs -1 -1 -1\nUMASK 22\nENV PATH=/usr/bin:/bin\nCHDIR 0 /\nIGNORE_SIGPIPE\n"
-				       "ARG /usr/sbin/avahi-daemon\nARG -s\nEXEC /usr/sbin/avahi-daemon\n");
+	ck_assert_str_eq(
+		plan_of(&in),
+		"refs -1 -1 -1\nUMASK 22\nENV PATH=/usr/bin:/bin\nCHDIR 0 /\nIGNORE_SIGPIPE\n"
+		"ARG /usr/sbin/avahi-daemon\nARG -s\nEXEC /usr/sbin/avahi-daemon\n");
 }
 END_TEST
 
@@ -156,14 +168,18 @@ START_TEST(sshd_for_one_connection)
 {
 	struct describe_in in;
 
-	open_unit("ssh@7-x.service", "[Service]\nExecStart=-/usr/sbin/sshd -i\nStandardInput=socket\nStandardError=journal\n");
+	open_unit(
+		"ssh@7-x.service",
+		"[Service]\nExecStart=-/usr/sbin/sshd -i\nStandardInput=socket\nStandardError=journal\n");
 	s.remote_addr = "10.0.0.7";
 	s.remote_port = "51344";
 	in = input();
 	in.conn_slot = 5;
 	in.out_slot = 9;
-	ck_assert_str_eq(plan_of(&in), "refs 5 5 9\nUMASK 22\nENV PATH=/usr/bin:/bin\nENV REMOTE_ADDR=10.0.0.7\nENV REMOTE_PORT=51344\n"
-				       "CHDIR 0 /\nIGNORE_SIGPIPE\nARG /usr/sbin/sshd\nARG -i\nEXEC /usr/sbin/sshd\n");
+	ck_assert_str_eq(
+		plan_of(&in),
+		"refs 5 5 9\nUMASK 22\nENV PATH=/usr/bin:/bin\nENV REMOTE_ADDR=10.0.0.7\nENV REMOTE_PORT=51344\n"
+		"CHDIR 0 /\nIGNORE_SIGPIPE\nARG /usr/sbin/sshd\nARG -i\nEXEC /usr/sbin/sshd\n");
 	printf("rows: C24\n");
 }
 END_TEST
@@ -172,7 +188,8 @@ START_TEST(a_connection_by_number)
 {
 	struct describe_in in;
 
-	open_unit("x@7-x.service", "[Service]\nExecStart=/bin/x\nStandardOutput=null\nStandardError=null\n");
+	open_unit("x@7-x.service",
+		  "[Service]\nExecStart=/bin/x\nStandardOutput=null\nStandardError=null\n");
 	in = input();
 	in.conn_slot = 5;
 	(void)plan_of(&in);
@@ -186,9 +203,11 @@ START_TEST(settings_of_the_process)
 {
 	struct describe_in in;
 
-	open_unit("x.service", "[Service]\nExecStart=/bin/x $A ${B}c \"$$A\"\nEnvironment=A=\"1 2\" B=b C=c D=d\nUnsetEnvironment=C D=other\n"
-			       "Nice=-5\nOOMScoreAdjust=-900\nUMask=0077\nIOSchedulingClass=idle\nNoNewPrivileges=yes\n"
-			       "IgnoreSIGPIPE=no\nWorkingDirectory=-/srv\nStandardInput=file:/a\nStandardOutput=append:/b\nStandardError=truncate:/c\n");
+	open_unit(
+		"x.service",
+		"[Service]\nExecStart=/bin/x $A ${B}c \"$$A\"\nEnvironment=A=\"1 2\" B=b C=c D=d\nUnsetEnvironment=C D=other\n"
+		"Nice=-5\nOOMScoreAdjust=-900\nUMask=0077\nIOSchedulingClass=idle\nNoNewPrivileges=yes\n"
+		"IgnoreSIGPIPE=no\nWorkingDirectory=-/srv\nStandardInput=file:/a\nStandardOutput=append:/b\nStandardError=truncate:/c\n");
 	in = input();
 	ck_assert_str_eq(plan_of(&in), "refs -1 -1 -1\n"
 				       "OPEN 0 0 666 /a\n"
@@ -208,7 +227,9 @@ START_TEST(another_user)
 
 	if (geteuid() != 0)
 		return;
-	open_unit("x.service", "[Service]\nExecStart=/bin/x\nExecStartPre=+/bin/root\nUser=daemon\nGroup=root\n");
+	open_unit(
+		"x.service",
+		"[Service]\nExecStart=/bin/x\nExecStartPre=+/bin/root\nUser=daemon\nGroup=root\n");
 	in = input();
 	(void)plan_of(&in);
 	ck_assert_ptr_nonnull(strstr(shown, "ENV USER=daemon\nENV LOGNAME=daemon\n"));
@@ -234,7 +255,8 @@ START_TEST(nobody_of_that_name)
 		return;
 	}
 	ck_assert_uint_eq(exit_code, 217);
-	ck_assert_ptr_nonnull(strstr(why, "user \"daemom\" does not exist; did you mean \"daemon\"?"));
+	ck_assert_ptr_nonnull(
+		strstr(why, "user \"daemom\" does not exist; did you mean \"daemon\"?"));
 	mem_put(why);
 }
 END_TEST
@@ -258,7 +280,9 @@ START_TEST(files_win_over_settings)
 	struct describe_in in;
 
 	ck_assert_int_ge(dprintf(fd, "A=file\n# B=no\nC=\"x y\"\n"), 0);
-	snprintf(text, sizeof(text), "[Service]\nExecStart=/bin/x $C\nEnvironment=A=set B=set\nEnvironmentFile=%s\n", path);
+	snprintf(text, sizeof(text),
+		 "[Service]\nExecStart=/bin/x $C\nEnvironment=A=set B=set\nEnvironmentFile=%s\n",
+		 path);
 	open_unit("x.service", text);
 	in = input();
 	(void)plan_of(&in);
@@ -287,7 +311,8 @@ START_TEST(memory_may_be_short)
 	struct describe_in in;
 	int r = -1;
 
-	open_unit("x.service", "[Service]\nExecStart=/bin/x $A\nEnvironment=A=b\nStateDirectory=d\nUser=root\n");
+	open_unit("x.service",
+		  "[Service]\nExecStart=/bin/x $A\nEnvironment=A=b\nStateDirectory=d\nUser=root\n");
 	in = input();
 	for (uint64_t n = 1; r < 0; n++) {
 		size_t live = mem_stats.live_n;
@@ -307,7 +332,8 @@ END_TEST
 START_TEST(the_base_environment)
 {
 	ck_assert_int_eq(describe_environment(&h), 0);
-	ck_assert_str_eq(h.environment[0], "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	ck_assert_str_eq(h.environment[0],
+			 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	for (char **p = h.environment; *p; p++)
 		ck_assert_ptr_nonnull(strchr(*p, '='));
 	printf("rows: D37 E13\n");

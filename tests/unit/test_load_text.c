@@ -234,7 +234,6 @@ START_TEST(defaults)
 	struct unit_config *c = parse("a.service", "[Service]\nExecStart=true\n");
 	const struct service_config *s = c->service;
 
-	/* rows: E19 */
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_str_eq(s->commands[CMD_START]->path, "true");
 	ck_assert_int_eq(s->restart, RESTART_NO);
@@ -255,7 +254,6 @@ START_TEST(defaults)
 	ck_assert_str_eq(c->slice, "system-a.slice");
 	ck_assert_str_eq(c->instance, "b");
 	unit_config_free(c);
-	printf("rows: E19\n");
 }
 END_TEST
 

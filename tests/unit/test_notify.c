@@ -14,7 +14,8 @@ static char parsed[512];
 static void collect(void *arg, struct str key, struct str value)
 {
 	(void)arg;
-	snprintf(parsed + strlen(parsed), sizeof(parsed) - strlen(parsed), "[" STR_FMT "|" STR_FMT "]", STR_ARG(key), STR_ARG(value));
+	snprintf(parsed + strlen(parsed), sizeof(parsed) - strlen(parsed),
+		 "[" STR_FMT "|" STR_FMT "]", STR_ARG(key), STR_ARG(value));
 }
 
 START_TEST(messages_are_taken_apart)
@@ -80,7 +81,8 @@ static void tell(const char *text, int fd)
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {0};
-	struct msghdr m = {.msg_name = &sa, .msg_namelen = sizeof(sa), .msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr m = {
+		.msg_name = &sa, .msg_namelen = sizeof(sa), .msg_iov = &iov, .msg_iovlen = 1};
 	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_uint_lt(strlen(address), sizeof(sa.sun_path));
@@ -88,7 +90,9 @@ static void tell(const char *text, int fd)
 	if (fd >= 0) {
 		m.msg_control = &control;
 		m.msg_controllen = sizeof(control);
-		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+						.cmsg_type = SCM_RIGHTS,
+						.cmsg_len = CMSG_LEN(sizeof(int))};
 		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	}
 	ck_assert_int_eq(sendmsg(s, &m, 0), (int)strlen(text));
@@ -145,7 +149,9 @@ END_TEST
 START_TEST(descriptors_are_kept)
 {
 	struct service *s = open_service(NOTIFY_ALL);
-	int a = open("/dev/zero", O_RDONLY | O_CLOEXEC), b = open("/dev/zero", O_RDONLY | O_CLOEXEC), c = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int a = open("/dev/zero", O_RDONLY | O_CLOEXEC),
+	    b = open("/dev/zero", O_RDONLY | O_CLOEXEC),
+	    c = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const char *names[4];
 	int32_t slots[4];
 
