@@ -14,7 +14,7 @@
  *
  * Descriptor ranges of PID 1: 0-2 console, 16.. staging (BANK_STAGES rings of BANK_STAGE_FDS), 144.. own, 192.. slots.
  * A child is cloned with CLONE_FILES, its descriptors staged below BANK_OWN_FD; its first act is
- * close_range(BANK_OWN_FD, ~0, CLOSE_RANGE_UNSHARE), then it writes one byte to its exec pipe, and PID 1 may reuse the stage.
+ * close_range(BANK_OWN_FD, ~0, CLOSE_RANGE_UNSHARE), then it says so on its exec pipe, and PID 1 may reuse the stage.
  */
 #pragma once
 
@@ -24,7 +24,7 @@
 #include <sys/types.h>
 
 enum {
-	BANK_LAYOUT = 1,      /* of struct bank_slot, bank_req, bank_note */
+	BANK_LAYOUT = 2,      /* of struct bank_slot, bank_req, bank_note */
 	BANK_SLOTS = 18432,   /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_STAGE_FD = 16,
 	BANK_STAGE_FDS = 16,  /* 0..13 service's, 14 unused, 15 exec pipe */
@@ -41,15 +41,33 @@ enum {
 
 enum bank_kind { BANK_FREE, BANK_FD, BANK_CONN, BANK_PROC, BANK_DEAD };
 
-/* What PID 1 has yet to tell about a slot. */
-enum { BANK_TELL_REPLY = 1, BANK_TELL_EXECED = 2, BANK_TELL_EXECFAIL = 4, BANK_TELL_EXIT = 8 };
+enum bank_note_kind {
+	BANK_NOTE_REPLY,    /* err of a request on slot; SPAWN: pid; ACCEPT: peer */
+	BANK_NOTE_EXECED,
+	BANK_NOTE_EXECFAIL, /* step, err; -ECHILD: it died (was killed) before its exec and said nothing */
+	BANK_NOTE_EXIT,	    /* code, status, pid; repeated to every new manager until ACK */
+	BANK_NOTE_PING,
+	BANK_NOTE_SIGNAL,   /* PID 1 itself received signal `status` */
+	BANK_NOTE_COUNT
+};
+
+/* What PID 1 has yet to tell about a slot, a bit for each of the first kinds of note. */
+enum {
+	BANK_TELL_REPLY = 1 << BANK_NOTE_REPLY,
+	BANK_TELL_EXECED = 1 << BANK_NOTE_EXECED,
+	BANK_TELL_EXECFAIL = 1 << BANK_NOTE_EXECFAIL,
+	BANK_TELL_EXIT = 1 << BANK_NOTE_EXIT,
+};
+
+/* bank_table.crashes from which on a manager starts without the stored state, and then with as little as it can. */
+enum { BANK_CRASHES_NO_STATE = 5, BANK_CRASHES_SAFE = 10 };
 
 /* One slot of the shared table. Written by PID 1 only. */
 struct bank_slot {
 	uint8_t kind;
-	uint8_t tell;	   /* BANK_TELL_* not yet sent; EXIT stays until ACK */
+	uint8_t tell;	   /* BANK_TELL_* not yet sent; EXIT is set again for each new manager until ACK */
 	uint8_t flags;	   /* BANK_F_* of the request */
-	uint8_t is_execed; /* PROC: the exec succeeded */
+	uint8_t is_execed; /* PROC: the exec succeeded, as far as the child could say */
 	int32_t pid;	   /* PROC, DEAD */
 	uint64_t token;
 	uint64_t since_us; /* clone or store, CLOCK_MONOTONIC */
@@ -88,8 +106,8 @@ struct bank_table {
 	OP(SIGNAL, "send signal arg to the child in slot, by pidfd")                                       \
 	OP(ADOPT, "watch the process with pid arg, a child of ours by re-parenting, in slot")              \
 	OP(ACK, "the exit in slot was handled: reap and free")                                             \
-	OP(PONG, "answer to PING")                                                                         \
-	OP(FINAL, "arg: reboot(2) command or exit status (F_EXIT); the end")
+	OP(PONG, "answer to PING (as every request is)")                                                                         \
+	OP(FINAL, "arg: exit status (F_EXIT) or reboot(2) command; passed: hark-exec, which PID 1 becomes for the end")
 
 enum bank_op {
 #define OP(name, what) BANK_##name,
@@ -104,7 +122,6 @@ enum {
 	BANK_F_DONATE = 4,  /* SPAWN: free the CONN slots among refs once the exec has succeeded */
 	BANK_F_EXECED = 8,  /* SPAWN: tell when the exec has succeeded */
 	BANK_F_EXIT = 16,   /* FINAL: arg is an exit status, not a reboot command */
-	BANK_F_FULL = 32,   /* SPAWN: plain clone without a shared table (set by PID 1 itself when it must) */
 };
 
 /* A request: this header, then plan_n bytes of plan (SPAWN only). One packet. */
@@ -120,16 +137,6 @@ struct bank_req {
 	char name[BANK_NAME];
 };
 
-enum bank_note_kind {
-	BANK_NOTE_REPLY,    /* err of a request on slot; SPAWN: pid; ACCEPT: peer */
-	BANK_NOTE_EXECED,
-	BANK_NOTE_EXECFAIL, /* step, err */
-	BANK_NOTE_EXIT,     /* code, status, pid, times; repeated to every new manager until ACK */
-	BANK_NOTE_PING,
-	BANK_NOTE_SIGNAL,   /* PID 1 itself received signal `status` */
-	BANK_NOTE_COUNT
-};
-
 struct bank_note {
 	uint32_t kind, op;
 	uint32_t slot;
@@ -137,7 +144,7 @@ struct bank_note {
 	uint64_t token;
 	int32_t pid, code, status;
 	uint32_t step;
-	uint64_t utime_us, stime_us, maxrss_kb, end_us;
+	uint64_t end_us;
 	uid_t peer_uid;
 	pid_t peer_pid; /* UNIX connections; 0 unknown */
 	uint32_t peer_n, local_n;

@@ -2,6 +2,8 @@
 #include "core/bank_client.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -133,13 +135,25 @@ static void take_over(struct bank *b)
 	}
 }
 
+/* The manager is the last process to be sacrificed. Not ours to demand without the privilege. */
+static void spare_from_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "-1000", 5);
+	close(fd);
+}
+
 int bank_open(struct bank *b, struct loop *loop)
 {
 	struct bank_req hello = {.op = BANK_HELLO, .arg = BANK_LAYOUT};
 	void *map;
 	int r;
 
-	if (fcntl(BANK_CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(BANK_TABLE_FD, F_SETFD, FD_CLOEXEC) < 0)
+	if (fcntl(BANK_CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(BANK_TABLE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return err_here(-ENOTCONN);
 	map = mmap(NULL, sizeof(struct bank_table), PROT_READ, MAP_SHARED, BANK_TABLE_FD, 0);
 	if (map == MAP_FAILED)
@@ -155,8 +169,10 @@ int bank_open(struct bank *b, struct loop *loop)
 		b->watch.fn = receive_notes;
 		r = loop_watch(loop, &b->watch, BANK_CHANNEL_FD, EPOLLIN);
 	}
-	if (!r)
+	if (!r) {
 		take_over(b);
+		spare_from_oom();
+	}
 	if (!r)
 		r = send_request(&hello, NULL, STR(""), -1);
 	if (r < 0)
@@ -183,10 +199,14 @@ static int keep(uint32_t slot, int fd)
 	return dup3(fd, bank_fd(slot), O_CLOEXEC) < 0 ? err_here(-errno) : 0;
 }
 
-int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd, bool listen, int backlog)
+int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd, bool listen,
+	       int backlog)
 {
-	struct bank_req q = {
-		.op = BANK_STORE, .slot = slot, .token = token, .flags = listen ? BANK_F_LISTEN : 0, .arg = backlog};
+	struct bank_req q = {.op = BANK_STORE,
+			     .slot = slot,
+			     .token = token,
+			     .flags = listen ? BANK_F_LISTEN : 0,
+			     .arg = backlog};
 	int r = keep(slot, fd);
 
 	set_taken(b, slot, true);
@@ -217,8 +237,11 @@ int bank_drop(struct bank *b, uint32_t slot)
 
 int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot)
 {
-	struct bank_req q = {
-		.op = BANK_ACCEPT, .slot = slot, .token = token, .refs_n = 1, .refs = {(int32_t)listen_slot}};
+	struct bank_req q = {.op = BANK_ACCEPT,
+			     .slot = slot,
+			     .token = token,
+			     .refs_n = 1,
+			     .refs = {(int32_t)listen_slot}};
 
 	set_taken(b, slot, true);
 	return send_request(&q, NULL, STR(""), -1);
@@ -226,7 +249,8 @@ int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_s
 
 int bank_spawn(struct bank *b, const struct bank_spawn *s)
 {
-	struct bank_req q = {.op = BANK_SPAWN, .slot = s->slot, .token = s->token, .flags = s->flags};
+	struct bank_req q = {
+		.op = BANK_SPAWN, .slot = s->slot, .token = s->token, .flags = s->flags};
 
 	if (s->refs_n > BANK_REFS || s->plan.n > PLAN_INLINE)
 		return err_here(-EMSGSIZE);
@@ -242,8 +266,9 @@ int bank_spawn(struct bank *b, const struct bank_spawn *s)
 int bank_signal(struct bank *b, uint32_t slot, uint64_t token, int sig)
 {
 	(void)b;
-	return send_request(&(struct bank_req){.op = BANK_SIGNAL, .slot = slot, .token = token, .arg = sig}, NULL,
-			    STR(""), -1);
+	return send_request(
+		&(struct bank_req){.op = BANK_SIGNAL, .slot = slot, .token = token, .arg = sig},
+		NULL, STR(""), -1);
 }
 
 int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, pid_t pid)
@@ -256,16 +281,38 @@ int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, 
 
 int bank_ack(struct bank *b, uint32_t slot, uint64_t token)
 {
-	int r = send_request(&(struct bank_req){.op = BANK_ACK, .slot = slot, .token = token}, NULL, STR(""), -1);
+	int r = send_request(&(struct bank_req){.op = BANK_ACK, .slot = slot, .token = token}, NULL,
+			     STR(""), -1);
 
 	if (!r)
-		bank_release(b, slot); /* requests are performed in order: the slot is free before it is used again */
+		bank_release(
+			b,
+			slot); /* requests are performed in order: the slot is free before it is used again */
 	return r;
+}
+
+/* hark-exec, which lies beside us: what PID 1 becomes for the end of the machine. */
+static int open_final(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("hark-exec"));
+	char *slash;
+
+	path[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return fd_open(AT_FDCWD, "/usr/lib/hark/hark-exec", O_RDONLY, 0);
+	memcpy(slash + 1, "hark-exec", sizeof("hark-exec"));
+	return fd_open(AT_FDCWD, path, O_RDONLY, 0);
 }
 
 int bank_final(struct bank *b, int arg, bool is_exit)
 {
+	struct bank_req q = {.op = BANK_FINAL, .arg = arg, .flags = is_exit ? BANK_F_EXIT : 0};
+	AUTO_FD int fd = is_exit ? -1 : open_final();
+	char command[16];
+
 	(void)b;
-	return send_request(&(struct bank_req){.op = BANK_FINAL, .arg = arg, .flags = is_exit ? BANK_F_EXIT : 0}, NULL,
-			    STR(""), -1);
+	snprintf(command, sizeof(command), "%d", arg);
+	return send_request(&q, command, STR(""), fd < 0 ? -1 : fd);
 }

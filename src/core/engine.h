@@ -27,6 +27,8 @@ struct engine_ops {
 	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result);
 	/* A start limit, FailureAction= ... asks for something about the whole system. */
 	void (*emergency)(void *arg, struct unit *u, enum emergency_action action);
+	/* The unit is about to be dropped: let go of everything that is kept for it. */
+	void (*retired)(void *arg, struct unit *u);
 	/* State slot of a unit for the ledger, 0: none. */
 	uint32_t (*slot)(void *arg, struct unit *u);
 };
@@ -42,6 +44,7 @@ struct engine {
 	struct list doomed;    /* jobs that fail because one they need failed */
 	struct list run_queue; /* units with a job that may be runnable */
 	struct list fx_queue;  /* units with pending effects */
+	struct list retired;   /* units to be dropped when all is quiet */
 	struct task turn;
 	uint32_t next_job;
 	uint32_t jobs_n;
@@ -75,6 +78,8 @@ MUST_USE int engine_load(struct engine *e, struct unit *u);
 void engine_cancel(struct engine *e, struct unit *u);
 /* reset-failed. */
 void engine_reset(struct engine *e, struct unit *u);
+/* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
+void engine_retire(struct engine *e, struct unit *u);
 /* Digest and run effects until quiet, now (the loop does it by itself; tests and takeover call it). */
 void engine_settle(struct engine *e);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */

@@ -275,12 +275,40 @@ static bool run_effects(struct engine *e)
 	return any;
 }
 
+void engine_retire(struct engine *e, struct unit *u)
+{
+	if (!list_is_linked(&u->retire_node))
+		list_add_tail(&e->retired, &u->retire_node);
+}
+
+static void drop_retired(struct engine *e)
+{
+	struct list *node;
+
+	while ((node = list_pop(&e->retired))) {
+		struct unit *u = container_of(node, struct unit, retire_node);
+
+		if (!unit_is_at_rest(u) || u->job.id || u->pending_fx)
+			continue;
+		graph_detach(e->reg, u);
+		if (u->edges_n) { /* somebody names it: it stays, with its own edges */
+			if (graph_attach(e->reg, u) < 0)
+				log_at(LOG_ERROR, "%s: no memory for its dependencies; they are lost until the next reload", u->name);
+			continue;
+		}
+		loop_timer_disarm(e->loop, &u->state_timer);
+		e->ops->retired(e->arg, u);
+		registry_drop(e->reg, u);
+	}
+}
+
 void engine_settle(struct engine *e)
 {
 	do {
 		while (digest_all(e) || engine_run_jobs(e))
 			;
 	} while (run_effects(e));
+	drop_retired(e);
 }
 
 static void turn(struct task *t)
@@ -295,6 +323,7 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 			     .next_job = 1, .turn = {.fn = turn}};
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
+	list_init(&e->retired);
 	list_init(&e->doomed);
 	e->queue = mem_get(e->cap * sizeof(*e->queue));
 	return e->queue ? 0 : -ENOMEM;

@@ -3,6 +3,8 @@
  * hark-exec PLAN [REPORT] - finish what PID 1's child began: run a whole plan, with the steps that may block, allocate
  * or ask a daemon, and become the service. PLAN is the number of a descriptor (a memfd) that holds the plan; a failure
  * is written to descriptor REPORT as a struct plan_report and to stderr as a line, and is this process's exit status.
+ *
+ * hark-exec --final COMMAND - what PID 1 becomes at the very end: ends what still runs, waits for the disks, reboot(2).
  */
 #include "core/plan_run.h"
 
@@ -13,19 +15,29 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/mem.h"
 
-enum { TTY_RETRY_MS = 200, GROUPS_FIRST = 64, USER_ENV = 4 };
+enum {
+	TTY_RETRY_MS = 200,
+	GROUPS_FIRST = 64,
+	USER_ENV = 4,
+	FINAL_WAIT_MS = 2000,
+	FINAL_SYNC_MS = 10000
+};
 enum { USER_UID = 1, USER_GID = 2, USER_GROUPS = 4, USER_ENVIRON = 8 }; /* w0 of USER */
 
 static int sys(long result)
@@ -132,6 +144,49 @@ static int raise_ambient(uint64_t mask)
 	return 0;
 }
 
+/* --- scheduling --- */
+
+/* Without the privilege for it systemd starts the service all the same, nearer to what it was. */
+static int unless_forbidden(int r)
+{
+	return r == -EPERM || r == -EACCES ? 0 : r;
+}
+
+static int set_oom(uint64_t value)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return unless_forbidden(-errno);
+	r = dprintf(fd, "%d", (int)value - 1000) < 0 ? -errno : 0;
+	close(fd);
+	return unless_forbidden(r);
+}
+
+static int step_sched(const struct plan_record *rec)
+{
+	const uint64_t *w = rec->w;
+	struct sched_param param = {.sched_priority = (int)w[1]};
+
+	switch (rec->step) {
+	case PLAN_NICE:
+		return unless_forbidden(sys(setpriority(PRIO_PROCESS, 0, (int)w[0] - 20)));
+	case PLAN_IOPRIO:
+		return unless_forbidden(sys(syscall(SYS_ioprio_set, 1, 0, (int)w[0])));
+	case PLAN_SCHED:
+		return sys(sched_setscheduler(0, (int)w[0] | (w[2] ? SCHED_RESET_ON_FORK : 0),
+					      &param));
+	case PLAN_AFFINITY:
+		return sys(syscall(SYS_sched_setaffinity, 0, rec->text_n, rec->text));
+	case PLAN_OOM:
+		return set_oom(w[0]);
+	case PLAN_TIMERSLACK:
+		return sys(prctl(PR_SET_TIMERSLACK, w[0], 0, 0, 0));
+	default:
+		return -ENOSYS;
+	}
+}
+
 /* --- users, by NSS --- */
 
 static bool is_number(const char *text)
@@ -164,7 +219,8 @@ static int set_user_groups(const char *name, gid_t gid)
 	int n = GROUPS_FIRST, had = 0, r;
 
 	do {
-		gid_t *more = mem_grow(gids, (size_t)had * sizeof(*gids), (size_t)n * sizeof(*gids));
+		gid_t *more =
+			mem_grow(gids, (size_t)had * sizeof(*gids), (size_t)n * sizeof(*gids));
 
 		if (!more) {
 			mem_put(gids);
@@ -202,8 +258,10 @@ static int add_env(struct plan_space *s, const char *name, const char *value)
 
 static int add_user_env(struct plan_space *s, const struct passwd *user)
 {
-	const char *const values[USER_ENV][2] = {
-		{"HOME", user->pw_dir}, {"USER", user->pw_name}, {"LOGNAME", user->pw_name}, {"SHELL", user->pw_shell}};
+	const char *const values[USER_ENV][2] = {{"HOME", user->pw_dir},
+						 {"USER", user->pw_name},
+						 {"LOGNAME", user->pw_name},
+						 {"SHELL", user->pw_shell}};
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < USER_ENV; i++)
@@ -303,8 +361,13 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 		return open_tty(rec->w[0], rec->text);
 	case PLAN_SETTLE:
 		return settle(rec->w[0], (int)rec->w[1]);
+	case PLAN_NICE:
+	case PLAN_IOPRIO:
+	case PLAN_SCHED:
 	case PLAN_AFFINITY:
-		return sys(syscall(SYS_sched_setaffinity, 0, rec->text_n, rec->text));
+	case PLAN_OOM:
+	case PLAN_TIMERSLACK:
+		return step_sched(rec);
 	case PLAN_PERSONALITY:
 		return sys(personality(rec->w[0]));
 	case PLAN_MKDIR:
@@ -316,6 +379,39 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	default:
 		return step_privilege(rec);
 	}
+}
+
+/* --- the end of the machine --- */
+
+/* Until no child is left; all processes are ours by now. */
+static void wait_all(unsigned most_ms)
+{
+	pid_t pid = 0;
+
+	while (most_ms && (pid = waitpid(-1, NULL, WNOHANG)) >= 0)
+		if (pid == 0)
+			poll(NULL, 0, most_ms-- ? 1 : 0);
+}
+
+static int end_machine(int command)
+{
+	static const int signals[] = {SIGTERM, SIGKILL};
+
+	if (getpid() != 1)
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		kill(-1, signals[i]);
+		kill(-1, SIGCONT);
+		wait_all(FINAL_WAIT_MS);
+	}
+	/* In a child, because a dead disk or server can hold sync(2) for ever. */
+	if (fork() == 0) {
+		sync();
+		_exit(0);
+	}
+	wait_all(FINAL_SYNC_MS);
+	reboot(command);
+	return EXIT_FAILURE;
 }
 
 /* --- the program --- */
@@ -365,11 +461,13 @@ int main(int argc, char **argv)
 	int plan_fd = argc > 1 && is_number(argv[1]) ? (int)strtol(argv[1], NULL, 10) : -1;
 	int report_fd = argc > 2 && is_number(argv[2]) ? (int)strtol(argv[2], NULL, 10) : -1;
 	struct plan_report report = {.step = PLAN_END};
-	struct plan_space space = {0};
+	struct plan_space space = {.report_fd = -1};
 	char *bytes = NULL;
 	size_t n = 0;
 	int r;
 
+	if (argc > 2 && !strcmp(argv[1], "--final"))
+		return end_machine((int)strtol(argv[2], NULL, 10));
 	fcntl(plan_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(report_fd, F_SETFD, FD_CLOEXEC);
 	r = read_plan(plan_fd, &bytes, &n);
@@ -377,12 +475,12 @@ int main(int argc, char **argv)
 		r = make_space(bytes, n, &space);
 	close(plan_fd);
 	if (!r)
-		plan_run(bytes, n, &space, step_extra, &report);
+		report = plan_run(bytes, n, &space, step_extra);
 	else
 		report.err = -r;
 	if (report_fd >= 0)
-		(void)!write(report_fd, &report, sizeof(report));
-	dprintf(STDERR_FILENO, "hark-exec: %s: %s; the service is not started\n", plan_step_info(report.step)->name,
-		strerror(report.err));
+		plan_say(report_fd, report.step, report.err);
+	dprintf(STDERR_FILENO, "hark-exec: %s: %s; the service is not started\n",
+		plan_step_info(report.step)->name, strerror(report.err));
 	return plan_exit_code(report.step);
 }

@@ -2,6 +2,9 @@
 #include "core/plan.h"
 
 #include <assert.h>
+#include <sys/types.h>
+
+enum { GROUPS_MOST = 1024 };
 
 #define STEP(name, where, code, words, tail, what) {#name, where, code, words, tail, what},
 static const struct plan_step_info infos[] = {PLAN_STEPS(STEP)};
@@ -15,7 +18,8 @@ const struct plan_step_info *plan_step_info(unsigned step)
 	return step < PLAN_STEP_COUNT ? &infos[step] : &unknown;
 }
 
-void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n, struct str text)
+static void put_record(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n,
+		       struct str text)
 {
 	static const char zeros[8];
 	const struct plan_step_info *info = plan_step_info(step);
@@ -33,6 +37,29 @@ void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsign
 	wbuf_bytes(w, words, words_n * sizeof(*words));
 	wbuf_bytes(w, text.p, text.n);
 	wbuf_bytes(w, zeros, nul + -n % 8);
+}
+
+void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n,
+	      struct str text)
+{
+	gid_t gids[GROUPS_MOST];
+	size_t n = text.n / sizeof(uint64_t);
+
+	if (step != PLAN_GROUPS) {
+		put_record(w, step, words, words_n, text);
+		return;
+	}
+	/* As the kernel takes them, so that the child has nothing to convert. */
+	w->bad |= text.n % sizeof(uint64_t) || n > GROUPS_MOST;
+	for (size_t i = 0; !w->bad && i < n; i++) {
+		uint64_t gid;
+
+		memcpy(&gid, text.p + i * sizeof(gid), sizeof(gid));
+		gids[i] = (gid_t)gid;
+	}
+	if (!w->bad)
+		put_record(w, step, words, words_n,
+			   (struct str){(const char *)gids, n * sizeof(gids[0])});
 }
 
 void plan_put_str(struct wbuf *w, enum plan_step step, struct str text)

@@ -32,18 +32,18 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(DUP, PLAN_ANYWHERE, 209, 2, PLAN_NONE, "w0 from, w1 to") \
 	STEP(TTY, PLAN_EXEC_ONLY, 208, 1, PLAN_STR, "w0 flags (1 force controlling, 2 fail if taken), path: onto 0") \
 	STEP(UMASK, PLAN_ANYWHERE, 202, 1, PLAN_NONE, "w0 mask") \
-	STEP(NICE, PLAN_ANYWHERE, 201, 1, PLAN_NONE, "w0 value + 20") \
-	STEP(IOPRIO, PLAN_ANYWHERE, 211, 1, PLAN_NONE, "w0 ioprio_set(2) value") \
-	STEP(SCHED, PLAN_ANYWHERE, 214, 3, PLAN_NONE, "w0 policy, w1 priority, w2 reset on fork") \
+	STEP(NICE, PLAN_EXEC_ONLY, 201, 1, PLAN_NONE, "w0 value + 20") \
+	STEP(IOPRIO, PLAN_EXEC_ONLY, 211, 1, PLAN_NONE, "w0 ioprio_set(2) value") \
+	STEP(SCHED, PLAN_EXEC_ONLY, 214, 3, PLAN_NONE, "w0 policy, w1 priority, w2 reset on fork") \
 	STEP(AFFINITY, PLAN_EXEC_ONLY, 215, 0, PLAN_BYTES, "cpu mask bytes") \
-	STEP(OOM, PLAN_ANYWHERE, 206, 1, PLAN_NONE, "w0 value + 1000") \
+	STEP(OOM, PLAN_EXEC_ONLY, 206, 1, PLAN_NONE, "w0 value + 1000") \
 	STEP(RLIMIT, PLAN_ANYWHERE, 205, 3, PLAN_NONE, "w0 resource, w1 soft, w2 hard") \
-	STEP(TIMERSLACK, PLAN_ANYWHERE, 212, 1, PLAN_NONE, "w0 nanoseconds") \
+	STEP(TIMERSLACK, PLAN_EXEC_ONLY, 212, 1, PLAN_NONE, "w0 nanoseconds") \
 	STEP(PERSONALITY, PLAN_EXEC_ONLY, 230, 1, PLAN_NONE, "w0 personality(2)") \
 	STEP(MKDIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, w3 1: leave owner of existing, path; parents 0755") \
 	STEP(CHROOT, PLAN_EXEC_ONLY, 210, 0, PLAN_STR, "path") \
 	STEP(CHDIR, PLAN_ANYWHERE, 200, 1, PLAN_STR, "w0 1: missing is fine, path") \
-	STEP(GROUPS, PLAN_ANYWHERE, 216, 0, PLAN_BYTES, "gids as 64-bit words (none: empty list)") \
+	STEP(GROUPS, PLAN_ANYWHERE, 216, 0, PLAN_BYTES, "gids, 32 bits each (none: empty list)") \
 	STEP(GID, PLAN_ANYWHERE, 216, 1, PLAN_NONE, "w0 gid") \
 	STEP(UID, PLAN_ANYWHERE, 217, 1, PLAN_NONE, "w0 uid") \
 	STEP(KEEPCAPS, PLAN_EXEC_ONLY, 218, 0, PLAN_NONE, "") \
@@ -81,6 +81,21 @@ struct plan_record {
 	size_t text_n; /* bytes, a string's NUL included */
 };
 
+/* What reading a step needs, here for the child; the rest is in plan_step_info(). */
+static const struct plan_shape {
+	unsigned char words, tail, exit_code;
+} plan_shapes[] = {
+#define STEP(name, where, code, words, tail, what) {words, tail, code},
+	PLAN_STEPS(STEP)
+#undef STEP
+};
+
+/* What the process leaves with when this step failed. 203 (EXEC) also stands for a plan that could not be read. */
+static inline int plan_exit_code(unsigned step)
+{
+	return step < PLAN_STEP_COUNT && plan_shapes[step].exit_code ? plan_shapes[step].exit_code : 203;
+}
+
 /*
  * plan_next() - take the record at offset *at apart and move *at behind it.
  *
@@ -89,9 +104,6 @@ struct plan_record {
  */
 static inline int plan_next(const char *bytes, size_t n, size_t *at, struct plan_record *ret)
 {
-#define STEP(name, where, code, words, tail, what) {words, tail},
-	static const struct { unsigned char words, tail; } shape[] = {PLAN_STEPS(STEP)};
-#undef STEP
 	struct { uint16_t step, flags; uint32_t length; } head;
 	size_t words, pad;
 
@@ -104,16 +116,16 @@ static inline int plan_next(const char *bytes, size_t n, size_t *at, struct plan
 	if (head.step >= PLAN_STEP_COUNT || head.flags || head.length > n - *at)
 		return -EBADMSG;
 	pad = -(size_t)head.length % 8;
-	words = shape[head.step].words * sizeof(uint64_t);
+	words = plan_shapes[head.step].words * sizeof(uint64_t);
 	if (pad > n - *at - head.length || head.length < words)
 		return -EBADMSG;
 	ret->step = head.step;
 	memcpy(ret->w, bytes + *at, words);
 	ret->text = bytes + *at + words;
 	ret->text_n = head.length - words;
-	if (shape[head.step].tail == PLAN_NONE && ret->text_n)
+	if (plan_shapes[head.step].tail == PLAN_NONE && ret->text_n)
 		return -EBADMSG;
-	if (shape[head.step].tail == PLAN_STR && (!ret->text_n || ret->text[ret->text_n - 1]))
+	if (plan_shapes[head.step].tail == PLAN_STR && (!ret->text_n || ret->text[ret->text_n - 1]))
 		return -EBADMSG;
 	*at += head.length + pad;
 	return 1;
@@ -131,7 +143,10 @@ struct plan_step_info {
 const struct plan_step_info *plan_step_info(unsigned step);
 
 /* --- writing (harkd) --- */
-/* Appends one record; words may be NULL when words_n is 0. Overflow shows in w->bad. */
+/*
+ * Appends one record; words may be NULL when words_n is 0. Overflow shows in w->bad. GROUPS is given as 64-bit words
+ * and stored as the kernel takes it.
+ */
 void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n, struct str text);
 void plan_put_str(struct wbuf *w, enum plan_step step, struct str text);
 void plan_put_u64(struct wbuf *w, enum plan_step step, uint64_t word);

@@ -101,6 +101,7 @@ static void let_instance_go(struct hark *h, struct service *s)
 	output_close(h, s);
 	notify_close(h, s);
 	socket_instance_gone(h, s);
+	engine_retire(&h->engine, &s->unit);
 }
 
 static void fx_forget(struct hark *h, struct unit *u)
@@ -221,6 +222,19 @@ static int condition(void *arg, struct unit *u, bool asserts)
 	return holds;
 }
 
+static void retired(void *arg, struct unit *u)
+{
+	struct hark *h = arg;
+	struct service *s = service_of(u);
+
+	state_release(&h->state, u->state_slot);
+	if (!s)
+		return;
+	loop_timer_disarm(&h->loop, &s->watchdog);
+	loop_timer_disarm(&h->loop, &s->pid_timer);
+	notify_forget_stored(h, s);
+}
+
 static uint32_t slot(void *arg, struct unit *u)
 {
 	struct hark *h = arg;
@@ -277,6 +291,7 @@ const struct engine_ops run_ops = {
 	.changed = changed,
 	.job_done = job_done,
 	.emergency = emergency,
+	.retired = retired,
 	.slot = slot,
 };
 

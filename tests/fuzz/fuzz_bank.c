@@ -6,13 +6,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-pid_t init_clone(const struct child *c)
+pid_t init_clone(const struct bank_req *q, int cgroup_fd, int report_fd)
 {
-	return c->n % 2 ? -EAGAIN : INT32_MAX; /* a pid that nobody has */
+	return q->arg % 2 || cgroup_fd == report_fd ? -EAGAIN
+						    : INT32_MAX; /* a pid that nobody has */
 }
-int init_final(uint32_t flags, int32_t arg)
+int init_final(const struct bank_req *q, int fd)
 {
-	return flags && arg ? -EPERM : 0;
+	return q->flags && fd ? -EPERM : 0;
 }
 uint64_t init_now_us(void)
 {
@@ -36,11 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static struct bank_req q;
 
 	keeper.table = &table;
+	keeper.slot = table.slot;
 	for (; n >= sizeof(q); data += sizeof(q), n -= sizeof(q)) {
 		memcpy(&q, data, sizeof(q));
 		q.plan_n = 0;
 		q.slot %= 80;
-		bank_handle(&q, "", q.flags & BANK_F_FULL ? STDIN_FILENO : -1);
+		bank_handle(&q, q.flags >> 7 & 1 ? STDIN_FILENO : -1);
 	}
 	return 0;
 }

@@ -13,6 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	while (plan_next(bytes, n, &at, &rec) > 0)
 		for (size_t i = 0; i < rec.text_n; i++)
 			sum += (unsigned char)rec.text[i];
+	if (plan_exit_code(n ? data[0] : 0) < 200)
+		__builtin_trap();
 	if (plan_check(bytes, n) == 0 && at != n)
 		__builtin_trap();
 	return plan_needs_exec(bytes, n) && sum == SIZE_MAX;

@@ -21,7 +21,7 @@ within() { # LOW HIGH VALUE
 }
 
 kill_modes() {
-	service group "ExecStart=$PAYLOAD child child catch TERM $T/group pause"
+	service group "ExecStart=$PAYLOAD child child pause"
 	ctl start group.service
 	wait_for "[ \$(pids_of group.service | wc -l) = 3 ]"
 	local pids

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The manager's part played against the real hark-init: keeper_test runs `hark-init keeper_test manage`, as subreaper
+ * The manager's part played against the real hark-init: keeper_test runs `HARK_MANAGER=keeper_test hark-init manage`, as subreaper
  * and (as root) as PID 1 of a pid namespace. Environment: HARK_INIT, the path of hark-init (default: beside this file).
  * The other words it can be called with are the services it starts; their exit status is their verdict.
  */
@@ -75,12 +75,13 @@ static uint32_t new_slot(void)
 }
 
 /* Start `path word arg` in a new slot. */
-static uint32_t start(const char *path, const char *word, const char *arg, const int32_t *refs, uint32_t refs_n,
-		      uint32_t flags, int cgroup_fd)
+static uint32_t start(const char *path, const char *word, const char *arg, const int32_t *refs,
+		      uint32_t refs_n, uint32_t flags, int cgroup_fd)
 {
 	char bytes[PLAN_ROOM];
 	struct wbuf w = {.p = bytes, .cap = sizeof(bytes)};
-	struct bank_spawn s = {.slot = new_slot(), .token = bank_token(&bank), .name = word ? word : path};
+	struct bank_spawn s = {
+		.slot = new_slot(), .token = bank_token(&bank), .name = word ? word : path};
 
 	plan_put_str(&w, PLAN_ARG, str_of(path));
 	if (word)
@@ -123,23 +124,27 @@ static void test_basics(void)
 {
 	int32_t none[] = {-1, -1, -1};
 	uint32_t slot = start("/bin/true", NULL, NULL, none, 3, BANK_F_EXECED, -1);
-	bool is_replied = wait_note(BANK_NOTE_REPLY, slot), is_execed = wait_note(BANK_NOTE_EXECED, slot);
+	bool is_replied = wait_note(BANK_NOTE_REPLY, slot),
+	     is_execed = wait_note(BANK_NOTE_EXECED, slot);
 	pid_t pid = last[BANK_NOTE_REPLY][slot].pid;
 
 	check(is_replied && is_execed, "true-execed", "no REPLY or EXECED");
-	check(wait_note(BANK_NOTE_EXIT, slot) && kill(pid, 0) == 0, "zombie-kept", "pid gone before ACK");
+	check(wait_note(BANK_NOTE_EXIT, slot) && kill(pid, 0) == 0, "zombie-kept",
+	      "pid gone before ACK");
 	check(finish(slot) == 0, "true-exit", "wrong status");
 	slot = start_self("status", "42", 0);
 	check(finish(slot) == 42, "status", "wrong status");
 	check(kill(pid, 0) < 0 && errno == ESRCH, "acked-reaped", "pid lives after ACK");
 	slot = start("/nonexistent/binary", NULL, NULL, none, 3, 0, -1);
-	check(wait_note(BANK_NOTE_EXECFAIL, slot) && last[BANK_NOTE_EXECFAIL][slot].err == -ENOENT &&
+	check(wait_note(BANK_NOTE_EXECFAIL, slot) &&
+		      last[BANK_NOTE_EXECFAIL][slot].err == -ENOENT &&
 		      last[BANK_NOTE_EXECFAIL][slot].step == PLAN_EXEC,
 	      "execfail", "wrong step or errno");
 	check(finish(slot) == 203, "execfail-203", "wrong status");
 	slot = start("/bin/sleep", "60", NULL, none, 3, 0, -1);
 	wait_note(BANK_NOTE_REPLY, slot);
-	check(bank_signal(&bank, slot, last[BANK_NOTE_REPLY][slot].token, SIGTERM) == 0 && finish(slot) == 1000 + SIGTERM,
+	check(bank_signal(&bank, slot, last[BANK_NOTE_REPLY][slot].token, SIGTERM) == 0 &&
+		      finish(slot) == 1000 + SIGTERM,
 	      "signal", "not killed by SIGTERM");
 }
 
@@ -149,10 +154,12 @@ static void test_child_state(void)
 
 	for (unsigned i = 3; i < MANY_REFS; i++)
 		refs[i] = i % 2 ? -1 : out_slot;
-	check(finish(start_self("fds", "3", 0)) == 0, "fds-3", "leak, or not session leader, or wrong LISTEN_PID");
+	check(finish(start_self("fds", "3", 0)) == 0, "fds-3",
+	      "leak, or not session leader, or wrong LISTEN_PID");
 	check(finish(start(self, "fds", "14", refs, 14, 0, -1)) == 0, "fds-14", "leak");
 	check(finish(start(self, "fds", "15", refs, 15, 0, -1)) == 0, "fds-15-full-fork", "leak");
-	check(finish(start(self, "fds", "64", refs, MANY_REFS, 0, -1)) == 0, "fds-64-full-fork", "leak");
+	check(finish(start(self, "fds", "64", refs, MANY_REFS, 0, -1)) == 0, "fds-64-full-fork",
+	      "leak");
 }
 
 /* A listening socket in the bank, a client, one accepted connection: its slot. */
@@ -163,14 +170,15 @@ static uint32_t connect_pair(int *ret_client)
 	uint32_t listener = new_slot(), conn = new_slot();
 	socklen_t n = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1;
 
-	n += (socklen_t)snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "hark-keeper-%d-%u", getpid(), listener);
+	n += (socklen_t)snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "hark-keeper-%d-%u",
+				 getpid(), listener);
 	*ret_client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(fd, (struct sockaddr *)&a, n) < 0 ||
 	    bank_store(&bank, listener, bank_token(&bank), "x.socket/0", fd, true, 16) < 0 ||
 	    bank_accept(&bank, conn, bank_token(&bank), listener) < 0)
 		exit(73);
-	check(wait_note(BANK_NOTE_REPLY, conn) && last[BANK_NOTE_REPLY][conn].err == -EAGAIN, "accept-none",
-	      "accept of nobody did not answer EAGAIN");
+	check(wait_note(BANK_NOTE_REPLY, conn) && last[BANK_NOTE_REPLY][conn].err == -EAGAIN,
+	      "accept-none", "accept of nobody did not answer EAGAIN");
 	seen[BANK_NOTE_REPLY][conn] = 0;
 	if (connect(*ret_client, (struct sockaddr *)&a, n) < 0 ||
 	    bank_accept(&bank, conn, bank_token(&bank), listener) < 0)
@@ -191,13 +199,56 @@ static void test_donation(void)
 	char text[8] = "";
 
 	finish(slot);
-	check(bank.table->slot[conn].kind == BANK_CONN, "donate-failed-kept", "connection lost by a failed exec");
+	check(bank.table->slot[conn].kind == BANK_CONN, "donate-failed-kept",
+	      "connection lost by a failed exec");
 	slot = start(self, "greet", NULL, refs, 4, BANK_F_DONATE | BANK_F_EXECED, -1);
 	wait_note(BANK_NOTE_EXECED, slot);
 	check(bank.table->slot[conn].kind == BANK_FREE, "donated", "slot still in use");
 	bank_release(&bank, conn);
-	check(finish(slot) == 0 && read(client, text, sizeof(text)) == 3 && read(client, text, sizeof(text)) == 0,
+	check(finish(slot) == 0 && read(client, text, sizeof(text)) == 3 &&
+		      read(client, text, sizeof(text)) == 0,
 	      "donated-once", "no greeting, or the connection is open somewhere else");
+	close(client);
+}
+
+/* A child that waits for a FIFO nobody opens, in the middle of its plan, is killed: it never had the connection. */
+static void test_killed_before_exec(void)
+{
+	int client;
+	uint32_t conn = connect_pair(&client);
+	int32_t refs[] = {-1, out_slot, out_slot, (int32_t)conn};
+	char bytes[PLAN_ROOM], fifo[64];
+	struct wbuf w = {.p = bytes, .cap = sizeof(bytes)};
+	uint64_t words[] = {0, O_RDONLY, 0};
+	struct bank_spawn s = {.slot = new_slot(),
+			       .token = bank_token(&bank),
+			       .name = "killed",
+			       .cgroup_fd = -1,
+			       .refs = refs,
+			       .refs_n = 4,
+			       .flags = BANK_F_DONATE | BANK_F_EXECED};
+	struct timespec nap = {.tv_nsec = 50000000};
+
+	snprintf(fifo, sizeof(fifo), "/tmp/hark-keeper-%d", getpid());
+	if (mkfifo(fifo, 0600) < 0)
+		exit(74);
+	plan_put_str(&w, PLAN_ARG, STR("true"));
+	plan_put(&w, PLAN_OPEN, words, 3, str_of(fifo));
+	plan_put_str(&w, PLAN_EXEC, STR("/bin/true"));
+	s.plan = (struct str){bytes, w.n};
+	if (bank_spawn(&bank, &s) < 0 || !wait_note(BANK_NOTE_REPLY, s.slot))
+		exit(72);
+	nanosleep(&nap, NULL);
+	check(bank_signal(&bank, s.slot, s.token, SIGKILL) == 0 && finish(s.slot) == 1000 + SIGKILL,
+	      "killed-early", "not killed");
+	check(seen[BANK_NOTE_EXECFAIL][s.slot] == 1 &&
+		      last[BANK_NOTE_EXECFAIL][s.slot].err == -ECHILD &&
+		      !seen[BANK_NOTE_EXECED][s.slot],
+	      "killed-early-execfail", "its exec was believed");
+	check(bank.table->slot[conn].kind == BANK_CONN, "killed-early-kept",
+	      "connection lost by a killed child");
+	check(bank_drop(&bank, conn) == 0, "killed-early-drop", "not sent");
+	unlink(fifo);
 	close(client);
 }
 
@@ -206,7 +257,12 @@ static void test_idempotent(void)
 	int32_t none[] = {-1, -1, -1};
 	char bytes[PLAN_ROOM];
 	struct wbuf w = {.p = bytes, .cap = sizeof(bytes)};
-	struct bank_spawn s = {.slot = new_slot(), .token = bank_token(&bank), .name = "twice", .cgroup_fd = -1, .refs = none, .refs_n = 3};
+	struct bank_spawn s = {.slot = new_slot(),
+			       .token = bank_token(&bank),
+			       .name = "twice",
+			       .cgroup_fd = -1,
+			       .refs = none,
+			       .refs_n = 3};
 	uint64_t spawned = bank.table->spawned;
 
 	plan_put_str(&w, PLAN_ARG, STR("true"));
@@ -214,7 +270,8 @@ static void test_idempotent(void)
 	s.plan = (struct str){bytes, w.n};
 	if (bank_spawn(&bank, &s) < 0 || bank_spawn(&bank, &s) < 0)
 		exit(72);
-	check(finish(s.slot) == 0 && bank.table->spawned == spawned + 1, "idempotent", "two children for one token");
+	check(finish(s.slot) == 0 && bank.table->spawned == spawned + 1, "idempotent",
+	      "two children for one token");
 }
 
 static void test_storm(void)
@@ -225,7 +282,8 @@ static void test_storm(void)
 	struct timespec nap = {.tv_nsec = 1000000};
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC) < 0 || bank_store(&bank, pipe_slot, bank_token(&bank), "storm", p[0], false, 0) < 0)
+	if (pipe2(p, O_CLOEXEC) < 0 ||
+	    bank_store(&bank, pipe_slot, bank_token(&bank), "storm", p[0], false, 0) < 0)
 		exit(74);
 	slot = start(self, "storm", NULL, refs, 3, 0, -1);
 	check(finish(slot) == 0, "storm-start", "not enough processes");
@@ -236,7 +294,8 @@ static void test_storm(void)
 		nanosleep(&nap, NULL);
 		now_us = clock_mono_us();
 	} while (bank.table->orphans < before + STORM && now_us < start_us + WAIT_US);
-	printf("# %d orphans reaped in %llu ms\n", STORM, (unsigned long long)((now_us - start_us) / US_PER_MS));
+	printf("# %d orphans reaped in %llu ms\n", STORM,
+	       (unsigned long long)((now_us - start_us) / US_PER_MS));
 	check(now_us - start_us < US_PER_SEC, "storm", "more than 1 s");
 	check(bank_drop(&bank, pipe_slot) == 0, "storm-drop", "not sent");
 }
@@ -254,7 +313,8 @@ static void test_rate(void)
 		if (loop_turn(&loop, 100000) < 0)
 			break;
 	want_acks = false;
-	printf("# %d spawns in %llu ms\n", SPAWNS, (unsigned long long)((clock_mono_us() - start_us) / US_PER_MS));
+	printf("# %d spawns in %llu ms\n", SPAWNS,
+	       (unsigned long long)((clock_mono_us() - start_us) / US_PER_MS));
 	check(acks_n == SPAWNS, "rate", "exits missing");
 }
 
@@ -300,14 +360,15 @@ static void test_adopt(void)
 	pid_t pid = 0;
 	int32_t refs[] = {-1, -1, out_slot};
 
-	if (pipe(p) < 0 || bank_store(&bank, pipe_slot, bank_token(&bank), "pipe", p[1], false, 0) < 0)
+	if (pipe(p) < 0 ||
+	    bank_store(&bank, pipe_slot, bank_token(&bank), "pipe", p[1], false, 0) < 0)
 		exit(74);
 	refs[1] = (int32_t)pipe_slot;
 	slot = start(self, "double", NULL, refs, 3, 0, -1);
 	(void)finish(slot);
 	check(read(p[0], &pid, sizeof(pid)) == sizeof(pid) && pid > 0, "adopt-pid", "no pid");
-	check(bank_adopt(&bank, child, bank_token(&bank), "forked", pid) == 0 && finish(child) == 9, "adopt",
-	      "exit of the adopted process not told");
+	check(bank_adopt(&bank, child, bank_token(&bank), "forked", pid) == 0 && finish(child) == 9,
+	      "adopt", "exit of the adopted process not told");
 	check(bank_drop(&bank, pipe_slot) == 0, "drop", "not sent");
 }
 
@@ -323,6 +384,7 @@ static int first_life(void)
 	test_child_state();
 	test_idempotent();
 	test_donation();
+	test_killed_before_exec();
 	test_adopt();
 	test_frozen();
 	test_rate();
@@ -345,8 +407,10 @@ static int second_life(void)
 			out = i;
 	}
 	check(late < BANK_SLOTS && finish(late) == 7, "successor-exit", "the exit was lost");
-	check(out < BANK_SLOTS && fcntl(bank_fd(out), F_GETFD) >= 0, "successor-fd", "the descriptor was lost");
-	check(bank.table->generation == 2 && bank.table->crashes == 0, "successor-count", "SIGKILL was counted");
+	check(out < BANK_SLOTS && fcntl(bank_fd(out), F_GETFD) >= 0, "successor-fd",
+	      "the descriptor was lost");
+	check(bank.table->generation == 2 && bank.table->crashes == 0, "successor-count",
+	      "SIGKILL was counted");
 	out_slot = (int32_t)out;
 	if (out < BANK_SLOTS)
 		test_child_state();
@@ -447,10 +511,12 @@ static int drive(void)
 	else
 		snprintf(init, sizeof(init), "%.*s/hark-init", (int)(slash - self), self);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	r = run("subreaper", (char *[]){init, self, (char[]){"manage"}, NULL});
+	setenv("HARK_MANAGER", self, 1);
+	r = run("subreaper", (char *[]){init, (char[]){"manage"}, NULL});
 	if (geteuid() == 0)
-		r |= run("pid1", (char *[]){(char[]){"unshare"}, (char[]){"-fp"}, (char[]){"--mount-proc"}, init, self,
-					    (char[]){"manage"}, NULL});
+		r |= run("pid1",
+			 (char *[]){(char[]){"unshare"}, (char[]){"-fp"}, (char[]){"--mount-proc"},
+				    init, (char[]){"manage"}, NULL});
 	return r;
 }
 

@@ -24,7 +24,8 @@ static size_t write_all(void)
 
 		if (step != PLAN_EXEC)
 			plan_put(&w, (enum plan_step)step, words, info->words_n,
-				 info->tail == PLAN_NONE ? STR("") : STR("some text"));
+				 info->tail == PLAN_NONE || step == PLAN_GROUPS ? STR("")
+										: STR("some text"));
 	}
 	plan_put_str(&w, PLAN_EXEC, STR("/bin/true"));
 	ck_assert(!w.bad);
@@ -47,7 +48,7 @@ START_TEST(round_trip)
 		ck_assert_uint_eq(rec.step, step);
 		for (unsigned i = 0; i < info->words_n; i++)
 			ck_assert_uint_eq(rec.w[i], i + 1);
-		if (info->tail != PLAN_NONE)
+		if (info->tail != PLAN_NONE && rec.step != PLAN_GROUPS)
 			ck_assert_int_eq(memcmp(rec.text, "some text", 9), 0);
 	}
 	ck_assert_uint_eq(rec.step, PLAN_EXEC);
@@ -101,7 +102,8 @@ START_TEST(table_is_whole)
 		const struct plan_step_info *info = plan_step_info(step);
 
 		ck_assert(info->name && info->name[0] && info->help);
-		ck_assert(step == PLAN_SETTLE || (info->exit_code >= 200 && info->exit_code <= 255));
+		ck_assert(step == PLAN_SETTLE ||
+			  (info->exit_code >= 200 && info->exit_code <= 255));
 		ck_assert_uint_le(info->words_n, 4);
 	}
 	ck_assert_str_eq(plan_step_info(PLAN_STEP_COUNT)->name, "?");
@@ -138,6 +140,29 @@ START_TEST(overflow_and_misuse_show)
 }
 END_TEST
 
+/* Given as 64-bit words, run as the kernel's gid_t: nothing but these groups, or the writer says so. */
+START_TEST(groups_are_gids)
+{
+	static const uint64_t given[] = {5, 100000, 4294967294};
+	struct wbuf w = fresh();
+	struct plan_record rec;
+	size_t at = 0;
+
+	plan_put(&w, PLAN_GROUPS, NULL, 0, (struct str){(const char *)given, sizeof(given)});
+	ck_assert(!w.bad);
+	ck_assert_int_eq(plan_next(bytes, w.n, &at, &rec), 1);
+	ck_assert_uint_eq(rec.text_n, ARRAY_SIZE(given) * sizeof(gid_t));
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		gid_t gid;
+
+		memcpy(&gid, rec.text + i * sizeof(gid), sizeof(gid));
+		ck_assert_uint_eq(gid, given[i]);
+	}
+	plan_put(&w, PLAN_GROUPS, NULL, 0, (struct str){(const char *)given, sizeof(given) - 1});
+	ck_assert(w.bad);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("plan");
@@ -152,6 +177,7 @@ int main(void)
 	tcase_add_test(t, table_is_whole);
 	tcase_add_test(t, who_needs_exec);
 	tcase_add_test(t, overflow_and_misuse_show);
+	tcase_add_test(t, groups_are_gids);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -145,6 +145,12 @@ static void ignore_emergency(void *arg, struct unit *u, enum emergency_action ac
 	(void)action;
 }
 
+static void ignore_retired(void *arg, struct unit *u)
+{
+	(void)arg;
+	(void)u;
+}
+
 static uint32_t no_slot(void *arg, struct unit *u)
 {
 	(void)arg;
@@ -152,7 +158,7 @@ static uint32_t no_slot(void *arg, struct unit *u)
 	return 0;
 }
 
-static const struct engine_ops fakes = {fake_load, fake_run, always, ignore_change, ignore_job, ignore_emergency, no_slot};
+static const struct engine_ops fakes = {fake_load, fake_run, always, ignore_change, ignore_job, ignore_emergency, ignore_retired, no_slot};
 
 /* --- a random house --- */
 

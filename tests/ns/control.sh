@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# harkctl against a real manager: exit codes, forms of output, latency during a boot, the control socket's path.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+
+exit_codes() {
+	service up "ExecStart=$PAYLOAD pause"
+	service down "ExecStart=$PAYLOAD pause"
+	service fails "ExecStart=$PAYLOAD exit 3"
+	service slow Type=oneshot "ExecStart=$PAYLOAD sleep 1500"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start up.service >/dev/null
+	ctl start fails.service >/dev/null 2>&1
+	wait_active fails.service failed
+	local want verb unit rc
+	while read -r want verb unit; do
+		# shellcheck disable=SC2086
+		ctl $verb $unit >/dev/null 2>&1
+		rc=$?
+		is "exit status of $verb $unit" "C19" "$want" "$rc"
+	done <<-Y
+		0 status up.service
+		3 status down.service
+		3 status fails.service
+		4 status nosuch.service
+		0 is-active up.service
+		3 is-active down.service
+		3 is-active nosuch.service
+		0 is-failed fails.service
+		1 is-failed up.service
+		0 status
+		0 health
+		0 list
+		5 start nosuch.service
+		2 frobnicate up.service
+		2 start
+		0 help
+		0 version
+	Y
+}
+
+forms() {
+	local verb out
+	while read -r verb; do
+		# shellcheck disable=SC2086
+		out=$(ctl $verb -o json 2>&1)
+		if python3 -m json.tool >/dev/null 2>&1 <<<"$out"; then
+			ok "-o json of $verb"
+		else
+			not_ok "-o json of $verb" "$(head -c 200 <<<"$out" | tr '\n' ' ')"
+		fi
+	done <<-Y
+		status
+		status up.service
+		status up.service fails.service
+		health
+		list
+		list -a
+		triggers
+		deps up.service
+		deps -r up.service
+		why up.service
+		why-not down.service
+		jobs
+		cat up.service
+		show
+		show up.service
+		is-active up.service
+		is-failed up.service
+		start up.service
+		start fails.service
+		start nosuch.service
+		stop down.service
+		restart up.service
+		try-restart up.service
+		reload up.service
+		reset-failed
+		kill -s CONT up.service
+		isolate up.service
+		wait up.service
+		cancel 99999
+		reload-config
+		ledger
+		trace
+	Y
+	ctl show up.service >"$T/out"
+	is "show prints Key=Value only" "" 0 "$(grep -cvE '^[A-Za-z0-9]+=' "$T/out")"
+	is "show -p" "" "ActiveState=active" "$(ctl show -p ActiveState up.service)"
+	is "cat prints the file" "" yes "$(ctl cat up.service | grep -qF "ExecStart=$PAYLOAD pause" && echo yes)"
+	ok_if "help names every verb" "" bash -c "'$BIN/harkctl' help | grep -q isolate"
+}
+
+jobs() {
+	ctl --no-wait start slow.service >/dev/null
+	is "jobs lists what runs" "" yes "$(ctl jobs | grep -q slow.service && echo yes)"
+	local id
+	id=$(prop slow.service Job)
+	ok_if "cancel" "" ctl cancel "$id"
+	is "cancelled" "" 0 "$(prop slow.service Job)"
+	ctl stop slow.service >/dev/null 2>&1
+}
+
+many_clients() {
+	local i bad=0 pids=()
+	for i in $(seq 50); do
+		ctl is-active up.service >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i" || bad=$((bad + 1)); done
+	is "fifty clients at once" "E26" 0 $bad
+	# a client that says garbage, one that says nothing, one that leaves in the middle
+	python3 - "$RUN_DIR" <<-Y
+		import os, socket, sys, stat
+		for d, _, names in os.walk(sys.argv[1]):
+		    for name in names:
+		        p = os.path.join(d, name)
+		        if not stat.S_ISSOCK(os.stat(p).st_mode): continue
+		        for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
+		            for text in (os.urandom(5000), b"", b"\xff" * 70000, b"GET / HTTP/1.0\r\n\r\n"):
+		                s = socket.socket(socket.AF_UNIX, kind)
+		                try:
+		                    s.connect(p); s.send(text)
+		                except OSError: pass
+		                s.close()
+	Y
+	is "garbage at the socket harms nobody" "" "0 1" "$(ctl is-active up.service >/dev/null; echo $?) $(ctl show -p ManagerGenerations --value)"
+}
+
+# Each status of a unit while 200 start; harkctl's own start is part of it, so the fastest of three at each point counts.
+latency() {
+	local i
+	for i in $(seq 200); do
+		service "boot$i" Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD sleep 50"
+	done
+	printf '[Unit]\nDefaultDependencies=no\nWants=%s\n' "$(echo boot{1..200}.service)" >"$UNITS/boot.target"
+	ctl daemon-reload >/dev/null 2>&1
+	python3 - "$BIN/harkctl" "$T/latency" <<-'Y'
+		import subprocess, sys, time
+		ctl, out = sys.argv[1:]
+		def once():
+		    t = time.monotonic()
+		    subprocess.run([ctl, "status", "up.service"], stdout=subprocess.DEVNULL)
+		    return time.monotonic() - t
+		idle = sorted(once() for _ in range(100))
+		boot = subprocess.Popen([ctl, "start", "boot.target"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		busy = []
+		while boot.poll() is None or len(busy) < 50:
+		    busy.append(once())
+		busy.sort()
+		p = lambda l, q: l[int(len(l) * q)] * 1000
+		print("# status: idle p50 %.2f ms, during the boot p50 %.2f ms p99 %.2f ms of %d" %
+		      (p(idle, .5), p(busy, .5), p(busy, .99), len(busy)))
+		# What hark adds: the process start of the client is the idle figure.
+		open(out, "w").write("%d" % int((p(busy, .99) - p(idle, .5)) * 1000))
+	Y
+	local us
+	us=$(cat "$T/latency")
+	is "status answers within 5 ms (p99) while 200 units start" "E34" yes "$([ "$us" -le 5000 ] && echo yes || echo "$us us")"
+	is "all 200 are up" "E20" 200 "$(ctl list -a | grep -c 'boot[0-9]*.service.*exited')"
+}
+
+few_processes() {
+	for i in $(seq 30); do
+		service "many$i" "ExecStart=$PAYLOAD pause"
+	done
+	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nAfter=%s\n' "$(echo many{1..30}.service)" "$(echo many{1..30}.service)" >"$UNITS/many.target"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start many.target >/dev/null
+	is "beside 31 services only hark-init and harkd" "E14" "31 harkd" \
+		"$(pgrep -P "$INIT_PID" -x payload | wc -l) $(ps --ppid "$INIT_PID" -o comm= | grep -v '^payload$' | paste -sd' ')"
+}
+
+stale_paths() {
+	local socket kind
+	socket=$(find "$RUN_DIR" -maxdepth 1 -type s | head -1)
+	is "there is one control socket" "C3" 1 "$(find "$RUN_DIR" -maxdepth 1 -type s | wc -l)"
+	hark_down
+	is "SIGTERM stops all and ends with 0" "" 0 $?
+	for kind in socket file dir link; do
+		rm -rf "$socket"
+		case $kind in
+		socket) python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind(sys.argv[1])' "$socket" ;;
+		file) echo stale >"$socket" ;;
+		dir) mkdir "$socket" ;;
+		link) ln -s /nonexistent "$socket" ;;
+		esac
+		if hark_up control; then ok "a stale $kind at the control path is replaced" "C3"; fi
+		ctl exit 7 >/dev/null
+		wait "$INIT_PID"
+		is "harkctl exit 7 after a stale $kind" "" 7 $?
+	done
+}
+
+no_cgroups() {
+	CGROUP_ARG="--cgroup-root /nonexistent"
+	# shellcheck disable=SC2086
+	HARK_TEST_CGROUP="" hark_up nocgroup $CGROUP_ARG
+	is "without cgroups hark says so once" "" 1 "$(grep -c 'no cgroups' "$HARK_LOG")"
+	service plain "ExecStart=$PAYLOAD pause"
+	service forks Type=forking "PIDFile=$T/forks.pid" "ExecStart=$PAYLOAD daemon pidfile $T/forks.pid 0 pause"
+	service child "ExecStart=$PAYLOAD catch TERM $T/x pause"
+	service back Restart=on-failure RestartSec=10ms "ExecStart=$PAYLOAD pause"
+	ctl daemon-reload >/dev/null 2>&1
+	ok_if "services start without cgroups" "" ctl start plain.service forks.service back.service
+	is "PIDFile= without cgroups" "" "$(cat "$T/forks.pid")" "$(main_of forks.service)"
+	local pid
+	pid=$(main_of back.service)
+	kill -KILL "$pid"
+	ok_if "restart without cgroups" "" wait_for "[ \"\$(sub back.service)\" = running ] && [ \"\$(main_of back.service)\" != $pid ]"
+	ok_if "and stop" "" ctl stop plain.service forks.service back.service
+	is "nothing is left" "" "" "$(pgrep -x payload | paste -sd' ')"
+	hark_down
+	is "and the end" "" 0 $?
+}
+
+hark_up control || finish
+for test in exit_codes forms jobs many_clients latency few_processes stale_paths no_cgroups; do
+	$test
+done
+finish
