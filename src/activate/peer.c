@@ -53,7 +53,7 @@ static void name_endpoint(struct in6_addr a, bool is_v4, unsigned port, char *te
 }
 
 /* One answer of inet_diag: a connection that nobody has accepted belongs to no file, its inode is 0. */
-static bool take_answer(const struct nlmsghdr *m, struct peer *ret)
+static bool take_answer(struct nlmsghdr *m, struct peer *ret)
 {
 	const struct inet_diag_msg *d = NLMSG_DATA(m);
 	struct in6_addr a;
@@ -102,7 +102,7 @@ static int find_inet(int family, unsigned port, struct peer *ret)
 	for (unsigned i = 0; i < DUMP_READS; i++) {
 		ssize_t n = recv(netlink, bytes, sizeof(bytes), MSG_DONTWAIT);
 		size_t left = n > 0 ? (size_t)n : 0;
-		const struct nlmsghdr *m = (const void *)bytes;
+		struct nlmsghdr *m = (void *)bytes;
 
 		if (!NLMSG_OK(m, left) || m->nlmsg_type == NLMSG_ERROR)
 			return -1;

@@ -20,7 +20,8 @@ struct activator {
 	/* Close and forget the kernel objects, remove what was made in the file system when the unit says so. */
 	void (*drop)(struct hark *h, struct unit *u);
 	/* Bank slots that the triggered unit inherits, in order, with their names. Returns how many (<= max). */
-	unsigned (*fds)(struct hark *h, struct unit *u, int32_t *slots, const char **names, unsigned max);
+	unsigned (*fds)(struct hark *h, struct unit *u, int32_t *slots, const char **names,
+			unsigned max);
 	/* The demand cannot be met (start failed, masked): answer the waiters, start a hold-off. */
 	void (*refuse)(struct hark *h, struct unit *u, int err);
 };

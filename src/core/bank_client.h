@@ -39,7 +39,8 @@ uint64_t bank_token(struct bank *b);
  * Each sends one request; 0, -EPIPE (PID 1 gone), -EMSGSIZE. fd stays the caller's; the slot number in this process is made a
  * duplicate of it. name: "unit/what", cut to fit.
  */
-MUST_USE int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd, bool listen, int backlog);
+MUST_USE int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd,
+			bool listen, int backlog);
 MUST_USE int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd);
 /* Closes here and there, frees the slot. */
 MUST_USE int bank_drop(struct bank *b, uint32_t slot);
@@ -48,7 +49,7 @@ struct bank_spawn {
 	uint32_t slot;
 	uint64_t token;
 	const char *name;
-	int cgroup_fd; /* -1: none */
+	int cgroup_fd;  /* -1: none */
 	uint32_t flags; /* BANK_F_DONATE, BANK_F_EXECED */
 	const int32_t *refs;
 	uint32_t refs_n;

@@ -56,17 +56,17 @@ static inline bool check_that(bool cond, const char *what, const char *file, int
 #define CHECK(cond) check_that((cond), #cond, __FILE__, __LINE__)
 
 /* Give up ownership held by an AUTO_MEM or AUTO_FD variable: returns the value, leaves the variable empty. */
-#define take_ptr(p)                                \
-	({                                         \
-		__typeof__(p) take_tmp_ = (p);     \
-		(p) = NULL;                        \
-		take_tmp_;                         \
+#define take_ptr(p)                            \
+	({                                     \
+		__typeof__(p) take_tmp_ = (p); \
+		(p) = NULL;                    \
+		take_tmp_;                     \
 	})
-#define take_fd(fd)                                \
-	({                                         \
-		int take_tmp_ = (fd);              \
-		(fd) = -1;                         \
-		take_tmp_;                         \
+#define take_fd(fd)                   \
+	({                            \
+		int take_tmp_ = (fd); \
+		(fd) = -1;            \
+		take_tmp_;            \
 	})
 
 void auto_mem_p(void *pp); /* mem.c */

@@ -16,11 +16,11 @@
 
 struct cgroup_root {
 	bool has_cgroups;
-	bool has_kill; /* cgroup.kill, Linux 5.14 */
-	int dir_fd;    /* the root, or -1 */
+	bool has_kill;    /* cgroup.kill, Linux 5.14 */
+	int dir_fd;       /* the root, or -1 */
 	char path[256];   /* absolute */
 	char prefix[256]; /* the root as /proc/PID/cgroup names it, "" for "/" */
-	int inotify_fd; /* cgroup.events of leftovers */
+	int inotify_fd;   /* cgroup.events of leftovers */
 };
 
 /* dir: NULL to detect. Always returns a usable root; *ret_why says in plain words why there are no cgroups (or NULL). */

@@ -16,9 +16,9 @@ struct diag {
 	struct diag *next;
 	const char *code; /* "U001": static */
 	enum diag_severity severity;
-	bool is_fatal;	  /* refuses the unit (security-relevant directive, nothing to run ...) */
+	bool is_fatal;    /* refuses the unit (security-relevant directive, nothing to run ...) */
 	const char *file; /* borrowed from the same arena or static */
-	uint32_t line, col, end_col; /* from 1; 0: whole file */
+	uint32_t line, col, end_col;      /* from 1; 0: whole file */
 	const char *message, *suggestion; /* suggestion may be NULL */
 };
 
@@ -38,7 +38,8 @@ struct diag_place {
 	uint32_t line, col, end_col;
 };
 void diag_add(struct diag_list *l, const char *code, enum diag_severity severity, bool is_fatal,
-	      struct diag_place place, const char *suggestion, const char *fmt, ...) PRINTF_LIKE(7, 8);
+	      struct diag_place place, const char *suggestion, const char *fmt, ...)
+	PRINTF_LIKE(7, 8);
 /* "file:line:col: error[U001]: message; suggestion" */
 void diag_render(const struct diag *d, struct sbuf *out);
 extern const char *const diag_severity_names[DIAG_SEVERITIES];

@@ -24,7 +24,8 @@ struct engine_ops {
 	/* The unit changed (state or job): remember it, tell subscribers. */
 	void (*changed)(void *arg, struct unit *u, uint8_t old_state);
 	/* A job ended. id: of the job. */
-	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result);
+	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type,
+			 enum job_result result);
 	/* A start limit, FailureAction= ... asks for something about the whole system. */
 	void (*emergency)(void *arg, struct unit *u, enum emergency_action action);
 	/* The unit is about to be dropped: let go of everything that is kept for it. */
@@ -49,20 +50,22 @@ struct engine {
 	uint32_t next_job;
 	uint32_t jobs_n;
 	bool is_digesting, is_running_fx;
-	bool is_ending;	 /* shutdown: nothing is started any more */
+	bool is_ending; /* shutdown: nothing is started any more */
 	bool want_order; /* a restart turned from stop to start: look for ordering cycles among the jobs again */
-	struct job_plan last_plan; /* of the last engine_request(), for reporting cycles and refusals */
+	struct job_plan
+		last_plan; /* of the last engine_request(), for reporting cycles and refusals */
 };
 
 /* Everything given is borrowed for the life of the engine; arg goes to every op. 0 or -ENOMEM. */
-MUST_USE int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
-			 const struct engine_ops *ops, void *arg);
+MUST_USE int engine_init(struct engine *e, struct loop *loop, struct registry *reg,
+			 struct ledger *ledger, const struct engine_ops *ops, void *arg);
 /* Units and their configurations stay the registry's. */
 void engine_fini(struct engine *e);
 
 /* Queue an event; it is digested in this turn of the loop. Cannot fail (memory is got ahead; see engine_turn.c). */
 void engine_post(struct engine *e, const struct event *ev);
-void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a, int64_t b, int64_t c);
+void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a,
+			int64_t b, int64_t c);
 
 /*
  * engine_request() - load the closure, plan and install a job on u.
@@ -70,8 +73,9 @@ void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, 
  * manual: a person asked. Returns 0 (ret_job, may be NULL: id of the anchor's job, 0 when there was nothing to do), > 0 enum job_refusal with
  * e->last_plan saying about what, -errno. Must not be called from engine_ops.run.
  */
-MUST_USE int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
-			    const struct cause *cause, bool manual, uint32_t *ret_job);
+MUST_USE int engine_request(struct engine *e, struct unit *u, enum job_type type,
+			    enum job_mode mode, const struct cause *cause, bool manual,
+			    uint32_t *ret_job);
 /* Make sure a unit is loaded and its edges attached. 0, > 0 not loadable, -errno. */
 MUST_USE int engine_load(struct engine *e, struct unit *u);
 /* Cancel a waiting or running job (result CANCELED). */

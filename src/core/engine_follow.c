@@ -15,8 +15,8 @@ struct cause engine_cause_from(const struct unit *u, enum cause_kind kind)
 	return (struct cause){.kind = (uint8_t)kind, .unit = u->id, .entry = u->why_entry};
 }
 
-static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, enum job_type type, enum job_mode mode,
-		    enum cause_kind kind)
+static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, enum job_type type,
+		    enum job_mode mode, enum cause_kind kind)
 {
 	struct cause cause = engine_cause_from(u, kind);
 
@@ -27,7 +27,8 @@ static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, e
 
 static bool is_needing(enum dep_type t)
 {
-	return t == DEP_REQUIRED_BY || t == DEP_REQUISITE_OF || t == DEP_WANTED_BY || t == DEP_BOUND_BY || t == DEP_UPHELD_BY;
+	return t == DEP_REQUIRED_BY || t == DEP_REQUISITE_OF || t == DEP_WANTED_BY ||
+	       t == DEP_BOUND_BY || t == DEP_UPHELD_BY;
 }
 
 static bool is_needed(const struct engine *e, const struct unit *u)
@@ -35,7 +36,8 @@ static bool is_needed(const struct engine *e, const struct unit *u)
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *v = registry_unit(e->reg, u->edges[i].to);
 
-		if (is_needing((enum dep_type)u->edges[i].type) && (!unit_is_at_rest(v) || v->job.id))
+		if (is_needing((enum dep_type)u->edges[i].type) &&
+		    (!unit_is_at_rest(v) || v->job.id))
 			return true;
 	}
 	return false;
@@ -49,7 +51,8 @@ static void release_unneeded(struct engine *e, const struct unit *u)
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		struct unit *v = registry_unit(e->reg, u->edges[i].to);
 
-		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config || !v->config->stop_when_unneeded)
+		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config ||
+		    !v->config->stop_when_unneeded)
 			continue;
 		if (unit_is_active(v) && !v->job.id && !is_needed(e, v))
 			engine_ask(e, v, JOB_STOP, MODE_FAIL, &cause, 0);
@@ -75,10 +78,12 @@ static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
 
 	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD, hit_limit);
 	if (now == FAILED) {
-		ask_all(e, u, DEP_ON_FAILURE, JOB_START, (enum job_mode)u->config->on_failure_job_mode, CAUSE_ON_FAILURE);
+		ask_all(e, u, DEP_ON_FAILURE, JOB_START,
+			(enum job_mode)u->config->on_failure_job_mode, CAUSE_ON_FAILURE);
 		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->failure_action);
 	} else {
-		ask_all(e, u, DEP_ON_SUCCESS, JOB_START, (enum job_mode)u->config->on_success_job_mode, CAUSE_ON_SUCCESS);
+		ask_all(e, u, DEP_ON_SUCCESS, JOB_START,
+			(enum job_mode)u->config->on_success_job_mode, CAUSE_ON_SUCCESS);
 		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->success_action);
 	}
 	release_unneeded(e, u);
@@ -93,7 +98,8 @@ void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum
 
 	if (was_resting && !is_resting)
 		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE, 0);
-	if (was_up && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP && u->job.type != JOB_RESTART)
+	if (was_up && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
+	    u->job.type != JOB_RESTART)
 		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, CAUSE_DEPENDENCY_DIED);
 	if (!was_resting && is_resting)
 		came_to_rest(e, u, now);

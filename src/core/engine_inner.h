@@ -10,9 +10,11 @@
 #include "core/engine.h"
 
 /* Queue a request for a job. teller: id + 1 of the unit that is told when it is refused, 0 nobody. */
-void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode, const struct cause *cause, uint32_t teller);
+void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
+		const struct cause *cause, uint32_t teller);
 /* Write a ledger entry about u; returns its number. */
-uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u, const struct cause *cause, uint8_t a, uint8_t b);
+uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
+		     const struct cause *cause, uint8_t a, uint8_t b);
 /* Digest an event now, with the cause of the unit's job. */
 void engine_give(struct engine *e, struct unit *u, enum event_kind kind);
 

@@ -48,7 +48,8 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 {
 	struct job old = u->job;
 
-	if (old.type == JOB_RESTART && result == JOB_RES_DONE) { /* stopped: the second half is a start */
+	if (old.type == JOB_RESTART &&
+	    result == JOB_RES_DONE) { /* stopped: the second half is a start */
 		u->job.type = JOB_START;
 		u->job.is_running = false;
 		e->want_order = true;
@@ -89,7 +90,8 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 			engine_finish_job(e, u, JOB_RES_DONE);
 		else if (at_rest)
 			engine_finish_job(e, u, now == FAILED ? JOB_RES_FAILED : JOB_RES_DONE);
-		else if (before == DEACTIVATING && now == ACTIVATING) /* failed; Restart= tries again */
+		else if (before == DEACTIVATING &&
+			 now == ACTIVATING) /* failed; Restart= tries again */
 			engine_finish_job(e, u, JOB_RES_FAILED);
 		break;
 	case JOB_STOP:
@@ -100,8 +102,11 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 	case JOB_RELOAD:
 		if (now == RELOADING)
 			break;
-		engine_finish_job(e, u, now == ACTIVE && !(u->ops->reload_failed && u->ops->reload_failed(u)) ? JOB_RES_DONE
-											    : JOB_RES_FAILED);
+		engine_finish_job(e, u,
+				  now == ACTIVE && !(u->ops->reload_failed &&
+						     u->ops->reload_failed(u))
+					  ? JOB_RES_DONE
+					  : JOB_RES_FAILED);
 		break;
 	case JOB_NONE:
 	case JOB_TRY_RESTART:
@@ -121,7 +126,8 @@ static bool hits_start_limit(struct engine *e, struct unit *u)
 
 	if (!c->start_limit_interval_us || !c->start_limit_burst)
 		return false;
-	if (!u->start_limit_begin_us || now_us - u->start_limit_begin_us > c->start_limit_interval_us) {
+	if (!u->start_limit_begin_us ||
+	    now_us - u->start_limit_begin_us > c->start_limit_interval_us) {
 		u->start_limit_begin_us = now_us;
 		u->start_limit_count = 0;
 	}
@@ -231,7 +237,7 @@ static void run_job(struct engine *e, struct unit *u)
 	case JOB_TRY_RELOAD:
 	case JOB_RELOAD_OR_START:
 	case JOB_TYPES:
-		CHECK(!"a collapsing job type was installed");
+		CHECK(false); /* these collapse before they are installed */
 		break;
 	}
 }
@@ -265,8 +271,8 @@ static void on_job_timer(struct timer *t)
 	struct unit *u = container_of(t, struct unit, job.timer);
 	struct engine *e = u->engine;
 
-	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up", u->name,
-	       job_type_names[u->job.type]);
+	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
+	       u->name, job_type_names[u->job.type]);
 	if (u->config)
 		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->job_timeout_action);
 	engine_finish_job(e, u, JOB_RES_TIMEOUT);
@@ -283,7 +289,8 @@ static void on_installed(void *arg, struct unit *u)
 	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &u->job.cause, u->job.type, 0);
 	u->job.timer.fn = on_job_timer;
 	if (u->config && u->config->job_timeout_us && u->config->job_timeout_us != TIME_NEVER)
-		loop_timer_arm(e->loop, &u->job.timer, time_add(u->job.begin_us, u->config->job_timeout_us));
+		loop_timer_arm(e->loop, &u->job.timer,
+			       time_add(u->job.begin_us, u->config->job_timeout_us));
 	engine_wake_job(e, u);
 	wake_neighbours(e, u); /* the order between two jobs depends on their types */
 	e->ops->changed(e->arg, u, u->state);
@@ -301,8 +308,8 @@ static void on_canceled(void *arg, struct unit *u)
 	e->ops->job_done(e->arg, u, u->job.id, (enum job_type)u->job.type, JOB_RES_CANCELED);
 }
 
-int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode, const struct cause *cause,
-		   bool manual, uint32_t *ret_job)
+int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
+		   const struct cause *cause, bool manual, uint32_t *ret_job)
 {
 	struct job_sink sink = {
 		.installed = on_installed,
@@ -318,7 +325,8 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 		return r;
 	job_plan_fini(&e->last_plan);
 	if (e->is_ending && type != JOB_STOP) {
-		e->last_plan = (struct job_plan){.refusal = PLAN_DESTRUCTIVE, .culprit = {u->id, UNIT_NONE}};
+		e->last_plan = (struct job_plan){.refusal = PLAN_DESTRUCTIVE,
+						 .culprit = {u->id, UNIT_NONE}};
 		return PLAN_DESTRUCTIVE;
 	}
 	r = job_plan_make(&e->last_plan, e->reg, u, type, mode, cause, manual);
@@ -361,10 +369,12 @@ static void order_again(struct engine *e)
 		struct unit *u = e->reg->units[i];
 
 		if (u && u->job.id)
-			p.steps[p.n++] = (struct job_step){.unit = u->id, .type = u->job.type, .matters = true};
+			p.steps[p.n++] = (struct job_step){
+				.unit = u->id, .type = u->job.type, .matters = true};
 	}
 	if (p.steps && job_order_break(&p, e->reg, MODE_REPLACE) < 0)
-		log_at(LOG_ERROR, "no memory to look for ordering cycles; jobs may wait for their timeouts");
+		log_at(LOG_ERROR,
+		       "no memory to look for ordering cycles; jobs may wait for their timeouts");
 	for (uint32_t i = 0; i < p.n && p.cycles; i++)
 		engine_wake_job(e, registry_unit(e->reg, p.steps[i].unit));
 	job_plan_fini(&p);
@@ -376,7 +386,8 @@ bool engine_run_jobs(struct engine *e)
 	bool any = false;
 
 	while ((node = list_pop(&e->doomed))) {
-		engine_finish_job(e, container_of(node, struct unit, job.run_node), JOB_RES_DEPENDENCY);
+		engine_finish_job(e, container_of(node, struct unit, job.run_node),
+				  JOB_RES_DEPENDENCY);
 		any = true;
 	}
 	if (e->want_order)

@@ -34,17 +34,24 @@ void engine_post(struct engine *e, const struct event *ev)
 	loop_defer(e->loop, &e->turn);
 }
 
-void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a, int64_t b, int64_t c)
+void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a,
+			int64_t b, int64_t c)
 {
-	struct event ev = {.kind = (uint8_t)kind, .unit = u->id, .a = a, .b = b, .c = c, .cause = {.unit = UNIT_NONE}};
+	struct event ev = {.kind = (uint8_t)kind,
+			   .unit = u->id,
+			   .a = a,
+			   .b = b,
+			   .c = c,
+			   .cause = {.unit = UNIT_NONE}};
 
 	engine_post(e, &ev);
 }
 
-void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode, const struct cause *cause,
-		uint32_t teller)
+void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
+		const struct cause *cause, uint32_t teller)
 {
-	struct event ev = {.kind = EV_ASK, .unit = u->id, .a = type, .b = mode, .c = teller, .cause = *cause};
+	struct event ev = {
+		.kind = EV_ASK, .unit = u->id, .a = type, .b = mode, .c = teller, .cause = *cause};
 
 	engine_post(e, &ev);
 }
@@ -56,7 +63,8 @@ uint64_t engine_entry(const struct unit *u)
 	return u->job.id ? u->job.cause.entry : u->why_entry;
 }
 
-uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u, const struct cause *cause, uint8_t a, uint8_t b)
+uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
+		     const struct cause *cause, uint8_t a, uint8_t b)
 {
 	struct ledger_entry entry = {.kind = (uint8_t)kind, .a = a, .b = b};
 	struct unit *from;
@@ -79,8 +87,10 @@ uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u, co
 
 static void stamp(struct unit *u, enum coarse before, enum coarse now, uint64_t now_us)
 {
-	bool was_up = before == ACTIVE || before == RELOADING, is_up = now == ACTIVE || now == RELOADING;
-	bool was_down = before == INACTIVE || before == FAILED, is_down = now == INACTIVE || now == FAILED;
+	bool was_up = before == ACTIVE || before == RELOADING,
+	     is_up = now == ACTIVE || now == RELOADING;
+	bool was_down = before == INACTIVE || before == FAILED,
+	     is_down = now == INACTIVE || now == FAILED;
 
 	if (!was_up && is_up)
 		u->active_enter_us = now_us;
@@ -133,8 +143,8 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 		cause.entry = engine_entry(u);
 		engine_note(e, LEDGER_STATE, u, &cause, (uint8_t)before, (uint8_t)now);
 	}
-	log_debug("engine", "%s: %s -> %s on %s", u->name, u->ops->fsm->states[old].name, unit_substate(u),
-		  event_names[ev->kind]);
+	log_debug("engine", "%s: %s -> %s on %s", u->name, u->ops->fsm->states[old].name,
+		  unit_substate(u), event_names[ev->kind]);
 	engine_judge_job(e, u, before);
 	if (before != now)
 		engine_propagate(e, u, before, now);
@@ -168,14 +178,16 @@ static void answer_requests(struct engine *e, struct unit *u, uint32_t fx, const
 	cause.unit = u->id;
 	for (uint32_t i = 0; i < u->edges_n; i++)
 		if (u->edges[i].type == DEP_TRIGGERS)
-			engine_ask(e, registry_unit(e->reg, u->edges[i].to), JOB_START, MODE_REPLACE, &cause, u->id + 1);
+			engine_ask(e, registry_unit(e->reg, u->edges[i].to), JOB_START,
+				   MODE_REPLACE, &cause, u->id + 1);
 }
 
 /* One event: classify, look the cell up, go. True when entering the state has itself an event to follow (left in *ev). */
 static bool step(struct engine *e, struct unit *u, struct event *ev)
 {
 	int event = u->ops->classify(u, ev);
-	const struct fsm_cell *cell = event < 0 ? NULL : fsm_cell(u->ops->fsm, u->state, (unsigned)event);
+	const struct fsm_cell *cell = event < 0 ? NULL
+						: fsm_cell(u->ops->fsm, u->state, (unsigned)event);
 	uint8_t state;
 	enum event_kind follow;
 
@@ -207,12 +219,14 @@ static void extend_timer(struct engine *e, struct unit *u, uint64_t us)
 static void answer_ask(struct engine *e, struct unit *u, const struct event *ev)
 {
 	struct unit *teller = ev->c ? registry_unit(e->reg, (uint32_t)ev->c - 1) : NULL;
-	int r = engine_request(e, u, (enum job_type)ev->a, (enum job_mode)ev->b, &ev->cause, false, NULL);
+	int r = engine_request(e, u, (enum job_type)ev->a, (enum job_mode)ev->b, &ev->cause, false,
+			       NULL);
 
 	if (r == 0)
 		return;
 	if (r < 0)
-		log_at(LOG_ERROR, "%s: cannot %s it: %s; nothing else is affected", u->name, job_type_names[ev->a], strerror(-r));
+		log_at(LOG_ERROR, "%s: cannot %s it: %s; nothing else is affected", u->name,
+		       job_type_names[ev->a], strerror(-r));
 	if (teller)
 		engine_post_simple(e, teller, EV_TRIGGERED_DEAD, 1, 0, 0);
 }
@@ -293,7 +307,9 @@ static void drop_retired(struct engine *e)
 		graph_detach(e->reg, u);
 		if (u->edges_n) { /* somebody names it: it stays, with its own edges */
 			if (graph_attach(e->reg, u) < 0)
-				log_at(LOG_ERROR, "%s: no memory for its dependencies; they are lost until the next reload", u->name);
+				log_at(LOG_ERROR,
+				       "%s: no memory for its dependencies; they are lost until the next reload",
+				       u->name);
 			continue;
 		}
 		loop_timer_disarm(e->loop, &u->state_timer);
@@ -319,8 +335,14 @@ static void turn(struct task *t)
 int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
 		const struct engine_ops *ops, void *arg)
 {
-	*e = (struct engine){.loop = loop, .reg = reg, .ledger = ledger, .ops = ops, .arg = arg, .cap = QUEUE_FIRST,
-			     .next_job = 1, .turn = {.fn = turn}};
+	*e = (struct engine){.loop = loop,
+			     .reg = reg,
+			     .ledger = ledger,
+			     .ops = ops,
+			     .arg = arg,
+			     .cap = QUEUE_FIRST,
+			     .next_job = 1,
+			     .turn = {.fn = turn}};
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
 	list_init(&e->retired);

@@ -7,47 +7,48 @@
 #include "core/cause.h"
 
 /* EVENT(name, meaning of a, b) */
-#define EVENTS(EVENT)                                                                                   \
-	EVENT(NONE, "")                                                                                 \
-	EVENT(START, "job: start")                                                                      \
-	EVENT(STOP, "job: stop")                                                                        \
-	EVENT(RELOAD, "job: reload")                                                                    \
-	EVENT(RESET, "reset-failed")                                                                    \
-	EVENT(START_LIMIT, "started too often: the start is refused")                                   \
-	EVENT(ASK, "engine: request a job; a: type, b: mode, c: unit to tell when it is refused + 1")   \
-	EVENT(SPAWNED, "the command just asked for runs; a: pid, b: role")                              \
-	EVENT(SPAWN_FAILED, "no process came to be; a: errno, b: role, c: plan step")                   \
-	EVENT(EXECED, "the exec of the command succeeded; b: role")                                     \
-	EVENT(EXITED, "a: CLD_* code, b: status, c: role")                                              \
-	EVENT(READY, "READY=1, or the bus name was taken")                                              \
-	EVENT(RELOADING, "RELOADING=1")                                                                 \
-	EVENT(STOPPING, "STOPPING=1")                                                                   \
-	EVENT(MAIN_PID, "MAINPID=, or the pid file was read; a: pid")                                   \
-	EVENT(EXTEND, "EXTEND_TIMEOUT_USEC=; a: microseconds")                                          \
-	EVENT(EMPTY, "no process is left in the cgroup")                                                \
-	EVENT(TIMEOUT, "the timer of the state ran out")                                                \
-	EVENT(WATCHDOG, "the watchdog ran out, or WATCHDOG=trigger")                                    \
-	EVENT(ARMED, "an activator watches now")                                                        \
-	EVENT(ARM_FAILED, "a: errno")                                                                   \
-	EVENT(TRIGGER, "an activator fired")                                                            \
-	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                              \
-	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")                \
-	EVENT(NOTHING, "internal: the state just entered has nothing to do")                            \
-	EVENT(NEXT, "internal: go on with the next command")                                            \
+#define EVENTS(EVENT)                                                                            \
+	EVENT(NONE, "")                                                                          \
+	EVENT(START, "job: start")                                                               \
+	EVENT(STOP, "job: stop")                                                                 \
+	EVENT(RELOAD, "job: reload")                                                             \
+	EVENT(RESET, "reset-failed")                                                             \
+	EVENT(START_LIMIT, "started too often: the start is refused")                            \
+	EVENT(ASK,                                                                               \
+	      "engine: request a job; a: type, b: mode, c: unit to tell when it is refused + 1") \
+	EVENT(SPAWNED, "the command just asked for runs; a: pid, b: role")                       \
+	EVENT(SPAWN_FAILED, "no process came to be; a: errno, b: role, c: plan step")            \
+	EVENT(EXECED, "the exec of the command succeeded; b: role")                              \
+	EVENT(EXITED, "a: CLD_* code, b: status, c: role")                                       \
+	EVENT(READY, "READY=1, or the bus name was taken")                                       \
+	EVENT(RELOADING, "RELOADING=1")                                                          \
+	EVENT(STOPPING, "STOPPING=1")                                                            \
+	EVENT(MAIN_PID, "MAINPID=, or the pid file was read; a: pid")                            \
+	EVENT(EXTEND, "EXTEND_TIMEOUT_USEC=; a: microseconds")                                   \
+	EVENT(EMPTY, "no process is left in the cgroup")                                         \
+	EVENT(TIMEOUT, "the timer of the state ran out")                                         \
+	EVENT(WATCHDOG, "the watchdog ran out, or WATCHDOG=trigger")                             \
+	EVENT(ARMED, "an activator watches now")                                                 \
+	EVENT(ARM_FAILED, "a: errno")                                                            \
+	EVENT(TRIGGER, "an activator fired")                                                     \
+	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                       \
+	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")         \
+	EVENT(NOTHING, "internal: the state just entered has nothing to do")                     \
+	EVENT(NEXT, "internal: go on with the next command")                                     \
 	EVENT(ADOPTED, "takeover: state restored; look at what runs")
 
 enum event_kind {
 #define EVENT(name, meaning) EV_##name,
 	EVENTS(EVENT)
 #undef EVENT
-	EVENT_KINDS
+		EVENT_KINDS
 };
 
 /* Which of a unit's processes an event speaks of. */
 enum proc_role { ROLE_NONE, ROLE_MAIN, ROLE_CONTROL, ROLE_OTHER, PROC_ROLES };
 
 struct event {
-	uint8_t kind; /* enum event_kind */
+	uint8_t kind;  /* enum event_kind */
 	uint32_t unit; /* id */
 	int64_t a, b, c;
 	struct cause cause;

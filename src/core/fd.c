@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/fd.h"
 
-#include <fcntl.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -247,7 +247,8 @@ static int tree_step(struct tree *t)
 	if (!d) {
 		closedir(top);
 		t->depth--;
-		if (t->depth && unlinkat(dirfd(t->dir[t->depth - 1]), t->name[t->depth], AT_REMOVEDIR) < 0)
+		if (t->depth &&
+		    unlinkat(dirfd(t->dir[t->depth - 1]), t->name[t->depth], AT_REMOVEDIR) < 0)
 			return -errno;
 		return 0;
 	}

@@ -14,12 +14,13 @@ MUST_USE int graph_attach(struct registry *r, struct unit *u);
 /* Take away the edges u itself wrote (and their inverses). */
 void graph_detach(struct registry *r, struct unit *u);
 /* Add one edge both ways (used for the edges of running instances ...). 0 or -ENOMEM. */
-MUST_USE int graph_add(struct registry *r, struct unit *from, enum dep_type type, struct unit *to, const struct dep *source);
+MUST_USE int graph_add(struct registry *r, struct unit *from, enum dep_type type, struct unit *to,
+		       const struct dep *source);
 bool graph_has(const struct unit *u, enum dep_type type, uint32_t to);
 
 /* Walk: the next edge of that type at or after *at; NULL at the end. */
 const struct edge *graph_next(const struct unit *u, enum dep_type type, uint32_t *at);
-#define graph_for_each(e, u, type) \
+#define graph_for_each(e, u, type)                                           \
 	for (uint32_t e##_at = 0; e##_at != UINT32_MAX; e##_at = UINT32_MAX) \
 		for (const struct edge *e; (e = graph_next((u), (type), &e##_at)) != NULL;)
 
@@ -27,4 +28,5 @@ const struct edge *graph_next(const struct unit *u, enum dep_type type, uint32_t
  * The closure of units that a start of `anchor` may pull in (Requires, Requisite, Wants, BindsTo, Upholds): calls load
  * for every stub on the way. Without recursion. load returns 0, > 0 (not loadable, go on) or -errno. 0 or -errno.
  */
-MUST_USE int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u), void *arg);
+MUST_USE int graph_closure(struct registry *r, struct unit *anchor,
+			   int (*load)(void *arg, struct unit *u), void *arg);

@@ -23,16 +23,16 @@ struct hark {
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];
 	struct server *server;
-	struct map procs;	   /* struct proc_entry of run.c: bank token -> unit and role */
+	struct map procs;          /* struct proc_entry of run.c: bank token -> unit and role */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
-	const char *run_dir;	   /* "/run/hark" */
+	const char *run_dir;       /* "/run/hark" */
 	const char *default_unit;
 	const char *exec_path; /* hark-exec */
 	char **environment;    /* what every service gets: PATH, LANG ... and set-environment */
-	bool is_pid1;	       /* hark-init is PID 1: may mount, reboot */
-	bool is_user;	       /* not root */
+	bool is_pid1;          /* hark-init is PID 1: may mount, reboot */
+	bool is_user;          /* not root */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
-	int final_command; /* reboot(2) command, or -1: exit with exit_code */
+	int final_command;          /* reboot(2) command, or -1: exit with exit_code */
 	uint64_t boot_us, ready_us; /* CLOCK_MONOTONIC: manager start, default unit reached */
 };

@@ -128,7 +128,7 @@ int init_final(const struct bank_req *q, int fd)
 
 /* --- the manager's life --- */
 
-/* HARK_MANAGER, or harkd beside this file, or (without /proc) where it is installed. */
+/* The binary given as the first word, or HARK_MANAGER, or harkd beside this file, or (without /proc) where it is installed. */
 static NO_RETURN void run_manager(void)
 {
 	const char *given = getenv("HARK_MANAGER");
@@ -142,6 +142,8 @@ static NO_RETURN void run_manager(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (manager_argv[1] && manager_argv[1][0] != '-')
+		execv(manager_argv[1], manager_argv + 1);
 	execv(given ? given : path, manager_argv);
 	_exit(203);
 }

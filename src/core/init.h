@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init - what the two halves of PID 1 share: init.c (start, the manager's life, clone, the end) and bank.c (slots,
+ * init - what the two halves of PID 1 share: init.c (start, the manager's life, clone, the end) and keeper.c (slots,
  * requests, exits). All storage is static and nothing here allocates, parses or looks up a path: children do.
  */
 #pragma once
@@ -58,7 +58,7 @@ int init_place_fd(int fd, int target, int flags);
 /* epoll_ctl(2). 0 or -errno. */
 int init_watch(int op, int fd, uint32_t what, uint32_t events);
 
-/* --- bank.c --- */
+/* --- keeper.c --- */
 enum bank_served { BANK_SERVED_ALL, BANK_SERVED_SOME, BANK_SERVED_EOF };
 /* Perform waiting requests, at most a batch. */
 enum bank_served bank_serve(void);

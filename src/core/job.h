@@ -12,28 +12,28 @@
 #include "core/graph.h"
 
 /* MODE(name, word): API */
-#define JOB_MODES_LIST(MODE)                              \
-	MODE(REPLACE, "replace")                          \
-	MODE(FAIL, "fail")                                \
-	MODE(ISOLATE, "isolate")                          \
-	MODE(FLUSH, "flush")                              \
-	MODE(IGNORE_DEPENDENCIES, "ignore-dependencies")  \
-	MODE(IGNORE_REQUIREMENTS, "ignore-requirements")  \
+#define JOB_MODES_LIST(MODE)                               \
+	MODE(REPLACE, "replace")                           \
+	MODE(FAIL, "fail")                                 \
+	MODE(ISOLATE, "isolate")                           \
+	MODE(FLUSH, "flush")                               \
+	MODE(IGNORE_DEPENDENCIES, "ignore-dependencies")   \
+	MODE(IGNORE_REQUIREMENTS, "ignore-requirements")   \
 	MODE(REPLACE_IRREVERSIBLY, "replace-irreversibly") \
 	MODE(TRIGGERING, "triggering")
 enum job_mode {
 #define MODE(name, word) MODE_##name,
 	JOB_MODES_LIST(MODE)
 #undef MODE
-	JOB_MODES
+		JOB_MODES
 };
 extern const char *const job_mode_names[JOB_MODES];
 
 struct job_step {
 	uint32_t unit;
-	uint8_t type;	/* enum job_type */
+	uint8_t type; /* enum job_type */
 	bool is_anchor;
-	bool matters;	/* required by the anchor, directly or not */
+	bool matters;       /* required by the anchor, directly or not */
 	struct cause cause; /* REQUIRED by unit x, CONFLICT with x ... */
 };
 
@@ -48,8 +48,19 @@ struct job_cycle {
 	} edges[];
 };
 
-enum job_refusal { PLAN_OK, PLAN_NOT_FOUND, PLAN_MASKED, PLAN_BAD, PLAN_NO_START_MANUAL, PLAN_NO_STOP_MANUAL,
-	PLAN_NO_ISOLATE, PLAN_DESTRUCTIVE, PLAN_CONTRADICTION, PLAN_NOT_APPLICABLE, PLAN_REFUSALS };
+enum job_refusal {
+	PLAN_OK,
+	PLAN_NOT_FOUND,
+	PLAN_MASKED,
+	PLAN_BAD,
+	PLAN_NO_START_MANUAL,
+	PLAN_NO_STOP_MANUAL,
+	PLAN_NO_ISOLATE,
+	PLAN_DESTRUCTIVE,
+	PLAN_CONTRADICTION,
+	PLAN_NOT_APPLICABLE,
+	PLAN_REFUSALS
+};
 
 struct job_plan {
 	struct arena arena; /* cycles */
@@ -66,8 +77,9 @@ struct job_plan {
  * Everything the closure names must be loaded. Returns 0 with the plan filled, > 0 the refusal (enum job_refusal, plan->culprit set),
  * -ENOMEM. The graph changes only by is_broken of dropped edges. Free with job_plan_fini() in every case.
  */
-MUST_USE int job_plan_make(struct job_plan *p, struct registry *r, struct unit *anchor, enum job_type type,
-			   enum job_mode mode, const struct cause *cause, bool manual);
+MUST_USE int job_plan_make(struct job_plan *p, struct registry *r, struct unit *anchor,
+			   enum job_type type, enum job_mode mode, const struct cause *cause,
+			   bool manual);
 void job_plan_fini(struct job_plan *p);
 /*
  * Install the plan: writes unit->job of every step, merging with or replacing what is there. Calls installed(unit) for each new
@@ -80,7 +92,8 @@ struct job_sink {
 	uint32_t *next_id;
 	uint64_t now_us;
 };
-void job_plan_apply(struct job_plan *p, struct registry *r, enum job_mode mode, const struct job_sink *sink);
+void job_plan_apply(struct job_plan *p, struct registry *r, enum job_mode mode,
+		    const struct job_sink *sink);
 /*
  * An ordering edge e of one unit with a job of type mine leads to a unit with a job of type other: must mine wait? What
  * is started in some order is stopped in the inverse one, and a stop goes before the start of what is ordered around it.

@@ -18,7 +18,9 @@ static void signal_own(struct hark *h, struct unit *u, int sig)
 		const struct proc_ref *p = procs_ref(u, (enum proc_role)role);
 
 		if (p && procs_signal(h, p, sig) < 0)
-			log_at(LOG_WARN, "%s: cannot send %d to process %d; the stop timeout decides", u->name, sig, p->pid);
+			log_at(LOG_WARN,
+			       "%s: cannot send %d to process %d; the stop timeout decides",
+			       u->name, sig, p->pid);
 	}
 }
 
@@ -108,7 +110,9 @@ void kill_leftovers(struct hark *h, struct unit *u)
 	if (k->mode == KILL_MIXED)
 		kill_all(h, u);
 	else
-		signal_cgroup(h, u, is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal, 0);
+		signal_cgroup(h, u,
+			      is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal,
+			      0);
 	await_empty(h, u, path);
 }
 

@@ -13,25 +13,25 @@
 enum { LEDGER_ENTRIES = 4096 };
 
 /* ENTRY(name, word): API */
-#define LEDGER_KINDS_LIST(ENTRY)      \
-	ENTRY(NONE, "none")           \
-	ENTRY(JOB, "job")             \
-	ENTRY(JOB_DONE, "job-done")   \
-	ENTRY(STATE, "state")         \
-	ENTRY(TRIGGER, "trigger")     \
-	ENTRY(PROCESS, "process")     \
-	ENTRY(EXIT, "exit")           \
+#define LEDGER_KINDS_LIST(ENTRY)    \
+	ENTRY(NONE, "none")         \
+	ENTRY(JOB, "job")           \
+	ENTRY(JOB_DONE, "job-done") \
+	ENTRY(STATE, "state")       \
+	ENTRY(TRIGGER, "trigger")   \
+	ENTRY(PROCESS, "process")   \
+	ENTRY(EXIT, "exit")         \
 	ENTRY(NOTE, "note")
 enum ledger_kind {
 #define ENTRY(name, word) LEDGER_##name,
 	LEDGER_KINDS_LIST(ENTRY)
 #undef ENTRY
-	LEDGER_KINDS
+		LEDGER_KINDS
 };
 extern const char *const ledger_kind_names[LEDGER_KINDS];
 
 struct ledger_entry {
-	uint64_t seq; /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
+	uint64_t seq;    /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
 	uint64_t parent; /* seq it follows from, 0 none */
 	uint64_t wall_us, mono_us;
 	uint32_t unit, from; /* state slots + 1, 0 none */
@@ -39,7 +39,8 @@ struct ledger_entry {
 	int32_t pid;
 	uint8_t kind;  /* enum ledger_kind */
 	uint8_t cause; /* enum cause_kind */
-	uint8_t a, b;  /* JOB: type, mode; JOB_DONE: type, result; STATE: old and new coarse; EXIT: code, status */
+	uint8_t a,
+		b; /* JOB: type, mode; JOB_DONE: type, result; STATE: old and new coarse; EXIT: code, status */
 	char text[44];
 };
 

@@ -11,8 +11,8 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(head)        \
-	{                      \
+#define LIST_INIT(head)          \
+	{                        \
 		&(head), &(head) \
 	}
 
@@ -63,8 +63,10 @@ static inline struct list *list_pop(struct list *head)
 	return node;
 }
 
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head) \
+	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* Safe against removal of pos itself. */
-#define list_for_each_safe(pos, head) \
-	for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); pos = pos##_next, pos##_next = pos->next)
+#define list_for_each_safe(pos, head)                                                 \
+	for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
+	     pos = pos##_next, pos##_next = pos->next)
 #define list_entry(node, type, member) container_of(node, type, member)

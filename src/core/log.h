@@ -16,16 +16,16 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS 
 void log_init(const char *name, enum log_level max, int kmsg_fd);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool log_debug_on(const char *module);
-#define log_debug(module, ...)                             \
-	do {                                               \
-		if (log_debug_on(module))                  \
+#define log_debug(module, ...)                                      \
+	do {                                                        \
+		if (log_debug_on(module))                           \
 			log_at(LOG_TRACE, module ": " __VA_ARGS__); \
 	} while (0)
 
 struct err_origin {
 	const char *file;
 	int line, err; /* err 0: a CHECK() that failed */
-	uint64_t seq; /* 0: empty */
+	uint64_t seq;  /* 0: empty */
 };
 /* The ring of the last origins, newest first; returns how many were copied into out (at most max). */
 unsigned err_trace(struct err_origin *out, unsigned max);

@@ -21,7 +21,7 @@ typedef void (*timer_fn)(struct timer *t);
 typedef void (*task_fn)(struct task *t);
 
 struct watch {
-	int fd;		 /* valid while registered */
+	int fd;          /* valid while registered */
 	uint32_t events; /* EPOLLIN ...; 0: registered but silent */
 	watch_fn fn;
 	bool is_on;

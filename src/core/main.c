@@ -5,10 +5,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "activate/listener.h"
@@ -26,7 +26,7 @@
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops,	     &socket_ops,	  &target_ops,	       &slice_ops,
+	&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
 	&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
 	&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &unsupported_ops[7],
 };
@@ -110,45 +110,62 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 
 	run_ops.changed(arg, u, old_state);
 	server_changed(arg, u);
-	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) && strcmp(u->name, h->default_unit) == 0) {
+	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
+	    strcmp(u->name, h->default_unit) == 0) {
 		h->ready_us = loop_now_us(&h->loop);
 		log_at(LOG_INFO, "%s reached %llu ms after the start of PID 1", u->name,
 		       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
 	}
 }
 
-static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result)
+static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
+		     enum job_result result)
 {
 	server_job_done(arg, u, id, type, result);
 	run_ops.job_done(arg, u, id, type, result);
-	if (((struct hark *)arg)->did_say_goodbye) /* whoever asks now shall see at once that nobody is there */
+	if (((struct hark *)arg)
+		    ->did_say_goodbye) /* whoever asks now shall see at once that nobody is there */
 		server_close(arg);
 }
 
-/* The state table an earlier manager left in the bank, or -1. */
+/* Slot of the state table that an earlier manager left in the bank, or -1. */
 static int find_state(const struct bank *b)
 {
 	for (uint32_t i = 0; i < b->table->high; i++)
-		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, "state") == 0)
-			return bank_fd(i);
+		if (b->table->slot[i].kind == BANK_FD &&
+		    strcmp(b->table->slot[i].name, "state") == 0)
+			return (int)i;
 	return -1;
+}
+
+static int keep_state(struct hark *h, int old)
+{
+	int slot = old >= 0 ? old : bank_take(&h->bank);
+
+	if (slot < 0)
+		return slot;
+	if (old >= 0)
+		return bank_replace(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state",
+				    h->state.fd);
+	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state", h->state.fd,
+			  false, 0);
 }
 
 static int open_state(struct hark *h)
 {
-	int fd = getenv("HARK_NO_STATE") ? -1 : find_state(&h->bank);
-	int slot, r = state_open(&h->state, fd);
+	bool is_trusted = h->bank.table->crashes < BANK_CRASHES_NO_STATE;
+	int old = find_state(&h->bank), r = -ENOENT;
 
-	if (r < 0 && fd >= 0) {
-		log_at(LOG_ERROR, "the state left by the manager before cannot be used (%s); starting from what runs", strerror(-r));
-		r = state_open(&h->state, -1);
-	}
-	if (r < 0 || h->state.was_adopted)
-		return r;
-	slot = bank_take(&h->bank);
-	if (slot < 0)
-		return slot;
-	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state", h->state.fd, false, 0);
+	if (old >= 0 && is_trusted)
+		r = state_open(&h->state, bank_fd((uint32_t)old));
+	if (r == 0)
+		return 0;
+	if (old >= 0)
+		log_at(LOG_ERROR,
+		       "the state left by the manager before is not used (%s); starting from what runs",
+		       is_trusted ? strerror(-r) : "too many crashes");
+	r = state_open(&h->state, -1);
+	return r < 0 ? r : keep_state(h, old);
 }
 
 static int open_units(struct hark *h, const struct options *o)
@@ -174,7 +191,8 @@ static void open_cgroups(struct hark *h, const struct options *o)
 
 	cgroup_init(&h->cgroups, o->cgroup_root, &why);
 	if (!h->cgroups.has_cgroups) {
-		log_at(LOG_WARN, "no cgroups: %s; services are told apart by their sessions only", why ? why : "?");
+		log_at(LOG_WARN, "no cgroups: %s; services are told apart by their sessions only",
+		       why ? why : "?");
 		return;
 	}
 	h->cgroup_watch.fn = run_on_cgroup;
@@ -202,8 +220,6 @@ static int open_all(struct hark *h, const struct options *o)
 	if (r < 0)
 		return r;
 	h->is_pid1 = h->bank.table->is_pid1;
-	if (h->is_pid1 && h->bank.table->generation == 1 && mounts_prepare() < 0)
-		log_at(LOG_ERROR, "some of /proc, /sys, /dev, /run could not be mounted; going on");
 	h->exec_path = exec_beside();
 	listener_tune_kernel();
 	r = open_state(h);
@@ -229,7 +245,8 @@ static void boot(struct hark *h)
 	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
 	struct unit *u = registry_get(&h->reg, h->default_unit);
 	struct sbuf why = {0};
-	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL) : -EINVAL;
+	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL)
+		  : -EINVAL;
 
 	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
 		sbuf_reset(&why);
@@ -240,8 +257,8 @@ static void boot(struct hark *h)
 	if (r > 0)
 		job_refusal_text(&h->engine.last_plan, &h->reg, &why);
 	if (r != 0)
-		log_at(LOG_ERROR, "the default unit %s is not started: %s; hark waits for harkctl", h->default_unit,
-		       r > 0 && why.p ? why.p : strerror(r < 0 ? -r : EINVAL));
+		log_at(LOG_ERROR, "the default unit %s is not started: %s; hark waits for harkctl",
+		       h->default_unit, r > 0 && why.p ? why.p : strerror(r < 0 ? -r : EINVAL));
 	sbuf_fini(&why);
 }
 
@@ -249,9 +266,13 @@ int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
 	struct options o;
-	int r;
+	int r, mounted = mounts_prepare();
 
 	log_init("harkd", LOG_INFO, -1);
+	if (mounted < 0)
+		log_at(LOG_ERROR,
+		       "some of /proc, /sys, /dev, /run could not be mounted: %s; going on",
+		       strerror(-mounted));
 	prctl(PR_SET_NAME, "harkd");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, SIG_IGN); /* PID 1 hears of these and tells us in order */
@@ -272,8 +293,12 @@ int main(int argc UNUSED, char **argv)
 	h->boot_us = loop_now_us(&h->loop);
 	if (h->state.was_adopted)
 		run_takeover(h);
-	else if (!getenv("HARK_SAFE"))
+	else if (h->bank.table->crashes < BANK_CRASHES_SAFE)
 		boot(h);
+	else
+		log_at(LOG_ERROR,
+		       "safe mode after %u crashes: what runs is kept, nothing is started by itself",
+		       h->bank.table->crashes);
 	r = loop_run(&h->loop);
 	server_close(h);
 	return r < 0 ? 1 : r;

@@ -11,10 +11,10 @@
 #include "core/base.h"
 
 struct mem_stats {
-	size_t live_n;	     /* allocations not yet put back */
-	uint64_t total_n;    /* allocations made since the start */
-	uint64_t fail_at;    /* this allocation number fails; 0: none */
-	bool fail_persists;  /* ... and every later one */
+	size_t live_n;      /* allocations not yet put back */
+	uint64_t total_n;   /* allocations made since the start */
+	uint64_t fail_at;   /* this allocation number fails; 0: none */
+	bool fail_persists; /* ... and every later one */
 };
 extern struct mem_stats mem_stats;
 
@@ -31,7 +31,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunks;
 	size_t used, cap; /* of the newest chunk, bytes */
-	size_t bytes;	  /* total taken from the heap */
+	size_t bytes;     /* total taken from the heap */
 };
 
 /* Zeroed, 8-aligned piece of n bytes that lives as long as the arena. NULL on failure. */

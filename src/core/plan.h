@@ -64,13 +64,14 @@ enum plan_step {
 #define STEP(name, where, code, words, tail, what) PLAN_##name,
 	PLAN_STEPS(STEP)
 #undef STEP
-	PLAN_STEP_COUNT
+		PLAN_STEP_COUNT
 };
 
 enum {
-	PLAN_INLINE = 8 * 1024,	  /* the most that travels inside a SPAWN record */
-	PLAN_MAX = 512 * 1024,	  /* the most hark-exec accepts, in a sealed memfd */
-	PLAN_ARGS_INLINE = 128,	  /* pointers the runner inside PID 1's child has room for, argv and envp each */
+	PLAN_INLINE = 8 * 1024, /* the most that travels inside a SPAWN record */
+	PLAN_MAX = 512 * 1024,  /* the most hark-exec accepts, in a sealed memfd */
+	PLAN_ARGS_INLINE =
+		128, /* pointers the runner inside PID 1's child has room for, argv and envp each */
 };
 
 /* One record, taken apart; text points into the plan. */
@@ -93,7 +94,8 @@ static const struct plan_shape {
 /* What the process leaves with when this step failed. 203 (EXEC) also stands for a plan that could not be read. */
 static inline int plan_exit_code(unsigned step)
 {
-	return step < PLAN_STEP_COUNT && plan_shapes[step].exit_code ? plan_shapes[step].exit_code : 203;
+	return step < PLAN_STEP_COUNT && plan_shapes[step].exit_code ? plan_shapes[step].exit_code
+								     : 203;
 }
 
 /*
@@ -104,7 +106,10 @@ static inline int plan_exit_code(unsigned step)
  */
 static inline int plan_next(const char *bytes, size_t n, size_t *at, struct plan_record *ret)
 {
-	struct { uint16_t step, flags; uint32_t length; } head;
+	struct {
+		uint16_t step, flags;
+		uint32_t length;
+	} head;
 	size_t words, pad;
 
 	if (*at == n)
@@ -147,7 +152,8 @@ const struct plan_step_info *plan_step_info(unsigned step);
  * Appends one record; words may be NULL when words_n is 0. Overflow shows in w->bad. GROUPS is given as 64-bit words
  * and stored as the kernel takes it.
  */
-void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n, struct str text);
+void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n,
+	      struct str text);
 void plan_put_str(struct wbuf *w, enum plan_step step, struct str text);
 void plan_put_u64(struct wbuf *w, enum plan_step step, uint64_t word);
 /* Does it need hark-exec (a PLAN_EXEC_ONLY step, too many bytes or pointers for the inline runner)? */

@@ -12,7 +12,8 @@ static void say_goodbye(struct hark *h)
 {
 	bool is_exit = h->final_command == COMMAND_EXIT;
 
-	log_at(LOG_INFO, "everything has ended in order; %s", is_exit ? "leaving" : "handing over to the kernel");
+	log_at(LOG_INFO, "everything has ended in order; %s",
+	       is_exit ? "leaving" : "handing over to the kernel");
 	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take the final request");
 }
@@ -39,10 +40,12 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 	if (h->is_shutting_down)
 		return 0;
 	h->is_shutting_down = true;
-	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL) : -ENOMEM;
+	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL)
+	      : -ENOMEM;
 	h->engine.is_ending = true;
 	if (r != 0) {
-		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them", r);
+		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them",
+		       r);
 		h->did_say_goodbye = true;
 		say_goodbye(h);
 	}
@@ -52,7 +55,8 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 static void reload_files(struct hark *h)
 {
 	if (load_scan(&h->load) < 0)
-		log_at(LOG_ERROR, "cannot read the unit directories again: out of memory; the old index stays");
+		log_at(LOG_ERROR,
+		       "cannot read the unit directories again: out of memory; the old index stays");
 }
 
 void run_on_signal(struct hark *h, int sig)
@@ -68,6 +72,9 @@ void run_on_signal(struct hark *h, int sig)
 	/* as PID 1 SIGINT is Ctrl-Alt-Del, SIGPWR a failing power supply (signal(7), reboot(2)); as a session both mean "leave" */
 	if (sig != SIGTERM && sig != SIGINT && sig != SIGPWR)
 		return;
-	if (run_shutdown(h, sig == SIGPWR ? (int)LINUX_REBOOT_CMD_POWER_OFF : (int)LINUX_REBOOT_CMD_RESTART, 0, &cause) < 0)
+	if (run_shutdown(h,
+			 sig == SIGPWR ? (int)LINUX_REBOOT_CMD_POWER_OFF
+				       : (int)LINUX_REBOOT_CMD_RESTART,
+			 0, &cause) < 0)
 		log_at(LOG_ERROR, "cannot end in order");
 }

@@ -16,7 +16,8 @@ struct proc_entry *procs_find(const struct hark *h, uint64_t token)
 	return node ? container_of(node, struct proc_entry, node) : NULL;
 }
 
-static struct proc_entry *entry_new(struct hark *h, struct unit *u, enum proc_role role, uint64_t token)
+static struct proc_entry *entry_new(struct hark *h, struct unit *u, enum proc_role role,
+				    uint64_t token)
 {
 	struct proc_entry *p = map_reserve(&h->procs, 1) == 0 ? mem_get(sizeof(*p)) : NULL;
 
@@ -49,7 +50,8 @@ struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role
 	return p;
 }
 
-int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot, uint64_t token)
+int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
+		  uint64_t token)
 {
 	struct proc_entry *p = entry_new(h, u, role, token);
 
@@ -69,7 +71,9 @@ void procs_del(struct hark *h, struct proc_entry *p)
 struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 {
 	if (u->type == UNIT_SERVICE)
-		return role == ROLE_MAIN ? &service_of(u)->main : role == ROLE_CONTROL ? &service_of(u)->control : NULL;
+		return role == ROLE_MAIN      ? &service_of(u)->main
+		       : role == ROLE_CONTROL ? &service_of(u)->control
+					      : NULL;
 	if (u->type == UNIT_SOCKET)
 		return role == ROLE_CONTROL ? &socket_of(u)->control : NULL;
 	return NULL;

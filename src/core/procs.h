@@ -12,16 +12,17 @@
 struct proc_entry {
 	struct map_node node;
 	uint64_t token;
-	uint32_t slot; /* bank slot */
-	uint32_t unit; /* id; UNIT_NONE once nobody asks for it any more */
-	uint8_t role;  /* enum proc_role */
+	uint32_t slot;    /* bank slot */
+	uint32_t unit;    /* id; UNIT_NONE once nobody asks for it any more */
+	uint8_t role;     /* enum proc_role */
 	uint8_t commands; /* command list it came from, for messages */
 };
 
 /* New entry with a slot and token taken; NULL: no memory or no slot (errno in *ret_err). */
 struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role, int *ret_err);
 /* Entry for a process found after a takeover; its slot is taken already. 0 or -ENOMEM. */
-MUST_USE int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot, uint64_t token);
+MUST_USE int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
+			   uint64_t token);
 struct proc_entry *procs_find(const struct hark *h, uint64_t token);
 /* Forget the entry and give the slot back. */
 void procs_del(struct hark *h, struct proc_entry *p);

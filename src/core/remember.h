@@ -8,4 +8,5 @@
 
 #include "core/hark.h"
 
+/* Store what is known of u now; a full table only means that the next manager finds it by its processes. */
 void remember_unit(struct hark *h, struct unit *u);

@@ -68,7 +68,8 @@ static void fx_arm(struct hark *h, struct unit *u)
 		engine_post_simple(&h->engine, u, EV_ARMED, 0, 0, 0);
 		return;
 	}
-	log_at(LOG_ERROR, "%s: %s; the unit is failed, others go on", u->name, why ? why : strerror(-r));
+	log_at(LOG_ERROR, "%s: %s; the unit is failed, others go on", u->name,
+	       why ? why : strerror(-r));
 	spawn_set_fail(u, 0, why);
 	engine_post_simple(&h->engine, u, EV_ARM_FAILED, -r, 0, 0);
 }
@@ -137,6 +138,12 @@ static void fx_spawn_main(struct hark *h, struct unit *u)
 
 static void fx_spawn_control(struct hark *h, struct unit *u)
 {
+	if (u->type == UNIT_SERVICE && u->state == SVC_RELOAD && !service_command(service_of(u))) {
+		/* Type=notify-reload; ReloadSignal= is SIGHUP */
+		if (procs_signal(h, &service_of(u)->main, SIGHUP) < 0)
+			log_debug("run", "%s: main process is gone", u->name);
+		return;
+	}
 	spawn_command(h, u, ROLE_CONTROL);
 }
 
@@ -195,14 +202,16 @@ static int load(void *arg, struct unit *u)
 		return r;
 	if (c->load == LOAD_NOT_FOUND && builtin_unit(u->name)) {
 		unit_config_free(c);
-		r = load_unit_text(&h->load, u->name, "(built in)", str_of(builtin_unit(u->name)), &c);
+		r = load_unit_text(&h->load, u->name, "(built in)", str_of(builtin_unit(u->name)),
+				   &c);
 		if (r < 0)
 			return r;
 	}
 	tell_findings(c);
 	u->config = c;
 	if (u->type == UNIT_SERVICE)
-		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit : UNIT_NONE;
+		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit
+								      : UNIT_NONE;
 	return 0;
 }
 
@@ -216,9 +225,11 @@ static int condition(void *arg, struct unit *u, bool asserts)
 	u->condition_result = holds ? 1 : 2;
 	u->condition_failed = failed;
 	if (!holds && failed)
-		log_at(asserts ? LOG_ERROR : LOG_INFO, "%s: not started: %s%s=%s%s does not hold (%s:%u)", u->name,
-		       asserts ? "Assert" : "Condition", condition_names[failed->kind], failed->is_negated ? "!" : "",
-		       failed->parameter, failed->file ? failed->file : "?", failed->line);
+		log_at(asserts ? LOG_ERROR : LOG_INFO,
+		       "%s: not started: %s%s=%s%s does not hold (%s:%u)", u->name,
+		       asserts ? "Assert" : "Condition", condition_names[failed->kind],
+		       failed->is_negated ? "!" : "", failed->parameter,
+		       failed->file ? failed->file : "?", failed->line);
 	return holds;
 }
 
@@ -248,16 +259,21 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 {
 	struct hark *h = arg;
 	const struct fsm_state *states = u->ops->fsm->states;
-	bool was_at_rest = states[old_state].coarse == INACTIVE || states[old_state].coarse == FAILED;
+	bool was_at_rest = states[old_state].coarse == INACTIVE ||
+			   states[old_state].coarse == FAILED;
 
-	if (was_at_rest && !unit_is_at_rest(u) && getrandom(u->invocation, sizeof(u->invocation), GRND_NONBLOCK) < 0)
-		memcpy(u->invocation, &u->why_entry, sizeof(u->why_entry)); /* no entropy yet: still unlike the last one */
+	if (was_at_rest && !unit_is_at_rest(u) &&
+	    getrandom(u->invocation, sizeof(u->invocation), GRND_NONBLOCK) < 0)
+		memcpy(u->invocation, &u->why_entry,
+		       sizeof(u->why_entry)); /* no entropy yet: still unlike the last one */
 	if (u->state != old_state && unit_coarse(u) == FAILED)
-		log_at(LOG_ERROR, "%s: failed (%s)", u->name, u->ops->result ? u->ops->result(u) : "?");
+		log_at(LOG_ERROR, "%s: failed (%s)", u->name,
+		       u->ops->result ? u->ops->result(u) : "?");
 	remember_unit(h, u);
 }
 
-static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type, enum job_result result)
+static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type,
+		     enum job_result result)
 {
 	struct hark *h = arg;
 
@@ -271,16 +287,23 @@ static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_typ
 static void emergency(void *arg, struct unit *u, enum emergency_action action)
 {
 	static const int commands[EMERGENCY_ACTIONS] = {
-		[ACTION_REBOOT] = 0x01234567, [ACTION_REBOOT_FORCE] = 0x01234567, [ACTION_REBOOT_IMMEDIATE] = 0x01234567,
-		[ACTION_POWEROFF] = 0x4321fedc, [ACTION_POWEROFF_FORCE] = 0x4321fedc,
-		[ACTION_POWEROFF_IMMEDIATE] = 0x4321fedc, [ACTION_EXIT] = -1, [ACTION_EXIT_FORCE] = -1,
+		[ACTION_REBOOT] = 0x01234567,
+		[ACTION_REBOOT_FORCE] = 0x01234567,
+		[ACTION_REBOOT_IMMEDIATE] = 0x01234567,
+		[ACTION_POWEROFF] = 0x4321fedc,
+		[ACTION_POWEROFF_FORCE] = 0x4321fedc,
+		[ACTION_POWEROFF_IMMEDIATE] = 0x4321fedc,
+		[ACTION_EXIT] = -1,
+		[ACTION_EXIT_FORCE] = -1,
 	};
 	struct cause cause = {.kind = CAUSE_ON_FAILURE, .unit = u->id, .entry = engine_entry(u)};
 
 	if (action == ACTION_NONE || action >= EMERGENCY_ACTIONS)
 		return;
 	log_at(LOG_ERROR, "%s: its configuration asks for the end of the system now", u->name);
-	if (run_shutdown(arg, commands[action], u->config->failure_exit_status > 0 ? u->config->failure_exit_status : 0, &cause) < 0)
+	if (run_shutdown(arg, commands[action],
+			 u->config->failure_exit_status > 0 ? u->config->failure_exit_status : 0,
+			 &cause) < 0)
 		log_at(LOG_ERROR, "the end of the system cannot be planned; going on");
 }
 
@@ -297,9 +320,13 @@ const struct engine_ops run_ops = {
 
 /* --- what PID 1 tells --- */
 
-static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind, const struct bank_note *n)
+static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind,
+			 const struct bank_note *n)
 {
-	struct ledger_entry entry = {.kind = (uint8_t)kind, .cause = CAUSE_PROCESS, .parent = engine_entry(u), .pid = n->pid};
+	struct ledger_entry entry = {.kind = (uint8_t)kind,
+				     .cause = CAUSE_PROCESS,
+				     .parent = engine_entry(u),
+				     .pid = n->pid};
 
 	entry.unit = slot(h, u);
 	entry.a = (uint8_t)n->code;
@@ -307,7 +334,8 @@ static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind, 
 	ledger_add(&h->state.image->ledger, &entry);
 }
 
-static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u, const struct bank_note *n)
+static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
+			   const struct bank_note *n)
 {
 	enum proc_role role = (enum proc_role)p->role;
 	struct proc_ref *ref = u ? procs_ref(u, role) : NULL;
@@ -329,18 +357,24 @@ static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 }
 
 /* The main process of a forking service is ours now, or it is not there. */
-static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u, const struct bank_note *n)
+static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
+			   const struct bank_note *n)
 {
 	struct service *s = u ? service_of(u) : NULL;
 
 	if (s && n->err == 0) {
-		if (s->main.slot && s->main.token != p->token) { /* MAINPID= moved on: the old one is an ordinary member now */
+		if (s->main.slot &&
+		    s->main.token !=
+			    p->token) { /* MAINPID= moved on: the old one is an ordinary member now */
 			struct proc_entry *old = procs_find(h, s->main.token);
 
 			if (old)
 				old->unit = UNIT_NONE;
 		}
-		s->main = (struct proc_ref){.slot = p->slot + 1, .token = p->token, .pid = n->pid, .start_us = loop_now_us(&h->loop)};
+		s->main = (struct proc_ref){.slot = p->slot + 1,
+					    .token = p->token,
+					    .pid = n->pid,
+					    .start_us = loop_now_us(&h->loop)};
 		remember_unit(h, u);
 	}
 	if (s)
@@ -351,7 +385,8 @@ static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 
 static void on_reply(struct hark *h, const struct bank_note *n)
 {
-	struct proc_entry *p = n->op == BANK_SPAWN || n->op == BANK_ADOPT ? procs_find(h, n->token) : NULL;
+	struct proc_entry *p = n->op == BANK_SPAWN || n->op == BANK_ADOPT ? procs_find(h, n->token)
+									  : NULL;
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 
 	if (n->op == BANK_ACCEPT)
@@ -407,7 +442,8 @@ static void on_execfail(struct hark *h, const struct bank_note *n)
 	if (n->step == PLAN_EXEC && cmd)
 		sbuf_addf(&why, "cannot execute \"%s\": %s", cmd->path, strerror(abs(n->err)));
 	else
-		sbuf_addf(&why, "setting up the process failed at step %s: %s", step->name, strerror(abs(n->err)));
+		sbuf_addf(&why, "setting up the process failed at step %s: %s", step->name,
+			  strerror(abs(n->err)));
 	log_at(LOG_ERROR, "%s: %s", u->name, why.p ? why.p : "?");
 	spawn_set_fail(u, (uint8_t)step->exit_code, sbuf_take(&why));
 }

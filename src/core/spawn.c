@@ -18,7 +18,13 @@
 #include "core/remember.h"
 #include "units/socket.h"
 
-enum { PLAN_ROOM = 128 * 1024, PID_RETRY_FIRST_US = 5000, PID_RETRY_MOST_US = 200000, GUESS_PIDS = 64, EXTRA_ENV = 8 };
+enum {
+	PLAN_ROOM = 128 * 1024,
+	PID_RETRY_FIRST_US = 5000,
+	PID_RETRY_MOST_US = 200000,
+	GUESS_PIDS = 64,
+	EXTRA_ENV = 8
+};
 
 void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
 {
@@ -60,17 +66,21 @@ static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
 	for (uint32_t i = 0; i < u->edges_n && list->n < BANK_REFS - 3; i++) {
 		struct unit *k = registry_unit(&h->reg, u->edges[i].to);
 
-		if (u->edges[i].type != DEP_TRIGGERED_BY || k->type != UNIT_SOCKET || !k->config || !k->config->socket)
+		if (u->edges[i].type != DEP_TRIGGERED_BY || k->type != UNIT_SOCKET || !k->config ||
+		    !k->config->socket)
 			continue;
 		if (!k->config->socket->accept)
-			list->n += a->fds(h, k, list->slots + list->n, list->names + list->n, BANK_REFS - 3 - list->n);
+			list->n += a->fds(h, k, list->slots + list->n, list->names + list->n,
+					  BANK_REFS - 3 - list->n);
 	}
-	list->n += notify_stored(s, list->slots + list->n, list->names + list->n, BANK_REFS - 3 - list->n);
+	list->n += notify_stored(s, list->slots + list->n, list->names + list->n,
+				 BANK_REFS - 3 - list->n);
 }
 
 static bool goes_to_log(const struct stdio *io)
 {
-	return io->kind == STDIO_JOURNAL || io->kind == STDIO_JOURNAL_CONSOLE || io->kind == STDIO_KMSG_CONSOLE;
+	return io->kind == STDIO_JOURNAL || io->kind == STDIO_JOURNAL_CONSOLE ||
+	       io->kind == STDIO_KMSG_CONSOLE;
 }
 
 static bool wants_pipe(const struct exec_config *x)
@@ -82,19 +92,21 @@ static bool wants_notify(const struct service *s)
 {
 	const struct service_config *c = s->unit.config->service;
 
-	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD || c->notify_access != NOTIFY_NONE ||
-	       c->watchdog_us || c->fd_store_max;
+	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD ||
+	       c->notify_access != NOTIFY_NONE || c->watchdog_us || c->fd_store_max;
 }
 
 /* What ExecStop= and ExecStopPost= are told about the run that ends (systemd.exec(5), SERVICE_RESULT). */
 static void result_env(const struct service *s, char text[3][64], const char *env[EXTRA_ENV])
 {
-	static const char *const codes[] = {[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
+	static const char *const codes[] = {
+		[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
 	unsigned n = 0;
 	uint8_t state = s->unit.state;
 
 	if (state == SVC_STOP || state == SVC_STOP_POST) {
-		snprintf(text[0], sizeof(text[0]), "SERVICE_RESULT=%s", service_result_names[s->result]);
+		snprintf(text[0], sizeof(text[0]), "SERVICE_RESULT=%s",
+			 service_result_names[s->result]);
 		env[n++] = text[0];
 	}
 	if (state == SVC_STOP_POST && s->main.code >= CLD_EXITED && s->main.code <= CLD_DUMPED) {
@@ -170,7 +182,8 @@ static int open_cgroup(struct hark *h, const struct unit *u)
 	spawn_cgroup_path(u, path, sizeof(path));
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0)
-		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name, strerror(-fd));
+		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
+		       strerror(-fd));
 	return fd < 0 ? -1 : fd;
 }
 
@@ -184,10 +197,12 @@ static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_
 	return flags;
 }
 
-static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struct process *p, bool has_conn)
+static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struct process *p,
+		      bool has_conn)
 {
 	struct proc_ref *ref = procs_ref(u, role);
-	struct bank_spawn req = {.name = u->name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
+	struct bank_spawn req = {
+		.name = u->name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
 	uint32_t plan_slot = UINT32_MAX;
 	struct proc_entry *entry;
 	int r = p->needs_exec ? wrap_plan(h, p, &plan_slot) : 0;
@@ -204,7 +219,9 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		req.refs = p->refs;
 		req.refs_n = p->refs_n;
 		req.plan = (struct str){p->plan.p, p->plan.n};
-		*ref = (struct proc_ref){.slot = req.slot + 1, .token = req.token, .start_us = loop_now_us(&h->loop)};
+		*ref = (struct proc_ref){.slot = req.slot + 1,
+					 .token = req.token,
+					 .start_us = loop_now_us(&h->loop)};
 		remember_unit(h, u); /* before the process can exist */
 		r = bank_spawn(&h->bank, &req);
 		if (r < 0) {
@@ -212,12 +229,14 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 			procs_del(h, entry);
 		}
 	}
-	if (plan_slot != UINT32_MAX) /* PID 1 takes requests in order: the child has its copy by then */
+	if (plan_slot !=
+	    UINT32_MAX) /* PID 1 takes requests in order: the child has its copy by then */
 		r = bank_drop(&h->bank, plan_slot) < 0 && r == 0 ? -EPIPE : r;
 	return r;
 }
 
-static int prepare(struct hark *h, struct service *s, struct describe_in *in, struct fd_list *fds, char *notify, size_t cap)
+static int prepare(struct hark *h, struct service *s, struct describe_in *in, struct fd_list *fds,
+		   char *notify, size_t cap)
 {
 	bool is_starter = in->role == ROLE_MAIN || (s->unit.state == SVC_START);
 	int r;
@@ -237,7 +256,8 @@ static int prepare(struct hark *h, struct service *s, struct describe_in *in, st
 	if (is_starter) {
 		collect_fds(h, s, fds);
 		in->conn_slot = s->conn_slot ? (int)s->conn_slot - 1 : -1;
-		in->watchdog_us = s->watchdog_us ? s->watchdog_us : s->unit.config->service->watchdog_us;
+		in->watchdog_us = s->watchdog_us ? s->watchdog_us
+						 : s->unit.config->service->watchdog_us;
 	}
 	in->fd_slots = fds->slots;
 	in->fd_names = fds->names;
@@ -253,9 +273,15 @@ static void post_failure(struct hark *h, struct unit *u, enum proc_role role, in
 
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 {
-	static char bytes[PLAN_ROOM]; /* one spawn at a time: PID 1 has its copy when the request is sent */
+	static char bytes
+		[PLAN_ROOM]; /* one spawn at a time: PID 1 has its copy when the request is sent */
 	struct process p = {.plan = {.p = bytes, .cap = sizeof(bytes)}};
-	struct describe_in in = {.unit = u, .exec = exec_of(u), .command = command_of(u), .role = role, .out_slot = -1, .conn_slot = -1};
+	struct describe_in in = {.unit = u,
+				 .exec = exec_of(u),
+				 .command = command_of(u),
+				 .role = role,
+				 .out_slot = -1,
+				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
 	char notify[128], text[3][64], *why = NULL;
 	const char *env[EXTRA_ENV];
@@ -274,7 +300,8 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 	if (r == 0)
 		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
 	if (r < 0) {
-		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, in.command->path, why ? why : strerror(-r));
+		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, in.command->path,
+		       why ? why : strerror(-r));
 		spawn_set_fail(u, exit_code, why);
 		post_failure(h, u, role, r);
 		return;
@@ -299,12 +326,14 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 
 	if (n < 0)
 		return (int)n;
-	if (str_to_u64(str_trim((struct str){text, (size_t)n}), &pid) < 0 || pid < 2 || pid > INT32_MAX)
+	if (str_to_u64(str_trim((struct str){text, (size_t)n}), &pid) < 0 || pid < 2 ||
+	    pid > INT32_MAX)
 		return -EINVAL;
 	spawn_cgroup_path(&s->unit, cgroup, sizeof(cgroup));
 	if (h->cgroups.has_cgroups && !cgroup_has_pid(&h->cgroups, cgroup, (pid_t)pid))
 		return -ESRCH; /* stale, or somebody else's */
-	if (!h->cgroups.has_cgroups && (lstat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != getuid())))
+	if (!h->cgroups.has_cgroups &&
+	    (lstat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != getuid())))
 		return -EPERM;
 	return (int)pid;
 }

@@ -14,8 +14,8 @@ enum { STATE_MAGIC = 0x6b726168, STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
 
 struct state_node {
 	struct map_node node;
-	uint32_t slot; /* index + 1 */
-	char *name;    /* in the image */
+	uint32_t slot;           /* index + 1 */
+	char *name;              /* in the image */
 	struct state_node *next; /* among the released */
 };
 
@@ -292,7 +292,8 @@ void state_release(struct state_table *t, uint32_t ref)
 		return;
 	node = container_of(n, struct state_node, node);
 	map_del(&t->names, n);
-	__atomic_store_n(&s->name, 0, __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
+	__atomic_store_n(&s->name, 0,
+			 __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
 	s->generation++;
 	memset(s->copy, 0, sizeof(s->copy));
 	node->next = t->released[rooms_of(strlen(node->name) + 1) - 1];

@@ -12,7 +12,13 @@
 #include "core/unit.h"
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
-enum { STATE_LAYOUT = 1, STATE_SLOTS = 32768, STATE_NAMES = 4 * 1024 * 1024, STATE_ROOM = 64, STATE_ROOMS = 4 };
+enum {
+	STATE_LAYOUT = 1,
+	STATE_SLOTS = 32768,
+	STATE_NAMES = 4 * 1024 * 1024,
+	STATE_ROOM = 64,
+	STATE_ROOMS = 4
+};
 
 struct state_proc {
 	uint32_t slot; /* of the bank + 1 */
@@ -52,7 +58,7 @@ struct state_copy {
 };
 
 struct state_slot {
-	uint32_t name; /* offset in names, 0 free */
+	uint32_t name;       /* offset in names, 0 free */
 	uint32_t generation; /* how often it was released */
 	struct state_copy copy[2];
 };
@@ -71,9 +77,9 @@ struct state_node;
 struct state_table {
 	struct state_image *image;
 	int fd;
-	bool was_adopted;   /* inherited from an earlier manager */
-	struct map names;   /* name -> slot, in this process only */
-	struct arena arena; /* of the map's nodes */
+	bool was_adopted;                         /* inherited from an earlier manager */
+	struct map names;                         /* name -> slot, in this process only */
+	struct arena arena;                       /* of the map's nodes */
 	struct state_node *released[STATE_ROOMS]; /* by the room their names have */
 };
 

@@ -9,7 +9,8 @@
 #include "units/socket.h"
 
 /* The bank has the last word: a process is ours when its slot holds that very token. */
-static void restore_proc(struct hark *h, struct unit *u, enum proc_role role, const struct state_proc *sp, struct proc_ref *ref)
+static void restore_proc(struct hark *h, struct unit *u, enum proc_role role,
+			 const struct state_proc *sp, struct proc_ref *ref)
 {
 	const struct bank_slot *b;
 
@@ -20,7 +21,8 @@ static void restore_proc(struct hark *h, struct unit *u, enum proc_role role, co
 		return;
 	if (procs_restore(h, u, role, sp->slot - 1, sp->token) < 0)
 		return;
-	*ref = (struct proc_ref){.slot = sp->slot, .pid = b->pid, .token = sp->token, .start_us = b->since_us};
+	*ref = (struct proc_ref){
+		.slot = sp->slot, .pid = b->pid, .token = sp->token, .start_us = b->since_us};
 }
 
 static void restore_service(struct hark *h, struct service *s, const struct state_unit *st)
@@ -86,7 +88,9 @@ static void go_on(struct hark *h, struct unit *u)
 			engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 	}
 	if (state->commands && !has_main && !has_control)
-		engine_resume(&h->engine, u, u->type == UNIT_SERVICE && u->state == SVC_START ? FX_SPAWN_MAIN : FX_SPAWN_CONTROL);
+		engine_resume(&h->engine, u,
+			      u->type == UNIT_SERVICE && u->state == SVC_START ? FX_SPAWN_MAIN
+									       : FX_SPAWN_CONTROL);
 	if (state->coarse == DEACTIVATING && !state->commands)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }
@@ -105,12 +109,15 @@ static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit 
 		restore_service(h, service_of(u), st);
 	if (u->type == UNIT_SOCKET && !unit_is_at_rest(u)) {
 		socket_of(u)->n_accepted = st->n_accepted;
-		engine_restore(&h->engine, u, SOCK_ARMING, 0); /* arming finds the listeners in the bank */
+		engine_restore(&h->engine, u, SOCK_ARMING,
+			       0); /* arming finds the listeners in the bank */
 		engine_resume(&h->engine, u, FX_ARM);
 	}
 	go_on(h, u);
-	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type, MODE_REPLACE, &cause, false, NULL) < 0)
-		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name, job_type_names[st->job_type]);
+	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type,
+						       MODE_REPLACE, &cause, false, NULL) < 0)
+		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name,
+		       job_type_names[st->job_type]);
 }
 
 void run_takeover(struct hark *h)
@@ -121,10 +128,12 @@ void run_takeover(struct hark *h)
 	for (uint32_t i = 0; i < h->state.image->slots_n; i++) {
 		uint32_t slot = state_at(&h->state, i);
 
-		if (state_get(&h->state, slot, &st) < 0 || (st.state == 0 && st.job_type == JOB_NONE))
+		if (state_get(&h->state, slot, &st) < 0 ||
+		    (st.state == 0 && st.job_type == JOB_NONE))
 			continue;
 		restore_unit(h, slot, &st);
 		n++;
 	}
-	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n, h->bank.table->generation);
+	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n,
+	       h->bank.table->generation);
 }

@@ -21,70 +21,71 @@
 enum { UNIT_NAME_MAX = 255, UNITS_MAX = 131072 };
 
 /* TYPE(name, suffix) */
-#define UNIT_TYPES_LIST(TYPE)    \
-	TYPE(SERVICE, "service") \
-	TYPE(SOCKET, "socket")   \
-	TYPE(TARGET, "target")   \
-	TYPE(DEVICE, "device")   \
-	TYPE(MOUNT, "mount")     \
+#define UNIT_TYPES_LIST(TYPE)        \
+	TYPE(SERVICE, "service")     \
+	TYPE(SOCKET, "socket")       \
+	TYPE(TARGET, "target")       \
+	TYPE(DEVICE, "device")       \
+	TYPE(MOUNT, "mount")         \
 	TYPE(AUTOMOUNT, "automount") \
-	TYPE(SWAP, "swap")       \
-	TYPE(TIMER, "timer")     \
-	TYPE(PATH, "path")       \
-	TYPE(SLICE, "slice")     \
-	TYPE(SCOPE, "scope")     \
+	TYPE(SWAP, "swap")           \
+	TYPE(TIMER, "timer")         \
+	TYPE(PATH, "path")           \
+	TYPE(SLICE, "slice")         \
+	TYPE(SCOPE, "scope")         \
 	TYPE(BUSNAME, "busname")
 enum unit_type {
 #define TYPE(name, suffix) UNIT_##name,
 	UNIT_TYPES_LIST(TYPE)
 #undef TYPE
-	UNIT_TYPES
+		UNIT_TYPES
 };
 extern const char *const unit_type_names[UNIT_TYPES];
 /* Type by the text behind the last dot, or -1. */
 int unit_type_of(const char *name);
 
 /* LOAD(name, word): API */
-#define LOAD_STATES_LIST(LOAD)          \
-	LOAD(STUB, "stub")              \
-	LOAD(LOADED, "loaded")          \
-	LOAD(NOT_FOUND, "not-found")    \
-	LOAD(BAD, "bad-setting")        \
-	LOAD(ERROR, "error")            \
+#define LOAD_STATES_LIST(LOAD)       \
+	LOAD(STUB, "stub")           \
+	LOAD(LOADED, "loaded")       \
+	LOAD(NOT_FOUND, "not-found") \
+	LOAD(BAD, "bad-setting")     \
+	LOAD(ERROR, "error")         \
 	LOAD(MASKED, "masked")
 enum load_state {
 #define LOAD(name, word) LOAD_##name,
 	LOAD_STATES_LIST(LOAD)
 #undef LOAD
-	LOAD_STATES
+		LOAD_STATES
 };
 extern const char *const load_state_names[LOAD_STATES];
 
 /*
  * DEP(forward, inverse, word, inverse word): pairs, so that the inverse of a type is type ^ 1.
  */
-#define DEPS_LIST(DEP)                                                                  \
-	DEP(REQUIRES, REQUIRED_BY, "Requires", "RequiredBy")                            \
-	DEP(REQUISITE, REQUISITE_OF, "Requisite", "RequisiteOf")                        \
-	DEP(WANTS, WANTED_BY, "Wants", "WantedBy")                                      \
-	DEP(BINDS_TO, BOUND_BY, "BindsTo", "BoundBy")                                   \
-	DEP(PART_OF, CONSISTS_OF, "PartOf", "ConsistsOf")                               \
-	DEP(UPHOLDS, UPHELD_BY, "Upholds", "UpheldBy")                                  \
-	DEP(CONFLICTS, CONFLICTED_BY, "Conflicts", "ConflictedBy")                      \
-	DEP(BEFORE, AFTER, "Before", "After")                                           \
-	DEP(ON_FAILURE, ON_FAILURE_OF, "OnFailure", "OnFailureOf")                      \
-	DEP(ON_SUCCESS, ON_SUCCESS_OF, "OnSuccess", "OnSuccessOf")                      \
-	DEP(TRIGGERS, TRIGGERED_BY, "Triggers", "TriggeredBy")                          \
-	DEP(PROPAGATES_RELOAD_TO, RELOAD_PROPAGATED_FROM, "PropagatesReloadTo", "ReloadPropagatedFrom") \
+#define DEPS_LIST(DEP)                                                                          \
+	DEP(REQUIRES, REQUIRED_BY, "Requires", "RequiredBy")                                    \
+	DEP(REQUISITE, REQUISITE_OF, "Requisite", "RequisiteOf")                                \
+	DEP(WANTS, WANTED_BY, "Wants", "WantedBy")                                              \
+	DEP(BINDS_TO, BOUND_BY, "BindsTo", "BoundBy")                                           \
+	DEP(PART_OF, CONSISTS_OF, "PartOf", "ConsistsOf")                                       \
+	DEP(UPHOLDS, UPHELD_BY, "Upholds", "UpheldBy")                                          \
+	DEP(CONFLICTS, CONFLICTED_BY, "Conflicts", "ConflictedBy")                              \
+	DEP(BEFORE, AFTER, "Before", "After")                                                   \
+	DEP(ON_FAILURE, ON_FAILURE_OF, "OnFailure", "OnFailureOf")                              \
+	DEP(ON_SUCCESS, ON_SUCCESS_OF, "OnSuccess", "OnSuccessOf")                              \
+	DEP(TRIGGERS, TRIGGERED_BY, "Triggers", "TriggeredBy")                                  \
+	DEP(PROPAGATES_RELOAD_TO, RELOAD_PROPAGATED_FROM, "PropagatesReloadTo",                 \
+	    "ReloadPropagatedFrom")                                                             \
 	DEP(PROPAGATES_STOP_TO, STOP_PROPAGATED_FROM, "PropagatesStopTo", "StopPropagatedFrom") \
-	DEP(JOINS_NAMESPACE_OF, NAMESPACE_JOINED_BY, "JoinsNamespaceOf", "NamespaceJoinedBy") \
-	DEP(IN_SLICE, SLICE_OF, "InSlice", "SliceOf")                                   \
+	DEP(JOINS_NAMESPACE_OF, NAMESPACE_JOINED_BY, "JoinsNamespaceOf", "NamespaceJoinedBy")   \
+	DEP(IN_SLICE, SLICE_OF, "InSlice", "SliceOf")                                           \
 	DEP(REFERENCES, REFERENCED_BY, "References", "ReferencedBy")
 enum dep_type {
 #define DEP(a, b, wa, wb) DEP_##a, DEP_##b,
 	DEPS_LIST(DEP)
 #undef DEP
-	DEP_TYPES
+		DEP_TYPES
 };
 extern const char *const dep_names[DEP_TYPES];
 static inline enum dep_type dep_inverse(enum dep_type t)
@@ -101,7 +102,7 @@ struct dep {
 	const char *name;
 	const char *file; /* NULL: not from a file */
 	uint32_t line;
-	uint8_t type;	/* enum dep_type */
+	uint8_t type;   /* enum dep_type */
 	uint8_t origin; /* enum dep_origin */
 };
 
@@ -111,7 +112,7 @@ struct edge {
 	uint8_t type;
 	uint8_t origin;
 	bool is_broken; /* ordering edge dropped to break a cycle */
-	bool is_own;	/* written by the unit that holds this record; the mirror says the opposite */
+	bool is_own; /* written by the unit that holds this record; the mirror says the opposite */
 	uint32_t mirror; /* index of the inverse record in the edges of the unit `to` */
 	uint32_t line;
 	const char *file; /* borrowed from the configuration of the unit that wrote it */
@@ -145,11 +146,11 @@ struct unit_config {
 	struct arena arena;
 	struct diag_list diags;
 	enum load_state load;
-	const char *name;	  /* canonical */
-	const char *instance;	  /* of a template, or NULL */
-	const char *fragment;	  /* path of the main file, NULL when there is none */
+	const char *name;     /* canonical */
+	const char *instance; /* of a template, or NULL */
+	const char *fragment; /* path of the main file, NULL when there is none */
 	uint64_t fragment_mtime_us;
-	uint64_t files_stamp; /* of inode, size and mtime of all files read: load_is_stale() */
+	uint64_t files_stamp;      /* of inode, size and mtime of all files read: load_is_stale() */
 	struct name_list *dropins; /* paths in order of use */
 	const char *description;
 	struct name_list *documentation;
@@ -159,11 +160,13 @@ struct unit_config {
 	uint64_t start_limit_interval_us;
 	uint32_t start_limit_burst;
 	uint64_t job_timeout_us, job_running_timeout_us;
-	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop, allow_isolate;
+	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
+		allow_isolate;
 	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
-	uint8_t collect; /* enum collect_mode */
+	uint8_t collect;                                  /* enum collect_mode */
 	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
-	uint8_t failure_action, success_action, start_limit_action, job_timeout_action; /* enum emergency_action */
+	uint8_t failure_action, success_action, start_limit_action,
+		job_timeout_action;                   /* enum emergency_action */
 	int failure_exit_status, success_exit_status; /* -1: not set */
 	const char *reboot_argument, *job_timeout_reboot_argument;
 	struct name_list *requires_mounts_for;
@@ -172,7 +175,8 @@ struct unit_config {
 	const char *default_instance;
 	bool has_install;
 	/* by type; NULL when the type has none */
-	const char *slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
+	const char
+		*slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
 	bool slice_is_set; /* by Slice= */
 	struct exec_config *exec;
 	struct service_config *service;
@@ -181,58 +185,68 @@ struct unit_config {
 };
 void unit_config_free(struct unit_config *c);
 
-enum emergency_action { ACTION_NONE, ACTION_REBOOT, ACTION_REBOOT_FORCE, ACTION_REBOOT_IMMEDIATE, ACTION_POWEROFF,
-	ACTION_POWEROFF_FORCE, ACTION_POWEROFF_IMMEDIATE, ACTION_EXIT, ACTION_EXIT_FORCE, EMERGENCY_ACTIONS };
+enum emergency_action {
+	ACTION_NONE,
+	ACTION_REBOOT,
+	ACTION_REBOOT_FORCE,
+	ACTION_REBOOT_IMMEDIATE,
+	ACTION_POWEROFF,
+	ACTION_POWEROFF_FORCE,
+	ACTION_POWEROFF_IMMEDIATE,
+	ACTION_EXIT,
+	ACTION_EXIT_FORCE,
+	EMERGENCY_ACTIONS
+};
 
 /* JOB(name, word): API */
-#define JOB_TYPES_LIST(JOB)            \
-	JOB(NONE, "none")              \
-	JOB(START, "start")            \
-	JOB(VERIFY, "verify-active")   \
-	JOB(STOP, "stop")              \
-	JOB(RELOAD, "reload")          \
-	JOB(RESTART, "restart")        \
+#define JOB_TYPES_LIST(JOB)             \
+	JOB(NONE, "none")               \
+	JOB(START, "start")             \
+	JOB(VERIFY, "verify-active")    \
+	JOB(STOP, "stop")               \
+	JOB(RELOAD, "reload")           \
+	JOB(RESTART, "restart")         \
 	JOB(TRY_RESTART, "try-restart") \
-	JOB(TRY_RELOAD, "try-reload")  \
+	JOB(TRY_RELOAD, "try-reload")   \
 	JOB(RELOAD_OR_START, "reload-or-start")
 enum job_type {
 #define JOB(name, word) JOB_##name,
 	JOB_TYPES_LIST(JOB)
 #undef JOB
-	JOB_TYPES
+		JOB_TYPES
 };
 extern const char *const job_type_names[JOB_TYPES];
 
 /* RESULT(name, word): API */
-#define JOB_RESULTS_LIST(RESULT)            \
-	RESULT(DONE, "done")                \
-	RESULT(CANCELED, "canceled")        \
-	RESULT(TIMEOUT, "timeout")          \
-	RESULT(FAILED, "failed")            \
-	RESULT(DEPENDENCY, "dependency")    \
-	RESULT(SKIPPED, "skipped")          \
-	RESULT(INVALID, "invalid")          \
-	RESULT(ASSERT, "assert")            \
+#define JOB_RESULTS_LIST(RESULT)         \
+	RESULT(DONE, "done")             \
+	RESULT(CANCELED, "canceled")     \
+	RESULT(TIMEOUT, "timeout")       \
+	RESULT(FAILED, "failed")         \
+	RESULT(DEPENDENCY, "dependency") \
+	RESULT(SKIPPED, "skipped")       \
+	RESULT(INVALID, "invalid")       \
+	RESULT(ASSERT, "assert")         \
 	RESULT(UNSUPPORTED, "unsupported")
 enum job_result {
 #define RESULT(name, word) JOB_RES_##name,
 	JOB_RESULTS_LIST(RESULT)
 #undef RESULT
-	JOB_RESULTS
+		JOB_RESULTS
 };
 extern const char *const job_result_names[JOB_RESULTS];
 
 /* The one job a unit may have; lives in the unit, so installing it cannot fail. */
 struct job {
-	uint32_t id;	 /* 0: none */
-	uint8_t type;	 /* enum job_type; never a collapsing type once installed */
+	uint32_t id;     /* 0: none */
+	uint8_t type;    /* enum job_type; never a collapsing type once installed */
 	bool is_running; /* its event was given to the unit; false: waits for its order */
 	bool is_irreversible, ignores_order;
-	bool is_counted; /* by the engine, since it was first installed */
+	bool is_counted;    /* by the engine, since it was first installed */
 	uint8_t after_stop; /* RESTART: JOB_START to follow */
 	uint64_t begin_us;
 	struct cause cause;
-	struct timer timer; /* JobTimeoutSec= */
+	struct timer timer;   /* JobTimeoutSec= */
 	struct list run_node; /* in the engine's run queue */
 };
 
@@ -240,22 +254,23 @@ struct unit_type_ops;
 
 struct unit {
 	uint32_t id;
-	uint8_t type;	   /* enum unit_type */
-	uint8_t state;	   /* of the type's fsm; 0 is "dead" for every type */
-	bool is_listed;	   /* reload marked it as changed on disk */
-	const char *name;  /* owned by the registry */
+	uint8_t type;     /* enum unit_type */
+	uint8_t state;    /* of the type's fsm; 0 is "dead" for every type */
+	bool is_listed;   /* reload marked it as changed on disk */
+	const char *name; /* owned by the registry */
 	const struct unit_type_ops *ops;
 	struct unit_config *config; /* NULL: stub */
-	struct engine *engine;	    /* that drives it; set when it is loaded */
+	struct engine *engine;      /* that drives it; set when it is loaded */
 	struct edge *edges;
 	uint32_t edges_n, edges_cap;
 	struct job job;
 	struct timer state_timer;
-	uint32_t pending_fx; /* effects collected, not yet run */
-	struct list fx_node; /* in the engine's effect queue */
+	uint32_t pending_fx;     /* effects collected, not yet run */
+	struct list fx_node;     /* in the engine's effect queue */
 	struct list retire_node; /* in the engine's list of units that may be dropped */
-	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us, inactive_exit_us; /* CLOCK_MONOTONIC, 0 never */
-	uint64_t why_entry;	/* ledger entry that led to the present (or last) activation */
+	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us,
+		inactive_exit_us; /* CLOCK_MONOTONIC, 0 never */
+	uint64_t why_entry;       /* ledger entry that led to the present (or last) activation */
 	uint64_t start_limit_begin_us;
 	uint32_t start_limit_count;
 	uint32_t n_activations;
@@ -263,18 +278,19 @@ struct unit {
 	uint64_t condition_us;
 	const struct condition *condition_failed; /* the line that said no; borrowed from config */
 	uint8_t last_job_result;
-	const char *status_note;  /* static text shown in status: "counts as ready at its exec ..." or NULL */
-	uint8_t invocation[16];	  /* zero: never started */
-	uint32_t visit;		  /* scratch of graph walks: generation last seen */
-	uint32_t plan_at;	  /* scratch of planning and attaching; 0 at all other times */
-	uint32_t state_slot;	  /* index in the state table + 1, 0 none */
-	bool has_perpetual;	  /* always active: slices, "-.mount" */
+	const char *
+		status_note; /* static text shown in status: "counts as ready at its exec ..." or NULL */
+	uint8_t invocation[16]; /* zero: never started */
+	uint32_t visit;         /* scratch of graph walks: generation last seen */
+	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
+	uint32_t state_slot;    /* index in the state table + 1, 0 none */
+	bool has_perpetual;     /* always active: slices, "-.mount" */
 };
 
 /* What a type is. One const per type, listed in main.c only. */
 struct unit_type_ops {
 	enum unit_type type;
-	size_t object_size;   /* of the struct that begins with struct unit */
+	size_t object_size; /* of the struct that begins with struct unit */
 	const struct fsm *fsm;
 	/* Pure: raw event to the machine's own event, or -1 when it says nothing. May update counters of the object. */
 	int (*classify)(struct unit *u, const struct event *e);
@@ -287,8 +303,12 @@ struct unit_type_ops {
 	/* Result word of the last run ("success", "exit-code" ...). */
 	const char *(*result)(const struct unit *u);
 	void (*reset)(struct unit *u); /* reset-failed: result and counters */
-	uint64_t (*timeout_us)(const struct unit *u, uint8_t which); /* length of the timeout named by fsm_state.timeout */
-	void (*fini)(struct unit *u); /* releases what the object holds besides struct unit; NULL: nothing */
+	uint64_t (*timeout_us)(
+		const struct unit *u,
+		uint8_t which); /* length of the timeout named by fsm_state.timeout */
+	void (*fini)(
+		struct unit
+			*u); /* releases what the object holds besides struct unit; NULL: nothing */
 };
 
 static inline enum coarse unit_coarse(const struct unit *u)
@@ -328,7 +348,8 @@ struct registry {
 
 /* May a unit be called so: 1..255 allowed characters, and a suffix of a type that this registry has? */
 bool unit_name_check(const struct registry *r, const char *name);
-MUST_USE int registry_init(struct registry *r, const struct unit_type_ops *const *types, unsigned n);
+MUST_USE int registry_init(struct registry *r, const struct unit_type_ops *const *types,
+			   unsigned n);
 void registry_fini(struct registry *r);
 /* The unit of that name (alias resolved), created as a stub when new. NULL: -ENOMEM, bad name or unknown type (see unit_name_check). */
 struct unit *registry_get(struct registry *r, const char *name);

@@ -19,5 +19,5 @@ MUST_USE int condition_test(const struct condition *c, const struct specifier_ho
  * All of a list: every non-trigger line must hold and, when there are '|' lines, at least one of them.
  * asserts: look at Assert lines (true) or Condition lines (false). *ret_failed is the line that decided. 1 or 0.
  */
-int condition_test_all(const struct condition *list, bool asserts, const struct specifier_host *host,
-		       const struct condition **ret_failed);
+int condition_test_all(const struct condition *list, bool asserts,
+		       const struct specifier_host *host, const struct condition **ret_failed);

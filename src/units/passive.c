@@ -34,25 +34,21 @@ static int refuse_start(struct unit *u UNUSED)
 	return JOB_RES_UNSUPPORTED;
 }
 
-#define PASSIVE(t)                                 \
-	{                                          \
-		.type = (t),                       \
-		.object_size = sizeof(struct unit), \
-		.fsm = &passive_fsm,               \
-		.classify = classify,              \
+#define PASSIVE(t)                                                                    \
+	{                                                                             \
+		.type = (t), .object_size = sizeof(struct unit), .fsm = &passive_fsm, \
+		.classify = classify,                                                 \
 	}
-#define UNSUPPORTED(t)                             \
-	{                                          \
-		.type = (t),                       \
-		.object_size = sizeof(struct unit), \
-		.fsm = &passive_fsm,               \
-		.classify = classify,              \
-		.can_start = refuse_start,         \
+#define UNSUPPORTED(t)                                                                \
+	{                                                                             \
+		.type = (t), .object_size = sizeof(struct unit), .fsm = &passive_fsm, \
+		.classify = classify, .can_start = refuse_start,                      \
 	}
 
 const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET);
 const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE);
 const struct unit_type_ops unsupported_ops[8] = {
-	UNSUPPORTED(UNIT_DEVICE), UNSUPPORTED(UNIT_MOUNT), UNSUPPORTED(UNIT_AUTOMOUNT), UNSUPPORTED(UNIT_SWAP),
-	UNSUPPORTED(UNIT_TIMER),  UNSUPPORTED(UNIT_PATH),  UNSUPPORTED(UNIT_SCOPE),	UNSUPPORTED(UNIT_BUSNAME),
+	UNSUPPORTED(UNIT_DEVICE), UNSUPPORTED(UNIT_MOUNT),   UNSUPPORTED(UNIT_AUTOMOUNT),
+	UNSUPPORTED(UNIT_SWAP),   UNSUPPORTED(UNIT_TIMER),   UNSUPPORTED(UNIT_PATH),
+	UNSUPPORTED(UNIT_SCOPE),  UNSUPPORTED(UNIT_BUSNAME),
 };

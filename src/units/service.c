@@ -5,20 +5,29 @@
 #include <sys/wait.h>
 
 /* The machine's own events: what classify() makes of the raw ones. */
-enum service_event { SE_START, SE_STOP, SE_RELOAD, SE_RESET, SE_LIMIT,
-	SE_CTL_NEXT, SE_CTL_OK, SE_CTL_FAIL,	/* control process ended: more to run, all done, failed */
-	SE_MAIN_NEXT, SE_MAIN_OK, SE_MAIN_FAIL, /* main process ended */
-	SE_STARTED, SE_VOID, SE_EMPTY, SE_TIMEOUT, SE_WATCHDOG, SE_SPAWN_FAIL, SE_STOPPING, SE_RELOADING, SE_STAY,
-	SE_END_OK, SE_END_FAIL, SE_END_RESTART, SE_EVENTS };
+/* clang-format off */
+#define EVENT_LIST(EVENT) \
+	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RELOAD, "reload") \
+	EVENT(RESET, "reset") EVENT(LIMIT, "start-limit") EVENT(CTL_NEXT, "control-next") \
+	EVENT(CTL_OK, "control-ok") EVENT(CTL_FAIL, "control-fail") \
+	EVENT(MAIN_NEXT, "main-next") EVENT(MAIN_OK, "main-ok") \
+	EVENT(MAIN_FAIL, "main-fail") EVENT(STARTED, "started") EVENT(VOID, "void") \
+	EVENT(EMPTY, "empty") EVENT(TIMEOUT, "timeout") EVENT(WATCHDOG, "watchdog") \
+	EVENT(SPAWN_FAIL, "spawn-fail") EVENT(STOPPING, "stopping") \
+	EVENT(RELOADING, "reloading") EVENT(STAY, "remain") EVENT(END_OK, "end-ok") \
+	EVENT(END_FAIL, "end-fail") EVENT(END_RESTART, "end-restart")
+/* clang-format on */
+enum service_event {
+#define EVENT(name, word) SE_##name,
+	EVENT_LIST(EVENT)
+#undef EVENT
+		SE_EVENTS
+};
 
 static const char *const event_words[SE_EVENTS] = {
-	[SE_START] = "start", [SE_STOP] = "stop", [SE_RELOAD] = "reload", [SE_RESET] = "reset",
-	[SE_LIMIT] = "start-limit", [SE_CTL_NEXT] = "control-next", [SE_CTL_OK] = "control-ok", [SE_CTL_FAIL] = "control-fail",
-	[SE_MAIN_NEXT] = "main-next", [SE_MAIN_OK] = "main-ok", [SE_MAIN_FAIL] = "main-fail",
-	[SE_STARTED] = "started", [SE_VOID] = "void", [SE_EMPTY] = "empty", [SE_TIMEOUT] = "timeout",
-	[SE_WATCHDOG] = "watchdog", [SE_SPAWN_FAIL] = "spawn-fail", [SE_STOPPING] = "stopping",
-	[SE_RELOADING] = "reloading", [SE_STAY] = "remain", [SE_END_OK] = "end-ok", [SE_END_FAIL] = "end-fail",
-	[SE_END_RESTART] = "end-restart",
+#define EVENT(name, word) word,
+	EVENT_LIST(EVENT)
+#undef EVENT
 };
 
 static const struct fsm_state states[SVC_STATES] = {
@@ -47,7 +56,10 @@ static const struct fsm_state states[SVC_STATES] = {
  * state. A state with commands runs its list one by one (CTL_NEXT stays), an empty list passes at once (VOID). Every way down
  * goes stop -> stop-sigterm -> stop-sigkill -> stop-post -> final-sigterm -> final-sigkill -> ended and never back up.
  */
-#define GO(state, effects) {.go = SVC_##state + 1, .fx = (effects)}
+#define GO(state, effects)                             \
+	{                                              \
+		.go = SVC_##state + 1, .fx = (effects) \
+	}
 #define RUN FX_SPAWN_CONTROL
 #define TERM (FX_WATCHDOG_OFF | FX_KILL_TERM)
 #define KILL (FX_WATCHDOG_OFF | FX_KILL_ALL)
@@ -216,20 +228,11 @@ static bool is_clean(const struct service_config *c, const struct proc_ref *p, b
 	return service_exit_is_clean(c, p->code, p->status, is_daemon);
 }
 
-/* SIGHUP, INT, TERM and PIPE are a clean end for what runs until told to stop (systemd.service(5), SuccessExitStatus=). */
-bool service_exit_is_clean(const struct service_config *c, int code, int status, bool is_daemon)
-{
-	if (code == CLD_EXITED && status == 0)
-		return true;
-	if (is_daemon && (code == CLD_KILLED || code == CLD_DUMPED) &&
-	    (status == SIGHUP || status == SIGINT || status == SIGTERM || status == SIGPIPE))
-		return true;
-	return exit_set_has(&c->success, code, status);
-}
-
 static enum service_result result_of(int code)
 {
-	return code == CLD_EXITED ? RESULT_EXIT_CODE : code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;
+	return code == CLD_EXITED   ? RESULT_EXIT_CODE
+	       : code == CLD_DUMPED ? RESULT_CORE_DUMP
+				    : RESULT_SIGNAL;
 }
 
 /* The first failure of a run names its result. */
@@ -243,20 +246,36 @@ bool service_wants_restart(const struct service *s)
 {
 	static const uint8_t policy[SERVICE_RESTARTS][SERVICE_RESULTS] = {
 		[RESTART_ON_SUCCESS] = {[RESULT_SUCCESS] = 1},
-		[RESTART_ON_FAILURE] = {[RESULT_RESOURCES] = 1, [RESULT_PROTOCOL] = 1, [RESULT_TIMEOUT] = 1,
-					[RESULT_EXIT_CODE] = 1, [RESULT_SIGNAL] = 1, [RESULT_CORE_DUMP] = 1,
-					[RESULT_WATCHDOG] = 1, [RESULT_OOM] = 1},
-		[RESTART_ON_ABNORMAL] = {[RESULT_TIMEOUT] = 1, [RESULT_SIGNAL] = 1, [RESULT_CORE_DUMP] = 1,
-					 [RESULT_WATCHDOG] = 1, [RESULT_OOM] = 1},
+		[RESTART_ON_FAILURE] = {[RESULT_RESOURCES] = 1,
+					[RESULT_PROTOCOL] = 1,
+					[RESULT_TIMEOUT] = 1,
+					[RESULT_EXIT_CODE] = 1,
+					[RESULT_SIGNAL] = 1,
+					[RESULT_CORE_DUMP] = 1,
+					[RESULT_WATCHDOG] = 1,
+					[RESULT_OOM] = 1},
+		[RESTART_ON_ABNORMAL] = {[RESULT_TIMEOUT] = 1,
+					 [RESULT_SIGNAL] = 1,
+					 [RESULT_CORE_DUMP] = 1,
+					 [RESULT_WATCHDOG] = 1,
+					 [RESULT_OOM] = 1},
 		[RESTART_ON_WATCHDOG] = {[RESULT_WATCHDOG] = 1},
-		[RESTART_ON_ABORT] = {[RESULT_SIGNAL] = 1, [RESULT_CORE_DUMP] = 1, [RESULT_OOM] = 1},
-		[RESTART_ALWAYS] = {[RESULT_SUCCESS] = 1, [RESULT_RESOURCES] = 1, [RESULT_PROTOCOL] = 1,
-				    [RESULT_TIMEOUT] = 1, [RESULT_EXIT_CODE] = 1, [RESULT_SIGNAL] = 1,
-				    [RESULT_CORE_DUMP] = 1, [RESULT_WATCHDOG] = 1, [RESULT_OOM] = 1},
+		[RESTART_ON_ABORT] =
+			{[RESULT_SIGNAL] = 1, [RESULT_CORE_DUMP] = 1, [RESULT_OOM] = 1},
+		[RESTART_ALWAYS] = {[RESULT_SUCCESS] = 1,
+				    [RESULT_RESOURCES] = 1,
+				    [RESULT_PROTOCOL] = 1,
+				    [RESULT_TIMEOUT] = 1,
+				    [RESULT_EXIT_CODE] = 1,
+				    [RESULT_SIGNAL] = 1,
+				    [RESULT_CORE_DUMP] = 1,
+				    [RESULT_WATCHDOG] = 1,
+				    [RESULT_OOM] = 1},
 	};
 	const struct service_config *c = config_of(s);
 
-	if (s->forbid_restart || s->result == RESULT_START_LIMIT || s->result == RESULT_EXEC_CONDITION)
+	if (s->forbid_restart || s->result == RESULT_START_LIMIT ||
+	    s->result == RESULT_EXEC_CONDITION)
 		return false;
 	if (exit_set_has(&c->restart_prevent, s->main.code, s->main.status))
 		return false;
@@ -301,8 +320,9 @@ static bool nobody_left(const struct service *s)
 /* In the states that wait for processes to end, only "main and control are gone" counts. */
 static bool is_killing(uint8_t state)
 {
-	return state == SVC_STOP_WATCHDOG || state == SVC_STOP_SIGTERM || state == SVC_STOP_SIGKILL ||
-	       state == SVC_FINAL_SIGTERM || state == SVC_FINAL_SIGKILL;
+	return state == SVC_STOP_WATCHDOG || state == SVC_STOP_SIGTERM ||
+	       state == SVC_STOP_SIGKILL || state == SVC_FINAL_SIGTERM ||
+	       state == SVC_FINAL_SIGKILL;
 }
 
 static int control_exited(struct service *s)
@@ -358,7 +378,8 @@ static int main_exited_starting(struct service *s, bool ok)
 static int main_exited(struct service *s)
 {
 	const struct service_config *c = config_of(s);
-	const struct command *cmd = s->unit.state == SVC_START ? service_command(s) : c->commands[CMD_START];
+	const struct command *cmd = s->unit.state == SVC_START ? service_command(s)
+							       : c->commands[CMD_START];
 	uint8_t state = s->unit.state;
 	bool ok = is_clean(c, &s->main, c->type != SERVICE_ONESHOT) || (cmd && cmd->ignore_failure);
 
@@ -402,14 +423,17 @@ static int on_spawned(struct service *s, const struct event *e)
 	if (e->b != ROLE_MAIN)
 		return -1;
 	s->is_main_known = true;
-	return s->unit.state == SVC_START && (type == SERVICE_SIMPLE || type == SERVICE_IDLE) ? SE_STARTED : -1;
+	return s->unit.state == SVC_START && (type == SERVICE_SIMPLE || type == SERVICE_IDLE)
+		       ? SE_STARTED
+		       : -1;
 }
 
 static int on_execed(struct service *s, const struct event *e)
 {
 	uint8_t type = config_of(s)->type;
 
-	return s->unit.state == SVC_START && e->b == ROLE_MAIN && (type == SERVICE_EXEC || type == SERVICE_DBUS)
+	return s->unit.state == SVC_START && e->b == ROLE_MAIN &&
+			       (type == SERVICE_EXEC || type == SERVICE_DBUS)
 		       ? SE_STARTED
 		       : -1;
 }
@@ -423,13 +447,19 @@ static int on_ready(struct service *s)
 		s->is_reloading = false;
 		return SE_STARTED;
 	}
-	return s->unit.state == SVC_START && (type == SERVICE_NOTIFY || type == SERVICE_NOTIFY_RELOAD) ? SE_STARTED : -1;
+	return s->unit.state == SVC_START &&
+			       (type == SERVICE_NOTIFY || type == SERVICE_NOTIFY_RELOAD)
+		       ? SE_STARTED
+		       : -1;
 }
 
 static int on_main_pid(struct service *s, const struct event *e)
 {
 	s->is_main_known = e->a > 0;
-	return s->unit.state == SVC_START && config_of(s)->type == SERVICE_FORKING && !s->control.slot ? SE_STARTED : -1;
+	return s->unit.state == SVC_START && config_of(s)->type == SERVICE_FORKING &&
+			       !s->control.slot
+		       ? SE_STARTED
+		       : -1;
 }
 
 /* The cgroup is empty. With a known main process its exit said more already. */
@@ -467,7 +497,9 @@ static int on_nothing(struct service *s)
 	if (s->unit.state == SVC_ENDED) {
 		if (service_wants_restart(s))
 			return SE_END_RESTART;
-		return s->result == RESULT_SUCCESS || s->result == RESULT_EXEC_CONDITION ? SE_END_OK : SE_END_FAIL;
+		return s->result == RESULT_SUCCESS || s->result == RESULT_EXEC_CONDITION
+			       ? SE_END_OK
+			       : SE_END_FAIL;
 	}
 	if (s->unit.state != SVC_RUNNING)
 		return is_killing(s->unit.state) ? SE_EMPTY : SE_VOID;
@@ -571,7 +603,10 @@ static enum event_kind entered(struct unit *u)
 	case SVC_STOP_POST:
 		return service_command(s) ? EV_NONE : EV_NOTHING;
 	case SVC_RELOAD:
-		return s->is_reloading || service_command(s) ? EV_NONE : EV_NOTHING;
+		/* Type=notify-reload: the signal asks, READY=1 answers */
+		return s->is_reloading || service_command(s) || c->type == SERVICE_NOTIFY_RELOAD
+			       ? EV_NONE
+			       : EV_NOTHING;
 	case SVC_RUNNING:
 		if (c->type == SERVICE_ONESHOT || s->main_exited_early)
 			return EV_NOTHING;
@@ -596,7 +631,9 @@ static enum event_kind entered(struct unit *u)
 
 static bool can_reload(const struct unit *u)
 {
-	return u->config && u->config->service && u->config->service->commands[CMD_RELOAD];
+	const struct service_config *c = u->config ? u->config->service : NULL;
+
+	return c && (c->commands[CMD_RELOAD] || c->type == SERVICE_NOTIFY_RELOAD);
 }
 
 static bool reload_failed(const struct unit *u)
@@ -622,7 +659,8 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 	switch ((enum service_timeout)which) {
 	case TO_START:
 		/* a oneshot may take for ever unless it says otherwise (systemd.service(5), TimeoutStartSec=) */
-		return c->type == SERVICE_ONESHOT && !c->timeout_start_is_set ? TIME_NEVER : c->timeout_start_us;
+		return c->type == SERVICE_ONESHOT && !c->timeout_start_is_set ? TIME_NEVER
+									      : c->timeout_start_us;
 	case TO_STOP:
 		return c->timeout_stop_us;
 	case TO_ABORT:

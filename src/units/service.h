@@ -11,26 +11,73 @@
 #include "units/exec_config.h"
 
 /* WORD lists are API. */
-enum service_type { SERVICE_SIMPLE, SERVICE_EXEC, SERVICE_FORKING, SERVICE_ONESHOT, SERVICE_DBUS, SERVICE_NOTIFY,
-	SERVICE_NOTIFY_RELOAD, SERVICE_IDLE, SERVICE_TYPES };
+enum service_type {
+	SERVICE_SIMPLE,
+	SERVICE_EXEC,
+	SERVICE_FORKING,
+	SERVICE_ONESHOT,
+	SERVICE_DBUS,
+	SERVICE_NOTIFY,
+	SERVICE_NOTIFY_RELOAD,
+	SERVICE_IDLE,
+	SERVICE_TYPES
+};
 extern const char *const service_type_names[SERVICE_TYPES];
 
-enum service_restart { RESTART_NO, RESTART_ON_SUCCESS, RESTART_ON_FAILURE, RESTART_ON_ABNORMAL, RESTART_ON_WATCHDOG,
-	RESTART_ON_ABORT, RESTART_ALWAYS, SERVICE_RESTARTS };
+enum service_restart {
+	RESTART_NO,
+	RESTART_ON_SUCCESS,
+	RESTART_ON_FAILURE,
+	RESTART_ON_ABNORMAL,
+	RESTART_ON_WATCHDOG,
+	RESTART_ON_ABORT,
+	RESTART_ALWAYS,
+	SERVICE_RESTARTS
+};
 extern const char *const service_restart_names[SERVICE_RESTARTS];
 
-enum service_result { RESULT_SUCCESS, RESULT_RESOURCES, RESULT_PROTOCOL, RESULT_TIMEOUT, RESULT_EXIT_CODE, RESULT_SIGNAL,
-	RESULT_CORE_DUMP, RESULT_WATCHDOG, RESULT_START_LIMIT, RESULT_OOM, RESULT_EXEC_CONDITION, SERVICE_RESULTS };
+enum service_result {
+	RESULT_SUCCESS,
+	RESULT_RESOURCES,
+	RESULT_PROTOCOL,
+	RESULT_TIMEOUT,
+	RESULT_EXIT_CODE,
+	RESULT_SIGNAL,
+	RESULT_CORE_DUMP,
+	RESULT_WATCHDOG,
+	RESULT_START_LIMIT,
+	RESULT_OOM,
+	RESULT_EXEC_CONDITION,
+	SERVICE_RESULTS
+};
 extern const char *const service_result_names[SERVICE_RESULTS];
 
 enum notify_access { NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL, NOTIFY_ACCESSES };
 extern const char *const notify_access_names[NOTIFY_ACCESSES];
 
 /* The command lists; the names are those of the directives. 0 is none. */
-enum service_commands { CMD_NONE, CMD_CONDITION, CMD_PRE, CMD_START, CMD_POST, CMD_RELOAD, CMD_STOP, CMD_STOP_POST, SERVICE_COMMANDS };
+enum service_commands {
+	CMD_NONE,
+	CMD_CONDITION,
+	CMD_PRE,
+	CMD_START,
+	CMD_POST,
+	CMD_RELOAD,
+	CMD_STOP,
+	CMD_STOP_POST,
+	SERVICE_COMMANDS
+};
 extern const char *const service_command_names[SERVICE_COMMANDS];
 
-enum service_timeout { TO_NONE, TO_START, TO_STOP, TO_ABORT, TO_RUNTIME, TO_RESTART, SERVICE_TIMEOUTS };
+enum service_timeout {
+	TO_NONE,
+	TO_START,
+	TO_STOP,
+	TO_ABORT,
+	TO_RUNTIME,
+	TO_RESTART,
+	SERVICE_TIMEOUTS
+};
 
 /* A set of exit codes (0..255) and signals (1..64). */
 struct exit_set {
@@ -43,59 +90,79 @@ struct service_config {
 	struct command *commands[SERVICE_COMMANDS];
 	uint8_t type, restart, notify_access, exit_type /* 0 main, 1 cgroup */;
 	bool type_is_set, notify_access_is_set;
-	bool remain_after_exit, guess_main_pid, non_blocking, permissions_start_only, root_directory_start_only;
-	uint64_t timeout_start_us, timeout_stop_us, timeout_abort_us, runtime_max_us, restart_us, watchdog_us;
+	bool remain_after_exit, guess_main_pid, non_blocking, permissions_start_only,
+		root_directory_start_only;
+	uint64_t timeout_start_us, timeout_stop_us, timeout_abort_us, runtime_max_us, restart_us,
+		watchdog_us;
 	bool timeout_start_is_set, timeout_abort_is_set;
 	uint8_t timeout_start_mode, timeout_stop_mode; /* 0 terminate, 1 abort, 2 kill */
 	const char *pid_file, *bus_name;
 	struct exit_set success, restart_prevent, restart_force;
 	uint32_t fd_store_max;
 	struct name_list *sockets; /* Sockets= */
-	uint8_t oom_policy;	   /* 0 not set, 1 continue, 2 stop, 3 kill */
+	uint8_t oom_policy;        /* 0 not set, 1 continue, 2 stop, 3 kill */
 	const char *usb_descriptors, *usb_strings;
 };
 void service_config_defaults(struct service_config *s);
 /* What follows from other settings once all files are read: Type=, timeouts of a oneshot, NotifyAccess=, standard output. */
 void service_settle(struct unit_config *c);
 
-enum service_state { SVC_DEAD, SVC_CONDITION, SVC_START_PRE, SVC_START, SVC_START_POST, SVC_RUNNING, SVC_EXITED, SVC_RELOAD,
-	SVC_STOP, SVC_STOP_WATCHDOG, SVC_STOP_SIGTERM, SVC_STOP_SIGKILL, SVC_STOP_POST, SVC_FINAL_SIGTERM, SVC_FINAL_SIGKILL,
-	SVC_ENDED, SVC_FAILED, SVC_AUTO_RESTART, SVC_STATES };
+enum service_state {
+	SVC_DEAD,
+	SVC_CONDITION,
+	SVC_START_PRE,
+	SVC_START,
+	SVC_START_POST,
+	SVC_RUNNING,
+	SVC_EXITED,
+	SVC_RELOAD,
+	SVC_STOP,
+	SVC_STOP_WATCHDOG,
+	SVC_STOP_SIGTERM,
+	SVC_STOP_SIGKILL,
+	SVC_STOP_POST,
+	SVC_FINAL_SIGTERM,
+	SVC_FINAL_SIGKILL,
+	SVC_ENDED,
+	SVC_FAILED,
+	SVC_AUTO_RESTART,
+	SVC_STATES
+};
 
 struct service {
 	struct unit unit;
 	struct proc_ref main, control;
-	uint32_t command_at;	/* index in the list of the present state */
-	uint32_t main_at;	/* oneshot: index in ExecStart= */
+	uint32_t command_at;           /* index in the list of the present state */
+	uint32_t main_at;              /* oneshot: index in ExecStart= */
 	uint8_t result, reload_result; /* enum service_result */
-	bool is_ready;		/* READY=1 (or its stand-in) was seen in this start */
+	bool is_ready;                 /* READY=1 (or its stand-in) was seen in this start */
 	bool is_main_known, main_is_alien /* not our child yet: forking */;
 	bool main_exited_early; /* during start-post: to be looked at on entering running */
-	bool forbid_restart;	/* stopped on request */
-	bool want_restart;	/* the run that ends is to be followed by another */
-	bool is_reloading;	/* RELOADING=1 seen */
+	bool forbid_restart;    /* stopped on request */
+	bool want_restart;      /* the run that ends is to be followed by another */
+	bool is_reloading;      /* RELOADING=1 seen */
 	bool did_exit_clean;
 	uint32_t n_restarts;
 	const char *status_text; /* STATUS=, owned */
 	int status_errno;
-	uint64_t watchdog_us;	/* WATCHDOG_USEC= override, 0: configured */
-	uint64_t restart_us;	/* delay of the pending auto restart */
+	uint64_t watchdog_us; /* WATCHDOG_USEC= override, 0: configured */
+	uint64_t restart_us;  /* delay of the pending auto restart */
 	struct timer watchdog;
 	struct timer pid_timer; /* Type=forking: the pid file may be written late */
 	uint64_t pid_retry_us;
 	struct notify_port *notify; /* the watched socket; owned by activate/notify */
-	uint32_t notify_slot;	/* + 1 */
-	uint32_t out_slot[2];	/* + 1: read and write end of the output pipe in the bank */
+	uint32_t notify_slot;       /* + 1 */
+	uint32_t out_slot[2];       /* + 1: read and write end of the output pipe in the bank */
 	struct unit_output *output; /* last lines; owned by activate/output */
-	uint32_t conn_slot;	/* + 1: accepted connection of an Accept=yes instance, until donated */
-	uint32_t socket_unit;	/* the Accept=yes socket this instance belongs to, or UNIT_NONE */
-	const char *remote;	/* "10.0.0.7:51344" of the connection, owned; or NULL */
+	uint32_t conn_slot; /* + 1: accepted connection of an Accept=yes instance, until donated */
+	uint32_t socket_unit; /* the Accept=yes socket this instance belongs to, or UNIT_NONE */
+	const char *remote;   /* "10.0.0.7:51344" of the connection, owned; or NULL */
 	const char *remote_addr, *remote_port; /* owned */
 	uint32_t fd_store_n;
 	struct stored_fd *fd_store; /* owned by activate/notify */
-	int events_wd;		/* inotify watch on cgroup.events, -1 */
-	uint8_t fail_step_exit;	/* exit code of the step that failed, 0 none */
-	const char *fail_text;	/* owned sentence: why the last start failed, with file:line */
+	int events_wd;              /* inotify watch on cgroup.events, -1 */
+	uint8_t fail_step_exit;     /* exit code of the step that failed, 0 none */
+	const char *fail_text;      /* owned sentence: why the last start failed, with file:line */
 };
 
 extern const struct fsm service_fsm;
@@ -108,7 +175,8 @@ static inline struct service *service_of(struct unit *u)
 /* The list of commands the present state runs, and the command whose turn it is (NULL: none left). */
 const struct command *service_command(const struct service *s);
 /* Was this exit a clean one for that service (SuccessExitStatus= counted)? */
-bool service_exit_is_clean(const struct service_config *c, int cld_code, int status, bool is_daemon);
+bool service_exit_is_clean(const struct service_config *c, int cld_code, int status,
+			   bool is_daemon);
 /* Pure: would Restart= start it again after this run? */
 bool service_wants_restart(const struct service *s);
 /* Implicit and default dependencies of systemd.service(5) into c->deps; c->arena is used. 0 or -ENOMEM. */

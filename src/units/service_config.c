@@ -2,6 +2,8 @@
 /* The configuration half of the service type: defaults, words, what follows from what, what a service must have. */
 #include "units/service.h"
 
+#include <signal.h>
+
 #include <sys/wait.h>
 
 #include "units/codes.h"
@@ -183,4 +185,15 @@ void service_verify(struct unit_config *c)
 	if (s->exit_type && (is_oneshot || s->type == SERVICE_FORKING))
 		refuse(c, CODE_EXIT_TYPE, NULL, NULL,
 		       "ExitType=cgroup cannot be used with this Type=");
+}
+
+/* SIGHUP, INT, TERM and PIPE are a clean end for what runs until told to stop (systemd.service(5), SuccessExitStatus=). */
+bool service_exit_is_clean(const struct service_config *c, int code, int status, bool is_daemon)
+{
+	if (code == CLD_EXITED && status == 0)
+		return true;
+	if (is_daemon && (code == CLD_KILLED || code == CLD_DUMPED) &&
+	    (status == SIGHUP || status == SIGINT || status == SIGTERM || status == SIGPIPE))
+		return true;
+	return exit_set_has(&c->success, code, status);
 }

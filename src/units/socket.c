@@ -4,15 +4,28 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum socket_event { KE_START, KE_STOP, KE_RESET, KE_LIMIT, KE_CTL_NEXT, KE_CTL_OK, KE_CTL_FAIL, KE_VOID, KE_ARMED, KE_ARM_FAIL, KE_TRIGGER,
-	KE_BUSY, KE_IDLE, KE_REFUSED, KE_TIMEOUT, KE_SPAWN_FAIL, KE_EMPTY, KE_END_OK, KE_END_FAIL, KE_EVENTS };
+/* clang-format off */
+#define EVENT_LIST(EVENT) \
+	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RESET, "reset") \
+	EVENT(LIMIT, "start-limit") EVENT(CTL_NEXT, "control-next") \
+	EVENT(CTL_OK, "control-ok") EVENT(CTL_FAIL, "control-fail") EVENT(VOID, "void") \
+	EVENT(ARMED, "armed") EVENT(ARM_FAIL, "arm-fail") EVENT(TRIGGER, "trigger") \
+	EVENT(BUSY, "service-runs") EVENT(IDLE, "service-rests") \
+	EVENT(REFUSED, "service-refused") EVENT(TIMEOUT, "timeout") \
+	EVENT(SPAWN_FAIL, "spawn-fail") EVENT(EMPTY, "empty") EVENT(END_OK, "end-ok") \
+	EVENT(END_FAIL, "end-fail")
+/* clang-format on */
+enum socket_event {
+#define EVENT(name, word) KE_##name,
+	EVENT_LIST(EVENT)
+#undef EVENT
+		KE_EVENTS
+};
 
 static const char *const event_words[KE_EVENTS] = {
-	[KE_START] = "start", [KE_STOP] = "stop", [KE_RESET] = "reset", [KE_LIMIT] = "start-limit", [KE_CTL_NEXT] = "control-next",
-	[KE_CTL_OK] = "control-ok", [KE_CTL_FAIL] = "control-fail", [KE_VOID] = "void", [KE_ARMED] = "armed",
-	[KE_ARM_FAIL] = "arm-fail", [KE_TRIGGER] = "trigger", [KE_BUSY] = "service-runs", [KE_IDLE] = "service-rests",
-	[KE_REFUSED] = "service-refused", [KE_TIMEOUT] = "timeout", [KE_SPAWN_FAIL] = "spawn-fail",
-	[KE_EMPTY] = "empty", [KE_END_OK] = "end-ok", [KE_END_FAIL] = "end-fail",
+#define EVENT(name, word) word,
+	EVENT_LIST(EVENT)
+#undef EVENT
 };
 
 enum { TIMEOUT_NONE, TIMEOUT_COMMAND };
@@ -25,8 +38,10 @@ static const struct fsm_state states[SOCK_STATES] = {
 	[SOCK_LISTENING] = {"listening", ACTIVE, SCMD_NONE, TIMEOUT_NONE, false},
 	[SOCK_RUNNING] = {"running", ACTIVE, SCMD_NONE, TIMEOUT_NONE, false},
 	[SOCK_STOP_PRE] = {"stop-pre", DEACTIVATING, SCMD_STOP_PRE, TIMEOUT_COMMAND, false},
-	[SOCK_STOP_PRE_SIGTERM] = {"stop-pre-sigterm", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND, false},
-	[SOCK_STOP_PRE_SIGKILL] = {"stop-pre-sigkill", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND, false},
+	[SOCK_STOP_PRE_SIGTERM] = {"stop-pre-sigterm", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND,
+				   false},
+	[SOCK_STOP_PRE_SIGKILL] = {"stop-pre-sigkill", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND,
+				   false},
 	[SOCK_STOP_POST] = {"stop-post", DEACTIVATING, SCMD_STOP_POST, TIMEOUT_COMMAND, false},
 	[SOCK_FINAL_SIGTERM] = {"final-sigterm", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND, false},
 	[SOCK_FINAL_SIGKILL] = {"final-sigkill", DEACTIVATING, SCMD_NONE, TIMEOUT_COMMAND, false},
@@ -38,7 +53,10 @@ static const struct fsm_state states[SOCK_STATES] = {
  * How to read it: as in service.c. The way up is start-pre -> arming -> start-post -> listening; listening and running alternate
  * with the life of the service; the way down is stop-pre -> stop-post -> final, and DROP closes the listeners on it.
  */
-#define GO(state, effects) {.go = SOCK_##state + 1, .fx = (effects)}
+#define GO(state, effects)                              \
+	{                                               \
+		.go = SOCK_##state + 1, .fx = (effects) \
+	}
 #define RUN FX_SPAWN_CONTROL
 
 /* clang-format off */
@@ -153,8 +171,8 @@ static const struct command *command_of(const struct socket_unit *k)
 
 static bool is_killing(uint8_t state)
 {
-	return state == SOCK_STOP_PRE_SIGTERM || state == SOCK_STOP_PRE_SIGKILL || state == SOCK_FINAL_SIGTERM ||
-	       state == SOCK_FINAL_SIGKILL;
+	return state == SOCK_STOP_PRE_SIGTERM || state == SOCK_STOP_PRE_SIGKILL ||
+	       state == SOCK_FINAL_SIGTERM || state == SOCK_FINAL_SIGKILL;
 }
 
 static int next_command(struct socket_unit *k, const struct command *cmd)
@@ -179,7 +197,9 @@ static int on_exited(struct socket_unit *k, const struct event *e)
 		return k->unit.state < SOCK_FINAL_SIGTERM ? KE_EMPTY : -1;
 	if (ok)
 		return next_command(k, cmd);
-	note_result(k, e->a == CLD_EXITED ? SRES_EXIT_CODE : e->a == CLD_DUMPED ? SRES_CORE_DUMP : SRES_SIGNAL);
+	note_result(k, e->a == CLD_EXITED   ? SRES_EXIT_CODE
+		       : e->a == CLD_DUMPED ? SRES_CORE_DUMP
+					    : SRES_SIGNAL);
 	return KE_CTL_FAIL;
 }
 
@@ -276,7 +296,8 @@ static enum event_kind entered(struct unit *u)
 		return command_of(k) ? EV_NONE : EV_NOTHING;
 	if (u->state == SOCK_STOP_PRE_SIGTERM || u->state == SOCK_STOP_PRE_SIGKILL)
 		return k->control.slot ? EV_NONE : EV_NOTHING;
-	if (u->state == SOCK_FINAL_SIGTERM) /* a socket without commands never had a process to look for */
+	if (u->state ==
+	    SOCK_FINAL_SIGTERM) /* a socket without commands never had a process to look for */
 		return k->control.token ? EV_NONE : EV_NOTHING;
 	return u->state == SOCK_ENDED ? EV_NOTHING : EV_NONE;
 }

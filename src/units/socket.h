@@ -11,13 +11,22 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum listen_kind { LISTEN_STREAM, LISTEN_DATAGRAM, LISTEN_SEQPACKET, LISTEN_FIFO, LISTEN_SPECIAL, LISTEN_NETLINK, LISTEN_MQUEUE,
-	LISTEN_USB, LISTEN_KINDS };
+enum listen_kind {
+	LISTEN_STREAM,
+	LISTEN_DATAGRAM,
+	LISTEN_SEQPACKET,
+	LISTEN_FIFO,
+	LISTEN_SPECIAL,
+	LISTEN_NETLINK,
+	LISTEN_MQUEUE,
+	LISTEN_USB,
+	LISTEN_KINDS
+};
 extern const char *const listen_names[LISTEN_KINDS]; /* "ListenStream" ... */
 
 struct listener {
 	struct listener *next;
-	uint8_t kind; /* enum listen_kind */
+	uint8_t kind;     /* enum listen_kind */
 	const char *text; /* as written, specifiers expanded */
 	const char *file;
 	uint32_t line;
@@ -30,33 +39,42 @@ struct listener {
 		struct sockaddr_un un;
 	} addr;
 	int netlink_family, netlink_group;
-	const char *scope; /* interface name of a link-local IPv6 address, resolved when it is bound; or NULL */
+	const char *
+		scope; /* interface name of a link-local IPv6 address, resolved when it is bound; or NULL */
 	uint8_t protocol; /* SocketProtocol=: 0 or IPPROTO_* */
 };
 
 enum bind_v6only { V6ONLY_DEFAULT, V6ONLY_BOTH, V6ONLY_ONLY, V6ONLY_KINDS };
 
-enum socket_commands { SCMD_NONE, SCMD_START_PRE, SCMD_START_POST, SCMD_STOP_PRE, SCMD_STOP_POST, SOCKET_COMMANDS };
+enum socket_commands {
+	SCMD_NONE,
+	SCMD_START_PRE,
+	SCMD_START_POST,
+	SCMD_STOP_PRE,
+	SCMD_STOP_POST,
+	SOCKET_COMMANDS
+};
 extern const char *const socket_command_names[SOCKET_COMMANDS];
 
 struct socket_config {
 	struct listener *listeners;
 	struct command *commands[SOCKET_COMMANDS];
-	bool accept, writable, flush_pending, free_bind, transparent, broadcast, pass_credentials, pass_security, pass_packet_info;
+	bool accept, writable, flush_pending, free_bind, transparent, broadcast, pass_credentials,
+		pass_security, pass_packet_info;
 	bool keep_alive, no_delay, remove_on_stop, reuse_port, selinux_context_from_net;
 	uint8_t bind_ipv6_only; /* enum bind_v6only */
-	uint8_t timestamping;	/* 0 off, 1 us, 2 ns */
-	uint8_t protocol;	/* SocketProtocol=: 0 or IPPROTO_* */
+	uint8_t timestamping;   /* 0 off, 1 us, 2 ns */
+	uint8_t protocol;       /* SocketProtocol=: 0 or IPPROTO_* */
 	uint32_t backlog, max_connections, max_connections_per_source;
 	uint32_t socket_mode, directory_mode;
 	const char *user, *group;
 	const char *bind_to_device;
-	const char *service;  /* Service=, or the unit of the same name */
-	const char *fd_name;  /* FileDescriptorName= */
+	const char *service; /* Service=, or the unit of the same name */
+	const char *fd_name; /* FileDescriptorName= */
 	struct name_list *symlinks;
-	int priority, mark, ip_tos, ip_ttl; /* -1: not set */
-	uint64_t receive_buffer, send_buffer, pipe_size; /* 0: not set */
-	int64_t mq_max_messages, mq_message_size;	  /* 0: not set */
+	int priority, mark, ip_tos, ip_ttl;                                   /* -1: not set */
+	uint64_t receive_buffer, send_buffer, pipe_size;                      /* 0: not set */
+	int64_t mq_max_messages, mq_message_size;                             /* 0: not set */
 	uint64_t keep_alive_time_us, keep_alive_interval_us, defer_accept_us; /* 0: not set */
 	uint32_t keep_alive_probes;
 	const char *tcp_congestion, *smack, *smack_in, *smack_out;
@@ -72,12 +90,36 @@ void socket_config_defaults(struct socket_config *s);
  */
 MUST_USE int socket_parse_listener(struct listener *l, struct arena *arena, const char **ret_why);
 
-enum socket_state { SOCK_DEAD, SOCK_START_PRE, SOCK_ARMING, SOCK_START_POST, SOCK_LISTENING, SOCK_RUNNING, SOCK_STOP_PRE,
-	SOCK_STOP_PRE_SIGTERM, SOCK_STOP_PRE_SIGKILL, SOCK_STOP_POST, SOCK_FINAL_SIGTERM, SOCK_FINAL_SIGKILL, SOCK_ENDED,
-	SOCK_FAILED, SOCK_STATES };
+enum socket_state {
+	SOCK_DEAD,
+	SOCK_START_PRE,
+	SOCK_ARMING,
+	SOCK_START_POST,
+	SOCK_LISTENING,
+	SOCK_RUNNING,
+	SOCK_STOP_PRE,
+	SOCK_STOP_PRE_SIGTERM,
+	SOCK_STOP_PRE_SIGKILL,
+	SOCK_STOP_POST,
+	SOCK_FINAL_SIGTERM,
+	SOCK_FINAL_SIGKILL,
+	SOCK_ENDED,
+	SOCK_FAILED,
+	SOCK_STATES
+};
 
-enum socket_result { SRES_SUCCESS, SRES_RESOURCES, SRES_TIMEOUT, SRES_EXIT_CODE, SRES_SIGNAL, SRES_CORE_DUMP, SRES_START_LIMIT,
-	SRES_TRIGGER_LIMIT, SRES_SERVICE_START_LIMIT, SOCKET_RESULTS };
+enum socket_result {
+	SRES_SUCCESS,
+	SRES_RESOURCES,
+	SRES_TIMEOUT,
+	SRES_EXIT_CODE,
+	SRES_SIGNAL,
+	SRES_CORE_DUMP,
+	SRES_START_LIMIT,
+	SRES_TRIGGER_LIMIT,
+	SRES_SERVICE_START_LIMIT,
+	SOCKET_RESULTS
+};
 extern const char *const socket_result_names[SOCKET_RESULTS];
 
 struct socket_port; /* one armed listener; activate/socket */

@@ -11,8 +11,9 @@
 
 struct specifier_host {
 	char machine_id[33], boot_id[33], hostname[65], kernel[65], arch[17];
-	char os_id[65], os_version[65], os_build[65], os_image[65], os_image_version[65], os_variant[65]; /* os-release(5) */
-	char pretty[65]; /* PRETTY_HOSTNAME= of machine-info(5) */
+	char os_id[65], os_version[65], os_build[65], os_image[65], os_image_version[65],
+		os_variant[65]; /* os-release(5) */
+	char pretty[65];        /* PRETTY_HOSTNAME= of machine-info(5) */
 	/* Who runs the manager. A zeroed struct means root with /root and /bin/sh. */
 	uid_t uid;
 	gid_t gid;
@@ -30,5 +31,5 @@ struct specifier_context {
 };
 
 /* Expand text into arena memory. 0, -ENOMEM, -EINVAL (unknown or unavailable specifier: *ret_at is the index of its %). */
-MUST_USE int specifier_expand(const struct specifier_context *c, struct str text, struct arena *arena, char **ret_text,
-			      size_t *ret_at);
+MUST_USE int specifier_expand(const struct specifier_context *c, struct str text,
+			      struct arena *arena, char **ret_text, size_t *ret_at);

@@ -16,7 +16,8 @@ struct user_entry {
 	const char *name, *home, *shell; /* in the arena given */
 };
 /* name or number. 0, -ESRCH (not in the file; a number without entry gives uid, gid = uid, home "/"), -errno of reading. */
-MUST_USE int users_find(const char *root, const char *name, struct arena *arena, struct user_entry *ret);
+MUST_USE int users_find(const char *root, const char *name, struct arena *arena,
+			struct user_entry *ret);
 MUST_USE int users_group(const char *root, const char *name, gid_t *ret_gid);
 /* Name of a group; 0, -ESRCH, -ENAMETOOLONG or -errno. */
 MUST_USE int users_group_name(const char *root, gid_t gid, char *out, size_t cap);

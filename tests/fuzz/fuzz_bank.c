@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PID 1's request handler against a hostile manager; linked with bank.c, and these fakes in the place of init.c. */
+/* PID 1's request handler against a hostile manager; linked with keeper.c, and these fakes in the place of init.c. */
 #include "core/init.h"
 
 #include <unistd.h>

@@ -92,9 +92,6 @@ killed() {
 	ok_if "and stop" "B20" ctl stop note.service
 	is "which ends the process" "B20" gone "$(alive "$main2" || echo gone)"
 	# dead while there is no manager
-	kill -STOP "$(manager_pid)"
-	pid=$(main_of back.service 2>/dev/null & sleep 0; true)
-	kill -CONT "$(manager_pid)"
 	wait_sub back.service running
 	pid=$(main_of back.service)
 	old=$(manager_pid)
@@ -145,10 +142,11 @@ as_pid1() {
 		DefaultDependencies=no
 		[Service]
 		Type=oneshot
+		Environment=HARK_RUN_DIR=/run/hark1
 		ExecStart=$PAYLOAD report $T/pid1/report
 		ExecStart=$BIN/harkctl --no-wait $what
 	Y
-	unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" --unit-path "$T/pid1/units" --run-dir /run/hark1 \
+	timeout -s KILL 10 unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" --unit-path "$T/pid1/units" --run-dir /run/hark1 \
 		--cgroup-root "$cgroup" --default pid1.target >"$T/pid1/log" 2>&1 </dev/null
 	rc=$?
 	is "as PID 1: $what ends it" "A5" "$want" $rc

@@ -51,7 +51,8 @@ static void report_limits(FILE *f)
 		struct rlimit l;
 
 		if (getrlimit((__rlimit_resource_t)i, &l) == 0)
-			fprintf(f, "limit%d=%lld:%lld\n", i, (long long)l.rlim_cur, (long long)l.rlim_max);
+			fprintf(f, "limit%d=%lld:%lld\n", i, (long long)l.rlim_cur,
+				(long long)l.rlim_max);
 	}
 }
 
@@ -75,8 +76,9 @@ static void report_signals(FILE *f)
 	char line[256];
 
 	while (status && fgets(line, sizeof(line), status))
-		if (!strncmp(line, "SigIgn:", 7) || !strncmp(line, "SigBlk:", 7) || !strncmp(line, "NoNewPrivs:", 11) ||
-		    !strncmp(line, "CapEff:", 7) || !strncmp(line, "CapBnd:", 7))
+		if (!strncmp(line, "SigIgn:", 7) || !strncmp(line, "SigBlk:", 7) ||
+		    !strncmp(line, "NoNewPrivs:", 11) || !strncmp(line, "CapEff:", 7) ||
+		    !strncmp(line, "CapBnd:", 7))
 			fputs(line, f);
 	if (status)
 		fclose(status);
@@ -95,11 +97,12 @@ static void report(const char *path)
 	f = fopen(temporary, "we");
 	if (!f)
 		fail(temporary);
-	fprintf(f, "pid=%d\nppid=%d\nsid=%d\npgrp=%d\nuid=%u\neuid=%u\ngid=%u\ngroups=", getpid(), getppid(), getsid(0), getpgrp(),
-		getuid(), geteuid(), getgid());
+	fprintf(f, "pid=%d\nppid=%d\nsid=%d\npgrp=%d\nuid=%u\neuid=%u\ngid=%u\ngroups=", getpid(),
+		getppid(), getsid(0), getpgrp(), getuid(), geteuid(), getgid());
 	for (int i = 0; i < n; i++)
 		fprintf(f, "%s%u", i ? "," : "", groups[i]);
-	fprintf(f, "\ncwd=%s\numask=%04o\nnice=%d\n", getcwd(dir, sizeof(dir)) ? dir : "?", mask, getpriority(PRIO_PROCESS, 0));
+	fprintf(f, "\ncwd=%s\numask=%04o\nnice=%d\n", getcwd(dir, sizeof(dir)) ? dir : "?", mask,
+		getpriority(PRIO_PROCESS, 0));
 	fprintf(f, "slack=%d\npdeathsig=", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
 	prctl(PR_GET_PDEATHSIG, &n, 0, 0, 0);
 	fprintf(f, "%d\n", n);
@@ -152,7 +155,9 @@ static void notify(const char *text, int fd)
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
 	char copy[1024];
 	struct iovec iov = {copy, 0};
 	struct msghdr head = {.msg_name = &sa, .msg_iov = &iov, .msg_iovlen = 1};
@@ -161,7 +166,8 @@ static void notify(const char *text, int fd)
 	if (!where)
 		exit(98);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", where);
-	head.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(sa.sun_path));
+	head.msg_namelen =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(sa.sun_path));
 	if (sa.sun_path[0] == '@')
 		sa.sun_path[0] = '\0';
 	snprintf(copy, sizeof(copy), "%s", text);
@@ -288,8 +294,9 @@ static int signal_of(const char *name)
 	static const struct {
 		const char *name;
 		int number;
-	} names[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"TERM", SIGTERM}, {"SEGV", SIGSEGV}, {"KILL", SIGKILL},
-		     {"USR1", SIGUSR1}, {"ABRT", SIGABRT}, {"PIPE", SIGPIPE}, {"STOP", SIGSTOP}};
+	} names[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"TERM", SIGTERM},
+		     {"SEGV", SIGSEGV}, {"KILL", SIGKILL}, {"USR1", SIGUSR1},
+		     {"ABRT", SIGABRT}, {"PIPE", SIGPIPE}, {"STOP", SIGSTOP}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(name, names[i].name))
@@ -324,10 +331,11 @@ static int do_words(char **w)
 	static const struct {
 		const char *word;
 		int args;
-	} known[] = {{"report", 1}, {"log", 2},   {"say", 1},   {"err", 1},	   {"notify", 1},  {"store", 2}, {"fd", 2},
-		     {"tell", 1},   {"sleep", 1}, {"pause", 0}, {"exit", 1},   {"raise", 1},   {"ignore", 1}, {"daemon", 0},
-		     {"pidfile", 2}, {"pid", 2},  {"child", 0}, {"triple", 1}, {"orphans", 1}, {"bomb", 1},   {"catch", 2},
-		     {"read", 0},   {"notifypid", 1}, {"clock", 1}, {"slay", 3}};
+	} known[] = {{"report", 1}, {"log", 2},   {"say", 1},       {"err", 1},     {"notify", 1},
+		     {"store", 2},  {"fd", 2},    {"tell", 1},      {"sleep", 1},   {"pause", 0},
+		     {"exit", 1},   {"raise", 1}, {"ignore", 1},    {"daemon", 0},  {"pidfile", 2},
+		     {"pid", 2},    {"child", 0}, {"triple", 1},    {"orphans", 1}, {"bomb", 1},
+		     {"catch", 2},  {"read", 0},  {"notifypid", 1}, {"clock", 1},   {"slay", 3}};
 	size_t i = 0;
 
 	while (i < sizeof(known) / sizeof(known[0]) && strcmp(known[i].word, w[0]) != 0)

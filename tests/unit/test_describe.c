@@ -89,6 +89,7 @@ static const char *plan_of(const struct describe_in *in)
 START_TEST(ssh)
 {
 	struct describe_in in;
+	char expected[1024];
 
 	open_unit(
 		"ssh.service",
@@ -97,17 +98,20 @@ START_TEST(ssh)
 	in = input();
 	in.notify_socket = "/run/hark/notify/ssh.service";
 	in.out_slot = 9;
-	ck_assert_str_eq(plan_of(&in), "refs -1 9 9\n"
-				       "UMASK 22\n"
-				       "MKDIR 755 0 0 0 /run/sshd\n"
-				       "ENV PATH=/usr/bin:/bin\n"
-				       "ENV RUNTIME_DIRECTORY=/run/sshd\n"
-				       "ENV NOTIFY_SOCKET=/run/hark/notify/ssh.service\n"
-				       "CHDIR 0 /\n"
-				       "IGNORE_SIGPIPE\n"
-				       "ARG /usr/sbin/sshd\n"
-				       "ARG -D\n"
-				       "EXEC /usr/sbin/sshd\n");
+	snprintf(expected, sizeof(expected),
+		 "refs -1 9 9\n"
+		 "UMASK 22\n"
+		 "MKDIR 755 %u %u 0 /run/sshd\n"
+		 "ENV PATH=/usr/bin:/bin\n"
+		 "ENV RUNTIME_DIRECTORY=/run/sshd\n"
+		 "ENV NOTIFY_SOCKET=/run/hark/notify/ssh.service\n"
+		 "CHDIR 0 /\n"
+		 "IGNORE_SIGPIPE\n"
+		 "ARG /usr/sbin/sshd\n"
+		 "ARG -D\n"
+		 "EXEC /usr/sbin/sshd\n",
+		 getuid(), getgid());
+	ck_assert_str_eq(plan_of(&in), expected);
 	ck_assert(out.needs_exec); /* MKDIR */
 }
 END_TEST

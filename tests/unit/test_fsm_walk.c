@@ -49,8 +49,9 @@ START_TEST(every_cell_points_into_the_table)
 	for (unsigned s = 0; s < f->states_n; s++)
 		for (unsigned e = 0; e < f->events_n; e++) {
 			ck_assert_uint_le(at(f, s, e)->go, f->states_n);
-			ck_assert_msg(at(f, s, e)->go || !at(f, s, e)->fx, "%s/%s: effects without a state",
-				      f->states[s].name, f->events[e]);
+			ck_assert_msg(at(f, s, e)->go || !at(f, s, e)->fx,
+				      "%s/%s: effects without a state", f->states[s].name,
+				      f->events[e]);
 		}
 }
 END_TEST
@@ -85,11 +86,15 @@ START_TEST(every_transient_state_is_bounded)
 	for (unsigned s = 0; s < f->states_n; s++) {
 		enum coarse c = f->states[s].coarse;
 
-		if ((c != ACTIVATING && c != DEACTIVATING) || strcmp(f->states[s].name, "ended") == 0)
+		if ((c != ACTIVATING && c != DEACTIVATING) ||
+		    strcmp(f->states[s].name, "ended") == 0)
 			continue;
-		ck_assert_msg(f->states[s].timeout, "%s: %s has no timeout", f->type, f->states[s].name);
-		if (strcmp(f->states[s].name, "start-chown") != 0) /* arming blocks on nothing: it is answered in the same turn */
-			ck_assert_msg(at(f, s, timeout)->go, "%s: %s ignores its timeout", f->type, f->states[s].name);
+		ck_assert_msg(f->states[s].timeout, "%s: %s has no timeout", f->type,
+			      f->states[s].name);
+		if (strcmp(f->states[s].name, "start-chown") !=
+		    0) /* arming blocks on nothing: it is answered in the same turn */
+			ck_assert_msg(at(f, s, timeout)->go, "%s: %s ignores its timeout", f->type,
+				      f->states[s].name);
 	}
 }
 END_TEST
@@ -98,21 +103,25 @@ END_TEST
 START_TEST(a_stop_ends_by_timeouts_alone)
 {
 	const struct fsm *f = machines[_i];
-	unsigned timeout = event_by_name(f, "timeout"), stop = event_by_name(f, "stop"), end = event_by_name(f, "end-fail");
+	unsigned timeout = event_by_name(f, "timeout"), stop = event_by_name(f, "stop"),
+		 end = event_by_name(f, "end-fail");
 
 	for (unsigned s = 0; s < f->states_n; s++) {
 		unsigned now = s, steps = 0;
 
 		if (f->states[s].coarse != ACTIVE && f->states[s].coarse != ACTIVATING)
 			continue;
-		ck_assert_msg(at(f, s, stop)->go, "%s: %s cannot be stopped", f->type, f->states[s].name);
+		ck_assert_msg(at(f, s, stop)->go, "%s: %s cannot be stopped", f->type,
+			      f->states[s].name);
 		now = at(f, s, stop)->go - 1u;
 		while (!is_rest(f, now) && steps++ < f->states_n) {
-			const struct fsm_cell *c = at(f, now, timeout)->go ? at(f, now, timeout) : at(f, now, end);
+			const struct fsm_cell *c = at(f, now, timeout)->go ? at(f, now, timeout)
+									   : at(f, now, end);
 
 			ck_assert_msg(c->go, "%s: stuck in %s", f->type, f->states[now].name);
-			ck_assert_msg(c->go - 1u > now || is_rest(f, c->go - 1u), "%s: %s goes back to %s", f->type,
-				      f->states[now].name, f->states[c->go - 1].name);
+			ck_assert_msg(c->go - 1u > now || is_rest(f, c->go - 1u),
+				      "%s: %s goes back to %s", f->type, f->states[now].name,
+				      f->states[c->go - 1].name);
 			now = c->go - 1u;
 		}
 		ck_assert(is_rest(f, now));
@@ -130,9 +139,10 @@ START_TEST(a_stop_only_moves_forward)
 			const struct fsm_cell *c = at(f, s, e);
 			enum coarse to = c->go ? f->states[c->go - 1].coarse : DEACTIVATING;
 
-			ck_assert_msg(to == DEACTIVATING || to == INACTIVE || to == FAILED || f->states[c->go - 1].is_between_runs,
-				      "%s: %s on %s goes up to %s", f->type, f->states[s].name, f->events[e],
-				      f->states[c->go - 1].name);
+			ck_assert_msg(to == DEACTIVATING || to == INACTIVE || to == FAILED ||
+					      f->states[c->go - 1].is_between_runs,
+				      "%s: %s on %s goes up to %s", f->type, f->states[s].name,
+				      f->events[e], f->states[c->go - 1].name);
 		}
 }
 END_TEST
@@ -154,9 +164,11 @@ START_TEST(commands_run_where_the_state_says_so)
 			if (!c->go || (reload && e == reload))
 				continue;
 			if (f->states[c->go - 1].commands == 0)
-				ck_assert_msg(!spawns, "%s: %s on %s spawns for nothing", f->type, f->states[s].name, f->events[e]);
+				ck_assert_msg(!spawns, "%s: %s on %s spawns for nothing", f->type,
+					      f->states[s].name, f->events[e]);
 			else if (c->go - 1u != s)
-				ck_assert_msg(spawns, "%s: %s on %s forgets the commands", f->type, f->states[s].name, f->events[e]);
+				ck_assert_msg(spawns, "%s: %s on %s forgets the commands", f->type,
+					      f->states[s].name, f->events[e]);
 		}
 }
 END_TEST

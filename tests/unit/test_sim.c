@@ -47,11 +47,17 @@ static uint64_t clock_now(void *arg)
 	return ((struct world *)arg)->now_us;
 }
 
-static void tell_later(struct unit *u, uint64_t delay_us, enum event_kind kind, int64_t a, int64_t b, int64_t c)
+static void tell_later(struct unit *u, uint64_t delay_us, enum event_kind kind, int64_t a,
+		       int64_t b, int64_t c)
 {
 	ck_assert_uint_lt(w.later_n, PENDING);
 	w.later[w.later_n++] = (struct later){w.now_us + delay_us,
-					      {.kind = (uint8_t)kind, .unit = u->id, .a = a, .b = b, .c = c, .cause = {.unit = UNIT_NONE}}};
+					      {.kind = (uint8_t)kind,
+					       .unit = u->id,
+					       .a = a,
+					       .b = b,
+					       .c = c,
+					       .cause = {.unit = UNIT_NONE}}};
 }
 
 /* --- faked effects --- */
@@ -75,7 +81,8 @@ static void fake_spawn(struct unit *u, enum proc_role role)
 	if (type == SERVICE_NOTIFY && role == ROLE_MAIN && (w.calm || roll(8)))
 		tell_later(u, 100 + roll(5000), EV_READY, 0, 0, 0);
 	if (is_short || (!w.calm && roll(4) == 0))
-		tell_later(u, 200 + roll(50000), EV_EXITED, CLD_EXITED, w.calm || roll(4) ? 0 : 1, role);
+		tell_later(u, 200 + roll(50000), EV_EXITED, CLD_EXITED, w.calm || roll(4) ? 0 : 1,
+			   role);
 }
 
 /* What is alive dies after a while, unless it ignores the signal. */
@@ -130,7 +137,8 @@ static void ignore_change(void *arg, struct unit *u, uint8_t old)
 	w.hash = w.hash * 31 + u->state + old;
 }
 
-static void ignore_job(void *arg, struct unit *u, uint32_t id, enum job_type type, enum job_result result)
+static void ignore_job(void *arg, struct unit *u, uint32_t id, enum job_type type,
+		       enum job_result result)
 {
 	(void)arg;
 	(void)u;
@@ -158,7 +166,8 @@ static uint32_t no_slot(void *arg, struct unit *u)
 	return 0;
 }
 
-static const struct engine_ops fakes = {fake_load, fake_run, always, ignore_change, ignore_job, ignore_emergency, ignore_retired, no_slot};
+static const struct engine_ops fakes = {fake_load,  fake_run,         always,         ignore_change,
+					ignore_job, ignore_emergency, ignore_retired, no_slot};
 
 /* --- a random house --- */
 
@@ -176,9 +185,13 @@ static void make_config(struct unit *u)
 	c->start_limit_interval_us = 10 * US_PER_SEC;
 	c->job_timeout_us = TIME_NEVER;
 	c->failure_exit_status = c->success_exit_status = -1;
-	c->service->type = (uint8_t)(roll(3) == 0 ? SERVICE_ONESHOT : roll(2) ? SERVICE_SIMPLE : SERVICE_NOTIFY);
+	c->service->type = (uint8_t)(roll(3) == 0 ? SERVICE_ONESHOT
+				     : roll(2)    ? SERVICE_SIMPLE
+						  : SERVICE_NOTIFY);
 	c->service->remain_after_exit = c->service->type == SERVICE_ONESHOT && roll(2);
-	c->service->restart = (uint8_t)(c->service->type == SERVICE_ONESHOT ? RESTART_NO : roll(3) ? RESTART_ON_FAILURE : RESTART_NO);
+	c->service->restart = (uint8_t)(c->service->type == SERVICE_ONESHOT ? RESTART_NO
+					: roll(3)                           ? RESTART_ON_FAILURE
+									    : RESTART_NO);
 	c->service->commands[CMD_START] = &one_command;
 	for (unsigned list = CMD_PRE; list <= CMD_STOP_POST; list++)
 		if (list != CMD_START && roll(3) == 0)
@@ -189,14 +202,17 @@ static void make_config(struct unit *u)
 
 static void make_edges(struct unit *const *u)
 {
-	static const enum dep_type kinds[] = {DEP_REQUIRES, DEP_WANTS, DEP_BINDS_TO, DEP_PART_OF, DEP_AFTER, DEP_AFTER, DEP_CONFLICTS};
+	static const enum dep_type kinds[] = {DEP_REQUIRES, DEP_WANTS, DEP_BINDS_TO, DEP_PART_OF,
+					      DEP_AFTER,    DEP_AFTER, DEP_CONFLICTS};
 
 	for (unsigned i = 0; i < 2 * UNITS; i++) {
 		unsigned a = roll(UNITS), b = roll(UNITS);
 		struct dep dep = {.origin = DEP_FILE};
 
 		if (a != b)
-			ck_assert_int_eq(graph_add(&w.reg, u[a], kinds[roll(ARRAY_SIZE(kinds))], u[b], &dep), 0);
+			ck_assert_int_eq(graph_add(&w.reg, u[a], kinds[roll(ARRAY_SIZE(kinds))],
+						   u[b], &dep),
+					 0);
 	}
 }
 
@@ -213,7 +229,8 @@ static void tell_due(void)
 		}
 		w.later[i] = w.later[--w.later_n];
 		/* a process can only die once: later words about it are void */
-		if (l.ev.kind == EV_EXITED && !(l.ev.c == ROLE_MAIN ? s->main.slot : s->control.slot))
+		if (l.ev.kind == EV_EXITED &&
+		    !(l.ev.c == ROLE_MAIN ? s->main.slot : s->control.slot))
 			continue;
 		engine_post(&w.engine, &l.ev);
 	}
@@ -229,26 +246,31 @@ static void pass_time(uint64_t us)
 
 static void ask_something(struct unit *const *u)
 {
-	static const enum job_type types[] = {JOB_START, JOB_START, JOB_STOP, JOB_RESTART, JOB_TRY_RESTART};
-	static const enum job_mode modes[] = {MODE_REPLACE, MODE_REPLACE, MODE_FAIL, MODE_IGNORE_DEPENDENCIES};
+	static const enum job_type types[] = {JOB_START, JOB_START, JOB_STOP, JOB_RESTART,
+					      JOB_TRY_RESTART};
+	static const enum job_mode modes[] = {MODE_REPLACE, MODE_REPLACE, MODE_FAIL,
+					      MODE_IGNORE_DEPENDENCIES};
 	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE};
 
-	ck_assert_int_ge(engine_request(&w.engine, u[roll(UNITS)], types[roll(ARRAY_SIZE(types))], modes[roll(ARRAY_SIZE(modes))],
-					&cause, true, NULL), 0);
+	ck_assert_int_ge(engine_request(&w.engine, u[roll(UNITS)], types[roll(ARRAY_SIZE(types))],
+					modes[roll(ARRAY_SIZE(modes))], &cause, true, NULL),
+			 0);
 }
 
 static void check_rest(struct unit *const *u, unsigned seed)
 {
-	ck_assert_msg(w.double_starts == 0, "seed %u: a process was started beside a living one", seed);
+	ck_assert_msg(w.double_starts == 0, "seed %u: a process was started beside a living one",
+		      seed);
 	for (unsigned i = 0; i < UNITS; i++) {
 		enum coarse c = unit_coarse(u[i]);
 		bool rests = c == ACTIVE || c == INACTIVE || c == FAILED;
 
-		ck_assert_msg(!u[i]->job.id, "seed %u: %s keeps a %s job in state %s", seed, u[i]->name,
-			      job_type_names[u[i]->job.type], unit_substate(u[i]));
-		ck_assert_msg(rests || u[i]->ops->fsm->states[u[i]->state].is_between_runs, "seed %u: %s is left in %s", seed,
-			      u[i]->name, unit_substate(u[i]));
-		ck_assert_msg(c != INACTIVE || !service_of(u[i])->main.slot, "seed %u: %s rests with a process", seed, u[i]->name);
+		ck_assert_msg(!u[i]->job.id, "seed %u: %s keeps a %s job in state %s", seed,
+			      u[i]->name, job_type_names[u[i]->job.type], unit_substate(u[i]));
+		ck_assert_msg(rests || u[i]->ops->fsm->states[u[i]->state].is_between_runs,
+			      "seed %u: %s is left in %s", seed, u[i]->name, unit_substate(u[i]));
+		ck_assert_msg(c != INACTIVE || !service_of(u[i])->main.slot,
+			      "seed %u: %s rests with a process", seed, u[i]->name);
 	}
 	ck_assert_uint_eq(w.engine.jobs_n, 0);
 }
