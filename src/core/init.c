@@ -131,7 +131,7 @@ int init_final(const struct bank_req *q, int fd)
 /* The binary given as the first word, or HARK_MANAGER, or harkd beside this file, or (without /proc) where it is installed. */
 static NO_RETURN void run_manager(void)
 {
-	const char *given = getenv("HARK_MANAGER");
+	char *given = getenv("HARK_MANAGER");
 	char path[PATH_MAX] = "/usr/lib/hark/";
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
 	sigset_t none;
@@ -144,7 +144,8 @@ static NO_RETURN void run_manager(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (manager_argv[1] && manager_argv[1][0] != '-')
 		execv(manager_argv[1], manager_argv + 1);
-	execv(given ? given : path, manager_argv);
+	manager_argv[0] = given ? given : path;
+	execv(manager_argv[0], manager_argv);
 	_exit(203);
 }
 

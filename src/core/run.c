@@ -356,6 +356,15 @@ static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 	engine_post_simple(&h->engine, u, EV_SPAWNED, n->pid, role, 0);
 }
 
+/* A child of the main process becomes ours when that ends; when it is gone by then, nobody saw how. */
+static void next_main_missed(struct hark *h, struct service *s)
+{
+	if (s->main.slot)
+		return;
+	s->next_main = 0;
+	engine_post_simple(&h->engine, &s->unit, EV_EXITED, CLD_EXITED, 0, ROLE_MAIN);
+}
+
 /* The main process of a forking service is ours now, or it is not there. */
 static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 			   const struct bank_note *n)
@@ -375,9 +384,12 @@ static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 					    .token = p->token,
 					    .pid = n->pid,
 					    .start_us = loop_now_us(&h->loop)};
+		s->next_main = 0;
 		remember_unit(h, u);
 	}
-	if (s)
+	if (s && n->err < 0 && s->next_main)
+		next_main_missed(h, s);
+	else if (s && (n->err == 0 || !s->is_main_known))
 		engine_post_simple(&h->engine, u, EV_MAIN_PID, n->err == 0 ? n->pid : 0, 0, 0);
 	if (n->err < 0)
 		procs_del(h, p);
@@ -466,7 +478,11 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 		struct proc_ref *ref = procs_ref(u, (enum proc_role)p->role);
 
 		note_process(h, u, LEDGER_EXIT, n);
-		if (ref && ref->token == n->token) {
+		engine_settle(&h->engine); /* MAINPID= may be among what it said */
+		if (s && s->next_main && ref->token == n->token && p->role == ROLE_MAIN) {
+			ref->slot = 0;
+			spawn_find_main(h, s);
+		} else if (ref && ref->token == n->token) {
 			ref->exit_us = loop_now_us(&h->loop);
 			engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status, p->role);
 		}

@@ -57,6 +57,15 @@ struct fd_list {
 	unsigned n;
 };
 
+/* Two settings may say the same (Service= there, Sockets= here): each gives an edge of its own. */
+static bool is_repeated(const struct unit *u, uint32_t at)
+{
+	for (uint32_t i = 0; i < at; i++)
+		if (u->edges[i].type == u->edges[at].type && u->edges[i].to == u->edges[at].to)
+			return true;
+	return false;
+}
+
 /* The listeners of every socket unit that triggers this service, then what the service stored itself. */
 static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
 {
@@ -69,7 +78,7 @@ static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
 		if (u->edges[i].type != DEP_TRIGGERED_BY || k->type != UNIT_SOCKET || !k->config ||
 		    !k->config->socket)
 			continue;
-		if (!k->config->socket->accept)
+		if (!k->config->socket->accept && !is_repeated(u, i))
 			list->n += a->fds(h, k, list->slots + list->n, list->names + list->n,
 					  BANK_REFS - 3 - list->n);
 	}
@@ -406,6 +415,12 @@ void spawn_find_main(struct hark *h, struct service *s)
 {
 	const struct service_config *c = s->unit.config->service;
 
+	if (s->next_main) {
+		if (procs_adopt_main(h, &s->unit, s->next_main) < 0)
+			log_at(LOG_WARN, "%s: MAINPID=%d cannot be taken over", s->unit.name,
+			       (int)s->next_main);
+		return;
+	}
 	if (c->pid_file) {
 		s->pid_timer.fn = look_for_pid_file;
 		s->pid_retry_us = 0;

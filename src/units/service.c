@@ -15,7 +15,8 @@
 	EVENT(EMPTY, "empty") EVENT(TIMEOUT, "timeout") EVENT(WATCHDOG, "watchdog") \
 	EVENT(SPAWN_FAIL, "spawn-fail") EVENT(STOPPING, "stopping") \
 	EVENT(RELOADING, "reloading") EVENT(STAY, "remain") EVENT(END_OK, "end-ok") \
-	EVENT(END_FAIL, "end-fail") EVENT(END_RESTART, "end-restart")
+	EVENT(END_FAIL, "end-fail") EVENT(END_RESTART, "end-restart") \
+	EVENT(MAIN_MOVED, "main-moved")
 /* clang-format on */
 enum service_event {
 #define EVENT(name, word) SE_##name,
@@ -105,6 +106,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_MAIN_NEXT]  = GO(START, FX_SPAWN_MAIN),
 		[SE_MAIN_OK]    = GO(START_POST, RUN),
 		[SE_CTL_OK]     = GO(START, FX_FIND_MAIN),
+		[SE_MAIN_MOVED] = GO(START, FX_FIND_MAIN),
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM),
 		[SE_MAIN_FAIL]  = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
@@ -114,6 +116,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_STOPPING]   = GO(STOP_SIGTERM, FX_WATCHDOG_OFF),
 	},
 	[SVC_START_POST] = {
+		[SE_MAIN_MOVED] = GO(START_POST, FX_FIND_MAIN),
 		[SE_CTL_NEXT]   = GO(START_POST, RUN),
 		[SE_CTL_OK]     = GO(RUNNING, FX_WATCHDOG_ON),
 		[SE_VOID]       = GO(RUNNING, FX_WATCHDOG_ON),
@@ -124,6 +127,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
 	},
 	[SVC_RUNNING] = {
+		[SE_MAIN_MOVED] = GO(RUNNING, FX_FIND_MAIN),
 		[SE_STOP]      = GO(STOP, FX_WATCHDOG_OFF | RUN),
 		[SE_RELOAD]    = GO(RELOAD, RUN),
 		[SE_RELOADING] = GO(RELOAD, 0),
@@ -139,6 +143,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_RELOAD] = GO(RELOAD, RUN),
 	},
 	[SVC_RELOAD] = {
+		[SE_MAIN_MOVED] = GO(RELOAD, FX_FIND_MAIN),
 		[SE_CTL_NEXT]   = GO(RELOAD, RUN),
 		[SE_CTL_OK]     = GO(RUNNING, FX_WATCHDOG_ON),
 		[SE_VOID]       = GO(RUNNING, FX_WATCHDOG_ON),
@@ -294,15 +299,10 @@ static int on_start(struct service *s)
 	s->forbid_restart = s->did_exit_clean = false;
 	s->is_main_known = s->main_is_alien = false;
 	s->fail_step_exit = 0;
+	s->next_main = 0;
 	s->status_errno = 0;
 	s->main.code = s->main.status = s->control.code = s->control.status = 0;
 	return SE_START;
-}
-
-static int on_stop(struct service *s)
-{
-	s->forbid_restart = true;
-	return SE_STOP;
 }
 
 static bool has_next_command(const struct service *s)
@@ -455,6 +455,10 @@ static int on_ready(struct service *s)
 
 static int on_main_pid(struct service *s, const struct event *e)
 {
+	if (e->a > 0 && e->a != s->main.pid) { /* MAINPID=: it counts once it is ours to watch */
+		s->next_main = (pid_t)e->a;
+		return SE_MAIN_MOVED;
+	}
 	s->is_main_known = e->a > 0;
 	return s->unit.state == SVC_START && config_of(s)->type == SERVICE_FORKING &&
 			       !s->control.slot
@@ -537,7 +541,8 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_START:
 		return on_start(s);
 	case EV_STOP:
-		return on_stop(s);
+		s->forbid_restart = true;
+		return SE_STOP;
 	case EV_RELOAD:
 		s->reload_result = RESULT_SUCCESS;
 		return SE_RELOAD;

@@ -143,6 +143,7 @@ struct service {
 	bool is_reloading;      /* RELOADING=1 seen */
 	bool did_exit_clean;
 	uint32_t n_restarts;
+	pid_t next_main; /* named by MAINPID=, not ours to watch before the old one has ended */
 	const char *status_text; /* STATUS=, owned */
 	int status_errno;
 	uint64_t watchdog_us; /* WATCHDOG_USEC= override, 0: configured */

@@ -11,7 +11,7 @@ hark_up activation || finish
 socket() { # NAME LINES...
 	local name=$1
 	shift
-	{ printf '[Unit]\nDefaultDependencies=no\n[Socket]\nTriggerLimitIntervalSec=0\n' && printf '%s\n' "$@"; } >"$UNITS/$name.socket"
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\n' && printf '%s\n' "$@"; } >"$UNITS/$name.socket"
 }
 service() { # NAME LINES...
 	local name=$1
@@ -19,6 +19,7 @@ service() { # NAME LINES...
 	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\nLimitCORE=0\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
 }
 rescan() { ctl daemon-reload >/dev/null 2>&1; }
+quiet() { "$@" >/dev/null 2>&1; }
 ask() { timeout -k 5 100 "$SOCK" ask "$@"; }
 # asked NAME ROWS ADDR N [WORKERS]: every request is answered; the figures are printed.
 asked() {
@@ -47,10 +48,10 @@ on_demand() {
 	ctl why first.service >"$T/out" 2>&1
 	ok_if "why names the socket" "D42" grep -q first.socket "$T/out"
 	ok_if "and the client's address or socket" "D42" grep -qE "sock|uid 0|$T/first" "$T/out"
-	ctl stop first.service >/dev/null 2>&1
+	quiet ctl stop first.service
 	ok_if "a stop of the service alone: the socket listens on" "" wait_sub first.socket listening
 	asked "and starts it anew" "D13 D15" "$T/first" 1
-	ctl stop first.socket first.service >/dev/null 2>&1
+	quiet ctl stop first.socket first.service
 	is "a stopped socket refuses" "" "served=0 refused=1" "$(ask "$T/first" 1 | cut -d' ' -f1-2)"
 }
 
@@ -60,13 +61,13 @@ inherits_only_its_own() {
 	socket two-c "ListenStream=$T/two-c" Service=two.service
 	service two "Sockets=two-c.socket two-a.socket two-b.socket" "ExecStart=$SOCK listen passed $T/two.passed"
 	rescan
-	ctl start two-a.socket two-b.socket two-c.socket
+	quiet ctl start two-a.socket two-b.socket two-c.socket
 	asked "three socket units of one service" "C26" "$T/two-b" 1
 	is "LISTEN_FDNAMES names each" "C26" "a b two-c.socket" \
 		"$(sed -n 's/^names=//p' "$T/two.passed" | tr : '\n' | sort | paste -sd' ')"
 	asked "every one of them is served (1)" "" "$T/two-a" 1
 	asked "every one of them is served (2)" "" "$T/two-c" 1
-	ctl stop two-a.socket two-b.socket two-c.socket two.service
+	quiet ctl stop two-a.socket two-b.socket two-c.socket two.service
 }
 
 # D9: only the one request waits.
@@ -76,7 +77,7 @@ slow_provider() {
 	socket quick "ListenStream=$T/quick"
 	service quick "ExecStart=$SOCK listen"
 	rescan
-	ctl start slow.socket quick.socket
+	quiet ctl start slow.socket quick.socket
 	ask "$T/slow" 1 >"$T/slow.out" &
 	local client=$! began took
 	began=$(now_ms)
@@ -89,7 +90,7 @@ slow_provider() {
 	ok_if "control stays responsive" "E34" timeout 1 "$BIN/harkctl" is-active quick.service
 	wait $client
 	is "the one request is answered when it is ready" "D9" served=1 "$(cut -d' ' -f1 "$T/slow.out")"
-	ctl stop slow.socket quick.socket slow.service quick.service
+	quiet ctl stop slow.socket quick.socket slow.service quick.service
 }
 
 # D10: c asks b, b asks a; no After=, no Requires=; in every order.
@@ -103,17 +104,17 @@ permutations() {
 	service pc "ExecStart=$SOCK listen ask $T/pb"
 	rescan
 	for order in "pa pb pc" "pa pc pb" "pb pa pc" "pb pc pa" "pc pa pb" "pc pb pa"; do
-		ctl start pa.socket pb.socket pc.socket
+		quiet ctl start pa.socket pb.socket pc.socket
 		for name in $order; do
 			timeout 5 "$BIN/harkctl" --no-wait start "$name.service" >/dev/null 2>&1
 		done
 		ask "$T/pc" 3 >"$T/out" || bad="$bad [$order: $(cat "$T/out")]"
-		ctl stop pa.socket pb.socket pc.socket pa.service pb.service pc.service >/dev/null 2>&1
+		quiet ctl stop pa.socket pb.socket pc.socket pa.service pb.service pc.service
 	done
 	is "services that use each other's sockets need no order: 6 permutations" "D10" "" "$bad"
-	ctl start pa.socket pb.socket pc.socket
+	quiet ctl start pa.socket pb.socket pc.socket
 	asked "and no start at all: the chain starts by itself" "D10 D13" "$T/pc" 1
-	ctl stop pa.socket pb.socket pc.socket pa.service pb.service pc.service >/dev/null 2>&1
+	quiet ctl stop pa.socket pb.socket pc.socket pa.service pb.service pc.service
 }
 
 # D11
@@ -121,13 +122,13 @@ datagrams() {
 	socket dg "ListenDatagram=$T/dg"
 	service dg "ExecStart=$SOCK listen slow 500 get $T/dg.got"
 	rescan
-	ctl start dg.socket
+	quiet ctl start dg.socket
 	is "the queue of datagrams is raised" "D11" yes "$([ "$(cat /proc/sys/net/unix/max_dgram_qlen)" -ge 512 ] && echo yes)"
 	ok_if "200 datagrams are taken before the receiver is there" "D11" "$SOCK" send "dgram:$T/dg" 200 message
 	is "it is not there yet" "D11" "" "$(cat "$T/dg.got" 2>/dev/null)"
 	wait_for "[ \$(wc -l <$T/dg.got) -ge 200 ]" 5
 	is "all of them arrive, in order" "D11" "$(seq -f '%g message' 200 | md5sum)" "$(md5sum <"$T/dg.got")"
-	ctl stop dg.socket dg.service
+	quiet ctl stop dg.socket dg.service
 }
 
 # D14
@@ -139,10 +140,10 @@ crashing() {
 	socket crash2 "ListenStream=127.0.0.1:7002"
 	service crash2 Restart=always RestartSec=0 "ExecStart=$SOCK listen crash 5"
 	rescan
-	ctl start crash.socket crash2.socket
+	quiet ctl start crash.socket crash2.socket
 	asked "a daemon that crashes after each 5th answer: $((n / 2)) clients, started again by the next" "D14" "$T/crash" $((n / 2))
 	asked "the same by TCP, started again by Restart=always" "D14 D29" tcp:127.0.0.1:7002 $((n / 2))
-	ctl stop crash.socket crash2.socket crash.service crash2.service
+	quiet ctl stop crash.socket crash2.socket crash.service crash2.service
 }
 
 # D15
@@ -154,10 +155,10 @@ idle_exit() {
 	socket lazy "ListenStream=$T/lazy"
 	service lazy "ExecStart=$SOCK listen idle 0"
 	rescan
-	ctl start once.socket lazy.socket
+	quiet ctl start once.socket lazy.socket
 	asked "a service that ends after each answer: $((n / 2)) clients one after the other" "D15" "$T/once" $((n / 2))
 	asked "a service that ends when idle for 0 ms: $((n / 2)) of 4 clients at once" "D15" "$T/lazy" $((n / 8)) 4
-	ctl stop once.socket lazy.socket once.service lazy.service
+	quiet ctl stop once.socket lazy.socket once.service lazy.service
 }
 
 # A start that fails while a client waits.
@@ -168,7 +169,7 @@ failing() {
 	sed -i '/StartLimit/d' "$UNITS/nope.service"
 	sed -i '/TriggerLimit/d' "$UNITS/nope.socket"
 	rescan
-	ctl start nope.socket
+	quiet ctl start nope.socket
 	cpu=$("$SOCK" cpu "$(manager_pid)")
 	"$SOCK" hold "$T/nope" 1 1000 >"$T/hold"
 	cpu=$(($("$SOCK" cpu "$(manager_pid)") - cpu))
@@ -181,7 +182,7 @@ failing() {
 	socket limit "ListenStream=$T/limit" TriggerLimitIntervalSec=10s TriggerLimitBurst=5
 	service limit "ExecStart=/bin/true"
 	rescan
-	ctl start limit.socket
+	quiet ctl start limit.socket
 	cpu=$("$SOCK" cpu "$(manager_pid)")
 	"$SOCK" hold "$T/limit" 1 1000 >"$T/hold"
 	cpu=$(($("$SOCK" cpu "$(manager_pid)") - cpu))
@@ -189,7 +190,7 @@ failing() {
 	is "TriggerLimitBurst=: no spinning" "" yes "$([ $cpu -lt 100 ] && echo yes || echo "$cpu ms of CPU in 1 s")"
 	ctl reset-failed >/dev/null 2>&1
 	ok_if "a failed socket can be started again" "" ctl start limit.socket
-	ctl stop limit.socket nope.socket >/dev/null 2>&1
+	quiet ctl stop limit.socket nope.socket
 }
 
 # D8: the binds and listens are done by harkd and hark-init, the exec by the children of hark-init.
@@ -235,10 +236,10 @@ who_starts_whom() {
 	service enemy "ExecStart=$PAYLOAD pause"
 	sed -i 's/^\[Unit\]/[Unit]\nConflicts=consumer.service/' "$UNITS/enemy.service"
 	rescan
-	ctl start provider.socket
+	quiet ctl start provider.socket
 	asked "a provider is started by its client" "D43" "$T/provider" 1
 	is "no consumer of it is started" "D43" inactive "$(active consumer.service)"
-	ctl stop provider.service
+	quiet ctl stop provider.service
 	ok_if "a consumer starts" "D44" ctl start consumer.service
 	is "and its provider with it" "D44 D54" active "$(active provider.service)"
 	ctl why provider.service >"$T/out" 2>&1
@@ -246,20 +247,20 @@ who_starts_whom() {
 	ok_if "and which dependency it was" "D42" grep -q Requires "$T/out"
 	is "the name of a unit is its file's name" "D46" "consumer.service $UNITS/consumer.service" \
 		"$(prop consumer.service Id) $(prop consumer.service FragmentPath)"
-	ctl start enemy.service
+	quiet ctl start enemy.service
 	is "Conflicts= stops it" "D54" "active inactive" "$(active enemy.service) $(active consumer.service)"
-	ctl stop enemy.service provider.service provider.socket
+	quiet ctl stop enemy.service provider.service provider.socket
 }
 
 restarts() {
 	local pid
 	service again Restart=on-failure RestartSec=20ms "ExecStart=$PAYLOAD pause"
 	rescan
-	ctl start again.service
+	quiet ctl start again.service
 	pid=$(main_of again.service)
 	kill -SEGV "$pid"
 	ok_if "babysitting: killed and there again" "D29" wait_for "[ \"\$(sub again.service)\" = running ] && [ \$(main_of again.service) != $pid ]" 3
-	ctl stop again.service
+	quiet ctl stop again.service
 }
 
 for test in on_demand inherits_only_its_own slow_provider permutations datagrams failing who_starts_whom restarts crashing idle_exit \
