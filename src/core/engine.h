@@ -47,6 +47,7 @@ struct engine {
 	struct list fx_queue;  /* units with pending effects */
 	struct list retired;   /* units to be dropped when all is quiet */
 	struct task turn;
+	struct timer resume; /* the next turn, when this one has done its share of effects */
 	uint32_t next_job;
 	uint32_t jobs_n;
 	bool is_digesting, is_running_fx;

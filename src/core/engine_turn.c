@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/engine_inner.h"
 
+#include <limits.h>
+
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 256 };
+enum { QUEUE_FIRST = 256, EFFECTS_A_TURN = 16 };
 
 /* --- the queue --- */
 
@@ -271,13 +273,14 @@ static bool digest_all(struct engine *e)
 	return any;
 }
 
-static bool run_effects(struct engine *e)
+/* Of at most `units` units; false when there was nothing to do. */
+static bool run_effects(struct engine *e, unsigned units)
 {
 	struct list *node;
 	bool any = false;
 
 	e->is_running_fx = true;
-	while ((node = list_pop(&e->fx_queue))) {
+	while (units-- && (node = list_pop(&e->fx_queue))) {
 		struct unit *u = container_of(node, struct unit, fx_node);
 		uint32_t fx = u->pending_fx;
 
@@ -318,18 +321,44 @@ static void drop_retired(struct engine *e)
 	}
 }
 
+static void digest_and_run(struct engine *e)
+{
+	while (digest_all(e) || engine_run_jobs(e))
+		;
+}
+
 void engine_settle(struct engine *e)
 {
-	do {
-		while (digest_all(e) || engine_run_jobs(e))
-			;
-	} while (run_effects(e));
+	do
+		digest_and_run(e);
+	while (run_effects(e, UINT_MAX));
 	drop_retired(e);
 }
 
+/*
+ * What the loop calls. A boot has a thousand spawns to do: after a few the loop looks at its descriptors again, so that clients and
+ * exits do not wait for all of them.
+ */
 static void turn(struct task *t)
 {
-	engine_settle(container_of(t, struct engine, turn));
+	struct engine *e = container_of(t, struct engine, turn);
+
+	digest_and_run(e);
+	while (run_effects(e, EFFECTS_A_TURN)) {
+		digest_and_run(e);
+		if (!list_is_empty(&e->fx_queue)) {
+			loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop));
+			return;
+		}
+	}
+	drop_retired(e);
+}
+
+static void resume(struct timer *t)
+{
+	struct engine *e = container_of(t, struct engine, resume);
+
+	loop_defer(e->loop, &e->turn);
 }
 
 int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
@@ -342,7 +371,8 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 			     .arg = arg,
 			     .cap = QUEUE_FIRST,
 			     .next_job = 1,
-			     .turn = {.fn = turn}};
+			     .turn = {.fn = turn},
+			     .resume = {.fn = resume}};
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
 	list_init(&e->retired);
@@ -354,6 +384,7 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 void engine_fini(struct engine *e)
 {
 	loop_undefer(&e->turn);
+	loop_timer_disarm(e->loop, &e->resume);
 	job_plan_fini(&e->last_plan);
 	mem_put(e->queue);
 	e->queue = NULL;

@@ -191,9 +191,11 @@ static void worker(const struct address *a, unsigned long n, const char *while_f
 	for (unsigned long i = 0; while_file ? access(while_file, F_OK) == 0 : i < n; i++) {
 		unsigned long began = now_ms();
 		char text[64];
+		int r;
 
 		snprintf(text, sizeof(text), "%d.%lu\n", getpid(), i);
-		count(s, request(a, text), now_ms() - began);
+		r = request(a, text);
+		count(s, r, now_ms() - began);
 	}
 }
 
@@ -471,15 +473,17 @@ static int find_manager(int init)
 
 static int slay(char **w)
 {
-	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0;
+	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0, last = 0;
 	unsigned long began = now_ms();
 
 	srandom(20261121);
 	while (done < n && now_ms() - began < 300000) {
 		int pid = find_manager(init);
 
-		if (pid && kill(pid, SIGKILL) == 0)
+		if (pid && pid != last && kill(pid, SIGKILL) == 0) {
 			done++;
+			last = pid;
+		}
 		pause_ms(min + random() % (max - min + 1));
 	}
 	printf("kills=%d ms=%lu\n", done, now_ms() - began);

@@ -65,7 +65,10 @@ storm() {
 	note "$name: $(cat "$T/$name.kills") generations=$(($(ctl show -p ManagerGenerations --value) - generations)) $figures worst_ms=$(sed -n 's/.*worst_ms=//p' "$T/$name.sum" | sort -n | tail -1)"
 	case $figures in
 	*"refused=0 lost=0 late=0 wrong=0 restarted=0") ok "$name: $KILLS kills of the manager, nobody notices" "B20 D14 D15" ;;
-	*) not_ok "$name: $KILLS kills of the manager, nobody notices" "$figures" ;;
+	*)
+		not_ok "$name: $KILLS kills of the manager, nobody notices" "$figures"
+		grep -vE 'took over|listens|reached' "$HARK_LOG" | sort | uniq -c | sort -rn | head -20 | sed 's/^/# /'
+		;;
 	esac
 }
 

@@ -31,7 +31,8 @@ struct world {
 	struct later later[PENDING];
 	unsigned later_n;
 	unsigned spawned, double_starts;
-	bool calm; /* the last phase: processes behave */
+	bool calm;    /* the last phase: processes behave */
+	bool is_deaf; /* nobody obeys SIGTERM */
 };
 
 static struct world w;
@@ -90,7 +91,7 @@ static void fake_kill(struct unit *u, int sig)
 {
 	struct service *s = service_of(u);
 
-	if (sig == SIGTERM && !w.calm && roll(5) == 0)
+	if (sig == SIGTERM && (w.is_deaf || (!w.calm && roll(5) == 0)))
 		return;
 	if (s->main.slot)
 		tell_later(u, roll(2000), EV_EXITED, CLD_KILLED, sig, ROLE_MAIN);
@@ -310,6 +311,48 @@ static uint64_t play(unsigned seed)
 	return hash;
 }
 
+/* Once a stop is planned, it ends without another byte of memory: the stop timeout fires and SIGKILL is sent. */
+START_TEST(a_stop_needs_no_memory)
+{
+	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE};
+	static const struct unit_type_ops *const types[] = {&service_ops};
+	struct unit *u;
+
+	memset(&w, 0, sizeof(w));
+	w.now_us = US_PER_SEC;
+	w.calm = true;
+	ck_assert_int_eq(loop_init(&w.loop, clock_now, &w), 0);
+	ck_assert_int_eq(registry_init(&w.reg, types, ARRAY_SIZE(types)), 0);
+	ck_assert_int_eq(engine_init(&w.engine, &w.loop, &w.reg, &w.ledger, &fakes, &w), 0);
+	u = registry_get(&w.reg, "deaf.service");
+	make_config(u);
+	u->config->service->type = SERVICE_SIMPLE;
+	u->config->service->restart = RESTART_NO;
+	u->config->service->timeout_stop_us = 2 * US_PER_SEC;
+	memset(u->config->service->commands, 0, sizeof(u->config->service->commands));
+	u->config->service->commands[CMD_START] = &one_command;
+	ck_assert_int_eq(engine_request(&w.engine, u, JOB_START, MODE_REPLACE, &cause, true, NULL),
+			 0);
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "running");
+	w.is_deaf = true;
+	ck_assert_int_eq(engine_request(&w.engine, u, JOB_STOP, MODE_REPLACE, &cause, true, NULL),
+			 0);
+	mem_stats.fail_at = 1;
+	mem_stats.fail_persists = true;
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "stop-sigterm");
+	pass_time(3 * US_PER_SEC);
+	ck_assert_msg(unit_is_at_rest(u), "left in %s", unit_substate(u));
+	ck_assert_str_eq(u->ops->result(u), "timeout");
+	mem_stats.fail_at = 0;
+	mem_stats.fail_persists = false;
+	engine_fini(&w.engine);
+	registry_fini(&w.reg);
+	loop_fini(&w.loop);
+}
+END_TEST
+
 START_TEST(every_story_comes_to_rest)
 {
 	const char *only = getenv("HARK_SIM_SEED");
@@ -336,11 +379,13 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, a_stop_needs_no_memory);
 	tcase_add_test(t, every_story_comes_to_rest);
 	tcase_add_test(t, the_same_seed_tells_the_same_story);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
+	printf("rows: B28\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
