@@ -98,24 +98,40 @@ static void note_trigger(struct hark *h, struct socket_unit *k, struct cause *ca
 	cause->entry = ledger_add(h->engine.ledger, &e);
 }
 
-/* Who it was, as far as it can be told without accepting; else what it came in by. */
+/* Who it was is looked up when the service is on its way (learn_peer); until then: what it came in by. */
 static struct cause cause_of(const struct socket_port *p)
 {
 	struct cause cause = {.kind = listener_is_stream(p->listener) ? CAUSE_CONNECTION
 								      : CAUSE_TRAFFIC,
 			      .unit = p->owner->unit.id,
 			      .uid = UINT32_MAX};
-	struct peer peer;
 
 	snprintf(cause.text, sizeof(cause.text), "%s", p->listener->text);
-	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
-	if (!listener_is_stream(p->listener) ||
-	    !peer_of_waiting(bank_fd(p->slot - 1), p->hark->ready_us != 0, &peer))
-		return cause;
-	cause.uid = peer.uid;
-	cause.pid = peer.pid;
-	memcpy(cause.text, peer.text, sizeof(cause.text));
 	return cause;
+}
+
+/*
+ * Asking the kernel who waits takes longer than starting the service does, so it is done after the spawn was asked for, and written
+ * into the entries that are there by then: the trigger and the jobs that follow from it.
+ */
+static void learn_peer(struct task *t)
+{
+	struct socket_port *p = container_of(t, struct socket_port, learn);
+	struct hark *h = p->hark;
+	const struct unit *u = &p->owner->unit;
+	struct peer peer;
+
+	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
+	if (!p->slot || !peer_of_waiting(bank_fd(p->slot - 1), h->ready_us != 0, &peer))
+		return;
+	ledger_name_peer(h->engine.ledger, p->trigger_entry, 0,
+			 &(struct ledger_peer){peer.text, peer.uid, peer.pid});
+	for (uint32_t i = 0; i < u->edges_n; i++)
+		if (u->edges[i].type == DEP_TRIGGERS)
+			ledger_name_peer(h->engine.ledger,
+					 engine_entry(registry_unit(&h->reg, u->edges[i].to)),
+					 p->trigger_entry,
+					 &(struct ledger_peer){peer.text, peer.uid, peer.pid});
 }
 
 static void disarm(struct hark *h, struct unit *u)
@@ -145,6 +161,12 @@ static void trigger(struct socket_port *p)
 	e.cause = cause_of(p);
 	note_trigger(h, k, &e.cause);
 	engine_post(&h->engine, &e);
+	if (!listener_is_stream(p->listener) || !h->engine.ledger)
+		return;
+	p->trigger_entry = e.cause.entry;
+	p->learn.fn = learn_peer;
+	loop_defer(&h->loop,
+		   &p->learn); /* behind the engine's turn, which engine_post() has queued */
 }
 
 /* --- Accept=yes: asking --- */
@@ -537,6 +559,7 @@ static void drop(struct hark *h, struct unit *u)
 		loop_unwatch(&h->loop, &p->watch);
 		if (!p->slot)
 			continue;
+		loop_undefer(&p->learn);
 		if (bank_drop(&h->bank, p->slot - 1) < 0)
 			log_at(LOG_ERROR, "%s: PID 1 is gone, the socket stays open there",
 			       u->name);

@@ -24,6 +24,8 @@ struct socket_port {
 	uint32_t slot;  /* bank slot + 1 */
 	bool is_wanted; /* watch() was called, disarm() not yet */
 	bool was_triggered;
+	struct task learn;      /* who connected */
+	uint64_t trigger_entry; /* of the ledger */
 	/* Accept=yes */
 	uint8_t asked_n; /* ACCEPTs on their way */
 	uint8_t batch;   /* how many are sent at the next readiness */

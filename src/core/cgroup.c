@@ -516,6 +516,9 @@ int cgroup_make(struct cgroup_root *r, const char *path)
 
 	if (n < 0)
 		return n;
+	/* Nearly always only the last part is missing. */
+	if (mkdirat(r->dir_fd, part, 0755) == 0 || errno == EEXIST)
+		slash = NULL;
 	while (slash) {
 		slash = strchr(slash, '/');
 		if (slash)
@@ -579,9 +582,16 @@ int cgroup_next_change(struct cgroup_root *r)
 
 int cgroup_remove(struct cgroup_root *r, const char *path)
 {
+	char at[CGROUP_PATH];
 	struct walk w;
-	int n = walk_begin(r, &w, path);
+	int n = join(r, at, path, "");
 
+	if (n < 0)
+		return n;
+	if (*path &&
+	    unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0) /* nearly always there is nothing below */
+		return 0;
+	n = walk_begin(r, &w, path);
 	if (n < 0)
 		return n == -ENOENT ? 0 : n;
 	/*

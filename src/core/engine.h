@@ -83,6 +83,8 @@ MUST_USE int engine_load(struct engine *e, struct unit *u);
 void engine_cancel(struct engine *e, struct unit *u);
 /* reset-failed. */
 void engine_reset(struct engine *e, struct unit *u);
+/* Digest what is queued and run jobs, now; the effects follow in the loop's own time. All that was decided is stored then. */
+void engine_digest(struct engine *e);
 /* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
 void engine_retire(struct engine *e, struct unit *u);
 /* Digest and run effects until quiet, now (the loop does it by itself; tests and takeover call it). */

@@ -321,18 +321,21 @@ static void drop_retired(struct engine *e)
 	}
 }
 
-static void digest_and_run(struct engine *e)
+void engine_digest(struct engine *e)
 {
 	while (digest_all(e) || engine_run_jobs(e))
 		;
+	if (!list_is_empty(&e->fx_queue))
+		loop_defer(e->loop, &e->turn);
 }
 
 void engine_settle(struct engine *e)
 {
 	do
-		digest_and_run(e);
+		engine_digest(e);
 	while (run_effects(e, UINT_MAX));
 	drop_retired(e);
+	loop_undefer(&e->turn);
 }
 
 /*
@@ -343,10 +346,11 @@ static void turn(struct task *t)
 {
 	struct engine *e = container_of(t, struct engine, turn);
 
-	digest_and_run(e);
+	engine_digest(e);
 	while (run_effects(e, EFFECTS_A_TURN)) {
-		digest_and_run(e);
+		engine_digest(e);
 		if (!list_is_empty(&e->fx_queue)) {
+			loop_undefer(&e->turn);
 			loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop));
 			return;
 		}

@@ -71,3 +71,16 @@ const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq)
 		      "ledger_add() copies what follows the number");
 	return seq && seq < l->next && e->seq == seq ? e : NULL;
 }
+
+void ledger_name_peer(struct ledger *l, uint64_t seq, uint64_t parent,
+		      const struct ledger_peer *peer)
+{
+	struct ledger_entry *e = &l->ring[seq % LEDGER_ENTRIES];
+
+	if (!seq || e->seq != seq || (parent && e->parent != parent))
+		return;
+	e->uid = peer->uid;
+	e->pid = peer->pid;
+	memset(e->text, 0, sizeof(e->text));
+	memcpy(e->text, peer->text, strnlen(peer->text, sizeof(e->text) - 1));
+}

@@ -56,3 +56,15 @@ void ledger_adopt(struct ledger *l);
 uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry);
 /* The entry with that number, or NULL when it was overwritten. */
 const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq);
+
+struct ledger_peer {
+	const char *text; /* cut to fit */
+	uint32_t uid;
+	int32_t pid;
+};
+/*
+ * What was learnt later of the outside party: written into that entry if it is still there and, unless parent is 0, follows from
+ * that parent.
+ */
+void ledger_name_peer(struct ledger *l, uint64_t seq, uint64_t parent,
+		      const struct ledger_peer *peer);

@@ -23,6 +23,8 @@
 #include "units/service.h"
 #include "units/socket.h"
 
+enum { MANAGER_NICE = -10 };
+
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
@@ -279,6 +281,8 @@ int main(int argc UNUSED, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	umask(022);
+	/* Services are children of PID 1 and do not inherit this: who asks for a status during a boot shall not wait behind it. */
+	(void)setpriority(PRIO_PROCESS, 0, MANAGER_NICE);
 	parse(&o, argv);
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;

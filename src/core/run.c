@@ -418,6 +418,7 @@ static void connection_donated(struct hark *h, struct service *s)
 		return;
 	bank_release(&h->bank, s->conn_slot - 1);
 	s->conn_slot = 0;
+	remember_unit(h, &s->unit); /* before the slot can be another's */
 }
 
 static void on_execed(struct hark *h, const struct bank_note *n)
@@ -486,7 +487,7 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 			ref->exit_us = loop_now_us(&h->loop);
 			engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status, p->role);
 		}
-		engine_settle(&h->engine);
+		engine_digest(&h->engine);
 	}
 	if (bank_ack(&h->bank, n->slot, n->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");

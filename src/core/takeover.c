@@ -25,6 +25,14 @@ static void restore_proc(struct hark *h, struct unit *u, enum proc_role role,
 		.slot = sp->slot, .pid = b->pid, .token = sp->token, .start_us = b->since_us};
 }
 
+/* PID 1 lets go of a connection once its process has been executed; the slot may not be taken for that connection then. */
+static uint32_t restore_connection(const struct hark *h, uint32_t slot)
+{
+	const struct bank_table *t = h->bank.table;
+
+	return slot && slot <= t->slots_n && t->slot[slot - 1].kind == BANK_CONN ? slot : 0;
+}
+
 static void restore_service(struct hark *h, struct service *s, const struct state_unit *st)
 {
 	const char *socket = st->socket_unit ? state_name(&h->state, st->socket_unit) : NULL;
@@ -44,7 +52,7 @@ static void restore_service(struct hark *h, struct service *s, const struct stat
 	s->notify_slot = st->notify_slot;
 	s->out_slot[0] = st->out_slot[0];
 	s->out_slot[1] = st->out_slot[1];
-	s->conn_slot = st->conn_slot;
+	s->conn_slot = restore_connection(h, st->conn_slot);
 	s->socket_unit = k ? k->id : UNIT_NONE;
 	if (k && socket_of(k))
 		socket_of(k)->n_connections++;
@@ -72,6 +80,29 @@ static void restore_times(struct hark *h, struct unit *u, const struct state_uni
 	engine_restore(&h->engine, u, st->state, st->timer_us);
 }
 
+/* Of the state it is in: no command is configured for it, or the process it waits for has ended. */
+static bool has_nothing_to_do(struct unit *u)
+{
+	struct service *s = service_of(u);
+	uint32_t command_at = s ? s->command_at : 0;
+	bool is_so = u->ops->entered && u->ops->entered(u) == EV_NOTHING;
+
+	if (s)
+		s->command_at = command_at;
+	return is_so;
+}
+
+/* What the machine does on entering the state the unit is in, by the first cell that leads there from another state. */
+static uint32_t entry_effects(const struct unit *u)
+{
+	const struct fsm *f = u->ops->fsm;
+
+	for (unsigned i = 0; i < f->states_n * f->events_n; i++)
+		if (f->cells[i].go == u->state + 1 && i / f->events_n != u->state)
+			return f->cells[i].fx & FX_ENTRY;
+	return 0;
+}
+
 /*
  * What may have been lost between the state stored last and the death of the manager is done or told again. A process that is
  * remembered but not in the bank was never made: a slot is freed only after the state that follows from the exit was stored.
@@ -87,12 +118,54 @@ static void go_on(struct hark *h, struct unit *u)
 		if (h->bank.table->slot[main->slot - 1].is_execed)
 			engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 	}
-	if (state->commands && !has_main && !has_control)
+	if (has_nothing_to_do(u))
+		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
+	else if (state->commands && !has_main && !has_control)
 		engine_resume(&h->engine, u,
 			      u->type == UNIT_SERVICE && u->state == SVC_START ? FX_SPAWN_MAIN
 									       : FX_SPAWN_CONTROL);
-	if (state->coarse == DEACTIVATING && !state->commands)
+	else if (state->coarse == DEACTIVATING && !state->commands && (has_main || has_control))
+		engine_resume(
+			&h->engine, u,
+			entry_effects(u)); /* a signal sent twice does no harm, one not sent does */
+	else if (state->coarse == DEACTIVATING && !state->commands)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+}
+
+/* The listeners are found in the bank; a socket that cannot be had again fails as it would at its start. */
+static void restore_socket(struct hark *h, struct socket_unit *k, const struct state_unit *st)
+{
+	struct unit *u = &k->unit;
+	bool has_ports = u->state >= SOCK_ARMING && u->state <= SOCK_STOP_PRE_SIGKILL;
+	char *why = NULL;
+
+	k->result = st->result;
+	k->n_accepted = st->n_accepted;
+	restore_proc(h, u, ROLE_CONTROL, &st->control, &k->control);
+	if (u->state == SOCK_START_POST && !k->control.slot)
+		engine_restore(&h->engine, u, SOCK_ARMING, 0);
+	if (has_ports && u->state != SOCK_ARMING &&
+	    h->activators[UNIT_SOCKET]->arm(h, u, &why) < 0 && u->state <= SOCK_RUNNING)
+		engine_restore(&h->engine, u, SOCK_ARMING, 0);
+	mem_put(why);
+	if (u->state == SOCK_ARMING)
+		engine_resume(&h->engine, u, FX_ARM);
+	if (u->state == SOCK_LISTENING)
+		engine_resume(&h->engine, u, FX_WATCH);
+}
+
+/* The service came to rest, or its start was never asked for, and the socket did not hear of it. */
+static void wake_socket(struct hark *h, struct unit *u)
+{
+	if (u->type != UNIT_SOCKET || u->state != SOCK_RUNNING)
+		return;
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		const struct unit *s = registry_unit(&h->reg, u->edges[i].to);
+
+		if (u->edges[i].type == DEP_TRIGGERS && (!unit_is_at_rest(s) || s->job.id))
+			return;
+	}
+	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);
 }
 
 static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
@@ -107,12 +180,8 @@ static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit 
 	restore_times(h, u, st);
 	if (u->type == UNIT_SERVICE)
 		restore_service(h, service_of(u), st);
-	if (u->type == UNIT_SOCKET && !unit_is_at_rest(u)) {
-		socket_of(u)->n_accepted = st->n_accepted;
-		engine_restore(&h->engine, u, SOCK_ARMING,
-			       0); /* arming finds the listeners in the bank */
-		engine_resume(&h->engine, u, FX_ARM);
-	}
+	if (u->type == UNIT_SOCKET)
+		restore_socket(h, socket_of(u), st);
 	go_on(h, u);
 	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type,
 						       MODE_REPLACE, &cause, false, NULL) < 0)
@@ -134,6 +203,9 @@ void run_takeover(struct hark *h)
 		restore_unit(h, slot, &st);
 		n++;
 	}
+	for (uint32_t id = 0; id < h->reg.n; id++)
+		if (registry_unit(&h->reg, id))
+			wake_socket(h, registry_unit(&h->reg, id));
 	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 }

@@ -236,8 +236,8 @@ static void tell_job(struct call *c, const struct call_wait *w, struct unit *u)
 	reply_value(&c->reply, TAG_SPAN, "took", w->end_us - w->begin_us);
 	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
 	reply_text_z(&c->reply, "sub", unit_substate(u));
-	if (s && s->main.pid > 0 && !unit_is_at_rest(u))
-		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+	if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
+		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
 	if (w->result != JOB_RES_DONE)
 		reply_text_z(&c->reply, "text", result_words[w->result]);
 	if (!is_good(w) || w->result == JOB_RES_SKIPPED)

@@ -45,8 +45,8 @@ int serve_list(struct call *c)
 	reply_text_z(&c->reply, "sub", unit_substate(u));
 	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, u));
 	reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->state_us));
-	if (s && s->main.pid > 0 && !unit_is_at_rest(u))
-		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+	if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
+		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
 	if (s)
 		reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
 	if (!unit_is_at_rest(u) && why_chain(&c->h->state, u->why_entry, &link, 1))
@@ -70,8 +70,8 @@ static void put_activated(struct call *c, const struct unit *u)
 		if (!v)
 			continue;
 		reply_item(&c->reply, "activates", v->name);
-		if (s && s->main.pid > 0 && !unit_is_at_rest(v))
-			reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+		if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(v))
+			reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
 	}
 }
 

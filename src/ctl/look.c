@@ -34,7 +34,7 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 
 static const char *role_of(const struct service *s, pid_t pid)
 {
-	return pid == s->main.pid ? "main" : pid == s->control.pid ? "control" : "other";
+	return pid == proc_pid(&s->main) ? "main" : pid == proc_pid(&s->control) ? "control" : "other";
 }
 
 static void tell_processes(struct call *c, struct unit *u)
@@ -50,10 +50,10 @@ static void tell_processes(struct call *c, struct unit *u)
 	spawn_cgroup_path(u, path, sizeof(path));
 	n = root->has_cgroups ? cgroup_pids(root, path, pids, PROCESSES) : -EOPNOTSUPP;
 	if (n < 0) {
-		if (s->main.pid > 0)
-			tell_process(c, u, s->main.pid, "main");
-		if (s->control.pid > 0)
-			tell_process(c, u, s->control.pid, "control");
+		if (proc_pid(&s->main) > 0)
+			tell_process(c, u, proc_pid(&s->main), "main");
+		if (proc_pid(&s->control) > 0)
+			tell_process(c, u, proc_pid(&s->control), "control");
 		return;
 	}
 	for (int i = 0; i < n && i < PROCESSES; i++)
@@ -158,8 +158,8 @@ static void put_service(struct call *c, struct unit *u)
 
 	if (!s)
 		return;
-	if (s->main.pid > 0 && !unit_is_at_rest(u))
-		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)s->main.pid);
+	if (proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
+		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
 	reply_text_z(&c->reply, "status", s->status_text);
 	if (s->status_errno)
 		reply_value(&c->reply, TAG_SIGNED, "status_errno",

@@ -119,6 +119,11 @@ struct proc_ref {
 	uint64_t start_us, exit_us;
 	int32_t code, status; /* of the last exit; CLD_* and value */
 };
+/* Its pid while it lives, 0 afterwards (p->pid stays as that of the last one). */
+static inline int32_t proc_pid(const struct proc_ref *p)
+{
+	return p->slot ? p->pid : 0;
+}
 
 /* As systemd has them; outputs are inherited until exec_config_settle(). */
 void exec_config_defaults(struct exec_config *e);

@@ -138,7 +138,7 @@ latency() {
 	for i in $(seq 200); do
 		service "boot$i" Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD sleep 50"
 	done
-	printf '[Unit]\nDefaultDependencies=no\nWants=%s\n' "$(echo boot{1..200}.service)" >"$UNITS/boot.target"
+	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nAfter=%s\n' "$(echo boot{1..200}.service)" "$(echo boot{1..200}.service)" >"$UNITS/boot.target"
 	ctl daemon-reload >/dev/null 2>&1
 	python3 - "$BIN/harkctl" "$T/latency" <<-'Y'
 		import subprocess, sys, time

@@ -1,0 +1,197 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The kinds of sockets and their options, Accept=yes and its limits, and bad configuration.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+SOCK=$T/sock
+cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
+hark_up sockets || finish
+
+socket() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.socket"
+}
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+rescan() { ctl daemon-reload >/dev/null 2>&1; }
+quiet() { "$@" >/dev/null 2>&1; }
+served() { timeout -k 5 30 "$SOCK" ask "$@" | cut -d' ' -f1; }
+
+# D17 D48: stream, datagram, seqpacket by UNIX, abstract, IPv4, IPv6; FIFO.
+kinds() {
+	socket kinds "ListenStream=$T/k.stream" "ListenDatagram=$T/k.dgram" "ListenSequentialPacket=$T/k.seq" "ListenStream=@k-stream" \
+		"ListenDatagram=@k-dgram" "ListenSequentialPacket=@k-seq" "ListenStream=127.0.0.1:7201" "ListenDatagram=127.0.0.1:7201" \
+		"ListenStream=[::1]:7202" "ListenDatagram=[::1]:7202" "ListenFIFO=$T/k.fifo"
+	service kinds "ExecStart=$SOCK listen passed $T/kinds.passed get $T/kinds.got"
+	rescan
+	ok_if "eleven listeners of one unit" "D48" ctl start kinds.socket
+	# the first word comes as a datagram
+	"$SOCK" send udp:127.0.0.1:7201 1 "by udp4"
+	ok_if "a datagram starts the service" "D17 D48" wait_for "grep -q 'by udp4' $T/kinds.got"
+	is "all of them are passed, in order" "D48" \
+		"unix stream listening,unix dgram,unix seq listening,unix stream listening,unix dgram,unix seq listening,v4 stream listening,v4 dgram,v6 stream listening,v6 dgram,fifo -" \
+		"$(sed -n 's/^fd[0-9]*=//p' "$T/kinds.passed" | paste -sd,)"
+	is "streams answer: UNIX, abstract, v4, v6" "D17 D48" "served=1 served=1 served=1 served=1" \
+		"$(for i in "$T/k.stream" @k-stream tcp:127.0.0.1:7201 tcp:::1:7202; do served "$i" 1; done | paste -sd' ')"
+	is "seqpacket answers: UNIX, abstract" "D48" "served=1 served=1" "$(for i in "seq:$T/k.seq" seq:@k-seq; do served "$i" 1; done | paste -sd' ')"
+	"$SOCK" send "dgram:$T/k.dgram" 1 "by unix"
+	"$SOCK" send dgram:@k-dgram 1 "by abstract"
+	"$SOCK" send udp:::1:7202 1 "by udp6"
+	echo "by fifo" >"$T/k.fifo"
+	ok_if "datagrams and FIFO arrive" "D17 D48" wait_for "[ \$(wc -l <$T/kinds.got) = 5 ]" 3
+	quiet ctl stop kinds.socket kinds.service
+	socket fifo "ListenFIFO=$T/f"
+	service fifo "ExecStart=$SOCK listen get $T/fifo.got"
+	rescan
+	quiet ctl start fifo.socket
+	echo one >"$T/f"
+	ok_if "a FIFO starts its service, which gets what was written before" "D48" wait_for "grep -q one $T/fifo.got"
+	quiet ctl stop fifo.socket fifo.service
+}
+
+files() {
+	getent group daemon >/dev/null || return
+	socket mode "ListenStream=$T/deep/er/mode" SocketMode=0620 SocketUser=nobody SocketGroup=daemon DirectoryMode=0711 \
+		"Symlinks=$T/link1 $T/new/link2" RemoveOnStop=yes
+	service mode "ExecStart=$SOCK listen"
+	socket stays "ListenStream=$T/stays"
+	service stays "ExecStart=$SOCK listen"
+	rescan
+	quiet ctl start mode.socket stays.socket
+	is "SocketMode=, SocketUser=, SocketGroup=" "" "620 nobody daemon" "$(stat -c '%a %U %G' "$T/deep/er/mode")"
+	is "DirectoryMode= of what was missing" "" "711 711" "$(stat -c %a "$T/deep" "$T/deep/er" | paste -sd' ')"
+	is "Symlinks=" "" "$T/deep/er/mode $T/deep/er/mode" "$(readlink "$T/link1" "$T/new/link2" | paste -sd' ')"
+	is "a symlink leads to the service" "" served=1 "$(served "$T/link1" 1)"
+	quiet ctl stop mode.socket mode.service stays.socket
+	is "RemoveOnStop= removes socket and links" "" "no no no yes" \
+		"$(for i in deep/er/mode link1 new/link2 stays; do [ -e "$T/$i" ] || [ -L "$T/$i" ] && echo yes || echo no; done | paste -sd' ')"
+	ok_if "a stale socket in the way is replaced" "C3" ctl start stays.socket
+	quiet ctl stop stays.socket
+	rm "$T/stays" && echo precious >"$T/stays"
+	ctl start stays.socket >"$T/out" 2>&1
+	is "a file in the way is not" "C3" "1 precious" "$? $(cat "$T/stays")"
+}
+
+options() {
+	socket backlog "ListenStream=127.0.0.1:7203" Backlog=7
+	service backlog "ExecStart=$SOCK listen"
+	socket v6only "ListenStream=[::]:7204" BindIPv6Only=ipv6-only
+	service v6only "ExecStart=$SOCK listen"
+	socket v6both "ListenStream=7205"
+	service v6both "ExecStart=$SOCK listen"
+	socket free "ListenStream=192.0.2.77:7206" FreeBind=yes
+	service free "ExecStart=$SOCK listen"
+	socket notfree "ListenStream=192.0.2.78:7207"
+	service notfree "ExecStart=$SOCK listen"
+	rescan
+	ok_if "Backlog=, BindIPv6Only=, FreeBind=" "" ctl start backlog.socket v6only.socket v6both.socket free.socket
+	if command -v ss >/dev/null; then
+		is "Backlog= is what listen(2) got" "" 7 "$(ss -Hltn 'sport = 7203' | awk '{ print $3 }')"
+	else
+		skip "Backlog= is what listen(2) got" "no ss"
+	fi
+	is "BindIPv6Only=ipv6-only: v6 yes, v4 no" "" "served=1 served=0" "$(served tcp:::1:7204 1) $(served tcp:127.0.0.1:7204 1)"
+	is "a port alone: both" "D17" "served=1 served=1" "$(served tcp:::1:7205 1) $(served tcp:127.0.0.1:7205 1)"
+	ctl start notfree.socket >"$T/out" 2>&1
+	is "an address that is not there, without FreeBind=" "" "1 failed" "$? $(active notfree.socket)"
+	quiet ctl stop backlog.socket v6only.socket v6both.socket free.socket backlog.service v6only.service v6both.service
+}
+
+# D16
+accept() {
+	local instance
+	socket each "ListenStream=127.0.0.1:7211" "ListenStream=$T/each" Accept=yes
+	service each@ "ExecStart=$SOCK answer $T/each.env" StandardInput=socket
+	rescan
+	quiet ctl start each.socket
+	is "Accept=yes: a connection is answered on descriptor 0 and 1" "C24 D16" "served=3 served=3" "$(served tcp:127.0.0.1:7211 3) $(served "$T/each" 3)"
+	is "REMOTE_ADDR= tells the peer" "D16" 3 "$(grep -c '^REMOTE_ADDR=127.0.0.1$' "$T/each.env")"
+	is "each connection has a process of its own, none is left" "D16" 0 "$(sleep 0.2; pgrep -fxc "$SOCK answer .*")"
+	"$SOCK" hold tcp:127.0.0.1:7211 1 1000 >/dev/null &
+	wait_for 'ctl list | grep -q each@' 2
+	instance=$(ctl list | grep -o 'each@[^ ]*' | head -1)
+	is "an instance is named by number and both ends" "D16" yes "$(grep -qE '^each@6-127\.0\.0\.1:7211-127\.0\.0\.1:[0-9]+\.service$' <<<"$instance" && echo yes || echo "$instance")"
+	ctl why "$instance" >"$T/out" 2>&1
+	ok_if "why names its peer" "D42" grep -q '127.0.0.1:' "$T/out"
+	"$SOCK" hold "$T/each" 1 1000 >/dev/null &
+	wait_for 'ctl list | grep -q each@7' 2
+	instance=$(ctl list | grep -o 'each@7[^ ]*' | head -1)
+	is "of a local client by number, pid and uid" "D16" "each@7-$!-0.service" "$instance"
+	wait
+	wait_for '! ctl list | grep -q each@' 3
+	is "an instance is forgotten when its connection ended" "D16" 0 "$(ctl list | grep -c each@)"
+	quiet ctl stop each.socket
+
+	socket few "ListenStream=$T/few" Accept=yes MaxConnections=3
+	service few@ "ExecStart=$SOCK answer" StandardInput=socket
+	socket source "ListenStream=127.0.0.1:7212" Accept=yes MaxConnectionsPerSource=2
+	service source@ "ExecStart=$SOCK answer" StandardInput=socket
+	rescan
+	quiet ctl start few.socket source.socket
+	is "MaxConnections=: the others are closed" "" "made=5 closed=2" "$("$SOCK" hold "$T/few" 5 500)"
+	is "MaxConnectionsPerSource=: the others are closed" "" "made=5 closed=3" "$("$SOCK" hold tcp:127.0.0.1:7212 5 500)"
+	sleep 0.3
+	is "and then there is room again" "" "served=1 served=1" "$(served "$T/few" 1) $(served tcp:127.0.0.1:7212 1)"
+	quiet ctl stop few.socket source.socket
+}
+
+limits() {
+	local cpu
+	socket trig "ListenStream=$T/trig" Accept=yes TriggerLimitIntervalSec=10s TriggerLimitBurst=5
+	service trig@ "ExecStart=$SOCK answer" StandardInput=socket
+	rescan
+	quiet ctl start trig.socket
+	"$SOCK" ask "$T/trig" 10 >"$T/out"
+	is "TriggerLimitBurst= of connections" "" "served=5 failed trigger-limit-hit" "$(cut -d' ' -f1 "$T/out") $(active trig.socket) $(prop trig.socket Result)"
+	socket lost "ListenStream=$T/lost" Accept=yes
+	service lost@ "ExecStart=/nonexistent/daemon" StandardInput=socket
+	rescan
+	quiet ctl start lost.socket
+	cpu=$("$SOCK" cpu "$(manager_pid)")
+	is "an instance that cannot be executed: its client is closed" "" "made=3 closed=3" "$("$SOCK" hold "$T/lost" 3 1000)"
+	cpu=$(($("$SOCK" cpu "$(manager_pid)") - cpu))
+	is "and nothing spins" "" "yes listening" "$([ $cpu -lt 100 ] && echo yes || echo "$cpu ms") $(sub lost.socket)"
+	quiet ctl stop lost.socket
+}
+
+# Bad input: file and line, and nobody else is hurt.
+bad() { # NAME LINE-NUMBER LINES...
+	local name=$1 line=$2 rc
+	shift 2
+	socket "$name" "$@"
+	service "$name" "ExecStart=$SOCK listen"
+	rescan
+	ctl start "$name.socket" good.socket >"$T/out" 2>&1
+	rc=$?
+	{ ctl status "$name.socket" && grep "$name" "$HARK_LOG"; } >>"$T/out" 2>&1
+	is "$name: the start fails, others go on" "" "1 active" "$rc $(active good.socket)"
+	ok_if "$name: named by file and line" "" grep -q "$name.socket:$line" "$T/out"
+}
+
+bad_input() {
+	socket good "ListenStream=$T/good"
+	service good "ExecStart=$SOCK listen"
+	socket taken "ListenStream=127.0.0.1:7221"
+	service taken "ExecStart=$SOCK listen"
+	rescan
+	quiet ctl start good.socket taken.socket
+	bad badaddress 5 "ListenStream=300.1.2.3:80"
+	bad badport 5 "ListenStream=127.0.0.1:99999"
+	bad inuse 5 "ListenStream=127.0.0.1:7221"
+	bad nouser 6 "ListenStream=$T/nouser" "SocketUser=no-such-user-here"
+	bad nodir 5 "ListenStream=/proc/nothing/here"
+	is "the good one serves" "" served=1 "$(served "$T/good" 1)"
+	socket odd "ListenStream=$T/odd" "NoSuchSetting=yes"
+	service odd "ExecStart=$SOCK listen"
+	rescan
+	ok_if "an unknown setting is no obstacle" "" ctl start odd.socket
+	ok_if "but is named by file and line" "" grep -q 'odd.socket:6' "$HARK_LOG"
+}
+
+for test in kinds files options accept limits bad_input; do
+	$test
+done
+finish
