@@ -115,7 +115,7 @@ class Box:
         return last if self.manager.is_init else last - 1
 
     def processes(self):
-        """(pid, comm) of the manager and its helpers: all but the payloads and the stub."""
+        """(pid, comm) of the manager and its helpers: all but the payloads (run: by way of a #! line) and the stub."""
         found = []
         for where, _, _ in os.walk(self.cgroup):
             try:
@@ -124,7 +124,7 @@ class Box:
                 found += [(p, open(f"/proc/{p}/comm").read().strip()) for p in pids]
             except OSError:
                 pass
-        return [(p, c) for p, c in found if c not in ("payload", "box")]
+        return [(p, c) for p, c in found if c not in ("payload", "run", "box")]
 
     def settle(self, most_s=10):
         """Until the box uses less than 2 % of a processor."""

@@ -19,6 +19,7 @@
 enum { FLUSH_MOST = 1024 };
 #define RETRY_FIRST_US (3 * US_PER_MS)
 #define RETRY_LAST_US US_PER_SEC
+#define PEER_REST_US (50 * US_PER_MS)
 /* By edges: until PID 1 has called listen(2) a stream socket is hung up, and a level would be told again and again. */
 #define READABLE ((uint32_t)EPOLLIN | (uint32_t)EPOLLET)
 
@@ -121,6 +122,10 @@ static void learn_peer(struct task *t)
 	const struct unit *u = &p->owner->unit;
 	struct peer peer;
 
+	/* In a burst the first is named; the rest would cost more than they tell. */
+	if (loop_now_us(&h->loop) < h->peer_us)
+		return;
+	h->peer_us = loop_now_us(&h->loop) + PEER_REST_US;
 	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
 	if (!p->slot || !peer_of_waiting(bank_fd(p->slot - 1), h->ready_us != 0, &peer))
 		return;

@@ -29,6 +29,7 @@ struct hark {
 	const char *default_unit;
 	const char *exec_path; /* hark-exec */
 	char **environment;    /* what every service gets: PATH, LANG ... and set-environment */
+	uint64_t peer_us;      /* before this time no peer is looked up again */
 	bool is_pid1;          /* hark-init is PID 1: may mount, reboot */
 	bool is_user;          /* not root */
 	bool is_shutting_down, did_say_goodbye;

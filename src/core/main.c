@@ -2,6 +2,7 @@
 /*
  * harkd: the composition. The only file that knows every unit type and activator.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,18 @@ static void boot(struct hark *h)
 	sbuf_fini(&why);
 }
 
+/*
+ * Who asks for a status during a boot shall not wait behind a hundred starting services. They are children of PID 1 and do not
+ * inherit this; as each has a session of its own, it is the autogroup that counts where there are any (sched(7)).
+ */
+static void come_first(void)
+{
+	if (setpriority(PRIO_PROCESS, 0, MANAGER_NICE) < 0)
+		return; /* an ordinary user's manager has no such right */
+	if (fd_write_small(AT_FDCWD, "/proc/self/autogroup", "-10") < 0)
+		log_debug("main", "no autogroup");
+}
+
 int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
@@ -281,8 +294,7 @@ int main(int argc UNUSED, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	umask(022);
-	/* Services are children of PID 1 and do not inherit this: who asks for a status during a boot shall not wait behind it. */
-	(void)setpriority(PRIO_PROCESS, 0, MANAGER_NICE);
+	come_first();
 	parse(&o, argv);
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;

@@ -479,7 +479,7 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 		struct proc_ref *ref = procs_ref(u, (enum proc_role)p->role);
 
 		note_process(h, u, LEDGER_EXIT, n);
-		engine_settle(&h->engine); /* MAINPID= may be among what it said */
+		engine_digest(&h->engine); /* MAINPID= may be among what it said */
 		if (s && s->next_main && ref->token == n->token && p->role == ROLE_MAIN) {
 			ref->slot = 0;
 			spawn_find_main(h, s);

@@ -187,6 +187,8 @@ static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit 
 						       MODE_REPLACE, &cause, false, NULL) < 0)
 		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name,
 		       job_type_names[st->job_type]);
+	if (u->type == UNIT_SERVICE && st->conn_slot && !service_of(u)->conn_slot)
+		remember_unit(h, u); /* the slot may be another connection's from now on */
 }
 
 void run_takeover(struct hark *h)

@@ -34,7 +34,9 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 
 static const char *role_of(const struct service *s, pid_t pid)
 {
-	return pid == proc_pid(&s->main) ? "main" : pid == proc_pid(&s->control) ? "control" : "other";
+	return pid == proc_pid(&s->main)      ? "main"
+	       : pid == proc_pid(&s->control) ? "control"
+					      : "other";
 }
 
 static void tell_processes(struct call *c, struct unit *u)

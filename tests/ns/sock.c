@@ -473,7 +473,8 @@ static int find_manager(int init)
 
 static int slay(char **w)
 {
-	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0, last = 0;
+	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0,
+	    last = 0;
 	unsigned long began = now_ms();
 
 	srandom(20261121);

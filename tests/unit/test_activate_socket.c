@@ -267,7 +267,8 @@ START_TEST(a_connection_triggers_once)
 	poll_port(&k->ports[0]);
 	ck_assert_uint_eq(fake_posted(EV_TRIGGER), 1);
 	ck_assert_uint_eq(k->ports[0].watch.events, 0);
-	ck_assert(list_is_linked(&k->ports[0].learn.node)); /* who it was is asked when the spawn is on its way */
+	ck_assert(list_is_linked(
+		&k->ports[0].learn.node)); /* who it was is asked when the spawn is on its way */
 	loop_undefer(&k->ports[0].learn);
 	k->ports[0].learn.fn(&k->ports[0].learn);
 	seen = *ledger_get(&fake_ledger, fake_ledger.next - 1);
