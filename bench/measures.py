@@ -80,7 +80,7 @@ class Plan:
         for other, name in others.items():
             r = ratio(results, key, name)
             if r is not None:
-                self.note(f"{label}/{other}", 1 / r if other != "floor" and faster == "<" else r)
+                self.note(f"{label}/{other}", 1 / r if other not in ("floor", "fork") and faster == "<" else r)
 
 
 def table_rows(results, columns, key, label, floor=FLOOR):
@@ -123,7 +123,7 @@ def measure_b(plan):
     for n in plan.sizes:
         results = plan.run(f"boot-{n}", plan.named(FLOOR, "floor-fork", "peers"), plan.load(services=n), boot)
         rows += table_rows(results, columns, "wall_ms", f"{n} services")
-        plan.note_ratios(f"boot-{n}", results, "wall_ms", {"floor": FLOOR, "systemd": "systemd"})
+        plan.note_ratios(f"boot-{n}", results, "wall_ms", {"floor": FLOOR, "fork": "floor-fork", "systemd": "systemd"})
         plan.note_ratios(f"boot-{n}-cpu", results, "cpu_ms", {"floor": FLOOR})
         if "hark" in results:
             plan.note("pids-extra", results["hark"]["pids"] - n)
@@ -180,7 +180,7 @@ def measure_c(plan):
         load = plan.load(address=address_of(plan, family), bare="wait")
         results = plan.run(f"first-{family}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load, first(count))
         rows += table_rows(results, columns, "p50_us", family, FLOOR_EVENT)
-        others = {"floor": FLOOR_EVENT, "systemd": "systemd"}
+        others = {"floor": FLOOR_EVENT, "fork": "floor-fork", "systemd": "systemd"}
         plan.note_ratios(f"first-{family}", results, "p50_us", others)
         plan.note_ratios(f"first-{family}-p99", results, "p99_us", others)
         many = plan.load(address=address_of(plan, family), bare="wait", others=plan.others)
@@ -213,7 +213,8 @@ def measure_d(plan):
             results = plan.run(f"rate-{family}-{concurrent}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load,
                                rate(count, concurrent))
             rows += table_rows(results, columns, "per_s", f"{family} x {concurrent}", FLOOR_EVENT)
-            others = {"floor": FLOOR_EVENT, "systemd": "systemd", "inetd": "inetd", "xinetd": "xinetd"}
+            others = {"floor": FLOOR_EVENT, "fork": "floor-fork", "systemd": "systemd", "inetd": "inetd",
+                      "xinetd": "xinetd"}
             plan.note_ratios(f"rate-{family}-{concurrent}", results, "per_s", others, ">")
     return ["", "manager"] + columns + ["x floor"], rows
 
@@ -242,7 +243,7 @@ def measure_e(plan):
         load = plan.load(services=n, restart=True, bare="restart")
         results = plan.run(f"restart-{n}", managers, load, kill(rounds, n))
         rows += table_rows(results, columns, "p50_ms", f"{n} at once", FLOOR_EVENT)
-        plan.note_ratios(f"restart-{n}", results, "p50_ms", {"floor": FLOOR_EVENT})
+        plan.note_ratios(f"restart-{n}", results, "p50_ms", {"floor": FLOOR_EVENT, "fork": "floor-fork"})
         if n == 1 and "hark" in results:
             plan.note("restart-1-max", results["hark"]["max_ms"])
     return ["", "manager"] + columns + ["x floor"], rows

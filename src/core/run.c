@@ -461,6 +461,23 @@ static void on_execfail(struct hark *h, const struct bank_note *n)
 	spawn_set_fail(u, (uint8_t)step->exit_code, sbuf_take(&why));
 }
 
+/* The end of main or control; unless MAINPID= has named another main process, which is then looked for. */
+static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
+		      const struct bank_note *n)
+{
+	struct service *s = service_of(u);
+	bool is_main = s && ref == &s->main;
+
+	if (is_main && s->next_main) {
+		ref->slot = 0;
+		spawn_find_main(h, s);
+		return;
+	}
+	ref->exit_us = loop_now_us(&h->loop);
+	engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status,
+			   is_main ? ROLE_MAIN : ROLE_CONTROL);
+}
+
 /*
  * What a process said before it died is digested first (READY=1, then the exit); the exit is acknowledged only when all that
  * follows from it is stored, so that a manager that dies here hears of it again.
@@ -480,13 +497,8 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 
 		note_process(h, u, LEDGER_EXIT, n);
 		engine_digest(&h->engine); /* MAINPID= may be among what it said */
-		if (s && s->next_main && ref->token == n->token && p->role == ROLE_MAIN) {
-			ref->slot = 0;
-			spawn_find_main(h, s);
-		} else if (ref && ref->token == n->token) {
-			ref->exit_us = loop_now_us(&h->loop);
-			engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status, p->role);
-		}
+		if (ref && ref->token == n->token)
+			tell_exit(h, u, ref, n);
 		engine_digest(&h->engine);
 	}
 	if (bank_ack(&h->bank, n->slot, n->token) < 0)

@@ -103,6 +103,14 @@ static uint32_t entry_effects(const struct unit *u)
 	return 0;
 }
 
+/* That the main process was made, and executed, is told again: which of the two was heard is not known. */
+static void tell_of_main(struct hark *h, struct unit *u, const struct proc_ref *main)
+{
+	engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
+	if (h->bank.table->slot[main->slot - 1].is_execed)
+		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
+}
+
 /*
  * What may have been lost between the state stored last and the death of the manager is done or told again. A process that is
  * remembered but not in the bank was never made: a slot is freed only after the state that follows from the exit was stored.
@@ -111,23 +119,15 @@ static void go_on(struct hark *h, struct unit *u)
 {
 	const struct fsm_state *state = &u->ops->fsm->states[u->state];
 	struct proc_ref *main = procs_ref(u, ROLE_MAIN), *control = procs_ref(u, ROLE_CONTROL);
-	bool has_main = main && main->slot, has_control = control && control->slot;
+	bool has_process = (main && main->slot) || (control && control->slot);
 
-	if (has_main) {
-		engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
-		if (h->bank.table->slot[main->slot - 1].is_execed)
-			engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
-	}
+	if (main && main->slot)
+		tell_of_main(h, u, main);
+	/* What is to run runs again when it never came to be; what is to die is signalled again, which does no harm. */
 	if (has_nothing_to_do(u))
 		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
-	else if (state->commands && !has_main && !has_control)
-		engine_resume(&h->engine, u,
-			      u->type == UNIT_SERVICE && u->state == SVC_START ? FX_SPAWN_MAIN
-									       : FX_SPAWN_CONTROL);
-	else if (state->coarse == DEACTIVATING && !state->commands && (has_main || has_control))
-		engine_resume(
-			&h->engine, u,
-			entry_effects(u)); /* a signal sent twice does no harm, one not sent does */
+	else if (state->commands ? !has_process : state->coarse == DEACTIVATING && has_process)
+		engine_resume(&h->engine, u, entry_effects(u));
 	else if (state->coarse == DEACTIVATING && !state->commands)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }

@@ -247,48 +247,6 @@ static void note_result(struct service *s, enum service_result r)
 		s->result = (uint8_t)r;
 }
 
-bool service_wants_restart(const struct service *s)
-{
-	static const uint8_t policy[SERVICE_RESTARTS][SERVICE_RESULTS] = {
-		[RESTART_ON_SUCCESS] = {[RESULT_SUCCESS] = 1},
-		[RESTART_ON_FAILURE] = {[RESULT_RESOURCES] = 1,
-					[RESULT_PROTOCOL] = 1,
-					[RESULT_TIMEOUT] = 1,
-					[RESULT_EXIT_CODE] = 1,
-					[RESULT_SIGNAL] = 1,
-					[RESULT_CORE_DUMP] = 1,
-					[RESULT_WATCHDOG] = 1,
-					[RESULT_OOM] = 1},
-		[RESTART_ON_ABNORMAL] = {[RESULT_TIMEOUT] = 1,
-					 [RESULT_SIGNAL] = 1,
-					 [RESULT_CORE_DUMP] = 1,
-					 [RESULT_WATCHDOG] = 1,
-					 [RESULT_OOM] = 1},
-		[RESTART_ON_WATCHDOG] = {[RESULT_WATCHDOG] = 1},
-		[RESTART_ON_ABORT] =
-			{[RESULT_SIGNAL] = 1, [RESULT_CORE_DUMP] = 1, [RESULT_OOM] = 1},
-		[RESTART_ALWAYS] = {[RESULT_SUCCESS] = 1,
-				    [RESULT_RESOURCES] = 1,
-				    [RESULT_PROTOCOL] = 1,
-				    [RESULT_TIMEOUT] = 1,
-				    [RESULT_EXIT_CODE] = 1,
-				    [RESULT_SIGNAL] = 1,
-				    [RESULT_CORE_DUMP] = 1,
-				    [RESULT_WATCHDOG] = 1,
-				    [RESULT_OOM] = 1},
-	};
-	const struct service_config *c = config_of(s);
-
-	if (s->forbid_restart || s->result == RESULT_START_LIMIT ||
-	    s->result == RESULT_EXEC_CONDITION)
-		return false;
-	if (exit_set_has(&c->restart_prevent, s->main.code, s->main.status))
-		return false;
-	if (exit_set_has(&c->restart_force, s->main.code, s->main.status))
-		return true;
-	return policy[c->restart][s->result];
-}
-
 /* A new run begins: what the last one left is wiped. */
 static int on_start(struct service *s)
 {

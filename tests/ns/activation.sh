@@ -195,7 +195,7 @@ failing() {
 
 # D8: the binds and listens are done by harkd and hark-init, the exec by the children of hark-init.
 sockets_first() {
-	local i wants= last first
+	local i wants="" last first
 	command -v strace >/dev/null || { skip "all sockets before the first exec" "no strace" && return; }
 	hark_down
 	for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -49,7 +49,8 @@ storm() {
 	stay_pid=$(main_of stay.service) witness_pid=$(main_of witness.service)
 	: >"$T/go"
 	for address; do
-		timeout -k 5 500 "$SOCK" ask "$address" 0 "$workers" while "$T/go" >"$T/$name.$((i += 1))" &
+		i=$((i + 1))
+		timeout -k 5 500 "$SOCK" ask "$address" 0 "$workers" while "$T/go" >"$T/$name.$i" &
 		sums="$sums $!"
 	done
 	"$SOCK" slay "$INIT_PID" "$KILLS" "$min" "$max" >"$T/$name.kills"
