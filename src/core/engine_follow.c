@@ -3,11 +3,14 @@
 
 /* --- what a change of one unit means for the others --- */
 
-void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind, int64_t a)
+void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind)
 {
+	bool hit_limit = u->ops->result && strcmp(u->ops->result(u), "start-limit-hit") == 0;
+
 	for (uint32_t i = 0; i < u->edges_n; i++)
 		if (u->edges[i].type == DEP_TRIGGERED_BY)
-			engine_post_simple(e, registry_unit(e->reg, u->edges[i].to), kind, a, 0, 0);
+			engine_post_simple(e, registry_unit(e->reg, u->edges[i].to), kind,
+					   kind == EV_TRIGGERED_DEAD && hit_limit, 0, 0);
 }
 
 struct cause engine_cause_from(const struct unit *u, enum cause_kind kind)
@@ -74,9 +77,7 @@ static void uphold(struct engine *e, struct unit *u)
 
 static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
 {
-	bool hit_limit = u->ops->result && strcmp(u->ops->result(u), "start-limit-hit") == 0;
-
-	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD, hit_limit);
+	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD);
 	if (now == FAILED) {
 		ask_all(e, u, DEP_ON_FAILURE, JOB_START,
 			(enum job_mode)u->config->on_failure_job_mode, CAUSE_ON_FAILURE);
@@ -97,7 +98,7 @@ void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum
 	bool was_up = before == ACTIVE || before == RELOADING;
 
 	if (was_resting && !is_resting)
-		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE, 0);
+		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE);
 	if (was_up && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
 	    u->job.type != JOB_RESTART)
 		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, CAUSE_DEPENDENCY_DIED);

@@ -28,7 +28,7 @@ bool engine_run_jobs(struct engine *e);
 
 /* A cause that names u and what is going on with it. */
 struct cause engine_cause_from(const struct unit *u, enum cause_kind kind);
-/* Post an event to every unit that triggers u. */
-void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind, int64_t a);
+/* Tell every unit that triggers u that it left its rest or came to it (and then, whether by its start limit). */
+void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind);
 /* The visible state of u changed: requests to its neighbours. */
 void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now);

@@ -67,7 +67,7 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 	if (is_start_like(old.type) && result != JOB_RES_DONE && result != JOB_RES_SKIPPED)
 		doom_dependents(e, u);
 	if (old.type == JOB_START && result != JOB_RES_DONE && unit_is_at_rest(u))
-		engine_tell_triggers(e, u, EV_TRIGGERED_DEAD, 0);
+		engine_tell_triggers(e, u, EV_TRIGGERED_DEAD);
 	wake_neighbours(e, u);
 }
 

@@ -224,9 +224,13 @@ static int greet(const struct bank_req *q, int fd UNUSED)
 {
 	if (q->arg != BANK_LAYOUT)
 		return -EPROTO;
-	for (uint32_t i = 0; i < keeper.table->high; i++)
+	for (uint32_t i = 0; i < keeper.table->high; i++) {
 		if (keeper.slot[i].kind == BANK_DEAD)
 			keeper.slot[i].tell |= BANK_TELL_EXIT;
+		if (keeper.slot[i].kind == BANK_CONN &&
+		    !own[i].donee) /* perhaps nobody lived to hear of it */
+			keeper.slot[i].tell |= BANK_TELL_REPLY;
+	}
 	keeper.can_tell = true;
 	bank_tell_all();
 	return 0;
