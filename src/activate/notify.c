@@ -46,13 +46,11 @@ int notify_parse(struct str message, void (*set)(void *arg, struct str key, stru
 }
 
 /* TELL(key): what a message may say; the first value of a key counts. */
-#define TELLS(TELL)                                                                            \
-	TELL(READY)                                                                            \
-	TELL(RELOADING)                                                                        \
-	TELL(STOPPING)                                                                         \
-	TELL(STATUS)                                                                           \
-	TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG) TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) \
-		TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME)
+/* clang-format off */
+#define TELLS(TELL) \
+	TELL(READY) TELL(RELOADING) TELL(STOPPING) TELL(STATUS) TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG) \
+	TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME)
+/* clang-format on */
 enum tell {
 #define TELL(key) TELL_##key,
 	TELLS(TELL)

@@ -318,6 +318,8 @@ START_TEST(as_systemd_answers)
 		"NeedsUpdate=/var",
 	};
 
+	if (getuid() != 0) /* what it may look at differs without privilege */
+		return;
 	if (access("/usr/bin/systemd-analyze", X_OK) != 0)
 		return;
 	specifier_host_read(&host, NULL);

@@ -101,7 +101,7 @@ START_TEST(ssh)
 	snprintf(expected, sizeof(expected),
 		 "refs -1 9 9\n"
 		 "UMASK 22\n"
-		 "MKDIR 755 %u %u 0 /run/sshd\n"
+		 "MKDIR 755 %o %o 0 /run/sshd\n"
 		 "ENV PATH=/usr/bin:/bin\n"
 		 "ENV RUNTIME_DIRECTORY=/run/sshd\n"
 		 "ENV NOTIFY_SOCKET=/run/hark/notify/ssh.service\n"
