@@ -56,7 +56,7 @@ class Box:
         self.close()
 
     def wait_quiet(self):
-        """Until the cgroups of the box before are gone: the kernel frees them later, under the lock that mkdir needs."""
+        """Until the kernel has freed the cgroups of the box before: it holds the lock that mkdir needs."""
         end = time.monotonic() + 5
         while time.monotonic() < end:
             with open(self.bench.cgroup + "/cgroup.stat") as f:

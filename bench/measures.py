@@ -18,6 +18,7 @@ from managers import Load
 # start waits for an event the goals were set beside the loop that waits for each exec.
 FLOOR = "floor-vm"
 FLOOR_EVENT = "floor-vfork"
+FLOORS = (FLOOR_EVENT, "floor-vm", "floor-fork")
 
 
 def median(values):
@@ -169,7 +170,8 @@ def first(count):
         client(box, "first", box.load.address, 5, 2000)  # warm
         before = box.cpu_ms()
         result = client(box, "first", box.load.address, count, 2000)
-        return {"p50_us": result["p50_us"], "p99_us": result["p99_us"], "cpu_us_each": (box.cpu_ms() - before) * 1e3 / count}
+        return {"p50_us": result["p50_us"], "p99_us": result["p99_us"],
+                "cpu_us_each": (box.cpu_ms() - before) * 1e3 / count}
     return measure
 
 
@@ -178,7 +180,7 @@ def measure_c(plan):
     rows, columns, count = [], ["p50_us", "p99_us", "cpu_us_each"], 100 if plan.quick else 300
     for family in plan.families:
         load = plan.load(address=address_of(plan, family), bare="wait")
-        results = plan.run(f"first-{family}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load, first(count))
+        results = plan.run(f"first-{family}", plan.named(*FLOORS, "peers"), load, first(count))
         rows += table_rows(results, columns, "p50_us", family, FLOOR_EVENT)
         others = {"floor": FLOOR_EVENT, "fork": "floor-fork", "systemd": "systemd"}
         plan.note_ratios(f"first-{family}", results, "p50_us", others)
@@ -210,7 +212,7 @@ def measure_d(plan):
         for concurrent in (1, 16, 64):
             load = plan.load(address=address_of(plan, family), accept=True, bare="accept")
             count = 300 if plan.quick else 2000
-            results = plan.run(f"rate-{family}-{concurrent}", plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers"), load,
+            results = plan.run(f"rate-{family}-{concurrent}", plan.named(*FLOORS, "peers"), load,
                                rate(count, concurrent))
             rows += table_rows(results, columns, "per_s", f"{family} x {concurrent}", FLOOR_EVENT)
             others = {"floor": FLOOR_EVENT, "fork": "floor-fork", "systemd": "systemd", "inetd": "inetd",
@@ -238,7 +240,7 @@ def measure_e(plan):
     rows, columns = [], ["p50_ms", "max_ms"]
     for n in (1, 100):
         # s6 waits a second by design
-        managers = [m for m in plan.named(FLOOR_EVENT, "floor-vm", "floor-fork", "peers") if m.name != "s6"]
+        managers = [m for m in plan.named(*FLOORS, "peers") if m.name != "s6"]
         rounds = 3 if plan.quick or n > 1 else 10
         load = plan.load(services=n, restart=True, bare="restart")
         results = plan.run(f"restart-{n}", managers, load, kill(rounds, n))

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "core/log.h"
+#include "core/proc.h"
 #include "core/spawn.h"
 #include "units/service.h"
 
@@ -31,12 +32,27 @@ static pid_t main_pid(struct unit *u)
 	return p && p->slot ? p->pid : 0;
 }
 
-static void signal_cgroup(struct hark *h, const struct unit *u, int sig, pid_t except)
+/* Without cgroups a unit's processes are known by their sessions: each of ours began one, its pid is the session's name. */
+static void signal_sessions(struct unit *u, int sig, pid_t except)
+{
+	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
+		const struct proc_ref *p = procs_ref(u, (enum proc_role)role);
+
+		if (p && p->pid > 1 && proc_signal_session(p->pid, sig, except) < 0)
+			log_debug("kill", "%s: no /proc to find its processes in", u->name);
+	}
+}
+
+static void signal_members(struct hark *h, struct unit *u, int sig, pid_t except)
 {
 	char path[600];
 
+	if (!h->cgroups.has_cgroups) {
+		signal_sessions(u, sig, except);
+		return;
+	}
 	spawn_cgroup_path(u, path, sizeof(path));
-	if (h->cgroups.has_cgroups && cgroup_signal(&h->cgroups, path, sig, except) < 0)
+	if (cgroup_signal(&h->cgroups, path, sig, except) < 0)
 		log_debug("kill", "%s: no cgroup to signal", u->name);
 }
 
@@ -65,9 +81,9 @@ void kill_term(struct hark *h, struct unit *u)
 		signal_own(h, u, SIGHUP);
 	if (k->mode != KILL_CONTROL_GROUP)
 		return;
-	signal_cgroup(h, u, sig, main_pid(u));
+	signal_members(h, u, sig, main_pid(u));
 	if (k->send_hup)
-		signal_cgroup(h, u, SIGHUP, main_pid(u));
+		signal_members(h, u, SIGHUP, main_pid(u));
 }
 
 void kill_all(struct hark *h, struct unit *u)
@@ -80,7 +96,11 @@ void kill_all(struct hark *h, struct unit *u)
 	log_at(LOG_WARN, "%s: did not end in time; sending SIGKILL", u->name);
 	signal_own(h, u, SIGKILL);
 	spawn_cgroup_path(u, path, sizeof(path));
-	if (k->mode != KILL_PROCESS && h->cgroups.has_cgroups && cgroup_kill(&h->cgroups, path) < 0)
+	if (k->mode == KILL_PROCESS)
+		return;
+	if (!h->cgroups.has_cgroups)
+		signal_sessions(u, SIGKILL, 0);
+	else if (cgroup_kill(&h->cgroups, path) < 0)
 		log_debug("kill", "%s: no cgroup to kill", u->name);
 }
 
@@ -96,24 +116,28 @@ static void await_empty(struct hark *h, struct unit *u, const char *path)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }
 
+static int final_signal(const struct unit *u, const struct kill_config *k)
+{
+	if (k->mode == KILL_MIXED)
+		return k->send_kill ? SIGKILL : 0;
+	return is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
+}
+
 void kill_leftovers(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
+	bool are_spared = !k || k->mode == KILL_PROCESS || k->mode == KILL_NONE;
 	char path[600];
 
 	spawn_cgroup_path(u, path, sizeof(path));
-	if (!k || k->mode == KILL_PROCESS || k->mode == KILL_NONE || !h->cgroups.has_cgroups ||
-	    cgroup_is_populated(&h->cgroups, path) <= 0) {
-		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+	if (!are_spared && h->cgroups.has_cgroups && cgroup_is_populated(&h->cgroups, path) > 0) {
+		signal_members(h, u, final_signal(u, k), 0);
+		await_empty(h, u, path);
 		return;
 	}
-	if (k->mode == KILL_MIXED)
-		kill_all(h, u);
-	else
-		signal_cgroup(h, u,
-			      is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal,
-			      0);
-	await_empty(h, u, path);
+	if (!are_spared && !h->cgroups.has_cgroups)
+		signal_members(h, u, final_signal(u, k), 0);
+	engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }
 
 int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig)

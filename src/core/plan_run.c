@@ -84,7 +84,8 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 	case PLAN_UMASK:
 		return sys(umask((mode_t)w[0]));
 	case PLAN_RLIMIT:
-		return set_limit((unsigned)w[0], (struct rlimit){.rlim_cur = w[1], .rlim_max = w[2]});
+		return set_limit((unsigned)w[0],
+				 (struct rlimit){.rlim_cur = w[1], .rlim_max = w[2]});
 	case PLAN_CHDIR:
 		return chdir(rec->text) == 0 || (errno == ENOENT && w[0]) ? 0 : -errno;
 	case PLAN_GROUPS:

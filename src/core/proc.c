@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/proc.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -171,4 +172,29 @@ int proc_private_kb(pid_t pid, uint64_t *ret_kb)
 		return (int)n;
 	/* Private_Hugetlb counts as well: it is private. */
 	return sum_lines((struct str){text, (size_t)n}, STR("Private_"), ret_kb);
+}
+
+/* Signal one process if it belongs to the session: the pidfd is opened first, so what is looked at is what is signalled. */
+static bool signal_member(pid_t pid, pid_t sid, int sig)
+{
+	AUTO_FD int fd = proc_pidfd(pid);
+
+	return fd >= 0 && getsid(pid) == sid && proc_signal_fd(fd, sig) == 0;
+}
+
+int proc_signal_session(pid_t sid, int sig, pid_t except)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	uint64_t pid;
+	int n = 0;
+
+	if (!proc)
+		return err_here(-errno);
+	while ((d = readdir(proc)))
+		if (str_to_u64(str_of(d->d_name), &pid) == 0 && (pid_t)pid != except &&
+		    getsid((pid_t)pid) == sid && signal_member((pid_t)pid, sid, sig))
+			n++;
+	closedir(proc);
+	return n;
 }

@@ -23,3 +23,8 @@ MUST_USE int proc_comm(pid_t pid, char *out, size_t cap);
 MUST_USE int proc_uid(pid_t pid, uid_t *ret_uid);
 /* Private memory in kB (all Private_* lines of smaps_rollup). */
 MUST_USE int proc_private_kb(pid_t pid, uint64_t *ret_kb);
+/*
+ * A signal to every process of a session but `except` (0: none), each by a pidfd with the session looked at again before sending. For
+ * systems without cgroups. Returns how many were signalled or -errno (no /proc).
+ */
+MUST_USE int proc_signal_session(pid_t sid, int sig, pid_t except);
