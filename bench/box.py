@@ -106,8 +106,7 @@ class Box:
     # --- what it cost ---
 
     def cpu_ms(self):
-        with open(self.cgroup + "/cpu.stat") as f:
-            return int(next(l for l in f if l.startswith("usage_usec")).split()[1]) / 1e3
+        return cpu_seconds(self.cgroup) * 1e3
 
     def pids_used(self):
         """PIDs given out so far to the manager and what it started (not to the stub, not to us)."""
@@ -159,16 +158,38 @@ class Box:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def machine_ticks():
+    """(all, busy) ticks of the processors so far."""
+    with open("/proc/stat") as f:
+        ticks = [int(w) for w in f.readline().split()[1:9]]
+    return sum(ticks), sum(ticks) - ticks[3] - ticks[4]
+
+
 def machine_busy(seconds):
     """Which part of the processors' time went to anything, over so long."""
-    def ticks():
-        with open("/proc/stat") as f:
-            all_of = [int(w) for w in f.readline().split()[1:9]]
-        return sum(all_of), all_of[3] + all_of[4]
-    total, idle = ticks()
+    total, busy = machine_ticks()
     time.sleep(seconds)
-    total2, idle2 = ticks()
-    return 1 - (idle2 - idle) / max(1, total2 - total)
+    total2, busy2 = machine_ticks()
+    return (busy2 - busy) / max(1, total2 - total)
+
+
+class Others:
+    """Which part of the processors' time others took meanwhile: what a run's figures cannot be cleaned of."""
+
+    def __init__(self, cgroup):
+        self.cgroup = cgroup
+        self.total, self.busy = machine_ticks()
+        self.ours = cpu_seconds(cgroup)
+
+    def share(self):
+        total, busy = machine_ticks()
+        ours = (cpu_seconds(self.cgroup) - self.ours) * os.sysconf("SC_CLK_TCK")
+        return max(0, (busy - self.busy - ours) / max(1, total - self.total))
+
+
+def cpu_seconds(cgroup):
+    with open(cgroup + "/cpu.stat") as f:
+        return int(next(l for l in f if l.startswith("usage_usec")).split()[1]) / 1e6
 
 
 def remove_cgroup(path):

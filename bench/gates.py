@@ -52,19 +52,22 @@ PUBLISHED = [
 ]
 
 
-def verdict(figure, limit, sign):
+NOISY = 0.2  # others' share of the processors from which on no verdict is given
+
+
+def verdict(figure, limit, sign, is_noisy):
     if limit is None:
         return "-"
     good = figure <= limit if sign == "<" else figure >= limit
-    sign_text = "<=" if sign == "<" else ">="
-    return f"{sign_text} {limit:g} {'ok' if good else 'not yet'}"
+    word = "noisy" if is_noisy else "ok" if good else "not yet"
+    return f"{'<=' if sign == '<' else '>='} {limit:g} {word}"
 
 
-def rows(figures):
-    """[(goal, figure, first aim, final gate)] for what was measured."""
+def rows(figures, noisy):
+    """[(goal, figure, first aim, final gate)] for what was measured; noisy: the keys that are not to be trusted."""
     found = []
     for key, (goal, aim, final, sign) in GATES.items():
         if figures.get(key) is not None:
             f = figures[key]
-            found.append((goal, f"{f:.3g}", verdict(f, aim, sign), verdict(f, final, sign)))
+            found.append((goal, f"{f:.3g}", verdict(f, aim, sign, key in noisy), verdict(f, final, sign, key in noisy)))
     return found

@@ -58,6 +58,7 @@ class Plan:
         self.families = ["unix"] if quick else ["unix", "tcp"]
         self.others = 1000 if quick else 10000
         self.figures = {}
+        self.noisy = set()  # keys of figures that were taken while others used the machine
         self.raw = {}
 
     def load(self, **words):

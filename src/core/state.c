@@ -110,11 +110,12 @@ static int add_node(struct state_table *t, uint32_t slot, char *name)
 /* The name at that offset when it is one, else NULL. */
 static char *checked_name(struct state_image *m, uint32_t at)
 {
-	char *name = m->names + at;
+	char *name;
 	size_t most;
 
 	if (at == 0 || at >= m->names_n)
 		return NULL;
+	name = m->names + at;
 	most = m->names_n - at;
 	return *name && strnlen(name, most) < most && strlen(name) <= UNIT_NAME_MAX ? name : NULL;
 }

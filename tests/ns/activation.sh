@@ -87,7 +87,7 @@ slow_provider() {
 	asked "others are served meanwhile" "D9" "$T/quick" 20
 	took=$(($(now_ms) - began))
 	is "without waiting for the slow one" "D9" yes "$([ $took -lt 1000 ] && echo yes || echo "$took ms")"
-	ok_if "control stays responsive" "E34" timeout 1 "$BIN/harkctl" is-active quick.service
+	ok_if "control stays responsive" "" timeout 1 "$BIN/harkctl" is-active quick.service
 	wait $client
 	is "the one request is answered when it is ready" "D9" served=1 "$(cut -d' ' -f1 "$T/slow.out")"
 	quiet ctl stop slow.socket quick.socket slow.service quick.service

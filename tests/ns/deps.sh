@@ -108,7 +108,7 @@ print(1 if "f2.service" in json.dumps(r) else 0)')"
 	service n2 StopWhenUnneeded=yes
 	scan
 	q start n1.service && q stop n1.service
-	ok_if "StopWhenUnneeded=" "B36" wait_active n2.service inactive
+	ok_if "StopWhenUnneeded=" "" wait_active n2.service inactive
 }
 
 order() {
@@ -152,7 +152,7 @@ cycle() {
 	service y3 After=y1.service
 	scan
 	q start y1.service
-	is "an ordering cycle stops nobody" "D+14" "0 active active active" "$? $(states y1 y2 y3)"
+	is "an ordering cycle stops nobody" "" "0 active active active" "$? $(states y1 y2 y3)"
 	is "it is told with file and line of each edge" "" "3" \
 		"$(cat "$T/out" "$HARK_LOG" | grep -oE 'y[123]\.service:3' | sort -u | wc -l)"
 }
@@ -248,8 +248,8 @@ files() {
 	scan
 	is "an alias is the unit" "" "active drop.service" "$(active alias.service) $(prop alias.service Id)"
 	q start masked.service
-	is "a masked unit does not start" "E19" "no masked" "$([ $? -eq 0 ] && echo yes || echo no) $(prop masked.service LoadState)"
-	ok_if "and says so" "E19" grep -q masked "$T/out"
+	is "a masked unit does not start" "" "no masked" "$([ $? -eq 0 ] && echo yes || echo no) $(prop masked.service LoadState)"
+	ok_if "and says so" "" grep -q masked "$T/out"
 	q start nosuch.service
 	is "neither does one without a file" "" 5 $?
 	service cond ConditionPathExists=/nonexistent -- "ExecStart=$PAYLOAD log $T/cond x"
@@ -299,11 +299,11 @@ removed_files() {
 	q start gone.service
 	rm "$UNITS/gone.service"
 	scan
-	is "a running unit without its file goes on" "E17" active "$(active gone.service)"
+	is "a running unit without its file goes on" "" active "$(active gone.service)"
 	ctl list >"$T/out"
-	ok_if "and is listed" "E17" grep -q gone.service "$T/out"
+	ok_if "and is listed" "" grep -q gone.service "$T/out"
 	q stop gone.service
-	is "and can be stopped" "E17" "0 inactive" "$? $(active gone.service)"
+	is "and can be stopped" "" "0 inactive" "$? $(active gone.service)"
 }
 
 for test in requirements order cycle modes boot_survives reasons files bad_files removed_files; do

@@ -148,7 +148,7 @@ START_TEST(cups)
 				       "ARG -l\n"
 				       "EXEC /usr/sbin/cupsd\n");
 	ck_assert(!out.needs_exec);
-	printf("rows: C26 D+10\n");
+	printf("rows: C26\n");
 }
 END_TEST
 
@@ -221,7 +221,6 @@ START_TEST(settings_of_the_process)
 				       "ENV PATH=/usr/bin:/bin\nENV A=1 2\nENV B=b\nENV D=d\n"
 				       "CHDIR 1 /srv\nNO_NEW_PRIVS\n"
 				       "ARG /bin/x\nARG 1\nARG 2\nARG bc\nARG $A\nEXEC /bin/x\n");
-	printf("rows: D+1 B21\n");
 }
 END_TEST
 
@@ -329,7 +328,6 @@ START_TEST(memory_may_be_short)
 		mem_put(why);
 		ck_assert_uint_eq(mem_stats.live_n, live);
 	}
-	printf("rows: B9\n");
 }
 END_TEST
 

@@ -77,7 +77,6 @@ START_TEST(a_new_manager_finds_it)
 	ck_assert_mem_eq(&got, &want, sizeof(got));
 	ck_assert_uint_eq(state_slot_of(&again, "new.service"), 4);
 	state_close(&again);
-	printf("rows: D+17\n");
 }
 END_TEST
 
@@ -163,7 +162,6 @@ START_TEST(any_byte_may_be_wrong)
 					memcpy(image + parts[k].from, parts[k].saved, parts[k].n);
 			}
 	state_close(&t);
-	printf("rows: E35\n");
 }
 END_TEST
 
