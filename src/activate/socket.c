@@ -494,7 +494,7 @@ static void slot_name(const struct socket_unit *k, const struct listener *l, cha
 	if (n < BANK_NAME)
 		memcpy(out, full, (size_t)n + 1);
 	else
-		snprintf(out, BANK_NAME, "%.90s~%08x", full, str_hash(str_of(full)));
+		snprintf(out, BANK_NAME, "%.*s~%08x", BANK_NAME - 10, full, str_hash(str_of(full)));
 }
 
 /* Slot + 1 of a listener that an earlier manager left with PID 1, 0: none. */

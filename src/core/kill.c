@@ -123,6 +123,17 @@ static int final_signal(const struct unit *u, const struct kill_config *k)
 	return is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
 }
 
+/* An rmdir that succeeds tells as well as cgroup.events does that nobody is left, and is due anyway when the run is the last. */
+static bool is_empty(struct hark *h, const struct unit *u, const char *path)
+{
+	bool is_last = u->type != UNIT_SERVICE ||
+		       !service_wants_restart(container_of(u, const struct service, unit));
+
+	if (is_last && cgroup_remove(&h->cgroups, path) == 0)
+		return true;
+	return cgroup_is_populated(&h->cgroups, path) <= 0;
+}
+
 void kill_leftovers(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
@@ -130,7 +141,7 @@ void kill_leftovers(struct hark *h, struct unit *u)
 	char path[600];
 
 	spawn_cgroup_path(u, path, sizeof(path));
-	if (!are_spared && h->cgroups.has_cgroups && cgroup_is_populated(&h->cgroups, path) > 0) {
+	if (!are_spared && h->cgroups.has_cgroups && !is_empty(h, u, path)) {
 		signal_members(h, u, final_signal(u, k), 0);
 		await_empty(h, u, path);
 		return;
