@@ -5,7 +5,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 256, EFFECTS_A_TURN = 16 };
+enum { QUEUE_FIRST = 256, EFFECTS_A_TURN = 4 };
 
 /* --- the queue --- */
 
