@@ -87,8 +87,6 @@ void engine_reset(struct engine *e, struct unit *u);
 void engine_digest(struct engine *e);
 /* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
 void engine_retire(struct engine *e, struct unit *u);
-/* Digest and run effects until quiet, now (the loop does it by itself; tests and takeover call it). */
-void engine_settle(struct engine *e);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */
 uint64_t engine_entry(const struct unit *u);
 /* Restore a unit's state after a takeover, without effects: the only other door to u->state. due_us: of its timer, 0 none. */

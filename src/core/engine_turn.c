@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/engine_inner.h"
 
-#include <limits.h>
-
 #include "core/log.h"
 
 enum { QUEUE_FIRST = 256, EFFECTS_A_TURN = 4 };
@@ -261,6 +259,7 @@ static bool digest_all(struct engine *e)
 {
 	bool any = e->n > 0;
 
+	CHECK(!e->is_running_fx);
 	e->is_digesting = true;
 	while (e->n) {
 		struct event ev = e->queue[e->head];
@@ -279,6 +278,7 @@ static bool run_effects(struct engine *e, unsigned units)
 	struct list *node;
 	bool any = false;
 
+	CHECK(!e->is_digesting); /* law 4 of docs/ARCHITECTURE.md, and below its other half */
 	e->is_running_fx = true;
 	while (units-- && (node = list_pop(&e->fx_queue))) {
 		struct unit *u = container_of(node, struct unit, fx_node);
@@ -327,15 +327,6 @@ void engine_digest(struct engine *e)
 		;
 	if (!list_is_empty(&e->fx_queue))
 		loop_defer(e->loop, &e->turn);
-}
-
-void engine_settle(struct engine *e)
-{
-	do
-		engine_digest(e);
-	while (run_effects(e, UINT_MAX));
-	drop_retired(e);
-	loop_undefer(&e->turn);
 }
 
 /*

@@ -33,9 +33,7 @@
 	EVENT(TRIGGER, "an activator fired")                                                     \
 	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                       \
 	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")         \
-	EVENT(NOTHING, "internal: the state just entered has nothing to do")                     \
-	EVENT(NEXT, "internal: go on with the next command")                                     \
-	EVENT(ADOPTED, "takeover: state restored; look at what runs")
+	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {
 #define EVENT(name, meaning) EV_##name,

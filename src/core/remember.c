@@ -16,8 +16,7 @@ static void remember_service(struct hark *h, const struct service *s, struct sta
 
 	st->result = s->result;
 	st->flags |= (uint8_t)(s->is_ready * STATE_READY | s->is_main_known * STATE_MAIN_KNOWN |
-			       s->forbid_restart * STATE_FORBID_RESTART |
-			       s->main_is_alien * STATE_MAIN_ALIEN);
+			       s->forbid_restart * STATE_FORBID_RESTART);
 	st->command_at = (uint8_t)s->command_at;
 	st->main_at = (uint8_t)s->main_at;
 	st->n_restarts = s->n_restarts;

@@ -44,13 +44,7 @@ struct state_unit {
 	int32_t exit_code, exit_status;
 	char remote[56];
 };
-enum {
-	STATE_READY = 1,
-	STATE_MAIN_KNOWN = 2,
-	STATE_FORBID_RESTART = 4,
-	STATE_JOB_RUNNING = 8,
-	STATE_MAIN_ALIEN = 16
-};
+enum { STATE_READY = 1, STATE_MAIN_KNOWN = 2, STATE_FORBID_RESTART = 4, STATE_JOB_RUNNING = 8 };
 
 struct state_copy {
 	uint32_t seq, sum; /* sum: of name, seq and u; seq 0: never written */

@@ -254,10 +254,10 @@ struct unit_type_ops;
 
 struct unit {
 	uint32_t id;
-	uint8_t type;     /* enum unit_type */
-	uint8_t state;    /* of the type's fsm; 0 is "dead" for every type */
-	bool is_listed;   /* reload marked it as changed on disk */
-	const char *name; /* owned by the registry */
+	uint8_t type;            /* enum unit_type */
+	uint8_t state;           /* of the type's fsm; 0 is "dead" for every type */
+	bool is_changed_on_disk; /* reload marked it as changed on disk */
+	const char *name;        /* owned by the registry */
 	const struct unit_type_ops *ops;
 	struct unit_config *config; /* NULL: stub */
 	struct engine *engine;      /* that drives it; set when it is loaded */

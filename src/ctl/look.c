@@ -136,7 +136,7 @@ static void put_config(struct call *c, const struct unit *u)
 		reply_item(&c->reply, "docs", l->text);
 	for (const struct name_list *l = config->notes; l; l = l->next)
 		reply_item(&c->reply, "notes", l->text);
-	if (config->fragment && (u->is_listed || load_is_stale(&c->h->load, config)))
+	if (config->fragment && (u->is_changed_on_disk || load_is_stale(&c->h->load, config)))
 		reply_value(&c->reply, TAG_BOOL, "changed_on_disk", 1);
 }
 
@@ -300,13 +300,13 @@ int serve_health(struct call *c)
 		bool is_failed = u && unit_coarse(u) == FAILED;
 
 		if (!is_failed && !(s && s->n_restarts && !unit_is_at_rest(u)) &&
-		    !(u && u->is_listed))
+		    !(u && u->is_changed_on_disk))
 			continue;
 		reply_row(&c->reply, is_failed ? "failed" : "note");
 		put_state(c, u);
 		put_service(c, u);
 		why_down_fields(&c->reply, u);
-		if (u->is_listed)
+		if (u->is_changed_on_disk)
 			reply_value(&c->reply, TAG_BOOL, "changed_on_disk", 1);
 		reply_row_end(&c->reply);
 		return CALL_MORE;

@@ -215,7 +215,7 @@ static void print_result(struct view *v, const struct property *p)
 
 static bool is_stale(const struct view *v)
 {
-	return v->u->is_listed ||
+	return v->u->is_changed_on_disk ||
 	       (v->u->config && v->u->config->fragment && load_is_stale(&v->h->load, v->u->config));
 }
 

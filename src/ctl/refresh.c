@@ -34,7 +34,7 @@ static int swap_config(struct hark *h, struct unit *u, struct unit_config *fresh
 		return r;
 	}
 	u->condition_failed = NULL; /* pointed into the old one */
-	u->is_listed = false;
+	u->is_changed_on_disk = false;
 	unit_config_free(old);
 	return REFRESH_DONE;
 }
@@ -47,7 +47,7 @@ int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken
 	if (!u->config || !is_changed(h, u))
 		return REFRESH_SAME;
 	if (!may_swap(u)) {
-		u->is_listed = true;
+		u->is_changed_on_disk = true;
 		return REFRESH_LATER;
 	}
 	r = load_unit(&h->load, u->name, &fresh);
@@ -55,7 +55,7 @@ int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken
 		return r;
 	if ((fresh->load == LOAD_BAD || fresh->load == LOAD_ERROR) &&
 	    u->config->load == LOAD_LOADED) {
-		u->is_listed = true;
+		u->is_changed_on_disk = true;
 		if (ret_broken)
 			*ret_broken = fresh;
 		else

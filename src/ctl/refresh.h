@@ -14,7 +14,7 @@ enum refresh {
 	REFRESH_SAME,   /* the files have not changed */
 	REFRESH_DONE,   /* the new configuration is in use */
 	REFRESH_BROKEN, /* the new files do not make a unit: the old configuration stays */
-	REFRESH_LATER,  /* not now: see above; is_listed is set */
+	REFRESH_LATER,  /* not now: see above; is_changed_on_disk is set */
 };
 
 /*

@@ -255,7 +255,7 @@ static int on_start(struct service *s)
 	s->main_at = 0;
 	s->is_ready = s->is_reloading = s->main_exited_early = false;
 	s->forbid_restart = s->did_exit_clean = false;
-	s->is_main_known = s->main_is_alien = false;
+	s->is_main_known = false;
 	s->fail_step_exit = 0;
 	s->next_main = 0;
 	s->status_errno = 0;
@@ -543,8 +543,6 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_TRIGGER:
 	case EV_TRIGGERED_ALIVE:
 	case EV_TRIGGERED_DEAD:
-	case EV_NEXT:
-	case EV_ADOPTED:
 	case EVENT_KINDS:
 		break;
 	}

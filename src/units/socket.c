@@ -279,8 +279,6 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_MAIN_PID:
 	case EV_EXTEND:
 	case EV_WATCHDOG:
-	case EV_NEXT:
-	case EV_ADOPTED:
 	case EVENT_KINDS:
 		break;
 	}
