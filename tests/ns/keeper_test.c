@@ -301,17 +301,21 @@ static uint64_t storm(void)
 	return took_us;
 }
 
-/* The best of three: others use the machine as well. */
+/* The best of five, a second apart: the machine may still be busy with the end of the test before. */
 static void test_storm(void)
 {
 	uint64_t best_us = TIME_NEVER;
 
-	for (int i = 0; i < 3 && best_us >= US_PER_SEC; i++) {
-		uint64_t us = storm();
+	for (int i = 0; i < 5 && best_us >= US_PER_SEC; i++) {
+		struct timespec rest = {.tv_sec = i > 0};
+		uint64_t us;
+
+		nanosleep(&rest, NULL);
+		us = storm();
 
 		best_us = us < best_us ? us : best_us;
 	}
-	check(best_us < US_PER_SEC, "storm", "more than 1 s, three times");
+	check(best_us < US_PER_SEC, "storm", "more than 1 s, five times");
 }
 
 static void test_rate(void)
