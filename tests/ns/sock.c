@@ -8,9 +8,10 @@
  *          go there; ask: every answer needs one from ADDR; crash: SIGSEGV after N answers; once: exit 0 after one; idle: after MS.
  *   answer [FILE]        one request on descriptor 0 and 1, FILE gets the environment that tells about it
  * Clients:
- *   ask ADDR N [WORKERS] [while FILE]   N requests by each worker, or for as long as FILE is there; prints the sum
+ *   ask ADDR N [WORKERS] [while FILE [MS]]   N requests by each worker, or one each MS for as long as FILE is there; prints the sum
  *   send ADDR N [TEXT]   N datagrams "1", "2" ...     hold ADDR N MS    N connections that say nothing; prints how many were made, closed
- *   slay PID N MIN MAX   N times SIGKILL for the child "harkd" of PID, MIN to MAX ms apart     cpu PID   CPU time in ms
+ *   pour ADDR FILE       lines "PID.1", "PID.2" ... into a FIFO or a datagram socket for as long as FILE is there; prints how many
+ *   slay PID N MIN MAX   N times SIGKILL for the child "harkd" of PID, MIN to MAX us apart     cpu PID   CPU time in ms
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_FD = 3, WAIT_MS = 20000, WORKERS_MOST = 64, LINE = 256 };
+enum { FIRST_FD = 3, WAIT_MS = 20000, WORKERS_MOST = 64, LINE = 256, TIMES = 1000 };
 
 struct address {
 	union {
@@ -46,6 +47,7 @@ struct address {
 
 struct sums {
 	unsigned long served, refused, lost, late, wrong, worst_ms;
+	unsigned long took[TIMES]; /* how many took that many ms; the last: or longer */
 };
 
 static void fail(const char *what)
@@ -54,12 +56,17 @@ static void fail(const char *what)
 	exit(99);
 }
 
-static void pause_ms(long ms)
+static void pause_us(long us)
 {
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+	struct timespec t = {us / 1000000, us % 1000000 * 1000};
 
 	while (nanosleep(&t, &t) < 0 && errno == EINTR)
 		;
+}
+
+static void pause_ms(long ms)
+{
+	pause_us(ms * 1000);
 }
 
 static unsigned long now_ms(void)
@@ -184,11 +191,39 @@ static void count(struct sums *s, int r, unsigned long ms)
 	s->wrong += r == -3;
 	if (ms > s->worst_ms)
 		s->worst_ms = ms;
+	s->took[ms < TIMES ? ms : TIMES - 1]++;
 }
 
-static void worker(const struct address *a, unsigned long n, const char *while_file, struct sums *s)
+static void add(struct sums *all, const struct sums *s)
 {
-	for (unsigned long i = 0; while_file ? access(while_file, F_OK) == 0 : i < n; i++) {
+	all->served += s->served;
+	all->refused += s->refused;
+	all->lost += s->lost;
+	all->late += s->late;
+	all->wrong += s->wrong;
+	if (s->worst_ms > all->worst_ms)
+		all->worst_ms = s->worst_ms;
+	for (int ms = 0; ms < TIMES; ms++)
+		all->took[ms] += s->took[ms];
+}
+
+/* That many of a hundred requests took so many ms at most. */
+static int percentile(const struct sums *s, unsigned percent)
+{
+	unsigned long all = s->served + s->refused + s->lost + s->late + s->wrong, n = 0;
+	int ms = 0;
+
+	while (ms < TIMES - 1 && (n += s->took[ms]) * 100 < all * percent)
+		ms++;
+	return ms;
+}
+
+static void worker(const struct address *a, unsigned long n, char *const *go_on, struct sums *s)
+{
+	long every_ms = go_on && go_on[1] ? atol(go_on[1]) : 0;
+
+	srandom((unsigned)getpid());
+	for (unsigned long i = 0; go_on ? access(go_on[0], F_OK) == 0 : i < n; i++) {
 		unsigned long began = now_ms();
 		char text[64];
 		int r;
@@ -196,6 +231,8 @@ static void worker(const struct address *a, unsigned long n, const char *while_f
 		snprintf(text, sizeof(text), "%d.%lu\n", getpid(), i);
 		r = request(a, text);
 		count(s, r, now_ms() - began);
+		if (every_ms)
+			pause_us(random() % (2000 * every_ms)); /* they shall not march in step */
 	}
 }
 
@@ -204,7 +241,7 @@ static int ask(char **w)
 	struct address a = read_address(w[0]);
 	unsigned long n = strtoul(w[1], NULL, 10);
 	int workers = w[2] ? atoi(w[2]) : 1;
-	const char *while_file = w[2] && w[3] && w[4] ? w[4] : NULL;
+	char *const *go_on = w[2] && w[3] && w[4] ? w + 4 : NULL;
 	struct sums *s = mmap(NULL, WORKERS_MOST * sizeof(*s), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0),
 		    all = {0};
@@ -213,22 +250,16 @@ static int ask(char **w)
 		fail("workers");
 	for (int i = 0; i < workers; i++)
 		if (fork() == 0) {
-			worker(&a, n, while_file, &s[i]);
+			worker(&a, n, go_on, &s[i]);
 			_exit(0);
 		}
 	while (wait(NULL) > 0)
 		;
-	for (int i = 0; i < workers; i++) {
-		all.served += s[i].served;
-		all.refused += s[i].refused;
-		all.lost += s[i].lost;
-		all.late += s[i].late;
-		all.wrong += s[i].wrong;
-		if (s[i].worst_ms > all.worst_ms)
-			all.worst_ms = s[i].worst_ms;
-	}
-	printf("served=%lu refused=%lu lost=%lu late=%lu wrong=%lu worst_ms=%lu\n", all.served,
-	       all.refused, all.lost, all.late, all.wrong, all.worst_ms);
+	for (int i = 0; i < workers; i++)
+		add(&all, &s[i]);
+	printf("served=%lu refused=%lu lost=%lu late=%lu wrong=%lu p99_ms=%d worst_ms=%lu\n",
+	       all.served, all.refused, all.lost, all.late, all.wrong, percentile(&all, 99),
+	       all.worst_ms);
 	return all.refused || all.lost || all.late || all.wrong || !all.served;
 }
 
@@ -246,6 +277,29 @@ static int send_many(char **w)
 		if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			fail("send");
 	}
+	return 0;
+}
+
+static int pour(char **w)
+{
+	struct address a = read_address(w[0]);
+	bool is_fifo = a.type == SOCK_STREAM;
+	int fd = is_fifo ? open(w[0], O_WRONLY | O_CLOEXEC)
+			 : socket(a.a.sa.sa_family, a.type | SOCK_CLOEXEC, 0);
+	unsigned long n = 0;
+
+	if (fd < 0 || (!is_fifo && connect(fd, &a.a.sa, a.n) < 0))
+		fail("pour");
+	while (access(w[1], F_OK) == 0) {
+		char text[LINE];
+
+		snprintf(text, sizeof(text), "%d.%lu\n", getpid(), ++n);
+		/* Blocks while nobody reads: what is sent is not lost. */
+		if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+			fail("pour");
+		pause_us(500);
+	}
+	printf("sent=%lu\n", n);
 	return 0;
 }
 
@@ -378,6 +432,7 @@ static void serve_one(struct service *s, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &n) < 0 || !is_listening) {
 		serve_data(s, fd);
+		s->answers++;
 		return;
 	}
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -485,7 +540,7 @@ static int slay(char **w)
 			done++;
 			last = pid;
 		}
-		pause_ms(min + random() % (max - min + 1));
+		pause_us(min + random() % (max - min + 1));
 	}
 	printf("kills=%d ms=%lu\n", done, now_ms() - began);
 	return done < n;
@@ -513,13 +568,9 @@ int main(int argc, char **argv)
 		const char *name;
 		int least;
 		int (*run)(char **w);
-	} verbs[] = {{"listen", 0, be_service},
-		     {"answer", 0, answer},
-		     {"ask", 2, ask},
-		     {"send", 2, send_many},
-		     {"hold", 3, hold},
-		     {"slay", 4, slay},
-		     {"cpu", 1, cpu}};
+	} verbs[] = {{"listen", 0, be_service}, {"answer", 0, answer}, {"ask", 2, ask},
+		     {"send", 2, send_many},    {"hold", 3, hold},     {"pour", 2, pour},
+		     {"slay", 4, slay},         {"cpu", 1, cpu}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
