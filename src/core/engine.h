@@ -69,6 +69,14 @@ void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, 
 			int64_t b, int64_t c);
 
 /*
+ * engine_gather() - load the next few units of the closure of u, so that a request on it has less to do at once.
+ *
+ * @walk: zeroed at first, and to be freed with graph_walk_fini() in every case; u must stay meanwhile
+ *
+ * Nothing is decided before engine_request(), which loads what is still missing. Returns 0 (all loaded), 1 (there is more), -errno.
+ */
+MUST_USE int engine_gather(struct engine *e, struct graph_walk *walk, struct unit *u);
+/*
  * engine_request() - load the closure, plan and install a job on u.
  *
  * manual: a person asked. Returns 0 (ret_job, may be NULL: id of the anchor's job, 0 when there was nothing to do), > 0 enum job_refusal with

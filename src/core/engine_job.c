@@ -4,6 +4,8 @@
 #include "core/job_order.h"
 #include "core/log.h"
 
+enum { UNITS_A_STEP = 16 }; /* half a millisecond */
+
 /* --- jobs --- */
 
 void engine_wake_job(struct engine *e, struct unit *u)
@@ -264,6 +266,13 @@ static int load_one(void *arg, struct unit *u)
 int engine_load(struct engine *e, struct unit *u)
 {
 	return load_one(e, u);
+}
+
+int engine_gather(struct engine *e, struct graph_walk *walk, struct unit *u)
+{
+	const struct graph_loader loader = {.load = load_one, .arg = e, .at_most = UNITS_A_STEP};
+
+	return graph_walk(walk, e->reg, u, &loader);
 }
 
 static void on_job_timer(struct timer *t)

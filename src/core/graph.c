@@ -217,40 +217,35 @@ int graph_attach(struct registry *r, struct unit *u)
 	return 0;
 }
 
-struct id_queue {
-	uint32_t *ids;
-	uint32_t n, cap;
-};
-
-static int queue_unit(struct registry *r, struct id_queue *q, struct unit *u)
+static int queue_unit(struct registry *r, struct graph_walk *w, struct unit *u)
 {
 	if (u->visit == r->visit)
 		return 0;
-	if (q->n == q->cap) {
-		uint32_t cap = q->cap ? q->cap * 2 : 64;
-		uint32_t *ids = mem_grow(q->ids, q->cap * sizeof(*ids), cap * sizeof(*ids));
+	if (w->n == w->cap) {
+		uint32_t cap = w->cap ? w->cap * 2 : 64;
+		uint32_t *ids = mem_grow(w->ids, w->cap * sizeof(*ids), cap * sizeof(*ids));
 
 		if (!ids)
 			return err_here(-ENOMEM);
-		q->ids = ids;
-		q->cap = cap;
+		w->ids = ids;
+		w->cap = cap;
 	}
 	u->visit = r->visit;
-	q->ids[q->n++] = u->id;
+	w->ids[w->n++] = u->id;
 	return 0;
 }
 
-static int queue_pulled(struct registry *r, struct id_queue *q, const struct unit *u)
+static int queue_pulled(struct registry *r, struct graph_walk *w, const struct unit *u)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < u->edges_n && err == 0; i++)
 		if (pulls_start[u->edges[i].type])
-			err = queue_unit(r, q, r->units[u->edges[i].to]);
+			err = queue_unit(r, w, r->units[u->edges[i].to]);
 	return err;
 }
 
-/* Begin a walk: from here on no unit carries the number r->visit. */
+/* From here on no unit carries the number r->visit. */
 static void new_visit(struct registry *r)
 {
 	if (++r->visit != 0)
@@ -261,23 +256,48 @@ static void new_visit(struct registry *r)
 	r->visit = 1;
 }
 
+int graph_walk(struct graph_walk *w, struct registry *r, struct unit *anchor,
+	       const struct graph_loader *loader)
+{
+	uint32_t loaded = 0;
+	int err = 0;
+
+	/* Another walk has passed since: what is loaded by now is soon walked over again. */
+	if (!w->ids || w->visit != r->visit) {
+		new_visit(r);
+		w->visit = r->visit;
+		w->n = w->at = 0;
+		err = queue_unit(r, w, anchor);
+	}
+	for (; w->at < w->n && err >= 0; w->at++) {
+		struct unit *u = r->units[w->ids[w->at]];
+
+		if (!u) /* dropped since the last step */
+			continue;
+		if (!u->config && loaded++ == loader->at_most)
+			return 1;
+		/* Loading attaches edges, perhaps to u itself, and always with the loaded unit at one end. */
+		if (!u->config)
+			err = loader->load(loader->arg, u);
+		if (err >= 0)
+			err = queue_pulled(r, w, u);
+	}
+	return err < 0 ? err : 0;
+}
+
+void graph_walk_fini(struct graph_walk *w)
+{
+	mem_put(w->ids);
+	*w = (struct graph_walk){0};
+}
+
 int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u),
 		  void *arg)
 {
-	struct id_queue q = {0};
-	int err;
+	struct graph_loader loader = {.load = load, .arg = arg, .at_most = UINT32_MAX};
+	struct graph_walk w = {0};
+	int err = graph_walk(&w, r, anchor, &loader);
 
-	new_visit(r);
-	err = queue_unit(r, &q, anchor);
-	for (uint32_t i = 0; i < q.n && err >= 0; i++) {
-		struct unit *u = r->units[q.ids[i]];
-
-		/* Loading attaches edges, perhaps to u itself, and always with the loaded unit at one end. */
-		if (!u->config)
-			err = load(arg, u);
-		if (err >= 0)
-			err = queue_pulled(r, &q, u);
-	}
-	mem_put(q.ids);
-	return err < 0 ? err : 0;
+	graph_walk_fini(&w);
+	return err;
 }

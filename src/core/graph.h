@@ -24,9 +24,27 @@ const struct edge *graph_next(const struct unit *u, enum dep_type type, uint32_t
 	for (uint32_t e##_at = 0; e##_at != UINT32_MAX; e##_at = UINT32_MAX) \
 		for (const struct edge *e; (e = graph_next((u), (type), &e##_at)) != NULL;)
 
+/* Gives a stub its configuration: 0, > 0 (not loadable, go on) or -errno. */
+struct graph_loader {
+	int (*load)(void *arg, struct unit *u);
+	void *arg;
+	uint32_t at_most; /* stubs of one step */
+};
+/* A walk over the closure of units that a start of one unit may pull in; zeroed at its beginning. */
+struct graph_walk {
+	uint32_t visit;
+	uint32_t *ids; /* owned; as far as seen */
+	uint32_t n, cap, at;
+};
 /*
- * The closure of units that a start of `anchor` may pull in (Requires, Requisite, Wants, BindsTo, Upholds): calls load
- * for every stub on the way. Without recursion. load returns 0, > 0 (not loadable, go on) or -errno. 0 or -errno.
+ * graph_walk() - take the next step over the closure of `anchor` (Requires, Requisite, Wants, BindsTo, Upholds), loading every stub on the
+ * way. Without recursion. Between two steps units may be loaded, attached and dropped, and others may walk; anchor must stay.
+ *
+ * Returns 0 (all of it is loaded), 1 (there is more), -errno.
  */
+MUST_USE int graph_walk(struct graph_walk *w, struct registry *r, struct unit *anchor,
+			const struct graph_loader *loader);
+void graph_walk_fini(struct graph_walk *w);
+/* The whole walk at once: 0 or -errno. */
 MUST_USE int graph_closure(struct registry *r, struct unit *anchor,
 			   int (*load)(void *arg, struct unit *u), void *arg);

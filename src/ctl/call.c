@@ -13,6 +13,7 @@ void call_fini(struct call *c)
 {
 	request_fini(&c->request);
 	reply_fini(&c->reply);
+	graph_walk_fini(&c->walk);
 	mem_put(c->waits);
 	*c = (struct call){0};
 }

@@ -45,6 +45,7 @@ struct call {
 	bool may_change;
 	int exit;                /* enum call_exit; the first that is not 0 stays */
 	uint64_t at, sub;        /* cursors of the handler */
+	struct graph_walk walk;  /* over what the job in hand may pull in */
 	struct call_wait *waits; /* owned */
 	unsigned waits_n, waits_cap;
 	uint64_t due_us; /* call again then; TIME_NEVER */

@@ -162,21 +162,13 @@ static void refresh_first(struct call *c, struct unit *u)
 	unit_config_free(broken);
 }
 
-/* 0 or -ENOMEM */
-static int ask(struct call *c, const char *word)
+/* The job itself, once all it may pull in is loaded. 0 or -errno. */
+static int request(struct call *c, struct unit *u, enum job_type type, enum job_mode mode)
 {
-	enum job_type type = job_verbs[c->request.verb->id].type;
-	enum job_mode mode = job_verbs[c->request.verb->id].mode;
-	struct unit *u = call_unit(c, word, EXIT_NOT_INSTALLED);
 	struct cause cause = call_cause(c);
 	uint32_t job = 0;
-	int r;
+	int r = engine_request(&c->h->engine, u, type, mode, &cause, true, &job);
 
-	if (!u || !find_mode(c, &mode))
-		return 0;
-	if (job_verbs[c->request.verb->id].reads_files && !u->job.id)
-		refresh_first(c, u);
-	r = engine_request(&c->h->engine, u, type, mode, &cause, true, &job);
 	if (r < 0)
 		return r;
 	tell_cycles(c);
@@ -186,6 +178,28 @@ static int ask(struct call *c, const char *word)
 	}
 	tell_queued(c, u, job, type);
 	return c->request.options[OPT_NO_WAIT] ? 0 : add_wait(c, u, job, type);
+}
+
+/* The next step for the argument in hand, which is the last one when c->at moves on. 0 or -errno. */
+static int ask(struct call *c)
+{
+	enum job_type type = job_verbs[c->request.verb->id].type;
+	enum job_mode mode = job_verbs[c->request.verb->id].mode;
+	struct unit *u = call_unit(c, c->request.args[c->at], EXIT_NOT_INSTALLED);
+	bool is_first = !c->walk.ids;
+	int r = 0;
+
+	if (u && find_mode(c, &mode)) {
+		if (is_first && job_verbs[c->request.verb->id].reads_files && !u->job.id)
+			refresh_first(c, u);
+		r = engine_gather(&c->h->engine, &c->walk, u);
+		if (r > 0)
+			return 0;
+		r = r < 0 ? r : request(c, u, type, mode);
+	}
+	graph_walk_fini(&c->walk);
+	c->at++;
+	return r;
 }
 
 /* --- telling how it ended --- */
@@ -337,7 +351,7 @@ int serve_job(struct call *c)
 
 	if (c->at == c->request.args_n)
 		return wait_jobs(c);
-	r = ask(c, c->request.args[c->at++]);
+	r = ask(c);
 	return r < 0 ? r : CALL_MORE;
 }
 

@@ -132,15 +132,22 @@ many_clients() {
 	is "garbage at the socket harms nobody" "" "0 1" "$(ctl is-active up.service >/dev/null; echo $?) $(ctl show -p ManagerGenerations --value)"
 }
 
-# Each status of a unit while 200 start; harkctl's own start is part of it, so the fastest of three at each point counts.
-latency() {
+# storm N: a target of 200 units that no manager has read yet.
+storm() {
 	local i
 	for i in $(seq 200); do
-		service "boot$i" Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD sleep 50"
+		service "boot$1-$i" Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD sleep 50"
 	done
-	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nAfter=%s\n' "$(echo boot{1..200}.service)" "$(echo boot{1..200}.service)" >"$UNITS/boot.target"
+	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nAfter=%s\n' "$(eval echo "boot$1-"{1..200}.service)" \
+		"$(eval echo "boot$1-"{1..200}.service)" >"$UNITS/boot$1.target"
+}
+
+# Each status of a unit from the order to start 200 until they are up: how long harkctl takes, its own start included. Who else uses
+# the processors can only add to that, so the best of five storms counts.
+latency() {
+	local i
+	for i in 1 2 3 4 5; do storm "$i"; done
 	ctl daemon-reload >/dev/null 2>&1
-	# The client asks with priority: what is measured is how soon hark answers, not when the client has its turn of the processor.
 	nice -n -15 python3 - "$BIN/harkctl" "$T/latency" <<-'Y'
 		import subprocess, sys, time
 		ctl, out = sys.argv[1:]
@@ -148,22 +155,44 @@ latency() {
 		    t = time.monotonic()
 		    subprocess.run([ctl, "status", "up.service"], stdout=subprocess.DEVNULL)
 		    return time.monotonic() - t
-		idle = sorted(once() for _ in range(100))
-		boot = subprocess.Popen([ctl, "start", "boot.target"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-		busy = []
-		while boot.poll() is None or len(busy) < 50:
-		    busy.append(once())
-		busy.sort()
-		p = lambda l, q: l[int(len(l) * q)] * 1000
-		print("# status: idle p50 %.2f ms, during the boot p50 %.2f ms p99 %.2f ms of %d" %
-		      (p(idle, .5), p(busy, .5), p(busy, .99), len(busy)))
-		# What hark adds: the process start of the client is the idle figure.
-		open(out, "w").write("%d" % int((p(busy, .5) - p(idle, .5)) * 1000))
+		best = 1e9
+		for i in range(1, 6):
+		    boot = subprocess.Popen([ctl, "start", "boot%d.target" % i], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		    took = []
+		    while boot.poll() is None or len(took) < 100:
+		        took.append(once())
+		    took.sort()
+		    p = [took[int(len(took) * q)] * 1000 for q in (.5, .99)]
+		    print("# status while 200 units start: p50 %.2f ms, p99 %.2f ms of %d" % (*p, len(took)))
+		    best = min(best, p[1])
+		    if best <= 5:
+		        break
+		open(out, "w").write("%d %d" % (best * 1000, i))
 	Y
-	local us
-	us=$(cat "$T/latency")
-	is "status takes at most 5 ms more (median) while 200 units start" "" yes "$([ "$us" -le 5000 ] && echo yes || echo "$us us")"
-	is "all 200 are up" "E20" 200 "$(ctl list -a | grep -c 'boot[0-9]*.service.*exited')"
+	local us storms
+	read -r us storms <"$T/latency"
+	is "of the statuses while 200 units start 99 of 100 take at most 5 ms" "E34" yes \
+		"$([ "$us" -le 5000 ] && echo yes || echo "$us us at best")"
+	is "all 200 are up" "E20" $((200 * storms)) "$(ctl list -a | grep -c 'boot[0-9]-[0-9]*.service.*exited')"
+}
+
+# Two clients ask for what has much in common, and a third takes a part back, while nothing of it is loaded: each gets its answer.
+requests_meet() {
+	storm 6
+	printf '[Unit]\nDefaultDependencies=no\nRequires=%s\n' "$(eval echo boot6-{200..100}.service)" >"$UNITS/half.target"
+	ctl daemon-reload >/dev/null 2>&1
+	local all half
+	ctl start boot6.target >/dev/null 2>&1 &
+	all=$!
+	ctl start half.target >/dev/null 2>&1 &
+	half=$!
+	ctl stop boot6-1.service >/dev/null 2>&1
+	is "stop of a unit while what wants it is loaded" "" 0 $?
+	wait $all
+	is "start of all" "" 0 $?
+	wait $half
+	is "start of half of them, at the same time" "" "0 active" "$? $(active half.target)"
+	is "all are up" "" 0 "$(ctl list -a | grep 'boot6-' | grep -cvE 'exited|boot6-1.service')"
 }
 
 few_processes() {
@@ -222,7 +251,7 @@ no_cgroups() {
 }
 
 hark_up control || finish
-for test in exit_codes forms jobs many_clients latency few_processes stale_paths no_cgroups; do
+for test in exit_codes forms jobs many_clients latency requests_meet few_processes stale_paths no_cgroups; do
 	$test
 done
 finish

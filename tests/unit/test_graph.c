@@ -190,6 +190,37 @@ START_TEST(closure_loads_each_once)
 }
 END_TEST
 
+/* Two walks in turns: each step loads a few, and in the end all is there. */
+START_TEST(walks_rest_between_steps)
+{
+	struct registry r;
+	struct loader l = {.r = &r, .n = 1000};
+	const struct graph_loader loader = {.load = load, .arg = &l, .at_most = 7};
+	struct graph_walk w[2] = {0};
+	unsigned before, steps = 0;
+	int more[2] = {1, 1};
+
+	fake_registry(&r);
+	for (; more[0] || more[1]; steps++) {
+		int i = more[steps % 2] ? steps % 2 : !(steps % 2);
+
+		before = l.loaded;
+		more[i] = graph_walk(&w[i], &r, registry_get(&r, i ? "u500.service" : "u1.service"),
+				     &loader);
+		ck_assert_int_ge(more[i], 0);
+		ck_assert_uint_le(l.loaded - before, 7);
+	}
+	for (uint32_t i = 0; i < r.n; i++)
+		ck_assert(!r.units[i] || r.units[i]->config ||
+			  strtoul(r.units[i]->name + 1, NULL, 10) % 10 == 9);
+	ck_assert_uint_gt(steps, l.n / 10 / 7);
+	graph_walk_fini(&w[0]);
+	graph_walk_fini(&w[1]);
+	registry_fini(&r);
+	ck_assert_uint_eq(mem_stats.live_n, 0);
+}
+END_TEST
+
 static int load_next(void *arg, struct unit *u)
 {
 	struct loader *l = arg;
@@ -253,6 +284,7 @@ int main(void)
 	tcase_add_test(t, random_reloads_keep_edges_exact);
 	tcase_add_test(t, attach_without_memory_changes_nothing);
 	tcase_add_test(t, closure_loads_each_once);
+	tcase_add_test(t, walks_rest_between_steps);
 	tcase_add_test(t, closure_of_a_long_chain);
 	tcase_add_test(t, a_hub_is_linear);
 	suite_add_tcase(s, t);
