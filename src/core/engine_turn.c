@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 256, EFFECTS_A_TURN = 4 };
+enum { QUEUE_FIRST = 256 };
 
 /* --- the queue --- */
 
@@ -272,24 +272,23 @@ static bool digest_all(struct engine *e)
 	return any;
 }
 
-/* Of at most `units` units; false when there was nothing to do. */
-static bool run_effects(struct engine *e, unsigned units)
+/* Of the next unit; false when there is none. */
+static bool run_effects(struct engine *e)
 {
-	struct list *node;
-	bool any = false;
+	struct list *node = list_pop(&e->fx_queue);
+	struct unit *u;
+	uint32_t fx;
 
+	if (!node)
+		return false;
+	u = container_of(node, struct unit, fx_node);
+	fx = u->pending_fx;
+	u->pending_fx = 0;
 	CHECK(!e->is_digesting); /* law 4 of docs/ARCHITECTURE.md, and below its other half */
 	e->is_running_fx = true;
-	while (units-- && (node = list_pop(&e->fx_queue))) {
-		struct unit *u = container_of(node, struct unit, fx_node);
-		uint32_t fx = u->pending_fx;
-
-		u->pending_fx = 0;
-		e->ops->run(e->arg, u, fx);
-		any = true;
-	}
+	e->ops->run(e->arg, u, fx);
 	e->is_running_fx = false;
-	return any;
+	return true;
 }
 
 void engine_retire(struct engine *e, struct unit *u)
@@ -330,7 +329,7 @@ void engine_digest(struct engine *e)
 }
 
 /*
- * What the loop calls. A boot has a thousand spawns to do: after a few the loop looks at its descriptors again, so that clients and
+ * What the loop calls. A boot has a thousand spawns to do: after each the loop looks at its descriptors again, so that clients and
  * exits do not wait for all of them.
  */
 static void turn(struct task *t)
@@ -338,15 +337,14 @@ static void turn(struct task *t)
 	struct engine *e = container_of(t, struct engine, turn);
 
 	engine_digest(e);
-	while (run_effects(e, EFFECTS_A_TURN)) {
+	if (run_effects(e))
 		engine_digest(e);
-		if (!list_is_empty(&e->fx_queue)) {
-			loop_undefer(&e->turn);
-			loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop));
-			return;
-		}
+	if (list_is_empty(&e->fx_queue)) {
+		drop_retired(e);
+		return;
 	}
-	drop_retired(e);
+	loop_undefer(&e->turn);
+	loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop));
 }
 
 static void resume(struct timer *t)

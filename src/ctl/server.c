@@ -16,6 +16,7 @@ enum {
 	CONNS_UID = 64,
 	ACCEPTS = 16, /* a turn */
 	IDLE_US = 60 * 1000 * 1000,
+	SHARE_US = 1000, /* of one turn of the loop for a call; then the others are looked at */
 	UNSENT_MAX = 256 * 1024, /* rows of one step that a slow reader may leave behind */
 };
 
@@ -105,9 +106,11 @@ static int step_call(struct conn *c)
 	return r != CALL_WAIT;
 }
 
-/* Steps and sends until the answer is complete, the handler waits or the socket is full. 0 or -errno (close). */
+/* Steps and sends until the answer is complete, the handler waits, its time is up or the socket is full. 0 or -errno (close). */
 static int pump(struct conn *c)
 {
+	const struct loop *loop = &c->server->h->loop;
+	uint64_t until_us = time_add(loop_now_us(loop), SHARE_US);
 	bool is_waiting = false;
 
 	c->is_stuck = false;
@@ -130,6 +133,10 @@ static int pump(struct conn *c)
 		}
 		if (is_waiting)
 			return 0;
+		if (loop_now_us(loop) >= until_us) {
+			c->call.due_us = until_us;
+			return 0;
+		}
 		r = step_call(c);
 		if (r < 0)
 			return r;
@@ -266,7 +273,8 @@ static void turn_away(struct server *s, int fd)
 	reply_fini(&reply);
 }
 
-static int add_conn(struct server *s, int fd)
+/* A connection that owns fd from now on; NULL: it was turned away, and fd is still the caller's. */
+static struct conn *add_conn(struct server *s, int fd)
 {
 	AUTO_MEM struct conn *c = mem_get(sizeof(*c));
 	uid_t uid;
@@ -274,10 +282,10 @@ static int add_conn(struct server *s, int fd)
 	int r = wire_peer(fd, &uid, &pid);
 
 	if (r < 0)
-		return r;
+		return NULL;
 	if (!c || !has_room(s, uid)) {
 		turn_away(s, fd);
-		return c ? -EUSERS : -ENOMEM;
+		return NULL;
 	}
 	c->server = s;
 	c->uid = uid;
@@ -285,15 +293,13 @@ static int add_conn(struct server *s, int fd)
 	c->watch.fn = on_conn;
 	c->timer.fn = on_conn_timer;
 	c->task.fn = on_conn_task;
-	r = loop_watch(&s->h->loop, &c->watch, fd, EPOLLIN | EPOLLRDHUP);
-	if (r < 0)
-		return r;
+	if (loop_watch(&s->h->loop, &c->watch, fd, EPOLLIN | EPOLLRDHUP) < 0)
+		return NULL;
 	c->fd = fd;
 	loop_timer_arm(&s->h->loop, &c->timer, time_add(loop_now_us(&s->h->loop), IDLE_US));
 	list_add_tail(&s->conns, &c->node);
 	s->conns_n++;
-	c = NULL; /* on the list now */
-	return 0;
+	return take_ptr(c); /* the list's */
 }
 
 static void on_listen(struct watch *w, UNUSED uint32_t events)
@@ -301,12 +307,15 @@ static void on_listen(struct watch *w, UNUSED uint32_t events)
 	struct server *s = container_of(w, struct server, watch);
 
 	for (unsigned i = 0; i < ACCEPTS; i++) {
-		AUTO_FD int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct conn *c = fd < 0 ? NULL : add_conn(s, fd);
 
 		if (fd < 0)
 			return;
-		if (add_conn(s, fd) == 0)
-			fd = -1; /* the connection's now */
+		if (!c)
+			fd_close(fd);
+		else /* a client asks at once: it need not wait for another turn */
+			on_conn(&c->watch, EPOLLIN);
 	}
 }
 
