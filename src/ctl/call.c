@@ -226,7 +226,7 @@ void call_diags(struct call *c, const char *unit, const struct unit_config *conf
 		reply_value(&c->reply, TAG_NUMBER, "line", d->line);
 		reply_value(&c->reply, TAG_NUMBER, "col", d->col);
 		reply_value(&c->reply, TAG_NUMBER, "endcol", d->end_col);
-		reply_text_z(&c->reply, "text", d->message);
+		reply_text_z(&c->reply, "message", d->message);
 		reply_text_z(&c->reply, "suggestion", d->suggestion);
 		reply_row_end(&c->reply);
 	}

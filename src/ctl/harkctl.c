@@ -7,13 +7,14 @@
 #include "ctl/client.h"
 #include "ctl/manual.h"
 #include "ctl/screen.h"
+#include "ctl/verify.h"
 
 enum { EXIT_STATUS_FAILED = 1, EXIT_STATUS_USAGE = 2, EXIT_STATUS_DENIED = 4 };
 
 struct line {
 	struct question question;
-	const char *args[REQUEST_ARGS];
-	const char *word; /* of the verb as typed, NULL: none */
+	const char **args; /* in argv, from its beginning: there are never more than were read */
+	const char *word;  /* of the verb as typed, NULL: none */
 };
 
 /* Spellings of systemctl's. without a target: accepted, for they ask for what harkctl does anyway. */
@@ -116,8 +117,6 @@ static int take_word(struct line *l, const char *word)
 		l->word = word;
 		return 1;
 	}
-	if (l->question.args_n == REQUEST_ARGS)
-		return usage("too many arguments at %s", word);
 	l->args[l->question.args_n++] = word;
 	return 1;
 }
@@ -223,6 +222,24 @@ static void render(struct screen *s, const struct rows *rows, enum form form)
 		paint_z(&s->paint, "\n");
 }
 
+/* Verbs that need no manager. */
+static int (*const locals[VERBS])(struct screen *s, const struct question *q) = {
+	[VERB_VERIFY] = verify_units,
+};
+
+static int answer(const struct line *l)
+{
+	struct screen screen = {.verb = l->question.verb};
+	int status;
+
+	paint_init(&screen.paint, l->question.options[OPT_FULL]);
+	status = locals[screen.verb->id](&screen, &l->question);
+	screen_flush(&screen);
+	paint_fini(&screen.paint);
+	sbuf_fini(&screen.errors);
+	return status;
+}
+
 static int ask(struct line *l, enum form form)
 {
 	const char *run_dir = getenv("HARK_RUN_DIR");
@@ -257,13 +274,16 @@ static int ask(struct line *l, enum form form)
 
 int main(UNUSED int argc, char **argv)
 {
-	struct line line = {0};
+	struct line line = {.args = (const char **)(uintptr_t)argv};
 	enum form form = FORM_TABLE;
 
-	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0 || find_form(&line, &form) < 0)
+	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0)
 		return EXIT_STATUS_USAGE;
 	if (line.question.verb->id == VERB_HELP || line.question.verb->id == VERB_VERSION)
-		return manual_print(line.question.verb->id, line.args[0],
+		return manual_print(line.question.verb->id,
+				    line.question.args_n ? line.args[0] : NULL,
 				    line.question.options[OPT_MAN]);
-	return ask(&line, form);
+	if (locals[line.question.verb->id])
+		return answer(&line);
+	return find_form(&line, &form) < 0 ? EXIT_STATUS_USAGE : ask(&line, form);
 }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "units/codes.h"
+
 #ifndef HARK_VERSION
 #define HARK_VERSION "0.1"
 #endif
@@ -130,14 +132,26 @@ static void print_man(void)
 	printf(".SH FILES\n.TP\n.I /run/hark/control\nthe control socket\n");
 }
 
+/* The code of a finding, in either case. */
+static const struct code_info *find_code(const char *word)
+{
+	for (unsigned i = 0; word && i < CODES; i++)
+		if (str_eq_case(str_of(word), str_of(codes[i].code)))
+			return &codes[i];
+	return NULL;
+}
+
 int manual_print(enum verb_id what, const char *verb, bool as_man)
 {
 	const struct verb *one = verb ? verb_find(verb) : NULL;
+	const struct code_info *code = find_code(verb);
 
 	if (what == VERB_VERSION) {
 		printf("hark %s\n", HARK_VERSION);
+	} else if (code) {
+		printf("%s: %s\n%s\n", code->code, code->title, code->help);
 	} else if (verb && !one) {
-		fprintf(stderr, "harkctl: there is no verb %s\n", verb);
+		fprintf(stderr, "harkctl: there is neither a verb nor a code %s\n", verb);
 		return 2;
 	} else if (one) {
 		print_verb(one);

@@ -111,6 +111,48 @@ const struct row *rows_add(struct rows *r, uint16_t tag, struct str value)
 	return NULL;
 }
 
+void rows_begin(struct rows *r, const char *kind)
+{
+	begin_row(r, str_of(kind));
+}
+
+/* A field of the open row, yet without a value. */
+static struct field *put_field(struct rows *r, enum frame_tag tag, const char *key)
+{
+	struct field *f = r->open ? new_field(r) : NULL;
+
+	if (f)
+		*f = (struct field){.key = key, .tag = tag};
+	else
+		r->is_short = true;
+	return f;
+}
+
+void rows_text(struct rows *r, const char *key, const char *text)
+{
+	char *copy = arena_dup(&r->arena, text, strlen(text));
+	struct field *f = copy ? put_field(r, TAG_TEXT, key) : NULL;
+
+	if (f)
+		f->text = str_of(copy);
+	else
+		r->is_short = true;
+}
+
+void rows_number(struct rows *r, const char *key, uint64_t value)
+{
+	struct field *f = put_field(r, TAG_NUMBER, key);
+
+	if (f)
+		f->value = value;
+}
+
+void rows_end(struct rows *r)
+{
+	if (r->open)
+		end_row(r);
+}
+
 const struct field *row_field(const struct row *row, const char *key)
 {
 	for (unsigned i = 0; i < row->n; i++)

@@ -36,6 +36,12 @@ void rows_reset(struct rows *r);
 /* Take one field of a frame in. Returns the row that it completed, or NULL. Fields that make no sense are passed over. */
 const struct row *rows_add(struct rows *r, uint16_t tag, struct str value);
 
+/* The same piece by piece, for answers that no manager gives; key is static. */
+void rows_begin(struct rows *r, const char *kind);
+void rows_text(struct rows *r, const char *key, const char *text);
+void rows_number(struct rows *r, const char *key, uint64_t value);
+void rows_end(struct rows *r);
+
 /* The first field of that key, or NULL. */
 const struct field *row_field(const struct row *row, const char *key);
 /* Text of a field; n 0 when there is none. */

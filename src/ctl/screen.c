@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/screen.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "ctl/finding.h"
 
-enum { SOURCE_MAX = 1024 * 1024 };
+enum { PLACE_INDENT = 4 }; /* columns */
 
 void screen_flush(struct screen *s)
 {
@@ -16,79 +16,27 @@ void screen_flush(struct screen *s)
 	sbuf_reset(&s->errors);
 }
 
-/* The line of the file, with a caret below columns [col, end). A file we may not read is passed over. */
-static void show_source(struct paint *p, const char *path, uint64_t line, uint64_t col,
-			uint64_t end)
-{
-	AUTO_MEM char *text = NULL;
-	struct str rest, piece = {NULL, 0};
-	size_t n;
-
-	if (!line || fd_read_file(AT_FDCWD, path, SOURCE_MAX, &text, &n) < 0)
-		return;
-	rest = (struct str){text, n};
-	for (uint64_t i = 0; i < line; i++)
-		if (!str_cut(&rest, '\n', &piece))
-			return;
-	paintf(p, "    %4llu | ", (unsigned long long)line);
-	paint_text(p, piece);
-	paint_end(p);
-	if (!col || col > piece.n + 1)
-		return;
-	end = end > col && end <= piece.n + 1 ? end : col + 1;
-	paintf(p, "         | %*s", (int)col - 1, "");
-	for (uint64_t i = col; i < end; i++)
-		paint_tone(p, TONE_BAD, "^");
-	paint_end(p);
-}
-
 /* A place of its own fields, or one that a sentence begins with: "/etc/units/x.service:7: ...". */
 void screen_place(struct paint *p, const struct row *row)
 {
-	AUTO_MEM char *path = NULL;
-	struct str file = row_text(row, "file");
-	uint64_t line = row_value(row, "line"), col = row_value(row, "col");
+	struct finding_place place = {
+		.file = row_text(row, "file"),
+		.line = row_value(row, "line"),
+		.col = row_value(row, "col"),
+		.end = row_value(row, "endcol"),
+	};
 	struct str reason = row_text(row, "reason");
 
-	if (!file.n && reason.n && reason.p[0] == '/') {
+	if (!place.file.n && reason.n && reason.p[0] == '/') {
 		size_t colon = str_index(reason, ':');
 		struct str after = str_sub(reason, colon < reason.n ? colon + 1 : colon, reason.n);
 
-		file = str_sub(reason, 0, colon);
-		if (str_to_u64(str_sub(after, 0, str_index(after, ':')), &line) < 0)
+		place.file = str_sub(reason, 0, colon);
+		if (str_to_u64(str_sub(after, 0, str_index(after, ':')), &place.line) < 0)
 			return;
 	}
-	path = file.n ? mem_dup(file.p, file.n) : NULL;
-	if (!path)
-		return;
-	paint_z(p, "     --> ");
-	paint_text(p, file);
-	if (line)
-		paintf(p, ":%llu", (unsigned long long)line);
-	if (col)
-		paintf(p, ":%llu", (unsigned long long)col);
-	paint_end(p);
-	show_source(p, path, line, col, row_value(row, "endcol"));
-}
-
-static void show_finding(struct paint *p, const struct row *row)
-{
-	bool is_error = str_eq_z(row_text(row, "severity"), "error");
-	struct str code = row_text(row, "code"), suggestion = row_text(row, "suggestion");
-
-	paint_z(p, "  ");
-	paint_tone(p, is_error ? TONE_BAD : TONE_WARN, is_error ? "error" : "warning");
-	if (code.n)
-		paintf(p, "[" STR_FMT "]", STR_ARG(code));
-	paint_z(p, ": ");
-	paint_text(p, row_text(row, "text"));
-	if (suggestion.n) {
-		paint_z(p, " (");
-		paint_text(p, suggestion);
-		paint_z(p, ")");
-	}
-	paint_end(p);
-	screen_place(p, row);
+	if (place.file.n)
+		finding_show_place(p, &place, PLACE_INDENT);
 }
 
 void screen_note(struct paint *p, const struct row *row)
@@ -135,7 +83,7 @@ bool screen_common(struct screen *s, const struct row *row)
 	if (row_is(row, "error"))
 		show_error(s, row);
 	else if (row_is(row, "finding"))
-		show_finding(&s->paint, row);
+		finding_show(&s->paint, row, 2);
 	else if (row_is(row, "cycle"))
 		show_cycle(&s->paint, row);
 	else

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <limits.h>
+
 #include "core/wire.h"
 
 enum frame_kind { FRAME_REQUEST = 1, FRAME_PAGE, FRAME_END };
@@ -39,7 +41,8 @@ enum frame_tag {
 	SHAPE(PATTERNS, 0, REQUEST_ARGS, ARG_WORD, "[PATTERN...]") \
 	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")   \
 	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")            \
-	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB]")
+	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|CODE]")                \
+	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")
 enum verb_shape {
 #define SHAPE(name, least, most, what, usage) SHAPE_##name,
 	VERB_SHAPES_LIST(SHAPE)

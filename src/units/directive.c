@@ -246,6 +246,21 @@ static void list_words(const struct word_set *words, struct sbuf *out)
 			sbuf_addf(out, "%s%s", out->n ? ", " : "", words->names[k]);
 }
 
+/* A value without anything more to be said about it: what could stand there. */
+static void report_unreadable(struct assignment *a, const struct directive *d, struct str about,
+			      const char *now)
+{
+	const struct parser *p = &parsers[d->parser];
+	char example[96];
+
+	if (!a->suggestion &&
+	    snprintf(example, sizeof(example), "for example \"%s\"", d->example) > 0)
+		a->suggestion = example;
+	parse_report(a, p->code, DIAG_ERROR, about, "cannot read \"" STR_FMT "\" as %s; %s",
+		     STR_ARG(str_sub(about, 0, 120)), p->noun, now);
+	a->suggestion = NULL;
+}
+
 /* A value that cannot be used: what it is not, what was meant, what happens now. */
 static void report_bad(struct assignment *a, const struct directive *d)
 {
@@ -265,15 +280,14 @@ static void report_bad(struct assignment *a, const struct directive *d)
 	else if (memmem(a->value.p, a->value.n, " #", 2) || memmem(a->value.p, a->value.n, " ;", 2))
 		a->suggestion = "a comment has a line of its own";
 	if (a->wrong)
-		parse_report(a, p->code, DIAG_ERROR, about, "%s=: %s: \"" STR_FMT "\"; %s", d->name,
-			     a->wrong, STR_ARG(shown), now);
+		parse_report(a, p->code, DIAG_ERROR, about, STR_FMT "=: %s: \"" STR_FMT "\"; %s",
+			     STR_ARG(a->key), a->wrong, STR_ARG(shown), now);
 	else if (d->words)
 		parse_report(a, p->code, DIAG_ERROR, PARSE_WHOLE,
 			     "\"" STR_FMT "\" is not %s (%s); %s", STR_ARG(shown), d->words->noun,
 			     words.p ? words.p : "", now);
 	else
-		parse_report(a, p->code, DIAG_ERROR, about, "cannot read \"" STR_FMT "\" as %s; %s",
-			     STR_ARG(shown), p->noun, now);
+		report_unreadable(a, d, about, now);
 	a->suggestion = NULL;
 	sbuf_fini(&words);
 }
@@ -309,6 +323,7 @@ static int after_effect(struct assignment *a, const struct directive *d)
 		}
 		return 0;
 	case LEGACY:
+		a->value = (struct str){NULL, 0}; /* the place is the name's */
 		parse_report(a, CODE_OLD_NAME, DIAG_NOTE, PARSE_WHOLE,
 			     "%s= is the old form of %s and taken as that", d->name, d->why);
 		return 0;

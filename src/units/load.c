@@ -17,7 +17,7 @@
 
 enum { FILE_MAX = 4 * 1024 * 1024 };
 
-static const char default_dirs[] =
+const char load_default_dirs[] =
 	"/etc/units:/run/units:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
 	"/usr/local/lib/systemd/system:/usr/lib/systemd/system:/lib/systemd/system:/usr/lib/hark/units";
 
@@ -36,7 +36,7 @@ struct loading {
 
 int load_init(struct load *l, const char *dirs, const char *root)
 {
-	struct str rest = str_of(dirs ? dirs : default_dirs);
+	struct str rest = str_of(dirs ? dirs : load_default_dirs);
 	struct str dir;
 	bool is_short;
 	unsigned n = 1;
@@ -409,7 +409,8 @@ static int finish_service(struct unit_config *c)
 
 	service_settle(c);
 	r = service_links(c);
-	if (r == 0)
+	/* What a refused unit lacks beside is often what its broken line should have said. */
+	if (r == 0 && !c->diags.has_fatal)
 		service_verify(c);
 	return r;
 }
@@ -420,7 +421,7 @@ static int finish_socket(struct unit_config *c)
 
 	socket_settle(c);
 	r = socket_links(c);
-	if (r == 0)
+	if (r == 0 && !c->diags.has_fatal)
 		socket_verify(c);
 	return r;
 }

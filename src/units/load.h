@@ -11,7 +11,9 @@
 
 #include "units/load_index.h"
 
-/* dirs: "A:B:C" or NULL for the built-in order (/etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units). 0 or -ENOMEM. */
+/* The search path when nothing else is said: /etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units. */
+extern const char load_default_dirs[];
+/* dirs: "A:B:C" or NULL for the default. 0 or -ENOMEM. */
 MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
 void load_fini(struct load *l);
 /* (Re-)build the index. A missing directory is fine. 0 or -ENOMEM (then the old index stays). */

@@ -234,13 +234,13 @@ START_TEST(messages)
 		"on-abort, always); the line is ignored; did you mean \"always\"?\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=/bin/true\nTimeoutSec=5x\n",
-		"t:3:12: error[U031]: cannot read \"5x\" as a time span; the line is ignored\n");
+		"t:3:12: error[U031]: cannot read \"5x\" as a time span; the line is ignored; for example \"30s\"\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=/bin/true\n[Install]\nBefore=x.service\n",
 		"t:4:1: warning[W102]: \"Before\" belongs in [Unit], not [Install]; it has no effect here\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=/bin/true\nStartLimitInterval=5\n",
-		"t:3:20: note[N202]: StartLimitInterval= is the old form of StartLimitIntervalSec= in [Unit] and taken as that\n");
+		"t:3:1: note[N202]: StartLimitInterval= is the old form of StartLimitIntervalSec= in [Unit] and taken as that\n");
 	check_findings(
 		"a.service", "[Unit]\nAfter=ok.service bad:name\n[Service]\nExecStart=/bin/true\n",
 		"t:2:18: error[U018]: \"bad:name\" is not the name of a unit; the word is ignored\n");
@@ -250,13 +250,11 @@ START_TEST(messages)
 		"on-abort, always); the line is ignored; a comment has a line of its own\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=/bin/true\nUMask=999\n",
-		"t:3:7: error[U015]: cannot read \"999\" as an octal access mode; the unit is refused\n");
+		"t:3:7: error[U015]: cannot read \"999\" as an octal access mode; the unit is refused; for example \"0750\"\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=bin/true\n",
 		"t:2:11: error[U020]: ExecStart=: the program is neither an absolute path nor a bare name: \"bin/true\"; the unit is "
-		"refused\n"
-		"t: error[U041]: there is neither ExecStart= nor ExecStop= nor SuccessAction=; the unit is refused; add "
-		"ExecStart=\n");
+		"refused\n");
 	check_findings(
 		"a.service",
 		"[X-Mine]\nfoo=bar\n[Service]\nX-Foo=bar\nExecStart=/bin/true\n[Socket]\nAccept=no\n",
@@ -271,8 +269,7 @@ START_TEST(messages)
 	check_findings(
 		"a.socket", "[Socket]\nListenStream=vsock:2:22\n",
 		"t:2:14: error[U026]: ListenStream=: vsock addresses are not supported by this hark: \"vsock:2:22\"; the unit is "
-		"refused\n"
-		"t: error[U046]: there is nothing to listen on; the unit is refused; add ListenStream=\n");
+		"refused\n");
 	check_findings(
 		"a.service",
 		"[Service]\nExecStart=/bin/true\nCapabilityBoundingSet=CAP_CHOWN \\\n  CAP_FOO\n",

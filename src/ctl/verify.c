@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/verify.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl/finding.h"
+#include "units/codes.h"
+#include "units/load.h"
+#include "units/name.h"
+
+enum { STATUS_DONE, STATUS_FAILED, STATUS_USAGE, STATUS_NO_UNIT = 5, STATUS_FINDINGS = 6 };
+enum verify_form { VERIFY_TEXT, VERIFY_JSON, VERIFY_GCC, VERIFY_FORMS };
+
+struct verify {
+	struct screen *screen;
+	const struct question *question;
+	struct load load;
+	struct rows rows;
+	unsigned n[DIAG_SEVERITIES];
+	unsigned units_n;
+	bool is_missing; /* a unit that was asked for is not there */
+};
+
+/* --- what to look at --- */
+
+static const char *option(const struct verify *v, enum option_id id)
+{
+	const char *value = v->question->options[id];
+
+	return value ? value : "";
+}
+
+/* Is the argument a path (and not the name of a unit)? A bare name means a file when one lies in the present directory. */
+static bool is_path(const struct verify *v, const char *arg)
+{
+	return strchr(arg, '/') || (!*option(v, OPT_ROOT) && access(arg, F_OK) == 0);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The directory of a path as one of the search path: below the root. */
+static struct str dir_name(const char *path)
+{
+	size_t n = (size_t)(base_name(path) - path);
+
+	return n == 0 ? STR(".") : n == 1 ? STR("/") : (struct str){path, n - 1};
+}
+
+/* A path of the search path that is there already, as a whole. */
+static bool has_dir(struct str dirs, struct str dir)
+{
+	struct str one;
+
+	while (str_cut(&dirs, ':', &one))
+		if (str_eq(one, dir))
+			return true;
+	return false;
+}
+
+/* Files that are named lie in front of the search path, so that they are found, and so that they find their neighbours. */
+static int open_load(struct verify *v)
+{
+	const char *given = option(v, OPT_UNIT_PATH), *root = option(v, OPT_ROOT);
+	struct sbuf dirs = {0};
+	int r;
+
+	for (unsigned k = 0; k < v->question->args_n; k++) {
+		const char *arg = v->question->args[k];
+		struct str dir = dir_name(arg);
+
+		if (!is_path(v, arg) || has_dir((struct str){dirs.p, dirs.n}, dir))
+			continue;
+		sbuf_addf(&dirs, "%s%s" STR_FMT, dirs.n ? ":" : "",
+			  *root && dir.p[0] != '/' ? "/" : "", STR_ARG(dir));
+	}
+	sbuf_addf(&dirs, "%s%s", dirs.n ? ":" : "", *given ? given : load_default_dirs);
+	r = dirs.err ? dirs.err : load_init(&v->load, dirs.p, root);
+	sbuf_fini(&dirs);
+	return r == 0 ? load_scan(&v->load) : r;
+}
+
+/* --- findings --- */
+
+/* The files of a unit, in the order in which they were read; others come behind them. */
+static unsigned file_rank(const struct unit_config *c, const char *file)
+{
+	unsigned rank = 1;
+
+	if (!file || (c->fragment && strcmp(file, c->fragment) == 0))
+		return 0;
+	for (const struct name_list *d = c->dropins; d && strcmp(d->text, file) != 0; d = d->next)
+		rank++;
+	return rank;
+}
+
+/* A finding on its way to its place. */
+struct placed {
+	const struct diag *diag;
+	unsigned rank, at;
+};
+
+static int compare_placed(const void *a, const void *b)
+{
+	const struct placed *p = a, *q = b;
+
+	if (p->rank != q->rank)
+		return p->rank < q->rank ? -1 : 1;
+	if (p->diag->line != q->diag->line)
+		return p->diag->line < q->diag->line ? -1 : 1;
+	if (p->diag->col != q->diag->col)
+		return p->diag->col < q->diag->col ? -1 : 1;
+	return p->at < q->at ? -1 : 1;
+}
+
+static void add_finding(struct verify *v, const char *unit, const struct diag *d)
+{
+	v->n[d->severity]++;
+	rows_begin(&v->rows, "finding");
+	rows_text(&v->rows, "unit", unit);
+	rows_text(&v->rows, "file", d->file ? d->file : "");
+	rows_number(&v->rows, "line", d->line);
+	rows_number(&v->rows, "col", d->col);
+	rows_number(&v->rows, "endcol", d->end_col);
+	rows_text(&v->rows, "code", d->code);
+	rows_text(&v->rows, "severity", diag_severity_names[d->severity]);
+	rows_text(&v->rows, "message", d->message);
+	rows_text(&v->rows, "suggestion", d->suggestion ? d->suggestion : "");
+	rows_end(&v->rows);
+}
+
+/* What is accepted without effect is a note in the status of a unit; here it is a finding. */
+static void note_settings(struct unit_config *c)
+{
+	for (const struct name_list *n = c->notes; n; n = n->next)
+		diag_add(&c->diags, codes[CODE_NOT_ENFORCED].code, DIAG_NOTE, false,
+			 (struct diag_place){n->file, n->line, 0, 0}, NULL, "%s", n->text);
+}
+
+static int add_findings(struct verify *v, struct unit_config *c)
+{
+	const struct diag_list *l = &c->diags;
+	unsigned n = 0;
+	AUTO_MEM struct placed *all =
+		mem_get(((size_t)l->n[DIAG_NOTE] + l->n[DIAG_WARNING] + l->n[DIAG_ERROR] + 1) *
+			sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	for (const struct diag *d = l->first; d; d = d->next, n++)
+		all[n] = (struct placed){d, file_rank(c, d->file), n};
+	qsort(all, n, sizeof(*all), compare_placed);
+	for (unsigned k = 0; k < n; k++)
+		add_finding(v, c->name, all[k].diag);
+	if (l->lost)
+		sbuf_addf(&v->screen->errors,
+			  "harkctl: there is more to say about %s than is shown\n", c->name);
+	return v->rows.is_short ? -ENOMEM : 0;
+}
+
+/* --- units --- */
+
+static int look_at(struct verify *v, const char *name)
+{
+	struct unit_config *c = NULL;
+	int r = load_unit(&v->load, name, &c);
+
+	if (r < 0)
+		return r;
+	v->units_n++;
+	v->is_missing |= c->load == LOAD_NOT_FOUND;
+	note_settings(c);
+	r = add_findings(v, c);
+	unit_config_free(c);
+	return r;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int look_at_all(struct verify *v)
+{
+	const void *at = NULL;
+	const char *name;
+	unsigned n = 0;
+	int r = 0;
+	AUTO_MEM const char **names = mem_get((v->load.names.n + 1) * sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	while (load_next_name(&v->load, &at, &name))
+		if (strcmp(load_canonical(&v->load, name), name) == 0)
+			names[n++] = name;
+	qsort(names, n, sizeof(*names), compare_names);
+	for (unsigned k = 0; r == 0 && k < n; k++)
+		r = look_at(v, names[k]);
+	return r;
+}
+
+static int look_at_args(struct verify *v)
+{
+	int r = 0;
+
+	for (unsigned k = 0; r == 0 && k < v->question->args_n; k++)
+		r = look_at(v, base_name(v->question->args[k]));
+	return r;
+}
+
+/* --- the answer --- */
+
+static void count(struct paint *p, unsigned n, const char *word, const char *behind)
+{
+	paintf(p, "%u %s%s%s", n, word, n == 1 ? "" : "s", behind);
+}
+
+static void show_text(struct verify *v)
+{
+	struct paint *p = &v->screen->paint;
+
+	for (const struct row *row = v->rows.first; row; row = row->next)
+		finding_show(p, row, 0);
+	count(p, v->n[DIAG_ERROR], "error", ", ");
+	count(p, v->n[DIAG_WARNING], "warning", ", ");
+	count(p, v->n[DIAG_NOTE], "note", " in ");
+	count(p, v->units_n, "unit", "");
+	if (v->rows.first)
+		paintf(p, " (harkctl help " STR_FMT " explains)",
+		       STR_ARG(row_text(v->rows.first, "code")));
+	paint_end(p);
+}
+
+static void show(struct verify *v, enum verify_form form)
+{
+	if (v->question->options[OPT_QUIET])
+		return;
+	if (form == VERIFY_JSON)
+		paint_json(&v->screen->paint, v->rows.first);
+	else if (form == VERIFY_TEXT)
+		show_text(v);
+	for (const struct row *row = v->rows.first; form == VERIFY_GCC && row; row = row->next)
+		finding_gcc(&v->screen->paint, row);
+}
+
+static int find_form(const struct verify *v, enum verify_form *ret_form)
+{
+	static const char *const words[VERIFY_FORMS] = {"text", "json", "gcc"};
+	const char *word = option(v, OPT_OUTPUT);
+
+	*ret_form = VERIFY_TEXT;
+	for (unsigned k = 0; *word && k < VERIFY_FORMS; k++)
+		if (strcmp(word, words[k]) == 0) {
+			*ret_form = (enum verify_form)k;
+			return 0;
+		}
+	if (!*word || strcmp(word, "table") == 0)
+		return 0;
+	sbuf_addf(&v->screen->errors, "harkctl: verify --output takes text, json or gcc, not %s\n",
+		  word);
+	return -EINVAL;
+}
+
+int verify_units(struct screen *s, const struct question *q)
+{
+	struct verify v = {.screen = s, .question = q};
+	enum verify_form form;
+	bool is_strict = q->options[OPT_STRICT];
+	int r;
+
+	if (find_form(&v, &form) < 0)
+		return STATUS_USAGE;
+	rows_init(&v.rows);
+	r = open_load(&v);
+	if (r == 0)
+		r = q->args_n ? look_at_args(&v) : look_at_all(&v);
+	show(&v, form);
+	rows_fini(&v.rows);
+	load_fini(&v.load);
+	if (r < 0)
+		sbuf_addf(&s->errors, "harkctl: cannot verify: %s\n", strerror(-r));
+	return r < 0                                                 ? STATUS_FAILED
+	       : v.is_missing                                        ? STATUS_NO_UNIT
+	       : v.n[DIAG_ERROR] || (is_strict && v.n[DIAG_WARNING]) ? STATUS_FINDINGS
+								     : STATUS_DONE;
+}
