@@ -168,30 +168,55 @@ static void wake_socket(struct hark *h, struct unit *u)
 	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);
 }
 
-static void restore_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
+/* The unit as it was, without consequences. False when it cannot be loaded. */
+static bool restore_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
 {
 	const char *name = state_name(&h->state, slot);
 	struct unit *u = name ? registry_get(&h->reg, name) : NULL;
-	struct cause cause = {.kind = CAUSE_TAKEOVER, .unit = UNIT_NONE, .entry = st->job_entry};
 
 	if (!u || engine_load(&h->engine, u) < 0)
-		return;
+		return false;
 	u->state_slot = slot;
 	restore_times(h, u, st);
 	if (u->type == UNIT_SERVICE)
 		restore_service(h, service_of(u), st);
 	if (u->type == UNIT_SOCKET)
 		restore_socket(h, socket_of(u), st);
-	go_on(h, u);
-	if (st->job_type != JOB_NONE && engine_request(&h->engine, u, (enum job_type)st->job_type,
-						       MODE_REPLACE, &cause, false, NULL) < 0)
-		log_at(LOG_ERROR, "%s: its %s job is lost: out of memory", u->name,
-		       job_type_names[st->job_type]);
-	if (u->type == UNIT_SERVICE && st->conn_slot && !service_of(u)->conn_slot)
-		remember_unit(h, u); /* the slot may be another connection's from now on */
+	return true;
 }
 
-void run_takeover(struct hark *h)
+/* Every job of the transaction is remembered with its own unit, so each comes back alone. */
+static void restore_job(struct hark *h, struct unit *u, const struct state_unit *st)
+{
+	struct cause cause = {.kind = CAUSE_TAKEOVER, .unit = UNIT_NONE, .entry = st->job_entry};
+	int r = st->job_type == JOB_NONE
+			? 0
+			: engine_request(&h->engine, u, (enum job_type)st->job_type,
+					 MODE_IGNORE_REQUIREMENTS, &cause, false, NULL);
+
+	if (r < 0)
+		log_at(LOG_ERROR, "%s: its %s job is lost: %s", u->name,
+		       job_type_names[st->job_type], strerror(-r));
+}
+
+/* What may have been lost on the way, the unit's job and its connection. */
+static bool resume_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
+{
+	struct unit *u = registry_find(&h->reg, state_name(&h->state, slot));
+	struct service *s = u ? service_of(u) : NULL;
+
+	if (!u)
+		return false;
+	go_on(h, u);
+	restore_job(h, u, st);
+	if (s && st->conn_slot && !s->conn_slot)
+		remember_unit(h, u); /* the slot may be another connection's from now on */
+	return true;
+}
+
+/* Calls visit for every unit of the table that was not at rest; how many times it said true. */
+static uint32_t each_unit(struct hark *h,
+			  bool (*visit)(struct hark *h, uint32_t slot, const struct state_unit *st))
 {
 	struct state_unit st;
 	uint32_t n = 0;
@@ -199,12 +224,22 @@ void run_takeover(struct hark *h)
 	for (uint32_t i = 0; i < h->state.image->slots_n; i++) {
 		uint32_t slot = state_at(&h->state, i);
 
-		if (state_get(&h->state, slot, &st) < 0 ||
-		    (st.state == 0 && st.job_type == JOB_NONE))
-			continue;
-		restore_unit(h, slot, &st);
-		n++;
+		if (state_get(&h->state, slot, &st) == 0 &&
+		    (st.state != 0 || st.job_type != JOB_NONE))
+			n += visit(h, slot, &st);
 	}
+	return n;
+}
+
+/*
+ * All units stand where they stood before any goes on: a job looks at its neighbours. Nothing is stored in the first pass, so the
+ * second reads of each unit what the first has read.
+ */
+void run_takeover(struct hark *h)
+{
+	uint32_t n = each_unit(h, restore_unit);
+
+	each_unit(h, resume_unit);
 	for (uint32_t id = 0; id < h->reg.n; id++)
 		if (registry_unit(&h->reg, id))
 			wake_socket(h, registry_unit(&h->reg, id));
