@@ -128,11 +128,12 @@ int init_final(const struct bank_req *q, int fd)
 
 /* --- the manager's life --- */
 
-/* The binary given as the first word, or HARK_MANAGER, or harkd beside this file, or (without /proc) where it is installed. */
+/* The binary given as the first word, or HARK_MANAGER, or harkd beside this file, or where it is installed. */
 static NO_RETURN void run_manager(void)
 {
+	static char installed[] = "/usr/lib/hark/harkd";
 	char *given = getenv("HARK_MANAGER");
-	char path[PATH_MAX] = "/usr/lib/hark/";
+	char path[PATH_MAX] = "/";
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
 	sigset_t none;
 
@@ -145,6 +146,8 @@ static NO_RETURN void run_manager(void)
 	if (manager_argv[1] && manager_argv[1][0] != '-')
 		execv(manager_argv[1], manager_argv + 1);
 	manager_argv[0] = given ? given : path;
+	execv(manager_argv[0], manager_argv);
+	manager_argv[0] = installed; /* there is no /proc yet, or this file is an /init alone */
 	execv(manager_argv[0], manager_argv);
 	_exit(203);
 }
