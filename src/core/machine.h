@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine - what a machine needs before anything else can run: API file systems, standard descriptors, the loopback interface, a
+ * name. Done by harkd, because PID 1 opens no path. Whatever is there already (from an initramfs, a container's manager, the manager
+ * before) stays.
+ */
+#pragma once
+
+#include "core/base.h"
+
+/*
+ * machine_prepare() - mount and set up what is missing, then see to it that descriptors 0, 1 and 2 are open.
+ *
+ * Does nothing but the last unless the parent is PID 1; harmless without privilege: does what it can. Call it first thing in main(),
+ * before any descriptor is opened: a kernel that found no console starts PID 1 with 0, 1 and 2 closed.
+ *
+ * Returns 0, or -errno of the first step that failed (the others were tried) with *ret_what: what is so now, in words.
+ */
+MUST_USE int machine_prepare(const char **ret_what);
