@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# hark as PID 1 of a bare kernel: API file systems, console, modules, cgroup controllers, a disk, Ctrl-Alt-Del, power-off.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+vm_root
+vm_disk 32
+
+vm_unit default.target <<X
+[Unit]
+Wants=check.service echo.socket steady.service disk.service
+X
+vm_unit modules.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/load-modules
+X
+vm_unit disk.service <<X
+[Unit]
+Requires=modules.service
+After=modules.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/mkdir -p /mnt
+ExecStart=/bin/mount -t ext4 /dev/vda /mnt
+ExecStart=/bin/cp /etc/passwd /mnt/written
+X
+vm_unit echo.socket <<X
+[Socket]
+ListenStream=127.0.0.1:7
+Accept=yes
+X
+vm_unit echo@.service <<X
+[Service]
+ExecStart=/bin/cat
+StandardInput=socket
+X
+vm_unit steady.service <<X
+[Service]
+ExecStart=/bin/sleep 1000000
+LimitNOFILE=65536
+OOMScoreAdjust=-500
+X
+vm_unit check.service <<X
+[Unit]
+After=steady.service disk.service echo.socket
+[Service]
+Type=oneshot
+ExecStart=/bin/check
+StandardOutput=tty
+StandardError=tty
+TimeoutStartSec=120
+X
+vm_script load-modules <<'X'
+cd /lib/modules
+for round in 1 2 3 4 5 6; do for m in *.ko; do insmod $m 2>/dev/null; done; done
+i=0; until [ -b /dev/vda ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+X
+vm_script check <<'X'
+report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev/shm" "tmpfs /run" "cgroup2 /sys/fs/cgroup"; do
+	set -- $m
+	grep -q " $2 $1 " /proc/mounts
+	report $? "$1 is on $2" "$(grep " $2 " /proc/mounts)"
+done
+[ "$(cat /proc/1/comm)" = init ] && [ "$(ls /proc/1/fd/0)" ]
+report $? "PID 1 has a console" "$(ls /proc/1/fd)"
+harkd=$(pidof harkd)
+[ -e /proc/$harkd/fd/2 ]
+report $? "harkd has a standard error" "$(ls -l /proc/$harkd/fd | head -5)"
+harkctl is-active steady.service >/dev/null
+report $? "a service runs" "$(harkctl status steady.service)"
+pid=$(harkctl show steady.service | sed -n 's/^MainPID=//p')
+grep -q "Max open files *65536" /proc/$pid/limits
+report $? "a limit above that of PID 1's parent is granted" "$(grep open /proc/$pid/limits)"
+[ "$(cat /proc/$pid/oom_score_adj)" = -500 ]
+report $? "OOMScoreAdjust= below 0 is granted" "$(cat /proc/$pid/oom_score_adj)"
+grep -q "^0::/system.slice/steady.service" /proc/$pid/cgroup
+report $? "it has its own cgroup" "$(cat /proc/$pid/cgroup)"
+[ "$(echo hello | nc 127.0.0.1 7)" = hello ]
+report $? "a connection to 127.0.0.1 is answered by its own instance" "$(harkctl status echo.socket; ip a)"
+cmp -s /etc/passwd /mnt/written
+report $? "a disk is mounted and written" "$(harkctl status disk.service)"
+kill -9 $harkd
+i=0; until harkctl is-active steady.service >/dev/null 2>&1 || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+[ "$(harkctl show steady.service | sed -n 's/^MainPID=//p')" = "$pid" ] && [ "$(pidof harkd)" != $harkd ]
+report $? "kill -9 of harkd touches nothing" "$(harkctl status steady.service)"
+echo "checks done"
+X
+
+start=$(now_ms)
+vm_start 150
+wait_for "vm_says 'checks done'" 120 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
+note "checks done $(($(now_ms) - start)) ms after the machine was switched on (emulated)"
+vm_key ctrl-alt-delete
+vm_wait
+is "Ctrl-Alt-Del ends the machine in order" "" 0 $?
+vm_report
+finish

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+# Sourced by every test in this folder: hark as the first process of a real kernel, in a virtual machine without KVM.
+#	. "$(dirname "$(readlink -f "$0")")/lib.sh"
+#	vm_root
+#	vm_unit hello.service <<X ... X
+#	vm_script check <<X ... X      # /bin/check, run by busybox's shell
+#	vm_boot 60
+#	vm_report                      # the guest's own lines "ok ...", "not ok ..."
+#	finish
+# Results and waiting are those of tests/ns/lib.sh. The root is an initramfs with busybox, the programs of the build and what a test adds; nothing has prepared it: no /proc, no
+# /dev, an unset clock. The kernel is Debian's, fetched once into the cache.
+#
+# HARK_BUILD  build folder (default: build-dev, then build)     HARK_CACHE  where the kernel is kept
+# T           the test's private folder      ROOT  the guest's root      CONSOLE  what the guest printed
+
+HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+TOP=$(readlink -f "$HERE/../..")
+HARK_NO_SANDBOX=1
+. "$TOP/tests/ns/lib.sh"
+CACHE=${HARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hark}
+KERNEL_PACKAGE=linux-image-cloud-amd64
+MODULES="virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk"
+
+# Sets KERNEL (the unpacked package), fetching it when it is not in the cache.
+vm_kernel() {
+	local package
+	KERNEL=$CACHE/kernel
+	[ -n "$(ls "$KERNEL"/boot/vmlinuz-* 2>/dev/null)" ] && return 0
+	package=$(apt-cache depends "$KERNEL_PACKAGE" 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -1)
+	[ -n "$package" ] && mkdir -p "$CACHE" && rm -rf "$KERNEL.new" && mkdir "$KERNEL.new" || return 1
+	(cd "$KERNEL.new" && apt-get download "$package" >/dev/null 2>&1 && dpkg-deb -x ./*.deb . && rm -f ./*.deb) &&
+		mv "$KERNEL.new" "$KERNEL"
+}
+
+# vm_program FILE TARGET: with the shared libraries that it names.
+vm_program() {
+	local lib
+	install -D "$1" "$ROOT$2"
+	for lib in $(ldd "$1" 2>/dev/null | grep -oE '/[^ ]+'); do
+		[ -e "$ROOT$lib" ] || install -D "$(readlink -f "$lib")" "$ROOT$lib"
+	done
+}
+
+vm_root() {
+	local need name
+	for need in qemu-system-x86_64 cpio busybox; do
+		command -v "$need" >/dev/null || skip_all "no $need"
+	done
+	[ "$(uname -m)" = x86_64 ] || skip_all "the machine is no x86-64"
+	vm_kernel || skip_all "no kernel: $KERNEL_PACKAGE cannot be fetched"
+	ROOT=$T/root CONSOLE=$T/console
+	mkdir -p "$ROOT"/{bin,etc/units,lib/modules,tmp,root}
+	vm_program "$(command -v busybox)" /bin/busybox
+	chroot "$ROOT" /bin/busybox --install -s /bin
+	for name in harkd hark-exec; do vm_program "$BIN/$name" "/usr/lib/hark/$name"; done
+	vm_program "$BIN/harkctl" /bin/harkctl
+	vm_program "$BIN/hark-init" /init
+	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$ROOT/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\n' >"$ROOT/etc/group"
+	for name in $MODULES; do
+		find "$KERNEL/lib/modules" -name "$name.ko" -exec cp {} "$ROOT/lib/modules/" \;
+	done
+}
+
+vm_unit() { cat >"$ROOT/etc/units/$1"; }
+vm_script() {
+	{
+		echo '#!/bin/sh'
+		cat
+	} >"$ROOT/bin/$1"
+	chmod +x "$ROOT/bin/$1"
+}
+
+# vm_disk MB: an ext4 disk, /dev/vda in the guest; what it writes stays in $T/disk.
+vm_disk() {
+	truncate -s "$1M" "$T/disk"
+	/sbin/mkfs.ext4 -q -F "$T/disk" || skip_all "no mkfs.ext4"
+	DISK=(-drive "file=$T/disk,format=raw,if=none,id=d0" -device "virtio-blk-pci,drive=d0")
+}
+
+# vm_boot SECONDS [KERNEL WORDS]: in the background; the console goes to $CONSOLE, VM_PID is the machine's process.
+vm_start() {
+	local seconds=$1
+	shift
+	(cd "$ROOT" && find . | cpio -o -H newc --quiet) >"$T/initrd" || return 1
+	: >"$CONSOLE"
+	timeout -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -M q35 -smp 2 -m 512 -nodefaults -display none \
+		-no-reboot -serial "file:$CONSOLE" -monitor "unix:$T/monitor,server,nowait" -kernel "$(ls "$KERNEL"/boot/vmlinuz-* | head -1)" \
+		-initrd "$T/initrd" -append "console=ttyS0 quiet loglevel=4 printk.devkmsg=on panic=-1 random.trust_cpu=on mitigations=off tsc=reliable $*" \
+		"${DISK[@]}" </dev/null >"$T/qemu" 2>&1 &
+	VM_PID=$!
+}
+
+# The machine has ended: 0 when it went down by itself, 70 after a panic, 124 when it had to be ended.
+vm_wait() {
+	wait "$VM_PID"
+	local rc=$?
+	tr -d '\r' <"$CONSOLE" >"$CONSOLE.text"
+	grep -q 'Kernel panic' "$CONSOLE.text" && rc=70
+	return $rc
+}
+vm_boot() { vm_start "$@" && vm_wait; }
+vm_says() { grep -q "$1" "$CONSOLE"; }
+vm_key() { echo "sendkey $1" | socat - "unix:$T/monitor" >/dev/null 2>&1; }
+
+# The guest's own results.
+vm_report() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) echo "$line" ;;
+		"not ok "*) NOT_OK_N=$((NOT_OK_N + 1)) && echo "$line" ;;
+		esac
+	done <"$CONSOLE.text"
+}
