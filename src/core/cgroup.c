@@ -13,6 +13,7 @@
 
 #include "core/fd.h"
 #include "core/mem.h"
+#include "core/mountinfo.h"
 #include "core/proc.h"
 
 enum {
@@ -85,36 +86,12 @@ static int read_path_of(const char *file, char *out, size_t cap)
 	return -ENOENT;
 }
 
-struct mount {
-	uint64_t id;
-	struct str root, point; /* borrowed from the text */
-};
-
-/*
- * The next cgroup2 mount in the text of a mountinfo file, proc(5): ID PARENT MAJ:MIN ROOT POINT ...
- * - TYPE ...
- */
-static bool next_mount(struct str *text, struct mount *ret_mount)
+/* The next cgroup2 mount in the text of a mountinfo file. */
+static bool next_mount(struct str *text, struct mount_line *ret_mount)
 {
-	struct str line;
-
-	while (str_cut(text, '\n', &line)) {
-		struct str field[5] = {0};
-		struct str word = {0};
-		size_t n = 0;
-
-		while (n < ARRAY_SIZE(field) && str_word(&line, &field[n]))
-			n++;
-		while (str_word(&line, &word) && !str_eq(word, STR("-")))
-			;
-		if (!str_word(&line, &word) || !str_eq(word, STR("cgroup2")))
-			continue;
-		if (str_to_u64(field[0], &ret_mount->id) < 0)
-			continue;
-		ret_mount->root = field[3];
-		ret_mount->point = field[4];
-		return true;
-	}
+	while (mountinfo_next(text, ret_mount))
+		if (str_eq(ret_mount->type, STR("cgroup2")))
+			return true;
 	return false;
 }
 
@@ -122,7 +99,7 @@ static bool next_mount(struct str *text, struct mount *ret_mount)
 static const char *detect(struct str mounts, char *dir, size_t cap)
 {
 	char own[256];
-	struct mount mount;
+	struct mount_line mount;
 
 	if (read_path_of("/proc/self/cgroup", own, sizeof(own)) < 0)
 		return "the kernel has no cgroup v2";
@@ -142,7 +119,7 @@ static const char *detect(struct str mounts, char *dir, size_t cap)
 static const char *find_prefix(struct cgroup_root *r, struct str mounts)
 {
 	struct statx stx;
-	struct mount mount;
+	struct mount_line mount;
 
 	if (statx(r->dir_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
 		return "the mount of the cgroup directory is not known";

@@ -22,21 +22,18 @@
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/final.h"
 #include "core/mem.h"
 
 enum {
 	TTY_RETRY_MS = 200,
 	GROUPS_FIRST = 64,
 	USER_ENV = 4,
-	FINAL_WAIT_MS = 2000,
-	FINAL_SYNC_MS = 10000
 };
 enum { USER_UID = 1, USER_GID = 2, USER_GROUPS = 4, USER_ENVIRON = 8 }; /* w0 of USER */
 
@@ -381,39 +378,6 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	}
 }
 
-/* --- the end of the machine --- */
-
-/* Until no child is left; all processes are ours by now. */
-static void wait_all(unsigned most_ms)
-{
-	pid_t pid = 0;
-
-	while (most_ms && (pid = waitpid(-1, NULL, WNOHANG)) >= 0)
-		if (pid == 0)
-			poll(NULL, 0, most_ms-- ? 1 : 0);
-}
-
-static int end_machine(int command)
-{
-	static const int signals[] = {SIGTERM, SIGKILL};
-
-	if (getpid() != 1)
-		return EXIT_FAILURE;
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		kill(-1, signals[i]);
-		kill(-1, SIGCONT);
-		wait_all(FINAL_WAIT_MS);
-	}
-	/* In a child, because a dead disk or server can hold sync(2) for ever. */
-	if (fork() == 0) {
-		sync();
-		_exit(0);
-	}
-	wait_all(FINAL_SYNC_MS);
-	reboot(command);
-	return EXIT_FAILURE;
-}
-
 /* --- the program --- */
 
 static int read_plan(int fd, char **ret_bytes, size_t *ret_n)
@@ -467,7 +431,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc > 2 && !strcmp(argv[1], "--final"))
-		return end_machine((int)strtol(argv[2], NULL, 10));
+		return final_run((int)strtol(argv[2], NULL, 10));
 	fcntl(plan_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(report_fd, F_SETFD, FD_CLOEXEC);
 	r = read_plan(plan_fd, &bytes, &n);

@@ -27,6 +27,8 @@ RemainAfterExit=yes
 ExecStart=/bin/mkdir -p /mnt
 ExecStart=/bin/mount -t ext4 /dev/vda /mnt
 ExecStart=/bin/cp /etc/passwd /mnt/written
+ExecStart=/bin/mkdir -p /mnt/above
+ExecStart=/bin/mount -t tmpfs above /mnt/above
 X
 vm_unit echo.socket <<X
 [Socket]
@@ -91,6 +93,9 @@ report $? "kill -9 of harkd touches nothing" "$(harkctl status steady.service)"
 echo "checks done"
 X
 
+# "clean", and "needs_recovery" where its journal was not closed.
+disk_state() { /sbin/dumpe2fs -h "$T/disk" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' '; }
+
 start=$(now_ms)
 vm_start 150
 wait_for "vm_says 'checks done'" 120 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
@@ -99,4 +104,5 @@ vm_key ctrl-alt-delete
 vm_wait
 is "Ctrl-Alt-Del ends the machine in order" "" 0 $?
 vm_report
+is "the disk is clean afterwards" "" clean "$(disk_state)"
 finish

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/final.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/mountinfo.h"
+
+enum {
+	WAIT_MS = 2000,
+	DISKS_MS = 20000,
+	ROUNDS = 8, /* of unmounting: a mount may be kept by one that came before it */
+	MOUNTS_MOST = 8192,
+	TEXT_MOST = 4 * 1024 * 1024,
+};
+
+static const ino_t INITIAL_PID_NS = 0xEFFFFFFC;
+
+/* Until no child is left; all processes are ours by now. False: the time was not enough. */
+static bool wait_all(unsigned most_ms)
+{
+	pid_t pid = 0;
+
+	while (most_ms && (pid = waitpid(-1, NULL, WNOHANG)) >= 0)
+		if (pid == 0)
+			poll(NULL, 0, most_ms-- ? 1 : 0);
+	return pid < 0;
+}
+
+static struct str read_all(const char *path, char *text, size_t cap)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t got;
+
+	while (fd >= 0 && n < cap && (got = read(fd, text + n, cap - n)) > 0)
+		n += (size_t)got;
+	if (fd >= 0)
+		close(fd);
+	return (struct str){text, n};
+}
+
+/* What the kernel keeps in no disk and no other machine. */
+static bool is_of_kernel(struct str type)
+{
+	static const char *const types[] = {
+		"proc",    "sysfs",      "devtmpfs", "devpts",  "cgroup",     "cgroup2",
+		"mqueue",  "hugetlbfs",  "debugfs",  "tracefs", "securityfs", "pstore",
+		"bpf",     "configfs",   "efivarfs", "rootfs",  "ramfs",      "selinuxfs",
+		"fusectl", "rpc_pipefs", "nfsd",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (str_eq_z(type, types[i]))
+			return true;
+	return false;
+}
+
+static void end_swap(void)
+{
+	static char text[64 * 1024];
+	struct str rest = read_all("/proc/swaps", text, sizeof(text)), line, file;
+	char path[PATH_MAX];
+
+	(void)str_cut(&rest, '\n', &line); /* the heading */
+	while (str_cut(&rest, '\n', &line))
+		if (str_word(&line, &file) && mountinfo_unescape(file, path, sizeof(path)) &&
+		    swapoff(path) < 0)
+			fprintf(stderr, "hark: swap on %s stays: %m\n", path);
+}
+
+static bool let_go(const char *path)
+{
+	if (strcmp(path, "/") != 0 && umount2(path, UMOUNT_NOFOLLOW) == 0)
+		return true;
+	/* Kept by something: whole on the disk is what counts. */
+	(void)!mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	return false;
+}
+
+/* Newest first. How many were unmounted; loud: name those that stay writable. */
+static unsigned unmount_all(bool loud)
+{
+	static char text[TEXT_MOST];
+	static struct mount_line mounts[MOUNTS_MOST];
+	struct str rest = read_all("/proc/self/mountinfo", text, sizeof(text));
+	char path[PATH_MAX];
+	unsigned n = 0, gone = 0;
+
+	while (n < MOUNTS_MOST && mountinfo_next(&rest, &mounts[n]))
+		if (!is_of_kernel(mounts[n].type))
+			n++;
+	while (n-- > 0) {
+		struct str options = mounts[n].super_options;
+
+		if (!mountinfo_unescape(mounts[n].point, path, sizeof(path)))
+			continue;
+		if (!loud)
+			gone += let_go(path);
+		else if (!str_has_prefix(options, STR("ro")) &&
+			 !str_eq(mounts[n].type, STR("tmpfs")))
+			fprintf(stderr, "hark: %s could not be unmounted nor made read-only\n",
+				path);
+	}
+	return gone;
+}
+
+/* In a container the mounts may be somebody else's too; those of its own go with it. The number: include/linux/proc_ns.h */
+static bool are_mounts_ours(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino == INITIAL_PID_NS;
+}
+
+static void let_go_of_disks(void)
+{
+	sync();
+	if (!are_mounts_ours())
+		return;
+	end_swap();
+	for (int i = 0; i < ROUNDS && unmount_all(false) > 0; i++)
+		continue;
+	unmount_all(true);
+	sync();
+}
+
+int final_run(int command)
+{
+	static const int signals[] = {SIGTERM, SIGKILL};
+
+	if (getpid() != 1)
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		kill(-1, signals[i]);
+		kill(-1, SIGCONT);
+		wait_all(WAIT_MS);
+	}
+	(void)!chdir("/");
+	if (fork() == 0) {
+		let_go_of_disks();
+		_exit(0);
+	}
+	if (!wait_all(DISKS_MS))
+		fprintf(stderr, "hark: some disk does not answer; going down without it\n");
+	reboot(command);
+	return 1;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/mountinfo.h"
+
+enum { OCTAL_DIGITS = 3 };
+
+/* ID PARENT MAJ:MIN ROOT POINT OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS */
+static bool read_line(struct str line, struct mount_line *m)
+{
+	struct str id, parent, device, word;
+
+	if (!str_word(&line, &id) || !str_word(&line, &parent) || !str_word(&line, &device) ||
+	    !str_word(&line, &m->root) || !str_word(&line, &m->point) ||
+	    !str_word(&line, &m->options))
+		return false;
+	do {
+		if (!str_word(&line, &word))
+			return false;
+	} while (!str_eq(word, STR("-")));
+	return str_word(&line, &m->type) && str_word(&line, &m->source) &&
+	       str_word(&line, &m->super_options) && str_to_u64(id, &m->id) == 0 &&
+	       str_to_u64(parent, &m->parent) == 0;
+}
+
+bool mountinfo_next(struct str *text, struct mount_line *ret_line)
+{
+	struct str line;
+
+	while (str_cut(text, '\n', &line))
+		if (read_line(line, ret_line))
+			return true;
+	return false;
+}
+
+bool mountinfo_unescape(struct str piece, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < piece.n && n < cap; i++) {
+		uint32_t byte;
+
+		if (piece.p[i] == '\\' && piece.n - i > OCTAL_DIGITS &&
+		    str_to_octal(str_sub(piece, i + 1, i + 1 + OCTAL_DIGITS), &byte) == 0) {
+			out[n++] = (char)byte;
+			i += OCTAL_DIGITS;
+		} else {
+			out[n++] = piece.p[i];
+		}
+	}
+	if (n == cap)
+		return false;
+	out[n] = '\0';
+	return true;
+}
