@@ -19,8 +19,8 @@ CALLS = [
      "signals arrive through signalfd"),
     ("abort exit", [], "nothing may end the process but main()"),
     # The child is our own and not reaped yet, so its number is exact: PID 1 alone can say that.
-    ("kill killpg tgkill", INIT + ["src/core/keeper.c", "src/core/exec.c"], "signals go through a pidfd (proc.h)"),
-    ("fork vfork clone clone3 posix_spawn", ["src/core/init.c", "src/core/keeper.c", "src/core/exec.c"], "only PID 1 forks"),
+    ("kill killpg tgkill", INIT + ["src/core/keeper.c", "src/core/final.c"], "signals go through a pidfd (proc.h)"),
+    ("fork vfork clone clone3 posix_spawn", ["src/core/init.c", "src/core/keeper.c", "src/core/final.c"], "only PID 1 forks"),
     ("pthread_create thrd_create", [], "no threads"),
 ]
 # Descriptors are born with close-on-exec: the flag must stand within the call.
