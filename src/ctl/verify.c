@@ -7,8 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/finding.h"
-#include "units/codes.h"
-#include "units/load.h"
+#include "units/check.h"
 #include "units/name.h"
 
 enum { STATUS_DONE, STATUS_FAILED, STATUS_USAGE, STATUS_NO_UNIT = 5, STATUS_FINDINGS = 6 };
@@ -18,6 +17,7 @@ struct verify {
 	struct screen *screen;
 	const struct question *question;
 	struct load load;
+	struct world world;
 	struct rows rows;
 	unsigned n[DIAG_SEVERITIES];
 	unsigned units_n;
@@ -84,7 +84,9 @@ static int open_load(struct verify *v)
 	sbuf_addf(&dirs, "%s%s", dirs.n ? ":" : "", *given ? given : load_default_dirs);
 	r = dirs.err ? dirs.err : load_init(&v->load, dirs.p, root);
 	sbuf_fini(&dirs);
-	return r == 0 ? load_scan(&v->load) : r;
+	if (r == 0)
+		r = load_scan(&v->load);
+	return r == 0 ? world_init(&v->world, &v->load) : r;
 }
 
 /* --- findings --- */
@@ -167,19 +169,39 @@ static int add_findings(struct verify *v, struct unit_config *c)
 
 /* --- units --- */
 
-static int look_at(struct verify *v, const char *name)
+static int say(struct verify *v, struct unit_config *c)
+{
+	v->units_n++;
+	v->is_missing |= c->load == LOAD_NOT_FOUND;
+	note_settings(c);
+	return add_findings(v, c);
+}
+
+/* What cannot be a unit is no part of the world. */
+static int look_at_bad_name(struct verify *v, const char *name)
 {
 	struct unit_config *c = NULL;
 	int r = load_unit(&v->load, name, &c);
 
-	if (r < 0)
-		return r;
-	v->units_n++;
-	v->is_missing |= c->load == LOAD_NOT_FOUND;
-	note_settings(c);
-	r = add_findings(v, c);
+	if (r == 0)
+		r = say(v, c);
 	unit_config_free(c);
 	return r;
+}
+
+static int look_at(struct verify *v, const char *name)
+{
+	struct unit *u = NULL;
+	int r;
+
+	if (!name_is_valid(name, NAME_ANY))
+		return look_at_bad_name(v, name);
+	r = world_unit(&v->world, name, &u);
+	if (r == 0)
+		r = world_find_cycles(&v->world, u);
+	if (r == 0)
+		r = check_unit(&v->world, u->config);
+	return r == 0 ? say(v, u->config) : r;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -283,6 +305,7 @@ int verify_units(struct screen *s, const struct question *q)
 		r = q->args_n ? look_at_args(&v) : look_at_all(&v);
 	show(&v, form);
 	rows_fini(&v.rows);
+	world_fini(&v.world);
 	load_fini(&v.load);
 	if (r < 0)
 		sbuf_addf(&s->errors, "harkctl: cannot verify: %s\n", strerror(-r));

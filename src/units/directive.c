@@ -194,6 +194,48 @@ static int section_with(struct str name, enum unit_type type)
 	return other;
 }
 
+/* What newer versions of systemd have than the one whose directives the table holds. */
+static const struct newer {
+	const char *name;
+	unsigned version;
+} newer[] = {
+	{"AcceptFileDescriptors", 257},
+	{"BindLogSockets", 257},
+	{"CoredumpReceive", 255},
+	{"DeferReactivation", 257},
+	{"DelegateNamespaces", 258},
+	{"DelegateSubgroup", 254},
+	{"FileDescriptorStorePreserve", 254},
+	{"ImportCredential", 254},
+	{"LogFilterPatterns", 253},
+	{"ManagedOOMMemoryPressureDurationSec", 257},
+	{"MemoryKSM", 254},
+	{"MemoryPressureThresholdSec", 254},
+	{"MemoryPressureWatch", 254},
+	{"MemoryZSwapMax", 253},
+	{"MemoryZSwapWriteback", 256},
+	{"NFTSet", 255},
+	{"OpenFile", 253},
+	{"PassFileDescriptorsToExec", 256},
+	{"PrivateBPF", 258},
+	{"PrivatePIDs", 257},
+	{"ReloadSignal", 253},
+	{"RestartMaxDelaySec", 254},
+	{"RestartSteps", 254},
+	{"RootEphemeral", 254},
+	{"UserNamespacePath", 258},
+	{"WantsMountsFor", 256},
+};
+
+/* The version that brought a name, 0: none that is known. */
+static unsigned version_of(struct str name)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(newer); k++)
+		if (str_eq_z(name, newer[k].name))
+			return newer[k].version;
+	return 0;
+}
+
 void directive_report_unknown(struct assignment *a, enum section section)
 {
 	struct guess guess = {NULL, "", 0};
@@ -211,6 +253,12 @@ void directive_report_unknown(struct assignment *a, enum section section)
 		parse_report(a, CODE_MISPLACED, DIAG_WARNING, PARSE_WHOLE,
 			     "\"" STR_FMT "\" belongs in [%s], not [%s]; it has no effect here",
 			     STR_ARG(a->key), sections[home].name, sections[section].name);
+	} else if (version_of(a->key)) {
+		parse_report(
+			a, CODE_NEWER_DIRECTIVE, DIAG_WARNING, PARSE_WHOLE,
+			"\"" STR_FMT
+			"\" is a directive of systemd %u that this hark does not know; the line has no effect",
+			STR_ARG(a->key), version_of(a->key));
 	} else {
 		guess = guess_in_section(section, a->key);
 		if (guess.name && snprintf(text, sizeof(text), "did you mean \"%s%s\"?",

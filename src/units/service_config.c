@@ -113,7 +113,7 @@ int service_links(struct unit_config *c)
 	int r = 0;
 
 	dep_list_init(&l, c);
-	if (c->service->type == SERVICE_DBUS || c->service->bus_name) {
+	if (c->service->type == SERVICE_DBUS) {
 		r = dep_add(&l, DEP_REQUIRES, DEP_IMPLICIT, "dbus.socket");
 		if (r == 0)
 			r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, "dbus.socket");

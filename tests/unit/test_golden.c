@@ -3,6 +3,7 @@
  * Every code of codes.def has a folder tests/golden/CODE: a small system (lib/ has its units) and what harkctl verify says
  * about it in each form: text, json, gcc. HARK_WRITE_GOLDEN=1 writes these files anew.
  */
+#include <assert.h>
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "units/ini.h"
 
 #define GOLDEN HARK_SOURCE_DIR "/tests/golden"
+
+static_assert(CODES >= 60, "the language of findings is no smaller");
 
 static const char *const forms[] = {"text", "json", "gcc"};
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/check.h"
+
+#include <fcntl.h>
+
+#include "core/fd.h"
+#include "units/name.h"
+
+enum { FILE_MAX = 4 * 1024 * 1024 };
+
+void check_report(struct check *k, enum code code, struct diag_place at, const char *suggestion,
+		  const char *fmt, ...)
+{
+	struct sbuf text = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	sbuf_addv(&text, fmt, ap);
+	va_end(ap);
+	if (text.p)
+		diag_add(&k->config->diags, codes[code].code,
+			 codes[code].code[0] == 'N' ? DIAG_NOTE : DIAG_WARNING, false, at,
+			 suggestion, "%s", text.p);
+	else
+		k->config->diags.lost = true;
+	sbuf_fini(&text);
+}
+
+const struct check_line *check_find(const struct check *k, const char *key)
+{
+	const struct check_line *found = NULL;
+
+	for (const struct check_line *l = k->lines; l; l = l->next)
+		if (strcmp(l->key, key) == 0)
+			found = l;
+	return found;
+}
+
+/* --- lines --- */
+
+static bool has_finding(const struct unit_config *c, const char *file, uint32_t line)
+{
+	for (const struct diag *d = c->diags.first; d; d = d->next)
+		if (d->severity != DIAG_NOTE && d->line == line && d->file &&
+		    strcmp(d->file, file) == 0)
+			return true;
+	return false;
+}
+
+static int add_line(struct check *k, const struct ini *ini, const struct ini_item *item,
+		    const char *file, struct check_line ***end)
+{
+	int section = section_find(item->section);
+	const struct directive *d = section < 0 ? NULL
+						: directive_find((enum section)section, item->key);
+	struct check_line *l;
+
+	if (!d)
+		return 0;
+	l = arena_get(k->arena, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct check_line){
+		.directive = d,
+		.key = arena_dup(k->arena, item->key.p, item->key.n),
+		.value = arena_dup(k->arena, item->value.p, item->value.n),
+		.name_at = {file, item->line, item->col, item->end_col},
+		.value_at = {.file = file},
+		.has_finding = has_finding(k->config, file, item->line),
+	};
+	if (!l->key || !l->value)
+		return -ENOMEM;
+	ini_locate(ini, item, 0, &l->value_at.line, &l->value_at.col);
+	l->value_at.end_col = l->value_at.col + (uint32_t)item->value.n;
+	**end = l;
+	*end = &l->next;
+	return 0;
+}
+
+/* A file that cannot be read was told of when it was loaded. */
+static int add_file(struct check *k, const char *file, struct check_line ***end)
+{
+	AUTO_MEM char *text = NULL;
+	struct ini_item item;
+	struct ini ini;
+	size_t n = 0;
+	int kind, r = fd_read_file(AT_FDCWD, file, FILE_MAX, &text, &n);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	ini_init(&ini, (struct str){text, n}, k->arena);
+	while (r == 0 && (kind = ini_next(&ini, &item)) != INI_END) {
+		if (kind < 0)
+			return kind;
+		if (kind == INI_ASSIGNMENT)
+			r = add_line(k, &ini, &item, file, end);
+	}
+	return r;
+}
+
+static int add_files(struct check *k)
+{
+	struct check_line **end = &k->lines;
+	int r = k->config->fragment ? add_file(k, k->config->fragment, &end) : 0;
+
+	for (const struct name_list *d = k->config->dropins; r == 0 && d; d = d->next)
+		r = add_file(k, d->text, &end);
+	return r;
+}
+
+/* --- dependencies --- */
+
+enum weight { WEIGHT_NONE, WEIGHT_SOFT, WEIGHT_HARD };
+
+/* What it means when the other unit is not there. */
+static const uint8_t weights[DEP_TYPES] = {
+	[DEP_REQUIRES] = WEIGHT_HARD,   [DEP_REQUISITE] = WEIGHT_HARD,
+	[DEP_BINDS_TO] = WEIGHT_HARD,   [DEP_TRIGGERS] = WEIGHT_HARD,
+	[DEP_ON_FAILURE] = WEIGHT_HARD, [DEP_ON_SUCCESS] = WEIGHT_HARD,
+	[DEP_WANTS] = WEIGHT_SOFT,      [DEP_UPHOLDS] = WEIGHT_SOFT,
+};
+
+static struct diag_place place_of(const struct check *k, const struct dep *d)
+{
+	return (struct diag_place){d->file ? d->file : k->config->fragment, d->line, 0, 0};
+}
+
+static void check_target(struct check *k, const struct dep *d)
+{
+	bool is_hard = weights[d->type] == WEIGHT_HARD;
+
+	if (weights[d->type] == WEIGHT_NONE || d->origin == DEP_DEFAULT ||
+	    world_has(k->world, d->name))
+		return;
+	if (d->type == DEP_TRIGGERS)
+		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), NULL,
+			     "there is no %s, which this unit is to start", d->name);
+	else if (is_hard)
+		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), NULL,
+			     "%s=%s: there is no such unit%s", dep_names[d->type], d->name,
+			     d->type <= DEP_BINDS_TO ? "; a start will fail" : "");
+	else
+		check_report(k, CODE_NO_WANTED_UNIT, place_of(k, d), NULL,
+			     "%s=%s: there is no such unit; nothing is started for it",
+			     dep_names[d->type], d->name);
+}
+
+static bool is_ordered(const struct unit_config *c, const char *name)
+{
+	return dep_exists(c, DEP_AFTER, name) || dep_exists(c, DEP_BEFORE, name);
+}
+
+static bool is_requirement(const struct dep *d)
+{
+	return d->type == DEP_REQUIRES || d->type == DEP_BINDS_TO || d->type == DEP_REQUISITE;
+}
+
+/* Does the other unit write the order? */
+static bool is_ordered_by(const struct check *k, const char *name)
+{
+	const struct unit *u = registry_find(&k->world->registry, name);
+
+	return u && u->config && is_ordered(u->config, k->config->name);
+}
+
+static void check_dep(struct check *k, const struct dep *d)
+{
+	const struct unit_config *c = k->config;
+	int type = unit_type_of(d->name);
+
+	if (strcmp(d->name, c->name) == 0)
+		check_report(k, CODE_SELF, place_of(k, d), NULL,
+			     "%s=%s names the unit itself; it has no effect", dep_names[d->type],
+			     d->name);
+	else if (is_requirement(d) && dep_exists(c, DEP_CONFLICTS, d->name))
+		check_report(k, CODE_CONTRADICTION, place_of(k, d), NULL,
+			     "%s is required and conflicted with: this unit cannot be started",
+			     d->name);
+	else if (is_requirement(d) && type == UNIT_SERVICE && !is_ordered(c, d->name) &&
+		 !is_ordered_by(k, d->name))
+		check_report(k, CODE_NO_ORDER, place_of(k, d), "add After= if it has to wait",
+			     "%s=%s without After=: both are started at the same time",
+			     dep_names[d->type], d->name);
+}
+
+static void check_deps(struct check *k)
+{
+	for (const struct dep *d = k->config->deps; d; d = d->next) {
+		check_target(k, d);
+		if (d->file)
+			check_dep(k, d);
+	}
+}
+
+int check_unit(const struct world *w, struct unit_config *c)
+{
+	struct check k = {.world = w, .config = c, .arena = &c->arena};
+	int r;
+
+	if (c->load != LOAD_LOADED && c->load != LOAD_BAD)
+		return 0;
+	r = add_files(&k);
+	if (r == 0) {
+		check_lines(&k);
+		check_deps(&k);
+		r = check_host(&k);
+	}
+	return r;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* What a unit names outside of the unit directories: programs, users, files; and what the kernel must have for a setting. */
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "units/check.h"
+#include "units/condition.h"
+#include "units/exec_config.h"
+#include "units/name.h"
+#include "units/probe.h"
+#include "units/service.h"
+#include "units/socket.h"
+#include "units/users.h"
+
+/* A path below the root, in the arena; "" without memory, which no file has for a name. */
+static const char *below_root(const struct check *k, const char *path)
+{
+	struct str root = str_of(k->world->load->root);
+	size_t n = strlen(path);
+	char *out = arena_get(k->arena, root.n + n + 1);
+
+	if (!out)
+		return "";
+	memcpy(out, root.p, root.n);
+	memcpy(out + root.n, path, n);
+	return out;
+}
+
+static const struct check_line *line_at(const struct check *k, const char *file, uint32_t line)
+{
+	const struct check_line *l = k->lines;
+
+	while (l && (l->name_at.line != line || !file || strcmp(l->name_at.file, file) != 0))
+		l = l->next;
+	return l;
+}
+
+/* Where a text stands in the line of that file; the line when it is not found there. */
+static struct diag_place place_in(const struct check *k, const char *file, uint32_t line,
+				  const char *text)
+{
+	const struct check_line *l = line_at(k, file, line);
+	const char *at = l ? strstr(l->value, text) : NULL;
+	struct diag_place place = {file, line, 0, 0};
+
+	if (at) {
+		place = l->value_at;
+		place.col += (uint32_t)(at - l->value);
+		place.end_col = place.col + (uint32_t)strlen(text);
+	}
+	return place;
+}
+
+/* In a template a line with a specifier names another thing in each instance. */
+static bool is_open(const struct check *k, const struct check_line *l)
+{
+	return l && strchr(l->value, '%') && name_form(k->config->name) == NAME_TEMPLATE;
+}
+
+/* --- programs --- */
+
+/* Is the unit only started when that file is there? */
+static bool is_conditional(const struct unit_config *c, const char *path)
+{
+	for (const struct condition *d = c->conditions; d; d = d->next)
+		if (!d->is_negated && d->parameter && strcmp(d->parameter, path) == 0)
+			return true;
+	return false;
+}
+
+/* stat(2) of a program, also of a bare name in the usual places. False: there is none. */
+static bool find_program(const struct check *k, const char *program, struct stat *ret_st)
+{
+	static const char *const places[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					     "/usr/bin",        "/sbin",          "/bin"};
+	char name[PATH_MAX];
+
+	if (program[0] == '/')
+		return stat(below_root(k, program), ret_st) == 0;
+	for (unsigned n = 0; n < ARRAY_SIZE(places); n++) {
+		snprintf(name, sizeof(name), "%s/%s", places[n], program);
+		if (stat(below_root(k, name), ret_st) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_command(struct check *k, const struct command *c)
+{
+	struct stat st;
+
+	if (c->ignore_failure || is_conditional(k->config, c->path) ||
+	    is_open(k, line_at(k, c->file, c->line)))
+		return;
+	if (!find_program(k, c->path, &st))
+		check_report(k, CODE_NO_PROGRAM, place_in(k, c->file, c->line, c->path), NULL,
+			     "there is no program %s; the command will fail", c->path);
+	else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		check_report(k, CODE_NOT_EXECUTABLE, place_in(k, c->file, c->line, c->path),
+			     S_ISREG(st.st_mode) ? "chmod +x" : NULL,
+			     "%s cannot be executed; the command will fail", c->path);
+}
+
+static void check_commands(struct check *k, struct command *const *lists, unsigned n)
+{
+	for (unsigned at = 0; at < n; at++)
+		for (const struct command *c = lists[at]; c; c = c->next)
+			check_command(k, c);
+}
+
+/* --- users and files --- */
+
+static int report_user(struct check *k, const char *key, const char *name)
+{
+	const char *alike = users_suggest(k->world->load->root, name, k->arena);
+	const struct check_line *l = check_find(k, key);
+	char suggestion[96];
+
+	if (alike)
+		snprintf(suggestion, sizeof(suggestion), "a similar one is \"%s\"", alike);
+	check_report(k, CODE_NO_USER,
+		     l ? place_in(k, l->name_at.file, l->name_at.line, name)
+		       : (struct diag_place){k->config->fragment, 0, 0, 0},
+		     alike ? suggestion : NULL, "%s=: there is no \"%s\" in /etc/%s", key, name,
+		     strstr(key, "Group") ? "group" : "passwd");
+	return 0;
+}
+
+/* A file of users that is not there, or cannot be read, is no reason to doubt a name. */
+static int check_name(struct check *k, const char *key, const char *name)
+{
+	const char *root = k->world->load->root;
+	struct user_entry user;
+	gid_t gid;
+	int r = 0;
+
+	if (name && !is_open(k, check_find(k, key)))
+		r = strstr(key, "Group") ? users_group(root, name, &gid)
+					 : users_find(root, name, k->arena, &user);
+	return r == -ENOMEM ? r : r == -ESRCH ? report_user(k, key, name) : 0;
+}
+
+static int check_users(struct check *k)
+{
+	const struct exec_config *e = k->config->exec;
+	const struct socket_config *s = k->config->socket;
+	int r = check_name(k, "User", e->user);
+
+	if (r == 0)
+		r = check_name(k, "Group", e->group);
+	for (const struct name_list *g = e->supplementary_groups; r == 0 && g; g = g->next)
+		r = check_name(k, "SupplementaryGroups", g->text);
+	if (r == 0 && s)
+		r = check_name(k, "SocketUser", s->user);
+	if (r == 0 && s)
+		r = check_name(k, "SocketGroup", s->group);
+	return r;
+}
+
+static void check_environment_files(struct check *k)
+{
+	for (const struct name_list *f = k->config->exec->environment_files; f; f = f->next)
+		if (f->text[0] == '/' && !strpbrk(f->text, "*?[") &&
+		    !is_open(k, line_at(k, f->file, f->line)) &&
+		    !probe_exists(below_root(k, f->text)))
+			check_report(k, CODE_NO_ENVIRONMENT_FILE,
+				     place_in(k, f->file, f->line, f->text),
+				     "write EnvironmentFile=-... if it may be missing",
+				     "there is no file %s; the unit will fail", f->text);
+}
+
+/* --- the unit's own files --- */
+
+static void check_mode(struct check *k, const char *file)
+{
+	struct stat st;
+
+	if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (st.st_mode & S_IWOTH)
+		check_report(k, CODE_FILE_MODE, (struct diag_place){file, 0, 0, 0}, "chmod 644",
+			     "everybody can write this file, and so run what they like");
+	else if (st.st_mode & 0111)
+		check_report(k, CODE_FILE_MODE, (struct diag_place){file, 0, 0, 0}, "chmod 644",
+			     "this file is marked as a program, which it is not");
+}
+
+struct stray {
+	struct check *check;
+	const char *dir;
+};
+
+/* Files that an editor or a package manager left behind are meant to be ignored. */
+static bool is_leftover(struct str name)
+{
+	static const char *const ends[] = {"~",          ".bak",      ".orig",     ".swp",
+					   ".old",       ".disabled", ".dpkg-old", ".dpkg-new",
+					   ".dpkg-dist", ".ucf-old"};
+
+	for (unsigned n = 0; n < ARRAY_SIZE(ends); n++)
+		if (str_has_suffix(name, str_of(ends[n])))
+			return true;
+	return false;
+}
+
+static bool on_dropin(void *arg, const char *name)
+{
+	const struct stray *s = arg;
+	char path[PATH_MAX];
+	const char *copy;
+
+	if (name[0] == '.' || str_has_suffix(str_of(name), STR(".conf")) ||
+	    is_leftover(str_of(name)))
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+	copy = arena_dup(s->check->arena, path, strlen(path));
+	check_report(s->check, CODE_DROPIN_NAME, (struct diag_place){copy, 0, 0, 0},
+		     "give it a name that ends in .conf",
+		     "only files that end in .conf are drop-ins; this one is not read");
+	return false;
+}
+
+static int check_dropins(struct check *k)
+{
+	const struct load *l = k->world->load;
+	char dir[PATH_MAX];
+	struct stray stray = {.check = k};
+	int r = 0;
+
+	for (unsigned n = 0; r >= 0 && n < l->dirs_n; n++) {
+		snprintf(dir, sizeof(dir), "%s/%s.d", l->dirs[n], k->config->name);
+		stray.dir = below_root(k, dir);
+		r = probe_each_entry(stray.dir, on_dropin, &stray);
+		if (r != -ENOMEM)
+			r = 0;
+	}
+	return r;
+}
+
+/* --- the kernel --- */
+
+/* Where the kernel tells what it has; nothing is claimed when that cannot be read. */
+static const struct fact {
+	const char *file;
+	const char *what; /* "no %s ..." */
+} facts[] = {
+	{"/sys/fs/cgroup/cgroup.controllers", "cgroup controller"},
+	{"/sys/kernel/security/lsm", "security module"},
+	{"/proc/sys/kernel/seccomp/actions_avail", "seccomp action"},
+};
+enum { FACT_CGROUP, FACT_LSM, FACT_SECCOMP };
+
+static const struct need {
+	const char *key;
+	uint8_t fact;
+	const char *word;
+} needs[] = {
+	{"AllowedCPUs", FACT_CGROUP, "cpuset"},
+	{"AllowedMemoryNodes", FACT_CGROUP, "cpuset"},
+	{"CPUQuota", FACT_CGROUP, "cpu"},
+	{"CPUWeight", FACT_CGROUP, "cpu"},
+	{"IOWeight", FACT_CGROUP, "io"},
+	{"IOReadBandwidthMax", FACT_CGROUP, "io"},
+	{"IOWriteBandwidthMax", FACT_CGROUP, "io"},
+	{"MemoryHigh", FACT_CGROUP, "memory"},
+	{"MemoryLow", FACT_CGROUP, "memory"},
+	{"MemoryMax", FACT_CGROUP, "memory"},
+	{"MemorySwapMax", FACT_CGROUP, "memory"},
+	{"TasksMax", FACT_CGROUP, "pids"},
+	{"AppArmorProfile", FACT_LSM, "apparmor"},
+	{"SELinuxContext", FACT_LSM, "selinux"},
+	{"SmackProcessLabel", FACT_LSM, "smack"},
+	{"SystemCallFilter", FACT_SECCOMP, "errno"},
+	{"SystemCallLog", FACT_SECCOMP, "log"},
+	{"RestrictAddressFamilies", FACT_SECCOMP, "errno"},
+	{"RestrictNamespaces", FACT_SECCOMP, "errno"},
+	{"MemoryDenyWriteExecute", FACT_SECCOMP, "errno"},
+};
+
+/* Words are separated by blanks, or by commas. */
+static bool has_word(struct str list, const char *word)
+{
+	struct str piece;
+
+	while (str_cut(&list, ',', &piece))
+		if (probe_has_word(piece, word))
+			return true;
+	return false;
+}
+
+static void check_kernel(struct check *k)
+{
+	char text[PROBE_MAX];
+
+	for (unsigned n = 0; n < ARRAY_SIZE(needs); n++) {
+		const struct check_line *l = check_find(k, needs[n].key);
+		const struct fact *f = &facts[needs[n].fact];
+		struct str have;
+
+		if (!l || l->has_finding || !l->value[0] || strcmp(l->value, "no") == 0 ||
+		    strcmp(l->value, "infinity") == 0)
+			continue;
+		have = probe_read(below_root(k, f->file), text);
+		if (have.n && !has_word(have, needs[n].word))
+			check_report(k, CODE_KERNEL_LACKS, l->name_at, NULL,
+				     "%s= cannot be enforced: this kernel has no %s \"%s\"", l->key,
+				     f->what, needs[n].word);
+	}
+}
+
+int check_host(struct check *k)
+{
+	const struct unit_config *c = k->config;
+	int r = c->exec ? check_users(k) : 0;
+
+	if (c->exec)
+		check_environment_files(k);
+	if (c->service)
+		check_commands(k, c->service->commands, SERVICE_COMMANDS);
+	if (c->socket)
+		check_commands(k, c->socket->commands, SOCKET_COMMANDS);
+	check_kernel(k);
+	check_mode(k, c->fragment);
+	for (const struct name_list *d = c->dropins; d; d = d->next)
+		check_mode(k, d->text);
+	return r == 0 ? check_dropins(k) : r;
+}
