@@ -37,16 +37,17 @@ static bool read_endpoint(const struct sockaddr_storage *storage, uint32_t n, st
 	return inet_ntop(AF_INET6, &in6.sin6_addr, ret->addr, sizeof(ret->addr));
 }
 
-static void name_local(uint32_t nr, const struct bank_note *note, struct connection_name *ret)
+static void name_local(uint32_t nr, const struct bank_note *note, bool ask_comm,
+		       struct connection_name *ret)
 {
-	char comm[17] = "?";
+	char comm[17] = "";
 
 	if (note->peer_pid <= 0) {
 		snprintf(ret->instance, sizeof(ret->instance), "%u-unknown", nr);
 		snprintf(ret->remote, sizeof(ret->remote), "unknown");
 		return;
 	}
-	if (proc_comm(note->peer_pid, comm, sizeof(comm)) < 0)
+	if (ask_comm && proc_comm(note->peer_pid, comm, sizeof(comm)) < 0)
 		snprintf(comm, sizeof(comm), "?");
 	snprintf(ret->instance, sizeof(ret->instance), "%u-%d-%u", nr, note->peer_pid,
 		 note->peer_uid);
@@ -55,14 +56,15 @@ static void name_local(uint32_t nr, const struct bank_note *note, struct connect
 	snprintf(ret->source, sizeof(ret->source), "uid %u", note->peer_uid);
 }
 
-void connection_name(uint32_t nr, const struct bank_note *note, struct connection_name *ret)
+void connection_name(uint32_t nr, const struct bank_note *note, bool ask_comm,
+		     struct connection_name *ret)
 {
 	struct endpoint here, there;
 
 	*ret = (struct connection_name){0};
 	if (!read_endpoint(&note->peer, note->peer_n, &there) ||
 	    !read_endpoint(&note->local, note->local_n, &here)) {
-		name_local(nr, note, ret);
+		name_local(nr, note, ask_comm, ret);
 		return;
 	}
 	snprintf(ret->instance, sizeof(ret->instance), "%u-%s:%u-%s:%u", nr, here.addr, here.port,

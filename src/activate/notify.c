@@ -123,7 +123,7 @@ static bool is_trusted_user(struct hark *h, const struct service *s, const struc
 
 	if (h->cgroups.has_cgroups && proc_uid(m->pid, &uid) == 0)
 		return false; /* alive, and somewhere else */
-	return m->uid == 0 || m->uid == geteuid() ||
+	return m->uid == 0 || m->uid == h->uid ||
 	       (s->main.pid && proc_uid(s->main.pid, &uid) == 0 && uid == m->uid);
 }
 

@@ -38,6 +38,7 @@ static void silence(struct socket_port *p)
 
 static void look_again_later(struct socket_port *p)
 {
+	silence(p); /* its return is the second look */
 	p->retry_us = p->retry_us ? p->retry_us * 2 : RETRY_FIRST_US;
 	if (p->retry_us > RETRY_LAST_US)
 		p->retry_us = RETRY_LAST_US;
@@ -111,6 +112,17 @@ static struct cause cause_of(const struct socket_port *p)
 	return cause;
 }
 
+/* In a burst the first is looked up; the rest would cost more than they tell. */
+static bool may_look_up(struct hark *h)
+{
+	uint64_t now_us = loop_now_us(&h->loop);
+
+	if (now_us < h->peer_us)
+		return false;
+	h->peer_us = now_us + PEER_REST_US;
+	return true;
+}
+
 /*
  * Asking the kernel who waits takes longer than starting the service does, so it is done after the spawn was asked for, and written
  * into the entries that are there by then: the trigger and the jobs that follow from it.
@@ -122,10 +134,8 @@ static void learn_peer(struct task *t)
 	const struct unit *u = &p->owner->unit;
 	struct peer peer;
 
-	/* In a burst the first is named; the rest would cost more than they tell. */
-	if (loop_now_us(&h->loop) < h->peer_us)
+	if (!may_look_up(h))
 		return;
-	h->peer_us = loop_now_us(&h->loop) + PEER_REST_US;
 	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
 	if (!p->slot || !peer_of_waiting(bank_fd(p->slot - 1), h->ready_us != 0, &peer))
 		return;
@@ -209,12 +219,10 @@ static void on_readable(struct watch *w, uint32_t events)
 	/* No EPOLLIN: not listening yet. No events: silenced by another port of the unit in this very turn. */
 	if (!(events & (uint32_t)EPOLLIN) || !p->watch.events)
 		return;
-	if (!config_of(p->owner)->accept || !listener_is_stream(p->listener)) {
+	if (!config_of(p->owner)->accept || !listener_is_stream(p->listener))
 		trigger(p);
-		return;
-	}
-	silence(p);
-	ask_connections(p);
+	else if (!p->asked_n) /* else batch_done() looks whether there are more */
+		ask_connections(p);
 }
 
 /* All of a batch are answered: more of them when the queue held that many, one at a time again when it ran dry. */
@@ -230,11 +238,14 @@ static void batch_done(struct socket_port *p)
 		return;
 	}
 	p->retry_us = 0;
-	if (!p->is_wanted || p->accept_err || poll(&queue, 1, 0) <= 0) {
+	/* Whoever comes after this look is told of by an edge. */
+	if (!p->is_wanted || poll(&queue, 1, 0) <= 0) {
 		p->batch = 1;
 		listen_again(p);
 		return;
 	}
+	if (p->accept_err)
+		p->batch = 1;
 	p->batch = p->batch >= ACCEPT_BATCH / 2 ? ACCEPT_BATCH : (uint8_t)(p->batch * 2);
 	ask_connections(p);
 }
@@ -346,7 +357,7 @@ static void take_connection(struct hark *h, struct socket_unit *k, const struct 
 	const char *why;
 	struct service *s;
 
-	connection_name(k->n_accepted, note, &name);
+	connection_name(k->n_accepted, note, may_look_up(h), &name);
 	why = why_refused(h, k, &name);
 	if (why) {
 		give_up(h, k, note, why);

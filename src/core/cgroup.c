@@ -565,8 +565,8 @@ int cgroup_remove(struct cgroup_root *r, const char *path)
 
 	if (n < 0)
 		return n;
-	if (*path &&
-	    unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0) /* nearly always there is nothing below */
+	/* Nearly always there is nothing below, or it is gone already. */
+	if (*path && (unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0 || errno == ENOENT))
 		return 0;
 	n = walk_begin(r, &w, path);
 	if (n < 0)

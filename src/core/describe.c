@@ -74,7 +74,7 @@ static void put_identity(struct making *m)
 	const struct exec_config *e = m->exec;
 	const struct identity *who = &m->who;
 	bool wants_ambient = e->has_ambient && e->ambient_capabilities && !m->is_privileged;
-	bool changes_user = who->user.name && who->user.uid != geteuid();
+	bool changes_user = who->user.name && who->user.uid != m->h->uid;
 
 	if (!m->is_privileged && e->has_capability_bounding)
 		plan_put_u64(m->plan, PLAN_CAP_BOUND, e->capability_bounding);
@@ -82,7 +82,7 @@ static void put_identity(struct making *m)
 		plan_put_str(m->plan, PLAN_KEEPCAPS, STR(""));
 	if (who->by_nss) {
 		put_nss_user(m);
-	} else if (geteuid() == 0) {
+	} else if (!m->h->is_user) {
 		if (who->has_groups)
 			plan_put(m->plan, PLAN_GROUPS, NULL, 0,
 				 (struct str){(const char *)who->groups,
@@ -386,9 +386,9 @@ static void put_env(struct making *m)
 
 /* --- limits and scheduling --- */
 
-static bool may_raise_limits(void)
+static bool may_raise_limits(const struct hark *h)
 {
-	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1;
+	return !h->is_user && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1;
 }
 
 static void put_limit(struct making *m, const struct limit *l)
@@ -397,7 +397,7 @@ static void put_limit(struct making *m, const struct limit *l)
 	struct rlimit own;
 
 	if (getrlimit((__rlimit_resource_t)l->resource, &own) == 0 && hard > own.rlim_max &&
-	    !may_raise_limits()) {
+	    !may_raise_limits(m->h)) {
 		log_at(LOG_NOTE,
 		       "%s: resource limit %d is lowered from %llu to %llu: raising it is not ours to do",
 		       m->in->unit->name, l->resource, (unsigned long long)hard,
@@ -460,7 +460,7 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 {
 	const struct identity *who = &m->who;
 	bool is_owned = kind != DIR_CONFIGURATION;
-	uint64_t uid = who->user.name && is_owned ? who->user.uid : geteuid();
+	uint64_t uid = who->user.name && is_owned ? who->user.uid : m->h->uid;
 	uint64_t gid = who->has_gid && is_owned ? who->gid : getegid();
 	char root[256];
 	struct sbuf all = {0};
@@ -532,7 +532,7 @@ static int put_working_directory(struct making *m)
 		is_optional = m->h->is_user;
 	} else if (!strcmp(dir, "~")) {
 		dir = m->who.user.name                   ? m->who.user.home
-		      : geteuid() == 0 && !m->who.by_nss ? "/root"
+		      : !m->h->is_user && !m->who.by_nss ? "/root"
 							 : getenv("HOME");
 		if (!dir || m->who.by_nss) {
 			excuse_set(&m->excuse, EXIT_CHDIR,

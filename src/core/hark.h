@@ -29,9 +29,12 @@ struct hark {
 	const char *default_unit;
 	const char *exec_path; /* hark-exec */
 	char **environment;    /* what every service gets: PATH, LANG ... and set-environment */
-	uint64_t peer_us;      /* before this time no peer is looked up again */
-	bool is_pid1;          /* hark-init is PID 1: may mount, reboot */
-	bool is_user;          /* not root */
+	uint8_t ids[16][16];   /* random invocation ids, of which ids_n are not given out yet */
+	unsigned ids_n;
+	uint64_t peer_us; /* before this time no peer is looked up again */
+	bool is_pid1;     /* hark-init is PID 1: may mount, reboot */
+	uid_t uid;        /* whose manager it is */
+	bool is_user;     /* not root */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
 	int final_command;          /* reboot(2) command, or -1: exit with exit_code */

@@ -214,17 +214,18 @@ void loop_undefer(struct task *t)
 	list_del(&t->node);
 }
 
+/*
+ * Never set back: a start that is through has switched its timeout off again, and the next has a later one. At worst
+ * there is one wake-up for nothing, and then the timer is set to what is due.
+ */
 static int arm_timer_fd(struct loop *l, uint64_t due_us)
 {
-	struct itimerspec spec = {0};
+	/* A due time of 0, which would switch the timer off, never gets here: it has passed. */
+	struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(due_us / US_PER_SEC),
+					       .tv_nsec = (long)(due_us % US_PER_SEC * 1000)}};
 
-	if (due_us == l->armed_us)
+	if (due_us >= l->armed_us)
 		return 0;
-	/* All zero switches the timer off; a due time of 0 never gets here, it has passed. */
-	if (due_us != TIME_NEVER) {
-		spec.it_value.tv_sec = (time_t)(due_us / US_PER_SEC);
-		spec.it_value.tv_nsec = (long)(due_us % US_PER_SEC * 1000);
-	}
 	if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
 		return err_here(-errno);
 	l->armed_us = due_us;

@@ -43,7 +43,7 @@ struct loop {
 	int epoll_fd, timer_fd;
 	uint64_t (*clock)(void *arg); /* injectable; default clock_mono_us */
 	void *clock_arg;
-	uint64_t armed_us; /* what timer_fd is set to, TIME_NEVER: off */
+	uint64_t armed_us; /* what timer_fd is set to, at most what is due; TIME_NEVER: off */
 	struct timer *heap;
 	struct list tasks;
 	struct watch **batch; /* ready list being dispatched: entries are cleared on removal */

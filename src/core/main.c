@@ -303,7 +303,8 @@ int main(int argc UNUSED, char **argv)
 	parse(&o, argv);
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;
-	h->is_user = getuid() != 0;
+	h->uid = geteuid();
+	h->is_user = h->uid != 0;
 	h->final_command = -1;
 	r = open_all(h, &o);
 	if (r < 0) {

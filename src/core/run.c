@@ -255,6 +255,17 @@ static uint32_t slot(void *arg, struct unit *u)
 	return u->state_slot;
 }
 
+/* Several at a time: each would cost a system call. Without entropy yet: still unlike the last one. */
+static void new_invocation(struct hark *h, struct unit *u)
+{
+	if (!h->ids_n && getrandom(h->ids, sizeof(h->ids), GRND_NONBLOCK) == sizeof(h->ids))
+		h->ids_n = ARRAY_SIZE(h->ids);
+	if (h->ids_n)
+		memcpy(u->invocation, h->ids[--h->ids_n], sizeof(u->invocation));
+	else
+		memcpy(u->invocation, &u->why_entry, sizeof(u->why_entry));
+}
+
 static void changed(void *arg, struct unit *u, uint8_t old_state)
 {
 	struct hark *h = arg;
@@ -262,10 +273,8 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	bool was_at_rest = states[old_state].coarse == INACTIVE ||
 			   states[old_state].coarse == FAILED;
 
-	if (was_at_rest && !unit_is_at_rest(u) &&
-	    getrandom(u->invocation, sizeof(u->invocation), GRND_NONBLOCK) < 0)
-		memcpy(u->invocation, &u->why_entry,
-		       sizeof(u->why_entry)); /* no entropy yet: still unlike the last one */
+	if (was_at_rest && !unit_is_at_rest(u))
+		new_invocation(h, u);
 	if (u->state != old_state && unit_coarse(u) == FAILED)
 		log_at(LOG_ERROR, "%s: failed (%s)", u->name,
 		       u->ops->result ? u->ops->result(u) : "?");

@@ -194,7 +194,7 @@ static int begin_call(struct conn *c)
 		return r == -EAGAIN ? 0 : r;
 	c->request = in->request;
 	c->call = (struct call){.h = h, .uid = c->uid, .pid = c->pid, .due_us = TIME_NEVER};
-	c->call.may_change = c->uid == 0 || c->uid == geteuid();
+	c->call.may_change = c->uid == 0 || c->uid == h->uid;
 	r = request_decode(in, &c->call.request, &why);
 	if (r < 0 && r != -EINVAL)
 		return r;

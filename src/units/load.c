@@ -77,6 +77,8 @@ void load_fini(struct load *l)
 	mem_put(l->dirs);
 	mem_put(l->root);
 	drop_index(l);
+	mem_put(l->template.path);
+	mem_put(l->template.text);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -242,23 +244,24 @@ static uint64_t stat_stamp(uint64_t sum, const struct stat *st)
 	return mix(sum, (uint64_t)st->st_mtim.tv_nsec);
 }
 
-/* The text of a regular file in owned memory. 0 or -errno. One open, stat and read: this is most of the time of a load. */
-static int read_file(const char *path, struct stat *ret_st, char **ret_text, size_t *ret_n)
+/* The text of a regular file, owned by the caller, without its path. 0 or -errno. One open, stat and read: most of the time of a load. */
+static int read_file(const char *path, struct load_text *ret)
 {
 	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
 	AUTO_MEM char *text = NULL;
 	ssize_t got = 1;
 	size_t n = 0, size;
+	struct stat st;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, ret_st) < 0)
+	if (fstat(fd, &st) < 0)
 		return err_here(-errno);
-	if (!S_ISREG(ret_st->st_mode))
-		return S_ISDIR(ret_st->st_mode) ? -EISDIR : -ENXIO;
-	if (ret_st->st_size > FILE_MAX)
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
+	if (st.st_size > FILE_MAX)
 		return -EFBIG;
-	size = (size_t)ret_st->st_size;
+	size = (size_t)st.st_size;
 	text = mem_get(size + 1);
 	if (!text)
 		return -ENOMEM;
@@ -268,20 +271,50 @@ static int read_file(const char *path, struct stat *ret_st, char **ret_text, siz
 			return (int)got;
 		n += (size_t)got;
 	}
-	*ret_text = take_ptr(text);
-	*ret_n = n;
+	*ret = (struct load_text){.text = take_ptr(text), .n = n, .st = st};
+	return 0;
+}
+
+/* Is it still what was read? By the same marks as load_is_stale(). */
+static bool holds(const struct load_text *t, const char *path)
+{
+	struct stat st;
+
+	return t->path && strcmp(t->path, path) == 0 &&
+	       fstatat(AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) == 0 &&
+	       stat_stamp(0, &st) == stat_stamp(0, &t->st);
+}
+
+/* As read_file(), but the text stays the loader's: instances of one template follow each other. */
+static int read_template(const char *path, struct load_text *t)
+{
+	struct load_text fresh;
+	int r = holds(t, path) ? 1 : read_file(path, &fresh);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	fresh.path = mem_dup(path, strlen(path));
+	if (!fresh.path) {
+		mem_put(fresh.text);
+		return -ENOMEM;
+	}
+	mem_put(t->path);
+	mem_put(t->text);
+	*t = fresh;
 	return 0;
 }
 
 /* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
 static int apply_file(struct loading *g, const char *path, bool is_main)
 {
-	AUTO_MEM char *text = NULL;
-	struct stat st = {0};
+	bool is_template = is_main && g->config->instance;
+	struct load_text own = {0};
+	const struct load_text *t = is_template ? &g->load->template : &own;
+	AUTO_MEM char *owned = NULL;
 	char why[128];
-	size_t n = 0;
-	int r = read_file(path, &st, &text, &n);
+	int r = is_template ? read_template(path, &g->load->template) : read_file(path, &own);
 
+	owned = own.text;
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -291,13 +324,13 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 		g->state = LOAD_ERROR;
 		return 0;
 	}
-	g->stamp = stat_stamp(g->stamp, &st);
+	g->stamp = stat_stamp(g->stamp, &t->st);
 	if (is_main)
-		g->config->fragment_mtime_us = (uint64_t)st.st_mtim.tv_sec * US_PER_SEC +
-					       (uint64_t)st.st_mtim.tv_nsec / 1000;
-	if (n == 0 && is_main)
+		g->config->fragment_mtime_us = (uint64_t)t->st.st_mtim.tv_sec * US_PER_SEC +
+					       (uint64_t)t->st.st_mtim.tv_nsec / 1000;
+	if (t->n == 0 && is_main)
 		g->state = LOAD_MASKED;
-	return apply_text(g, path, (struct str){text, n});
+	return apply_text(g, path, (struct str){t->text, t->n});
 }
 
 static int apply_dropins(struct loading *g)

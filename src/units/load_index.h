@@ -7,8 +7,17 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "core/unit.h"
 #include "units/specifier.h"
+
+/* The text of the template read last: the connections of an Accept=yes socket come one after the other. All owned. */
+struct load_text {
+	char *path, *text; /* NULL: none yet */
+	size_t n;
+	struct stat st;
+};
 
 struct load {
 	char **dirs; /* search path, most important first; owned */
@@ -17,6 +26,7 @@ struct load {
 	struct specifier_host host;
 	struct map names;   /* struct load_entry */
 	struct arena arena; /* of the index */
+	struct load_text template;
 };
 
 /* One file of NAME.d, or one link of NAME.wants and its like. */

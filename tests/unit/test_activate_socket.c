@@ -57,23 +57,23 @@ START_TEST(instances_are_named_like_systemd)
 	struct connection_name n;
 	char want[64];
 
-	connection_name(7, &v4, &n);
+	connection_name(7, &v4, true, &n);
 	ck_assert_str_eq(n.instance, "7-1.2.3.4:22-5.6.7.8:999");
 	ck_assert_str_eq(n.remote, "5.6.7.8:999");
 	ck_assert_str_eq(n.addr, "5.6.7.8");
 	ck_assert_str_eq(n.port, "999");
-	connection_name(0, &mapped, &n);
+	connection_name(0, &mapped, true, &n);
 	ck_assert_str_eq(n.instance, "0-127.0.0.1:22-10.0.0.7:51344");
-	connection_name(1, &v6, &n);
+	connection_name(1, &v6, true, &n);
 	ck_assert_str_eq(n.instance, "1-fe80::1:22-2001:db8::7:51344");
 	ck_assert_str_eq(n.remote, "[2001:db8::7]:51344");
-	connection_name(2, &local, &n);
+	connection_name(2, &local, true, &n);
 	snprintf(want, sizeof(want), "2-%d-1000", getpid());
 	ck_assert_str_eq(n.instance, want);
 	ck_assert_str_eq(n.source, "uid 1000");
 	ck_assert_ptr_nonnull(strstr(n.remote, "of uid 1000"));
 	local.peer_pid = 0;
-	connection_name(3, &local, &n);
+	connection_name(3, &local, true, &n);
 	ck_assert_str_eq(n.instance, "3-unknown");
 	printf("rows: D+9\n");
 }

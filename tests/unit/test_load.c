@@ -174,6 +174,25 @@ START_TEST(templates)
 }
 END_TEST
 
+/* Read once for all instances that follow each other, and again when it has changed. */
+START_TEST(a_template_is_read_once)
+{
+	const char *text;
+
+	put("units/t@.service", "[Unit]\nDescription=one %i\n[Service]\nExecStart=/x\n");
+	put("units/o@.service", "[Unit]\nDescription=other %i\n[Service]\nExecStart=/x\n");
+	scan();
+	check_description("t@1.service", "one 1");
+	text = load.template.text;
+	check_description("t@2.service", "one 2");
+	ck_assert_ptr_eq(load.template.text, text);
+	check_description("o@1.service", "other 1");
+	check_description("t@3.service", "one 3");
+	put("units/t@.service", "[Unit]\nDescription=changed %i\n[Service]\nExecStart=/x\n");
+	check_description("t@4.service", "changed 4");
+}
+END_TEST
+
 START_TEST(masks)
 {
 	put("low/a.service", SERVICE_TEXT("low"));
@@ -435,6 +454,7 @@ int main(void)
 	tcase_add_test(tc, order_of_directories);
 	tcase_add_test(tc, order_of_dropins);
 	tcase_add_test(tc, templates);
+	tcase_add_test(tc, a_template_is_read_once);
 	tcase_add_test(tc, masks);
 	tcase_add_test(tc, aliases);
 	tcase_add_test(tc, links);
