@@ -142,7 +142,7 @@ static int put_input(struct making *m)
 		     in->kind == STDIO_TTY_FORCE  ? 1
 		     : in->kind == STDIO_TTY_FAIL ? 2
 						  : 0,
-		     0, 0, m->exec->tty_path);
+		     0, 0, exec_tty_path(m->exec));
 		break;
 	case STDIO_FILE: {
 		bool both = m->exec->out.kind == STDIO_FILE && m->exec->out.path &&
@@ -225,7 +225,8 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 		if (is_tty(&m->exec->in))
 			step(m, PLAN_DUP, 0, (uint64_t)fd, 0, NULL);
 		else
-			step(m, PLAN_OPEN, (uint64_t)fd, O_WRONLY | O_NOCTTY, 0, m->exec->tty_path);
+			step(m, PLAN_OPEN, (uint64_t)fd, O_WRONLY | O_NOCTTY, 0,
+			     exec_tty_path(m->exec));
 		break;
 	case STDIO_FILE:
 	case STDIO_APPEND:

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "ctl/client.h"
+#include "ctl/dump_units.h"
 #include "ctl/manual.h"
 #include "ctl/screen.h"
 #include "ctl/verify.h"
@@ -225,6 +226,7 @@ static void render(struct screen *s, const struct rows *rows, enum form form)
 /* Verbs that need no manager. */
 static int (*const locals[VERBS])(struct screen *s, const struct question *q) = {
 	[VERB_VERIFY] = verify_units,
+	[VERB_DUMP] = dump_units,
 };
 
 static int answer(const struct line *l)

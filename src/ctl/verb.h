@@ -41,6 +41,7 @@ enum frame_tag {
 	SHAPE(PATTERNS, 0, REQUEST_ARGS, ARG_WORD, "[PATTERN...]") \
 	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")   \
 	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")            \
+	SHAPE(NAMES, 1, UINT_MAX, ARG_UNIT, "UNIT...")             \
 	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|CODE]")                \
 	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")
 enum verb_shape {

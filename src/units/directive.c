@@ -88,8 +88,9 @@ bool section_fits(enum section section, enum unit_type type)
 	return sections[section].type == -1 || sections[section].type == (int)type;
 }
 
-static const struct directive *find_in_group(const struct directive_rows *g, struct str name)
+const struct directive *directive_in_group(enum directive_group group, struct str name)
 {
+	const struct directive_rows *g = &directive_groups[group];
 	unsigned low = 0, high = g->n;
 
 	while (low < high) {
@@ -125,9 +126,9 @@ const struct directive *directive_find(enum section section, struct str name)
 		if (!(sections[section].groups & 1u << g))
 			continue;
 		if (g != GROUP_CONDITION)
-			d = find_in_group(&directive_groups[g], name);
+			d = directive_in_group((enum directive_group)g, name);
 		else if (condition_name(name).n < name.n)
-			d = find_in_group(&directive_groups[g], condition_name(name));
+			d = directive_in_group(GROUP_CONDITION, condition_name(name));
 	}
 	return d;
 }
@@ -284,6 +285,11 @@ static void *target_of(const struct unit_config *c, const struct directive *d)
 	};
 
 	return bases[d->base] ? (char *)bases[d->base] + d->offset : NULL;
+}
+
+const void *directive_member(const struct directive *d, const struct unit_config *c)
+{
+	return target_of(c, d);
 }
 
 /* "no, on-success, always" */

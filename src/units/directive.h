@@ -81,8 +81,12 @@ const char *section_name(enum section section);
 unsigned section_groups(enum section section);
 /* May files of that type have the section? */
 bool section_fits(enum section section, enum unit_type type);
+/* The row of a name in a group, or NULL. */
+const struct directive *directive_in_group(enum directive_group group, struct str name);
 /* The row of a name in a section ("ConditionPathExists" in [Unit]), or NULL. */
 const struct directive *directive_find(enum section section, struct str name);
+/* Where c holds what the row sets; NULL when it is held nowhere, or c is of a type without it. */
+const void *directive_member(const struct directive *d, const struct unit_config *c);
 
 /*
  * Everything about one assignment of section `a->item->section` to a->config: a is filled but for target, num, words. What is wrong

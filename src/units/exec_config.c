@@ -55,7 +55,6 @@ void exec_config_defaults(struct exec_config *e)
 		.umask = 0022,
 		.ignore_sigpipe = true,
 		.personality = UINT64_MAX,
-		.tty_path = "/dev/console",
 	};
 	for (unsigned k = 0; k < EXEC_DIRS; k++)
 		e->directory_mode[k] = 0755;
@@ -68,6 +67,7 @@ void exec_config_settle(struct exec_config *e)
 	if (e->in.kind == STDIO_TTY || e->in.kind == STDIO_TTY_FORCE ||
 	    e->in.kind == STDIO_TTY_FAIL || e->in.kind == STDIO_SOCKET || e->in.kind == STDIO_FD)
 		return;
-	if (e->out.kind == STDIO_INHERIT)
+	e->out_is_default = e->out.kind == STDIO_INHERIT;
+	if (e->out_is_default)
 		e->out.kind = STDIO_JOURNAL;
 }

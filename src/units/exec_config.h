@@ -75,6 +75,7 @@ struct kill_config {
 struct exec_config {
 	struct kill_config kill;
 	struct stdio in, out, err;
+	bool out_is_default;      /* StandardOutput= is not set: the manager chose */
 	const char *user, *group; /* NULL: not set */
 	struct name_list *supplementary_groups;
 	struct name_list *environment;       /* "NAME=value" in order */
@@ -102,7 +103,7 @@ struct exec_config {
 	int securebits;
 	bool private_tmp, private_network;
 	uint64_t personality; /* UINT64_MAX: not set */
-	const char *tty_path; /* "/dev/console" */
+	const char *tty_path; /* NULL: not set, exec_tty_path() */
 	bool tty_reset, tty_hangup;
 	const char *syslog_identifier;
 	const char *pam_name, *utmp_id;
@@ -123,6 +124,12 @@ struct proc_ref {
 static inline int32_t proc_pid(const struct proc_ref *p)
 {
 	return p->slot ? p->pid : 0;
+}
+
+/* The terminal of StandardInput=tty. */
+static inline const char *exec_tty_path(const struct exec_config *e)
+{
+	return e->tty_path ? e->tty_path : "/dev/console";
 }
 
 /* As systemd has them; outputs are inherited until exec_config_settle(). */

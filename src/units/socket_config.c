@@ -3,6 +3,7 @@
 #include "units/socket.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 
@@ -45,7 +46,7 @@ const char *const socket_result_names[SOCKET_RESULTS] = {
 void socket_config_defaults(struct socket_config *s)
 {
 	*s = (struct socket_config){
-		.backlog = 4096,
+		.backlog = INT_MAX,
 		.max_connections = 64,
 		.socket_mode = 0666,
 		.directory_mode = 0755,

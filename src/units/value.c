@@ -476,6 +476,11 @@ int value_exit(struct str s, int *ret_value, bool *ret_is_signal)
 	return r;
 }
 
+const char *value_capability_name(unsigned cap)
+{
+	return cap < ARRAY_SIZE(capability_names) ? capability_names[cap] : NULL;
+}
+
 int value_capability(struct str s, unsigned *ret_cap)
 {
 	enum {

@@ -29,6 +29,8 @@ MUST_USE int value_limit(struct str s, int resource, uint64_t *ret_soft, uint64_
 MUST_USE int value_exit(struct str s, int *ret_value, bool *ret_is_signal);
 /* Name of a capability (cap_net_admin ...) to its number, kernel's numbering. */
 MUST_USE int value_capability(struct str s, unsigned *ret_cap);
+/* Its name in small letters; NULL behind the last one. */
+const char *value_capability_name(unsigned cap);
 /* "0-3,5 7" into a mask of n bytes. */
 MUST_USE int value_cpus(struct str s, unsigned char *mask, size_t n);
 /* Nearest of names[0..n) at edit distance <= 2 (or same in other case, or common prefix), or NULL. */

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines about services, sockets and their processes that are more than the value of one directive. */
+#include <arpa/inet.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "units/directive.h"
+#include "units/dump_line.h"
+#include "units/exec_config.h"
+#include "units/service.h"
+#include "units/show.h"
+#include "units/socket.h"
+#include "units/value.h"
+
+static const char *or_root(const char *path)
+{
+	return path ? path : "/";
+}
+
+/* --- command lines --- */
+
+static void dump_commands(struct dumping *d, const char *name, const struct command *c)
+{
+	if (c)
+		sbuf_addf(d->out, "\t-> %s:\n", name);
+	for (; c; c = c->next) {
+		sbuf_add_z(d->out, "\t\tCommand Line: ");
+		for (uint32_t k = 0; k < c->argc; k++) {
+			if (k > 0)
+				sbuf_add_c(d->out, ' ');
+			show_quoted(c->argv[k], d->out);
+		}
+		sbuf_add_c(d->out, '\n');
+	}
+}
+
+void dump_service_commands(struct dumping *d)
+{
+	for (unsigned k = CMD_NONE + 1; k < SERVICE_COMMANDS; k++)
+		dump_commands(d, service_command_names[k], d->config->service->commands[k]);
+}
+
+void dump_socket_commands(struct dumping *d)
+{
+	for (unsigned k = SCMD_NONE + 1; k < SOCKET_COMMANDS; k++)
+		dump_commands(d, socket_command_names[k], d->config->socket->commands[k]);
+}
+
+/* --- services --- */
+
+void dump_oom_policy(struct dumping *d)
+{
+	static const char *const words[] = {"stop", "continue", "stop", "kill"};
+
+	dump_line(d, "OOMPolicy", "%s", words[d->config->service->oom_policy]);
+}
+
+void dump_bus_name(struct dumping *d)
+{
+	if (!d->config->service->bus_name)
+		return;
+	dump_line(d, "BusName", "%s", d->config->service->bus_name);
+	dump_line(d, "Bus Name Good", "no");
+}
+
+void dump_abort_timeout(struct dumping *d)
+{
+	char text[128];
+
+	if (!d->config->service->timeout_abort_is_set)
+		return;
+	value_format_span(d->config->service->timeout_abort_us, text, sizeof(text));
+	dump_line(d, "TimeoutAbortSec", "%s", text);
+}
+
+void dump_fd_store(struct dumping *d)
+{
+	if (d->config->service->fd_store_max == 0)
+		return;
+	dump_line(d, "File Descriptor Store Max", "%u", d->config->service->fd_store_max);
+	dump_line(d, "File Descriptor Store Current", "0");
+}
+
+void dump_restart_kill_signal(struct dumping *d)
+{
+	const struct kill_config *k = &d->config->exec->kill;
+
+	dump_line(d, "RestartKillSignal", "%s",
+		  value_signal_name(k->restart_signal ? k->restart_signal : k->signal));
+}
+
+/* --- sockets --- */
+
+void dump_backlog(struct dumping *d)
+{
+	dump_line(d, "Backlog", "%u", d->config->socket->backlog);
+}
+
+void dump_tcp_congestion(struct dumping *d)
+{
+	const char *name = d->config->socket->tcp_congestion;
+
+	dump_line(d, "TCPCongestion", "%s", name ? name : "n/a");
+}
+
+void dump_fd_name(struct dumping *d)
+{
+	const struct socket_config *s = d->config->socket;
+
+	dump_line(d, "FileDescriptorName", "%s",
+		  s->fd_name  ? s->fd_name
+		  : s->accept ? "connection"
+			      : d->unit->name);
+}
+
+void dump_connections(struct dumping *d)
+{
+	const struct socket_config *s = d->config->socket;
+
+	if (!s->accept) {
+		dump_line(d, "FlushPending", "%s", s->flush_pending ? "yes" : "no");
+		return;
+	}
+	dump_line(d, "Accepted", "0");
+	dump_line(d, "NConnections", "0");
+	dump_line(d, "MaxConnections", "%u", s->max_connections);
+	dump_line(d, "MaxConnectionsPerSource", "%u", s->max_connections_per_source);
+}
+
+void dump_listeners(struct dumping *d)
+{
+	for (const struct listener *l = d->config->socket->listeners; l; l = l->next) {
+		char host[INET6_ADDRSTRLEN] = "";
+		int family = l->addr_n > 0 ? l->addr.sa.sa_family : AF_UNSPEC;
+
+		if (family == AF_INET6 &&
+		    inet_ntop(family, &l->addr.in6.sin6_addr, host, sizeof(host)))
+			dump_line(d, listen_names[l->kind], "[%s]:%u", host,
+				  ntohs(l->addr.in6.sin6_port));
+		else if (family == AF_INET &&
+			 inet_ntop(family, &l->addr.in.sin_addr, host, sizeof(host)))
+			dump_line(d, listen_names[l->kind], "%s:%u", host,
+				  ntohs(l->addr.in.sin_port));
+		else
+			dump_line(d, listen_names[l->kind], "%s", l->text);
+	}
+}
+
+/* --- processes --- */
+
+void dump_directories(struct dumping *d)
+{
+	const struct exec_config *e = d->config->exec;
+	const char *home =
+		e->working_directory && e->working_directory[0] != '/' ? "/" : e->working_directory;
+
+	dump_line(d, "WorkingDirectory", "%s", or_root(home));
+	dump_line(d, "RootDirectory", "%s", or_root(e->root_directory));
+	dump_line(d, "NonBlocking", "%s",
+		  d->config->service && d->config->service->non_blocking ? "yes" : "no");
+}
+
+void dump_exec_directories(struct dumping *d)
+{
+	static const char *const names[EXEC_DIRS] = {
+		[DIR_RUNTIME] = "RuntimeDirectory",
+		[DIR_STATE] = "StateDirectory",
+		[DIR_CACHE] = "CacheDirectory",
+		[DIR_LOGS] = "LogsDirectory",
+		[DIR_CONFIGURATION] = "ConfigurationDirectory",
+	};
+	const struct exec_config *e = d->config->exec;
+
+	for (unsigned k = 0; k < EXEC_DIRS; k++) {
+		sbuf_addf(d->out, "\t%sMode: %04o\n", names[k], e->directory_mode[k]);
+		for (const struct name_list *n = e->directories[k]; n; n = n->next)
+			dump_line(d, names[k], "%s", n->text);
+	}
+}
+
+/* linux/ioprio.h: class << 13 | level. */
+static void dump_io(struct dumping *d, int ioprio)
+{
+	static const char *const classes[] = {"none", "realtime", "best-effort", "idle"};
+
+	dump_line(d, "IOSchedulingClass", "%s", classes[ioprio >> 13 & 3]);
+	dump_line(d, "IOPriority", "%d", ioprio & 0x1fff);
+}
+
+static void dump_cpus(struct dumping *d, const char *mask, uint32_t n)
+{
+	const char *gap = "";
+
+	dump_key(d, "CPUAffinity");
+	for (uint32_t k = 0, end; k < n * 8; k = end + 1) {
+		for (end = k; end < n * 8 && (unsigned char)mask[end / 8] >> end % 8 & 1;)
+			end++;
+		if (end == k)
+			continue;
+		sbuf_addf(d->out, end == k + 1 ? "%s%u" : "%s%u-%u", gap, k, end - 1);
+		gap = " ";
+	}
+	sbuf_add_c(d->out, '\n');
+}
+
+void dump_scheduling(struct dumping *d)
+{
+	static const char *const policies[] = {
+		[SCHED_OTHER] = "other", [SCHED_BATCH] = "batch", [SCHED_IDLE] = "idle",
+		[SCHED_FIFO] = "fifo",   [SCHED_RR] = "rr",
+	};
+	const struct exec_config *e = d->config->exec;
+
+	if (e->has_nice)
+		dump_line(d, "Nice", "%d", e->nice);
+	if (e->has_oom)
+		dump_line(d, "OOMScoreAdjust", "%d", e->oom_score_adjust);
+	if (e->has_ioprio)
+		dump_io(d, e->ioprio);
+	if (e->has_sched) {
+		dump_line(d, "CPUSchedulingPolicy", "%s", policies[e->sched_policy]);
+		dump_line(d, "CPUSchedulingPriority", "%d", e->sched_priority);
+		dump_line(d, "CPUSchedulingResetOnFork", "%s",
+			  e->sched_reset_on_fork ? "yes" : "no");
+	}
+	if (e->has_affinity)
+		dump_cpus(d, e->affinity, e->affinity_n);
+	if (e->has_timer_slack)
+		dump_line(d, "TimerSlackNSec", "%llu", (unsigned long long)e->timer_slack_ns);
+}
+
+static const char *limit_name(int resource)
+{
+	const struct directive_rows *g = &directive_groups[GROUP_EXEC];
+	unsigned k = 0;
+
+	while (g->rows[k].parser != PARSER_limit || g->rows[k].num != resource)
+		k++;
+	return g->rows[k].name;
+}
+
+void dump_limits(struct dumping *d)
+{
+	for (const struct limit *l = d->config->exec->limits; l; l = l->next) {
+		const char *name = limit_name(l->resource);
+
+		sbuf_addf(d->out, "\t%s: %llu\n\t%sSoft: %llu\n", name, (unsigned long long)l->hard,
+			  name, (unsigned long long)l->soft);
+	}
+}
+
+static void dump_stream(struct dumping *d, const char *name, const struct stdio *s)
+{
+	static const char *const tails[STDIO_KINDS] = {
+		[STDIO_FILE] = "File",
+		[STDIO_APPEND] = "FileToAppend",
+		[STDIO_TRUNCATE] = "FileToTruncate",
+		[STDIO_FD] = "FileDescriptorName",
+	};
+
+	dump_line(d, name, "%s", stdio_names[s->kind]);
+	if (tails[s->kind])
+		sbuf_addf(d->out, "\t%s%s: %s\n", name, tails[s->kind], s->path);
+}
+
+void dump_streams(struct dumping *d)
+{
+	const struct exec_config *e = d->config->exec;
+	struct stdio out = e->out;
+
+	/* What nobody has set is inherited from the manager, which is asked to log. */
+	if (e->out_is_default)
+		out.kind = STDIO_INHERIT;
+	dump_stream(d, "StandardInput", &e->in);
+	dump_stream(d, "StandardOutput", &out);
+	dump_stream(d, "StandardError", &e->err);
+}
+
+void dump_tty(struct dumping *d)
+{
+	const struct exec_config *e = d->config->exec;
+
+	if (!e->tty_path)
+		return;
+	dump_line(d, "TTYPath", "%s", e->tty_path);
+	dump_line(d, "TTYReset", "%s", e->tty_reset ? "yes" : "no");
+	dump_line(d, "TTYVHangup", "%s", e->tty_hangup ? "yes" : "no");
+}
+
+static void dump_capabilities(struct dumping *d, const char *key, uint64_t set)
+{
+	dump_key(d, key);
+	show_capabilities(set, d->out);
+	sbuf_add_c(d->out, '\n');
+}
+
+void dump_privileges(struct dumping *d)
+{
+	const struct exec_config *e = d->config->exec;
+
+	if (e->has_capability_bounding)
+		dump_capabilities(d, "CapabilityBoundingSet", e->capability_bounding);
+	if (e->has_ambient && e->ambient_capabilities)
+		dump_capabilities(d, "AmbientCapabilities", e->ambient_capabilities);
+}
