@@ -14,7 +14,7 @@
 #include "core/plan.h"
 
 enum {
-	NOTES_A_TURN = 64,
+	NOTES_A_TURN = 16,
 	WORD_BITS = 64,
 	TAKEN_WORDS = (BANK_SLOTS + WORD_BITS - 1) / WORD_BITS,
 };
@@ -93,31 +93,41 @@ static int send_request(struct bank_req *q, const char *name, struct str plan, i
 	return n < 0 ? err_here(-errno) : 0;
 }
 
+static void take_note(struct bank *b, const struct bank_note *note, size_t n)
+{
+	if (n < offsetof(struct bank_note, peer) || note->kind >= BANK_NOTE_COUNT)
+		return;
+	/* Answered here: a manager whose loop turns is alive. */
+	if (note->kind == BANK_NOTE_PING)
+		(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
+	else if (b->on_note)
+		b->on_note(b, note);
+}
+
+/* All that waits in one call; what does not fit is told of again, as the watch goes by levels. */
 static void receive_notes(struct watch *w, uint32_t events)
 {
 	struct bank *b = container_of(w, struct bank, watch);
+	struct bank_note notes[NOTES_A_TURN] = {0};
+	struct iovec iov[NOTES_A_TURN];
+	struct mmsghdr m[NOTES_A_TURN] = {0};
+	int n;
 
 	(void)events;
-	for (unsigned i = 0; i < NOTES_A_TURN && b->watch.is_on; i++) {
-		struct bank_note note = {0};
-		ssize_t n = recv(w->fd, &note, sizeof(note), MSG_DONTWAIT);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			loop_unwatch(b->loop, &b->watch);
-			if (b->on_gone)
-				b->on_gone(b);
-			return;
-		}
-		if ((size_t)n < offsetof(struct bank_note, peer) || note.kind >= BANK_NOTE_COUNT)
-			continue;
-		/* Answered here: a manager whose loop turns is alive. */
-		if (note.kind == BANK_NOTE_PING)
-			(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
-		else if (b->on_note)
-			b->on_note(b, &note);
+	for (unsigned i = 0; i < NOTES_A_TURN; i++) {
+		iov[i] = (struct iovec){&notes[i], sizeof(notes[i])};
+		m[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
 	}
+	n = recvmmsg(w->fd, m, NOTES_A_TURN, MSG_DONTWAIT, NULL);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	for (int i = 0; i < n && m[i].msg_len > 0 && b->watch.is_on; i++)
+		take_note(b, &notes[i], m[i].msg_len);
+	if (n > 0 && m[n - 1].msg_len > 0)
+		return;
+	loop_unwatch(b->loop, &b->watch);
+	if (b->on_gone)
+		b->on_gone(b);
 }
 
 /*
