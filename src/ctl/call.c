@@ -15,6 +15,7 @@ void call_fini(struct call *c)
 	reply_fini(&c->reply);
 	graph_walk_fini(&c->walk);
 	mem_put(c->waits);
+	monitor_free(c->monitor);
 	*c = (struct call){0};
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/hark.h"
+#include "ctl/monitor.h"
 #include "ctl/reply.h"
 
 /* What a handler returns besides -errno (the connection is closed). */
@@ -48,7 +49,8 @@ struct call {
 	struct graph_walk walk;  /* over what the job in hand may pull in */
 	struct call_wait *waits; /* owned */
 	unsigned waits_n, waits_cap;
-	uint64_t due_us; /* call again then; TIME_NEVER */
+	struct monitor *monitor; /* owned; of `monitor` */
+	uint64_t due_us;         /* call again then; TIME_NEVER */
 };
 
 typedef int (*serve_fn)(struct call *c);

@@ -31,12 +31,9 @@ static int put_option(struct wire_out *o, enum option_id id, const char *value)
 	return wire_put(o, TAG_OPTION, (struct str){text, (size_t)n}) ? 0 : -E2BIG;
 }
 
-/* A job that is there already is only waited for. */
-static int encode(struct asking *a)
+int client_encode(struct wire_out *o, const struct question *q, bool as_wait)
 {
-	const struct question *q = a->q;
-	const char *word = a->was_queued ? verbs[VERB_WAIT].word : q->verb->word;
-	struct wire_out *o = &a->out;
+	const char *word = as_wait ? verbs[VERB_WAIT].word : q->verb->word;
 
 	wire_begin(o, FRAME_REQUEST, 1);
 	if (!wire_put(o, TAG_VERB, str_of(word)))
@@ -59,6 +56,8 @@ static void take_row(struct asking *a, const struct row *row)
 		a->was_queued = true;
 	if (a->q->on_row)
 		a->q->on_row(a->q->arg, row);
+	if (a->q->is_endless)
+		rows_reset(a->rows);
 }
 
 static void take_frame(struct asking *a)
@@ -84,7 +83,7 @@ static void take_frame(struct asking *a)
 static int converse(struct asking *a)
 {
 	AUTO_FD int fd = wire_connect(a->path);
-	int r = fd < 0 ? fd : encode(a);
+	int r = fd < 0 ? fd : client_encode(&a->out, a->q, a->was_queued);
 
 	if (r < 0)
 		return r;
@@ -101,13 +100,6 @@ static int converse(struct asking *a)
 	return 0;
 }
 
-/* May it be asked again when it is not known whether it was heard? A signal or a restart must not happen twice. */
-enum repeat {
-	REPEAT_FREELY,
-	REPEAT_AS_WAIT, /* only when the job is known to be there: then it is waited for */
-	REPEAT_NEVER,
-	REPEAT_GRANTED, /* that the manager went away is what was asked for */
-};
 static const uint8_t repeats[VERBS] = {
 	[VERB_RESTART] = REPEAT_AS_WAIT,
 	[VERB_TRY_RESTART] = REPEAT_AS_WAIT,
@@ -120,6 +112,11 @@ static const uint8_t repeats[VERBS] = {
 	[VERB_EXIT] = REPEAT_GRANTED,
 };
 
+enum repeat client_repeat(enum verb_id verb)
+{
+	return (enum repeat)repeats[verb];
+}
+
 /* After a break: is there hope in trying again? A dead manager's socket refuses, and for an instant is not there. */
 static bool is_restarting(int err, bool was_connected)
 {
@@ -129,7 +126,7 @@ static bool is_restarting(int err, bool was_connected)
 int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)
 {
 	AUTO_MEM struct asking *a = mem_get(sizeof(*a)); /* two frames: too big for a stack */
-	enum repeat repeat = (enum repeat)repeats[q->verb->id];
+	enum repeat repeat = client_repeat(q->verb->id);
 	bool was_connected = false;
 	int r;
 

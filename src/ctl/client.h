@@ -18,7 +18,19 @@ struct question {
 	const char *options[OPTIONS];                     /* NULL: not given; "" for a switch */
 	void (*on_row)(void *arg, const struct row *row); /* as each row is whole; may be NULL */
 	void *arg;
+	bool is_endless; /* rows are forgotten once on_row has seen them */
 };
+
+/* May a question be asked again when it is not known whether it was heard? A signal or a restart must not happen twice. */
+enum repeat {
+	REPEAT_FREELY,
+	REPEAT_AS_WAIT, /* only when the job is known to be there: then it is waited for */
+	REPEAT_NEVER,
+	REPEAT_GRANTED, /* that the manager went away is what was asked for */
+};
+enum repeat client_repeat(enum verb_id verb);
+/* The request frame of a question; as_wait: its job is there and is only waited for. 0, -E2BIG. */
+MUST_USE int client_encode(struct wire_out *o, const struct question *q, bool as_wait);
 
 /*
  * client_ask() - ask and collect the answer.

@@ -192,6 +192,24 @@ static void on_row(void *arg, const struct row *row)
 	screens[s->verb->id](s, row);
 }
 
+/* Rows of an answer without end, each in the form for programs. */
+static void on_row_json(void *arg, const struct row *row)
+{
+	struct screen *s = arg;
+
+	paint_json(&s->paint, row);
+	screen_flush(s);
+}
+
+static void on_row_kv(void *arg, const struct row *row)
+{
+	struct screen *s = arg;
+
+	paint_kv(&s->paint, row, false);
+	paint_z(&s->paint, "\n");
+	screen_flush(s);
+}
+
 static int explain(int err, const char *path)
 {
 	if (err == -ENOENT || err == -ECONNREFUSED)
@@ -256,10 +274,12 @@ static int ask(struct line *l, enum form form)
 	paint_init(&screen.paint,
 		   l->question.options[OPT_FULL] || l->question.verb->id == VERB_SHOW);
 	screen.is_value_only = l->question.options[OPT_VALUE];
-	if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id)) {
+	l->question.is_endless = l->question.verb->id == VERB_MONITOR;
+	l->question.arg = &screen;
+	if (l->question.is_endless && form != FORM_TABLE)
+		l->question.on_row = form == FORM_JSON ? on_row_json : on_row_kv;
+	else if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id))
 		l->question.on_row = on_row;
-		l->question.arg = &screen;
-	}
 	snprintf(path, sizeof(path), "%s/control", run_dir && *run_dir ? run_dir : "/run/hark");
 	r = client_ask(path, &l->question, &rows, &status);
 	if (r < 0) {

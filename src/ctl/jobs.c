@@ -6,6 +6,7 @@
 
 #include "core/mem.h"
 #include "core/proc.h"
+#include "ctl/property.h"
 #include "ctl/refresh.h"
 #include "ctl/why.h"
 #include "units/service.h"
@@ -392,6 +393,62 @@ int serve_jobs(struct call *c)
 		return CALL_MORE;
 	}
 	return CALL_DONE;
+}
+
+/* --- monitor --- */
+
+static void tell_changed(struct call *c, struct unit *u)
+{
+	const char *only = c->request.options[OPT_PROPERTY];
+
+	reply_row(&c->reply, "changed");
+	reply_text_z(&c->reply, "unit", u->name);
+	if (u->job.id) {
+		reply_value(&c->reply, TAG_NUMBER, "job", u->job.id);
+		reply_text_z(&c->reply, "type", job_type_names[u->job.type]);
+		reply_text_z(&c->reply, "state", u->job.is_running ? "running" : "waiting");
+	}
+	property_unit(&c->reply, c->h, u, only ? only : "ActiveState,SubState", false);
+	reply_row_end(&c->reply);
+}
+
+static void tell_end_of_job(struct call *c, const struct unit *u, const struct monitor_note *note)
+{
+	reply_row(&c->reply, "job");
+	reply_text_z(&c->reply, "unit", u->name);
+	reply_value(&c->reply, TAG_NUMBER, "job", note->job);
+	reply_text_z(&c->reply, "type", job_type_names[note->type]);
+	reply_text_z(&c->reply, "result", job_result_names[note->result]);
+	reply_row_end(&c->reply);
+}
+
+int serve_monitor(struct call *c)
+{
+	struct monitor_note note;
+	struct unit *u;
+
+	if (!c->monitor) {
+		c->monitor = mem_get(sizeof(*c->monitor));
+		if (!c->monitor)
+			return err_here(-ENOMEM);
+		reply_row(&c->reply, "ready"); /* what changes from here on is told */
+		reply_row_end(&c->reply);
+		return CALL_MORE;
+	}
+	if (c->monitor->is_lost) {
+		c->monitor->is_lost = false;
+		reply_row(&c->reply, "lost");
+		reply_row_end(&c->reply);
+		return CALL_MORE;
+	}
+	if (!monitor_take(c->monitor, &note))
+		return CALL_WAIT;
+	u = registry_unit(&c->h->reg, note.unit);
+	if (u && note.job)
+		tell_end_of_job(c, u, &note);
+	else if (u)
+		tell_changed(c, u);
+	return CALL_MORE;
 }
 
 int serve_cancel(struct call *c)

@@ -18,7 +18,7 @@ const screen_fn screens[VERBS] = {
 
 bool screen_is_stream(enum verb_id id)
 {
-	return screens[id] == show_job;
+	return screens[id] == show_job || screens[id] == show_monitor;
 }
 
 void show_note(struct screen *s, const struct row *rows)
@@ -26,6 +26,27 @@ void show_note(struct screen *s, const struct row *rows)
 	for (const struct row *row = rows; row; row = row->next)
 		if (!screen_common(s, row))
 			screen_note(&s->paint, row);
+}
+
+void show_monitor(struct screen *s, const struct row *row)
+{
+	struct paint *p = &s->paint;
+
+	if (screen_common(s, row) || row_is(row, "ready"))
+		return;
+	if (row_is(row, "lost"))
+		paint_z(p, "something was lost: the reader is too slow");
+	else
+		paintf(p, "%-8s ", row_is(row, "job") ? "job" : "unit");
+	paint_text(p, row_text(row, "unit"));
+	for (unsigned i = 0; i < row->n; i++) {
+		if (strcmp(row->fields[i].key, "unit") == 0)
+			continue;
+		paintf(p, "  %s=", row->fields[i].key);
+		paint_field(p, row, row->fields[i].key);
+	}
+	paint_end(p);
+	screen_flush(s);
 }
 
 /* --- lists --- */

@@ -19,6 +19,7 @@ int serve_triggers(struct call *c);
 int serve_deps(struct call *c);
 int serve_why(struct call *c);
 int serve_jobs(struct call *c);
+int serve_monitor(struct call *c);
 int serve_cancel(struct call *c);
 int serve_cat(struct call *c);
 int serve_show(struct call *c);

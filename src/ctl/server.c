@@ -182,6 +182,23 @@ static void refuse_call(struct conn *c, int exit_code, const char *why)
 	c->is_finished = true;
 }
 
+/* A bridge of root's asks for somebody else: then that one's rights and name count. */
+static bool take_caller(struct call *c)
+{
+	struct str text = str_of(c->request.options[OPT_CALLER]), uid;
+	uint64_t number[2];
+
+	if (!text.p)
+		return true;
+	if (c->uid != 0 || !str_cut(&text, ':', &uid) || str_to_u64(uid, &number[0]) < 0 ||
+	    str_to_u64(text, &number[1]) < 0 || number[0] > UINT32_MAX || number[1] > INT32_MAX)
+		return false;
+	c->uid = (uid_t)number[0];
+	c->pid = (pid_t)number[1];
+	c->may_change = c->uid == 0 || c->uid == c->h->uid;
+	return true;
+}
+
 /* 0 or -errno (close). */
 static int begin_call(struct conn *c)
 {
@@ -201,6 +218,8 @@ static int begin_call(struct conn *c)
 	c->is_busy = true;
 	if (r == -EINVAL)
 		refuse_call(c, EXIT_USAGE, why);
+	else if (!take_caller(&c->call))
+		refuse_call(c, EXIT_USAGE, "only root asks for others, as UID:PID");
 	else if (!call_handlers[c->call.request.verb->id])
 		refuse_call(c, EXIT_USAGE, "the manager does not answer this verb");
 	else if (c->call.request.verb->access == ACCESS_CHANGE && !c->call.may_change)
@@ -368,7 +387,13 @@ void server_close(struct hark *h)
 	h->server = NULL;
 }
 
-void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type UNUSED,
+/* Not now: we are called while events are digested. */
+static void wake(struct hark *h, struct conn *c)
+{
+	loop_defer(&h->loop, &c->task);
+}
+
+void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type,
 		     enum job_result result)
 {
 	if (!h->server)
@@ -376,6 +401,10 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 	list_for_each(node, &h->server->conns) {
 		struct conn *c = list_entry(node, struct conn, node);
 
+		if (c->call.monitor) {
+			monitor_job_done(c->call.monitor, u, id, type, result);
+			wake(h, c);
+		}
 		for (unsigned i = 0; i < c->call.waits_n; i++) {
 			struct call_wait *w = &c->call.waits[i];
 
@@ -385,8 +414,7 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 				true; /* the type stays what was asked for: a restart ends as a start */
 			w->result = (uint8_t)result;
 			w->end_us = loop_now_us(&h->loop);
-			/* Not now: we are called while events are digested. */
-			loop_defer(&h->loop, &c->task);
+			wake(h, c);
 		}
 	}
 }
@@ -398,8 +426,12 @@ void server_changed(struct hark *h, struct unit *u)
 	list_for_each(node, &h->server->conns) {
 		struct conn *c = list_entry(node, struct conn, node);
 
+		if (c->call.monitor) {
+			monitor_changed(c->call.monitor, u);
+			wake(h, c);
+		}
 		for (unsigned i = 0; i < c->call.waits_n; i++)
 			if (c->call.waits[i].is_watched && c->call.waits[i].unit == u->id)
-				loop_defer(&h->loop, &c->task);
+				wake(h, c);
 	}
 }

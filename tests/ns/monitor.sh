@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Who asks for changes hears every one in its order, also those of the manager after a killed one; a bridge asks in its caller's name.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+hark_up monitor || finish
+unit hello.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=$PAYLOAD pause
+X
+timeout 20 "$BIN/harkctl" monitor -o json -p ActiveState >"$T/heard" 2>&1 &
+wait_for "grep -q ready $T/heard" 5
+ctl start hello.service >/dev/null
+ctl stop hello.service >/dev/null
+wait_for "grep -q '\"type\":\"stop\",\"result\"' $T/heard" 5
+is "states and jobs in their order" "" "inactive activating active start:done active deactivating inactive stop:done" \
+	"$(sed -n 's/.*"ActiveState":"\([a-z]*\)".*/\1/p;s/.*"type":"\([a-z]*\)","result":"\([a-z]*\)".*/\1:\2/p' "$T/heard" | paste -sd' ')"
+kill -9 "$(manager_pid)"
+wait_for "[ \$(grep -c ready $T/heard) = 2 ]" 5
+ctl start hello.service >/dev/null
+ok_if "the next manager's changes are heard too" "" wait_for "grep -c '\"start\",\"result\":\"done\"' $T/heard | grep -qx 2" 5
+is "root asks for another: who may not, is refused" "" 4 "$(ctl stop --caller 65534:1 hello.service >"$T/refused" 2>&1; echo $?)"
+is "... and who may, is named" "" 0 "$(ctl restart --caller 0:$$ hello.service >/dev/null 2>&1; echo $?)"
+ok_if "the cause is the caller" "" sh -c "$BIN/harkctl why hello.service | grep -q monitor.sh"
+ok_if "only root asks for others" "" sh -c "! setpriv --reuid=65534 --regid=65534 --clear-groups $BIN/harkctl list --caller 0:1"
+finish
