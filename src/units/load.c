@@ -384,12 +384,15 @@ static int apply_links(struct loading *g)
 static const struct load_entry *find_fragment(const struct load *l, const char *name)
 {
 	char template[UNIT_NAME_MAX + 1];
-	const struct load_entry *e = index_find(l, str_of(name));
+	const struct load_entry *e = index_find(l, str_of(name)), *t = NULL;
+	bool has_own = e && e->has_file && !e->alias_of;
 
-	if (!(e && e->has_file && !e->alias_of) && name_form(name) == NAME_INSTANCE &&
+	if ((!has_own || e->is_of_template) && name_form(name) == NAME_INSTANCE &&
 	    name_template(name, template, sizeof(template)) == 0)
-		e = index_find(l, str_of(template));
-	return e && e->has_file && !e->alias_of ? e : NULL;
+		t = index_find(l, str_of(template));
+	if (t && t->has_file && !t->alias_of)
+		return t;
+	return has_own ? e : NULL;
 }
 
 /* Fragment and drop-ins. */

@@ -152,9 +152,24 @@ static bool alias_fits(const char *name, const char *target)
 	return (name_form(name) == NAME_TEMPLATE) == (name_form(target) == NAME_TEMPLATE);
 }
 
+/* The unit that a link to that file name stands for; out: room for one. NULL: the link is a file of its own, or an instance. */
+static const char *linked_name(struct load_entry *e, const char *base, char *out, size_t cap)
+{
+	if (strcmp(base, e->name) == 0 || !name_is_valid(base, NAME_ANY))
+		return NULL;
+	if (name_form(e->name) == NAME_INSTANCE && name_form(base) == NAME_TEMPLATE) {
+		if (name_with_instance(base, name_instance(e->name), out, cap) < 0)
+			return NULL;
+		e->is_of_template = strcmp(out, e->name) == 0;
+		base = out;
+	}
+	return !e->is_of_template && alias_fits(e->name, base) ? base : NULL;
+}
+
 static int add_symlink(struct reading *r, struct load_entry *e)
 {
 	const char *target = read_link(r, e->name);
+	char filled[UNIT_NAME_MAX + 1];
 	const char *base;
 
 	if (strcmp(target, "/dev/null") == 0) {
@@ -162,7 +177,8 @@ static int add_symlink(struct reading *r, struct load_entry *e)
 		return 0;
 	}
 	base = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-	if (strcmp(base, e->name) != 0 && alias_fits(e->name, base)) {
+	base = linked_name(e, base, filled, sizeof(filled));
+	if (base) {
 		e->alias_of = arena_dup(&r->l->arena, base, strlen(base));
 		if (!e->alias_of)
 			return -ENOMEM;
@@ -341,8 +357,8 @@ const char *index_canonical(struct load *l, const char *name)
 
 	for (int hops = 0; hops < ALIAS_HOPS; hops++) {
 		const struct load_entry *e = index_find(l, str_of(at));
-		const char *next = e && (e->has_file || e->alias_of) ? e->alias_of
-								     : alias_instance(l, at);
+		bool is_itself = e && (e->alias_of || (e->has_file && !e->is_of_template));
+		const char *next = is_itself ? e->alias_of : alias_instance(l, at);
 
 		if (!next)
 			break;
@@ -402,20 +418,36 @@ static bool shorten(char *name, size_t cap)
 	return true;
 }
 
-/* Of one name: itself, its template, and both for every prefix. */
+/* Of one name: itself and its template. */
+static int keep_of_name(const struct load *l, const char *name, bool links, struct arena *scratch,
+			struct load_parts *v)
+{
+	char template[UNIT_NAME_MAX + 1];
+	int r = keep_parts(l, str_of(name), links, scratch, v);
+
+	if (r == 0 && name_form(name) == NAME_INSTANCE &&
+	    name_template(name, template, sizeof(template)) == 0)
+		r = keep_parts(l, str_of(template), links, scratch, v);
+	return r;
+}
+
+/* The name, and every prefix of it: of an instance with and without the instance. */
 static int keep_family(const struct load *l, const char *name, bool links, struct arena *scratch,
 		       struct load_parts *v)
 {
-	char at[UNIT_NAME_MAX + 1], template[UNIT_NAME_MAX + 1];
+	char at[UNIT_NAME_MAX + 1], plain[UNIT_NAME_MAX + 1];
 	int r;
 
 	snprintf(at, sizeof(at), "%s", name);
-	do {
-		r = keep_parts(l, str_of(at), links, scratch, v);
-		if (r == 0 && name_form(at) == NAME_INSTANCE &&
-		    name_template(at, template, sizeof(template)) == 0)
-			r = keep_parts(l, str_of(template), links, scratch, v);
-	} while (r == 0 && shorten(at, sizeof(at)));
+	r = keep_of_name(l, at, links, scratch, v);
+	while (r == 0 && shorten(at, sizeof(at))) {
+		r = keep_of_name(l, at, links, scratch, v);
+		if (r < 0 || name_form(at) == NAME_PLAIN)
+			continue;
+		snprintf(plain, sizeof(plain), STR_FMT "." STR_FMT, STR_ARG(name_prefix(at)),
+			 STR_ARG(name_suffix(at)));
+		r = keep_parts(l, str_of(plain), links, scratch, v);
+	}
 	return r;
 }
 

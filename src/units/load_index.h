@@ -51,6 +51,7 @@ struct load_entry {
 	struct load_part *dropins, *links;
 	uint16_t dir; /* of the most important file */
 	bool has_file, is_masked;
+	bool is_of_template; /* a link of an instance to its template: not a file of its own */
 };
 
 /* Parts in the order in which they take effect. */

@@ -233,16 +233,26 @@ void parse_reset(struct assignment *a, void *head)
 	a->list_head = NULL;
 }
 
-bool parse_path_is_clean(const char *path)
+bool parse_path_clean(const char *path)
 {
-	struct str rest = str_of(path);
-	struct str part;
+	struct str rest = str_of(path), part;
+	char *out = (char *)(uintptr_t)path; /* in an arena of ours */
 
 	if (path[0] != '/')
 		return false;
-	while (str_cut(&rest, '/', &part))
-		if (str_eq(part, STR("..")) || str_eq(part, STR(".")))
+	for (struct str look = rest; str_cut(&look, '/', &part);)
+		if (str_eq(part, STR("..")))
 			return false;
+	while (str_cut(&rest, '/', &part)) {
+		if (part.n == 0 || str_eq(part, STR(".")))
+			continue;
+		*out++ = '/';
+		memmove(out, part.p, part.n);
+		out += part.n;
+	}
+	if (out == path)
+		out++; /* the root */
+	*out = '\0';
 	return true;
 }
 
@@ -469,7 +479,7 @@ int parse_path(struct assignment *a)
 
 	if (r < 0)
 		return r;
-	if (path && !parse_path_is_clean(path))
+	if (path && !parse_path_clean(path))
 		return -EINVAL;
 	a->is_off = !path;
 	if (a->target)
@@ -494,7 +504,7 @@ int parse_pid_file(struct assignment *a)
 		memcpy(full + run.n, path, n);
 		path = full;
 	}
-	if (r == 0 && path && !parse_path_is_clean(path))
+	if (r == 0 && path && !parse_path_clean(path))
 		return -EINVAL;
 	if (r == 0)
 		*(const char **)a->target = path;

@@ -172,8 +172,8 @@ MUST_USE void *parse_append(struct assignment *a, void *head, size_t size);
 MUST_USE int parse_add_name(struct assignment *a, struct name_list **head, const char *text);
 /* Forget the list at head. */
 void parse_reset(struct assignment *a, void *head);
-/* Is it an absolute path without "." and ".." components? */
-bool parse_path_is_clean(const char *path);
+/* Brings an absolute path, which lies in an arena, into its shortest form: no "//", no ".", no slash at its end. False: it is none, or has ".." in it. */
+bool parse_path_clean(const char *path);
 /* Offset of a view of the value. */
 static inline size_t parse_offset(const struct assignment *a, struct str part)
 {

@@ -107,10 +107,10 @@ static const char *command_fault(const struct command *c, bool has_argv0)
 {
 	if (c->path[0] == '\0')
 		return "there is no program";
-	if (c->path[0] == '/' ? !parse_path_is_clean(c->path) : strchr(c->path, '/') != NULL)
-		return "the program is neither an absolute path nor a bare name";
 	if (c->path[strlen(c->path) - 1] == '/')
 		return "the program is a directory";
+	if (c->path[0] == '/' ? !parse_path_clean(c->path) : strchr(c->path, '/') != NULL)
+		return "the program is neither an absolute path nor a bare name";
 	return has_argv0 && c->argc == 0 ? "@ needs a second word, the name that the program sees"
 					 : NULL;
 }
@@ -127,6 +127,8 @@ static int take_command(struct assignment *a, struct str *rest)
 
 	*rest = take_prefixes(skip_blanks(*rest), &c, &has_argv0);
 	at = parse_offset(a, *rest);
+	if (skip_blanks(*rest).n < rest->n)
+		return parse_wrong(a, at, 1, "the program follows its prefixes without a blank");
 	r = take_words(a, rest, &words);
 	if (r < 0)
 		return r;
@@ -173,7 +175,7 @@ int parse_working_directory(struct assignment *a)
 
 	if (r < 0)
 		return r;
-	if (path ? !parse_path_is_clean(path) && strcmp(path, "~") != 0 : is_optional)
+	if (path ? !parse_path_clean(path) && strcmp(path, "~") != 0 : is_optional)
 		return -EINVAL;
 	e->working_directory = path;
 	e->working_directory_optional = is_optional;
@@ -393,7 +395,7 @@ static int take_stdio_form(struct assignment *a, const struct stdio_word *w, str
 
 	if (r < 0)
 		return r;
-	if (w->kind != STDIO_FD && !parse_path_is_clean(text))
+	if (w->kind != STDIO_FD && !parse_path_clean(text))
 		return parse_wrong(a, at, 0, "an absolute path is needed");
 	*out = (struct stdio){w->kind, text};
 	return 0;

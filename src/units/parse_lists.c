@@ -85,9 +85,14 @@ static bool is_socket(const char *name)
 	return is_dependency(name) && unit_type_of(name) == UNIT_SOCKET;
 }
 
-static bool is_any(const char *name)
+static bool is_document(const char *name)
 {
-	return name[0] != '\0';
+	static const char *const kinds[] = {"http://", "https://", "file:/", "info:", "man:"};
+
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++)
+		if (str_has_prefix(str_of(name), str_of(kinds[k])))
+			return true;
+	return false;
 }
 
 static bool is_variable(const char *name)
@@ -110,7 +115,7 @@ static bool is_sandbox_path(const char *path)
 {
 	path += *path == '-';
 	path += *path == '+';
-	return parse_path_is_clean(path);
+	return parse_path_clean(path);
 }
 
 /* User and group names: what Debian's adduser and systemd's relaxed rule have in common, or a number. */
@@ -128,17 +133,28 @@ static bool is_user(const char *name)
 
 /* --- dependencies and [Install] --- */
 
-/* An empty value forgets what this directive has given so far. */
-static void reset_deps(struct assignment *a)
+/*
+ * A template among the names means its instance of the same name as this unit: its own instance, else its prefix. Name in the arena,
+ * itself when it is no template, NULL: -ENOMEM.
+ */
+static const char *fill_template(struct assignment *a, const char *name)
 {
-	struct dep **at = &a->config->deps;
+	const struct unit_config *c = a->config;
+	struct str instance = c->instance ? str_of(c->instance) : name_prefix(a->spec.unit);
+	char full[UNIT_NAME_MAX + 1];
 
-	a->list_head = NULL;
-	while (*at)
-		if ((*at)->type == a->num)
-			*at = (*at)->next;
-		else
-			at = &(*at)->next;
+	if (!name_is_valid(name, NAME_TEMPLATE) ||
+	    name_with_instance(name, instance, full, sizeof(full)) < 0)
+		return name;
+	return arena_dup(a->arena, full, strlen(full));
+}
+
+/* An empty value resets nothing here, which surprises people. */
+static void report_no_reset(struct assignment *a)
+{
+	parse_report(a, CODE_NO_RESET, DIAG_WARNING, PARSE_WHOLE,
+		     STR_FMT "= with nothing forgets nothing: dependencies can only be added",
+		     STR_ARG(a->key));
 }
 
 int parse_deps(struct assignment *a)
@@ -150,8 +166,11 @@ int parse_deps(struct assignment *a)
 	int r;
 
 	if (a->value.n == 0)
-		reset_deps(a);
-	while ((r = take_word(a, &rest, WORDS_UNQUOTE, &name, &raw)) > 0) {
+		report_no_reset(a);
+	while ((r = take_word(a, &rest, 0, &name, &raw)) > 0) {
+		name = fill_template(a, name);
+		if (!name)
+			return -ENOMEM;
 		if (!is_dependency(name)) {
 			report_word(a, CODE_BAD_UNIT_NAME, raw, "the name of a unit");
 			continue;
@@ -181,12 +200,13 @@ int parse_sockets(struct assignment *a)
 
 int parse_documentation(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE, is_any, CODE_BAD_TEXT, "a document");
+	return take_names(a, WORDS_UNQUOTE, is_document, CODE_BAD_TEXT,
+			  "a document (http://, https://, file:/, info: or man:)");
 }
 
 int parse_mounts_for(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE, parse_path_is_clean, CODE_BAD_PATH, "an absolute path");
+	return take_names(a, WORDS_UNQUOTE, parse_path_clean, CODE_BAD_PATH, "an absolute path");
 }
 
 int parse_paths(struct assignment *a)
@@ -214,12 +234,13 @@ static bool is_path_kind(const char *name)
 	       strcmp(name, "DirectoryNotEmpty") == 0 || strcmp(name, "NeedsUpdate") == 0;
 }
 
+/* "|!PARAMETER", with blanks between them only where the parameter is no path: as systemd reads it. */
 int parse_condition(struct assignment *a)
 {
 	bool is_assert = a->key.p[0] == 'A';
 	struct condition *c;
 	struct str text = a->value;
-	bool is_trigger, is_negated;
+	bool is_trigger, is_negated, is_path;
 	const char *parameter;
 	int kind = condition_kind(
 		str_sub(a->key, is_assert ? strlen("Assert") : strlen("Condition"), a->key.n));
@@ -229,16 +250,21 @@ int parse_condition(struct assignment *a)
 		reset_conditions(a, is_assert);
 		return 0;
 	}
-	is_trigger = text.n && text.p[0] == '|';
-	text = str_trim(str_sub(text, is_trigger, text.n));
+	if (kind < 0)
+		return -EINVAL;
+	is_path = is_path_kind(condition_names[kind]);
+	is_trigger = text.p[0] == '|';
+	text = str_sub(text, is_trigger, text.n);
+	text = is_path ? text : str_trim(text);
 	is_negated = text.n && text.p[0] == '!';
-	text = str_trim(str_sub(text, is_negated, text.n));
-	if (kind < 0 || text.n == 0)
+	text = str_sub(text, is_negated, text.n);
+	text = is_path ? text : str_trim(text);
+	if (text.n == 0)
 		return -EINVAL;
 	r = parse_expand(a, text, parse_offset(a, text), &parameter);
 	if (r < 0)
 		return r;
-	if (is_path_kind(condition_names[kind]) && parameter[0] != '/')
+	if (is_path && !parse_path_clean(parameter))
 		return parse_wrong(a, parse_offset(a, text), text.n, "an absolute path is needed");
 	c = parse_append(a, &a->config->conditions, sizeof(*c));
 	if (!c)
@@ -292,7 +318,7 @@ int parse_environment_file(struct assignment *a)
 	r = parse_expand(a, a->value, 0, &path);
 	if (r < 0)
 		return r;
-	if (!parse_path_is_clean(path + (path[0] == '-')))
+	if (!parse_path_clean(path + (path[0] == '-')))
 		return -EINVAL;
 	return parse_add_name(a, a->target, path);
 }

@@ -175,6 +175,56 @@ START_TEST(templates)
 END_TEST
 
 /* Read once for all instances that follow each other, and again when it has changed. */
+/* Of an instance count the prefixes with the instance, as a template, and plain. */
+START_TEST(prefixes_of_instances)
+{
+	static const char *const owners[] = {"a-b-c@k", "a-b-c@", "a-b-@k", "a-b-@", "a-b-", "a-"};
+	struct unit_config *c;
+	char path[64], text[64];
+
+	put("low/a-b-c@.service", SERVICE_TEXT("%i"));
+	for (unsigned k = 0; k < ARRAY_SIZE(owners); k++) {
+		snprintf(path, sizeof(path), "low/%s.service.d/%u.conf", owners[k], k);
+		snprintf(text, sizeof(text), "[Unit]\nAfter=%u.target\n", k);
+		put(path, text);
+	}
+	put("low/a-b-c.service.d/no.conf", "[Unit]\nAfter=no.target\n");
+	scan();
+	c = get("a-b-c@k.service");
+	for (unsigned k = 0; k < ARRAY_SIZE(owners); k++) {
+		snprintf(text, sizeof(text), "%u.target", k);
+		ck_assert_msg(has_dep(c, DEP_AFTER, text), "%s does not count", owners[k]);
+	}
+	ck_assert(!has_dep(c, DEP_AFTER, "no.target"));
+	unit_config_free(c);
+}
+END_TEST
+
+/* A link of an instance to its template is no file of its own; to another template it is an alias of that one's instance. */
+START_TEST(links_of_instances)
+{
+	struct unit_config *c;
+
+	put("low/t@.service", SERVICE_TEXT("%i of %p"));
+	put_link("low/t@x.service", "t@.service");
+	put_link("low/u@.service", "t@.service");
+	put_link("low/u@y.service", "u@.service");
+	put_link("low/v@z.service", "t@.service");
+	put_link("low/far@x.service", "/elsewhere/far@.service");
+	put("elsewhere/far@.service", SERVICE_TEXT("far %i"));
+	scan();
+	c = get("t@x.service");
+	ck_assert_ptr_nonnull(strstr(c->fragment, "/low/t@.service"));
+	ck_assert_str_eq(c->description, "x of t");
+	unit_config_free(c);
+	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
+	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
+	ck_assert_str_eq(load_canonical(&load, "v@z.service"), "t@z.service");
+	check_description("u@y.service", "y of t");
+	check_description("far@x.service", "far x");
+}
+END_TEST
+
 START_TEST(a_template_is_read_once)
 {
 	const char *text;
@@ -454,6 +504,8 @@ int main(void)
 	tcase_add_test(tc, order_of_directories);
 	tcase_add_test(tc, order_of_dropins);
 	tcase_add_test(tc, templates);
+	tcase_add_test(tc, prefixes_of_instances);
+	tcase_add_test(tc, links_of_instances);
 	tcase_add_test(tc, a_template_is_read_once);
 	tcase_add_test(tc, masks);
 	tcase_add_test(tc, aliases);

@@ -196,6 +196,72 @@ END_TEST
 
 /* --- values --- */
 
+/* What systemd 252 makes of the same lines (systemd-analyze verify with SYSTEMD_LOG_LEVEL=debug). */
+START_TEST(conditions_and_paths)
+{
+	static const struct {
+		const char *line, *parameter; /* NULL: refused */
+		bool is_trigger, is_negated;
+	} cases[] = {
+		{"ConditionHost=| ! foo", "foo", true, true},
+		{"ConditionHost=! bar", "bar", false, true},
+		{"ConditionUser= ! root", "root", false, true},
+		{"ConditionHost=!|x", "|x", false, true},
+		{"ConditionPathExists=|!/a", "/a", true, true},
+		{"ConditionPathExists= !/a", "/a", false, true},
+		{"ConditionPathExists=| !/a", NULL, false, false},
+		{"ConditionPathExists=/a//b/./c/", "/a/b/c", false, false},
+		{"ConditionPathExists=/a/../b", NULL, false, false},
+		{"ConditionPathExists=//", "/", false, false},
+		{"ConditionFileNotEmpty=/etc/x y", "/etc/x y", false, false},
+		{"ConditionPathExists=/x/%n", "/x/a.target", false, false},
+		{"ConditionPathExists=!", NULL, false, false},
+	};
+	char text[128];
+
+	for (unsigned k = 0; k < ARRAY_SIZE(cases); k++) {
+		struct unit_config *c;
+
+		snprintf(text, sizeof(text), "[Unit]\n%s\n", cases[k].line);
+		c = parse("a.target", text);
+		ck_assert_msg(!!c->conditions == !!cases[k].parameter, "%s", cases[k].line);
+		ck_assert_uint_eq(c->diags.n[DIAG_ERROR], !cases[k].parameter);
+		if (c->conditions) {
+			ck_assert_str_eq(c->conditions->parameter, cases[k].parameter);
+			ck_assert_int_eq(c->conditions->is_trigger, cases[k].is_trigger);
+			ck_assert_int_eq(c->conditions->is_negated, cases[k].is_negated);
+		}
+		unit_config_free(c);
+	}
+}
+END_TEST
+
+START_TEST(names_and_documents)
+{
+	struct unit_config *c = parse(
+		"c.service", "[Unit]\nAfter=a@.service %n.target \"q.service\"\n"
+			     "RequiresMountsFor=/a/../b /c//d/ e\n"
+			     "Documentation=foo http://x man:y info:z file:/a file:b HTTP://x\n"
+			     "[Service]\nExecStart=/bin/true\n");
+	unsigned n = 0;
+
+	ck_assert(has_dep(c, DEP_AFTER, "a@c.service") &&
+		  has_dep(c, DEP_AFTER, "c.service.target"));
+	ck_assert(!has_dep(c, DEP_AFTER, "q.service"));
+	ck_assert_str_eq(c->requires_mounts_for->text, "/c/d");
+	ck_assert_ptr_null(c->requires_mounts_for->next);
+	for (const struct name_list *d = c->documentation; d; d = d->next)
+		n++;
+	ck_assert_uint_eq(n, 4);
+	ck_assert_uint_eq(c->diags.n[DIAG_ERROR], 6);
+	unit_config_free(c);
+	c = parse("p@i.service", "[Unit]\nAfter=a@.service\n[Service]\nExecStart=- /bin/true\n");
+	ck_assert(has_dep(c, DEP_AFTER, "a@i.service"));
+	ck_assert_int_eq(c->load, LOAD_BAD);
+	unit_config_free(c);
+}
+END_TEST
+
 START_TEST(resets_and_overrides)
 {
 	struct unit_config *c = parse(
@@ -208,7 +274,8 @@ START_TEST(resets_and_overrides)
 	const struct command *b = c->service->commands[CMD_START];
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
-	ck_assert(!has_dep(c, DEP_AFTER, "x.service") && has_dep(c, DEP_AFTER, "y.service"));
+	/* Dependencies are the one list that nothing resets. */
+	ck_assert(has_dep(c, DEP_AFTER, "x.service") && has_dep(c, DEP_AFTER, "y.service"));
 	ck_assert_ptr_null(c->conditions);
 	ck_assert_str_eq(b->path, "/bin/b");
 	ck_assert(b->ignore_failure && b->argc == 4);
@@ -318,6 +385,8 @@ int main(void)
 	tcase_add_test(tc, cups_avahi_dbus_rpcbind);
 	tcase_add_loop_test(tc, address, 0, (int)ARRAY_SIZE(addresses));
 	tcase_add_test(tc, scopes);
+	tcase_add_test(tc, conditions_and_paths);
+	tcase_add_test(tc, names_and_documents);
 	tcase_add_test(tc, resets_and_overrides);
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, refusals);
