@@ -73,7 +73,7 @@ static int cut_decimal(struct str *s, struct decimal *ret)
 
 	if (s->n > 0 && s->p[0] == '-')
 		return err_here(-ERANGE);
-	if (s->n > 0 && s->p[0] == '+')
+	if (s->n > 1 && s->p[0] == '+' && is_digit(s->p[1]))
 		*s = str_sub(*s, 1, s->n);
 	whole = cut_run(s, true);
 	if (whole.n > 0) {
@@ -97,10 +97,10 @@ static int cut_decimal(struct str *s, struct decimal *ret)
 	return 0;
 }
 
-/* sum += d * unit, rounded down; UINT64_MAX is infinity and so already too much. */
-static int add_scaled(uint64_t *sum, struct decimal d, uint64_t unit)
+/* sum += whole * unit + part; UINT64_MAX is infinity and so already too much. */
+static int add_scaled(uint64_t *sum, uint64_t whole, uint64_t unit, uint64_t part)
 {
-	u128 total = (u128)d.whole * unit + (u128)d.fraction * unit / d.scale + *sum;
+	u128 total = (u128)whole * unit + part + *sum;
 
 	if (total >= UINT64_MAX)
 		return err_here(-ERANGE);
@@ -143,6 +143,18 @@ static int span_unit_us(struct str name, uint64_t *ret_us)
 	return err_here(-EINVAL);
 }
 
+/* Each digit of a fraction counts whole microseconds: a third of one is lost ten digits in a row, as systemd has it. */
+static uint64_t fraction_us(struct decimal d, uint64_t unit_us)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t place = d.scale / 10; place > 0; place /= 10) {
+		unit_us /= 10;
+		sum += d.fraction / place % 10 * unit_us;
+	}
+	return sum;
+}
+
 /* One "12.5 min" off s. A number must be followed by a unit, a blank or the end: "1.2.3" says nothing. */
 static int cut_span(struct str *s, uint64_t default_unit_us, uint64_t *sum)
 {
@@ -162,7 +174,10 @@ static int cut_span(struct str *s, uint64_t default_unit_us, uint64_t *sum)
 		r = span_unit_us(name, &unit_us);
 	else if (s->n > 0 && s->n == left)
 		r = err_here(-EINVAL);
-	return r < 0 ? r : add_scaled(sum, d, unit_us);
+	/* As systemd counts, the last whole unit before infinity is too much already, and so is what needs a sign bit. */
+	if (r == 0 && (d.whole > INT64_MAX || d.whole >= UINT64_MAX / unit_us))
+		r = err_here(-ERANGE);
+	return r < 0 ? r : add_scaled(sum, d.whole, unit_us, fraction_us(d, unit_us));
 }
 
 int value_span(struct str s, uint64_t default_unit_us, uint64_t *ret_us)
@@ -203,6 +218,7 @@ int value_size(struct str s, uint64_t *ret_bytes)
 	while (s.n > 0) {
 		size_t at = sizeof(suffixes) - 2;
 		struct decimal d;
+		uint64_t unit;
 		int r = cut_decimal(&s, &d);
 
 		if (r < 0)
@@ -220,7 +236,8 @@ int value_size(struct str s, uint64_t *ret_bytes)
 		if (at < last)
 			return err_here(-EINVAL);
 		last = at + 1;
-		r = add_scaled(&sum, d, UINT64_C(1) << (10 * (sizeof(suffixes) - 2 - at)));
+		unit = UINT64_C(1) << (10 * (sizeof(suffixes) - 2 - at));
+		r = add_scaled(&sum, d.whole, unit, (uint64_t)((u128)d.fraction * unit / d.scale));
 		if (r < 0)
 			return r;
 	}
