@@ -63,6 +63,7 @@ void auto_mem_p(void *pp)
 
 struct arena_chunk {
 	struct arena_chunk *next;
+	size_t cap; /* bytes of data */
 	char data[];
 };
 
@@ -89,6 +90,7 @@ void *arena_get(struct arena *a, size_t n)
 		if (!c)
 			return NULL;
 		c->next = a->chunks;
+		c->cap = cap;
 		a->chunks = c;
 		a->cap = cap;
 		a->used = 0;
@@ -106,6 +108,14 @@ char *arena_dup(struct arena *a, const char *p, size_t n)
 	if (q && n)
 		memcpy(q, p, n);
 	return q;
+}
+
+bool arena_holds(const struct arena *a, const void *p)
+{
+	for (const struct arena_chunk *c = a->chunks; c; c = c->next)
+		if ((uintptr_t)p - (uintptr_t)c->data < c->cap)
+			return true;
+	return false;
 }
 
 void arena_fini(struct arena *a)

@@ -38,5 +38,7 @@ struct arena {
 MUST_USE void *arena_get(struct arena *a, size_t n);
 /* Copy of n bytes plus NUL in the arena. NULL on failure. */
 MUST_USE char *arena_dup(struct arena *a, const char *p, size_t n);
+/* Does p point to a piece of the arena? */
+bool arena_holds(const struct arena *a, const void *p);
 /* Free everything; the arena is empty and usable again. */
 void arena_fini(struct arena *a);

@@ -445,7 +445,7 @@ static void on_execed(struct hark *h, const struct bank_note *n)
 
 static const struct command *command_run(struct unit *u, const struct proc_entry *p)
 {
-	return u->type == UNIT_SERVICE ? u->config->service->commands[p->commands] : NULL;
+	return u->type == UNIT_SERVICE ? u->config->commands[p->commands] : NULL;
 }
 
 static void on_execfail(struct hark *h, const struct bank_note *n)

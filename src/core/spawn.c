@@ -134,14 +134,10 @@ static const struct exec_config *exec_of(const struct unit *u)
 
 static const struct command *command_of(struct unit *u)
 {
-	const struct socket_config *k;
-	const struct command *cmd;
-	uint8_t list = u->ops->fsm->states[u->state].commands;
+	const struct command *cmd = u->config->commands[u->ops->fsm->states[u->state].commands];
 
 	if (u->type == UNIT_SERVICE)
 		return service_command(service_of(u));
-	k = u->config->socket;
-	cmd = k && list < SOCKET_COMMANDS ? k->commands[list] : NULL;
 	for (uint32_t at = socket_of(u)->command_at; cmd && at; at--)
 		cmd = cmd->next;
 	return cmd;

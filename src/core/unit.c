@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "core/share.h"
+
 const char *const unit_type_names[UNIT_TYPES] = {
 #define TYPE(name, suffix) [UNIT_##name] = (suffix),
 	UNIT_TYPES_LIST(TYPE)
@@ -47,6 +49,11 @@ void unit_config_free(struct unit_config *c)
 {
 	if (!c)
 		return;
+	if (c->has_parts) {
+		share_put(c->exec);
+		share_put(c->service);
+		share_put(c->socket);
+	}
 	arena_fini(&c->arena);
 	mem_put(c);
 }

@@ -137,6 +137,8 @@ struct name_list { /* strings in an arena */
 	uint32_t line;
 };
 
+enum { COMMAND_LISTS = 8 };
+struct command;
 struct exec_config;
 struct service_config;
 struct socket_config;
@@ -177,8 +179,11 @@ struct unit_config {
 	/* by type; NULL when the type has none */
 	const char
 		*slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
-	bool slice_is_set; /* by Slice= */
-	struct exec_config *exec;
+	bool slice_is_set;                       /* by Slice= */
+	struct command *commands[COMMAND_LISTS]; /* by the type's own list, 0 none */
+	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
+	struct exec_config
+		*exec; /* shared with units that say the same: never changed once loaded */
 	struct service_config *service;
 	struct socket_config *socket;
 	struct name_list *notes; /* "accepted and not enforced: ..." shown in status */

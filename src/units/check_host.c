@@ -317,9 +317,9 @@ int check_host(struct check *k)
 	if (c->exec)
 		check_environment_files(k);
 	if (c->service)
-		check_commands(k, c->service->commands, SERVICE_COMMANDS);
+		check_commands(k, c->commands, SERVICE_COMMANDS);
 	if (c->socket)
-		check_commands(k, c->socket->commands, SOCKET_COMMANDS);
+		check_commands(k, c->commands, SOCKET_COMMANDS);
 	check_kernel(k);
 	check_mode(k, c->fragment);
 	for (const struct name_list *d = c->dropins; d; d = d->next)

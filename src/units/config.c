@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/config.h"
 
-#include <assert.h>
-
 #include "core/job.h"
+#include "core/share.h"
 #include "units/exec_config.h"
 #include "units/name.h"
 #include "units/service.h"
@@ -32,33 +31,35 @@ static void unit_config_defaults(struct unit_config *c)
 	c->failure_exit_status = c->success_exit_status = -1;
 }
 
-static_assert(sizeof(struct exec_config) % _Alignof(struct service_config) == 0 &&
-		      sizeof(struct exec_config) % _Alignof(struct socket_config) == 0,
-	      "they lie behind each other");
-
-/* In one piece: it is the greater part of a plain configuration. */
 static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 {
-	size_t n = (parts->has_exec ? sizeof(*c->exec) : 0) +
-		   (parts->has_service ? sizeof(*c->service) : 0) +
-		   (parts->has_socket ? sizeof(*c->socket) : 0);
-	char *at = n ? arena_get(&c->arena, n) : NULL;
-
-	if (n && !at)
+	c->has_parts = true;
+	if (parts->has_exec)
+		c->exec = share_new(sizeof(*c->exec));
+	if (parts->has_service)
+		c->service = share_new(sizeof(*c->service));
+	if (parts->has_socket)
+		c->socket = share_new(sizeof(*c->socket));
+	if ((parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
+	    (parts->has_socket && !c->socket))
 		return -ENOMEM;
-	if (parts->has_exec) {
-		c->exec = (struct exec_config *)(void *)at;
+	if (c->exec)
 		exec_config_defaults(c->exec);
-		at += sizeof(*c->exec);
-	}
-	if (parts->has_service) {
-		c->service = (struct service_config *)(void *)at;
+	if (c->service)
 		service_config_defaults(c->service);
-	} else if (parts->has_socket) {
-		c->socket = (struct socket_config *)(void *)at;
+	if (c->socket)
 		socket_config_defaults(c->socket);
-	}
 	return 0;
+}
+
+void config_settle(struct unit_config *c, struct share *share)
+{
+	if (c->exec)
+		c->exec = share_settle(share, c->exec, &c->arena);
+	if (c->service)
+		c->service = share_settle(share, c->service, &c->arena);
+	if (c->socket)
+		c->socket = share_settle(share, c->socket, &c->arena);
 }
 
 static int set_names(struct unit_config *c, const char *name)

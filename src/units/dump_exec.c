@@ -37,13 +37,13 @@ static void dump_commands(struct dumping *d, const char *name, const struct comm
 void dump_service_commands(struct dumping *d)
 {
 	for (unsigned k = CMD_NONE + 1; k < SERVICE_COMMANDS; k++)
-		dump_commands(d, service_command_names[k], d->config->service->commands[k]);
+		dump_commands(d, service_command_names[k], d->config->commands[k]);
 }
 
 void dump_socket_commands(struct dumping *d)
 {
 	for (unsigned k = SCMD_NONE + 1; k < SOCKET_COMMANDS; k++)
-		dump_commands(d, socket_command_names[k], d->config->socket->commands[k]);
+		dump_commands(d, socket_command_names[k], d->config->commands[k]);
 }
 
 /* --- services --- */

@@ -79,6 +79,7 @@ void load_fini(struct load *l)
 	drop_index(l);
 	mem_put(l->template.path);
 	mem_put(l->template.text);
+	share_fini(&l->parts);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -140,6 +141,7 @@ static int loading_end(struct loading *g, int err, struct unit_config **ret_conf
 		unit_config_free(g->config);
 		return err;
 	}
+	config_settle(g->config, &g->load->parts);
 	*ret_config = g->config;
 	return 0;
 }
@@ -616,11 +618,14 @@ int load_scan(struct load *l)
 		r = enable_present(&fresh, enabled);
 	if (r < 0) {
 		drop_index(&fresh);
+		l->template = fresh.template;
+		l->parts = fresh.parts;
 		return r;
 	}
 	index_finish(&fresh);
 	drop_index(l);
 	*l = fresh;
+	share_sweep(&l->parts);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include "core/share.h"
 #include "core/unit.h"
 #include "units/specifier.h"
 
@@ -27,6 +28,7 @@ struct load {
 	struct map names;   /* struct load_entry */
 	struct arena arena; /* of the index */
 	struct load_text template;
+	struct share parts; /* of the configurations it has made */
 };
 
 /* One file of NAME.d, or one link of NAME.wants and its like. */

@@ -218,10 +218,9 @@ static const struct service_config *config_of(const struct service *s)
 
 const struct command *service_command(const struct service *s)
 {
-	const struct service_config *c = config_of(s);
 	uint8_t list = states[s->unit.state].commands;
 	uint32_t at = list == CMD_START ? s->main_at : s->command_at;
-	const struct command *cmd = list ? c->commands[list] : NULL;
+	const struct command *cmd = s->unit.config->commands[list];
 
 	while (cmd && at--)
 		cmd = cmd->next;
@@ -336,8 +335,9 @@ static int main_exited_starting(struct service *s, bool ok)
 static int main_exited(struct service *s)
 {
 	const struct service_config *c = config_of(s);
-	const struct command *cmd = s->unit.state == SVC_START ? service_command(s)
-							       : c->commands[CMD_START];
+	const struct command *cmd = s->unit.state == SVC_START
+					    ? service_command(s)
+					    : s->unit.config->commands[CMD_START];
 	uint8_t state = s->unit.state;
 	bool ok = is_clean(c, &s->main, c->type != SERVICE_ONESHOT) || (cmd && cmd->ignore_failure);
 
@@ -594,7 +594,7 @@ static bool can_reload(const struct unit *u)
 {
 	const struct service_config *c = u->config ? u->config->service : NULL;
 
-	return c && (c->commands[CMD_RELOAD] || c->type == SERVICE_NOTIFY_RELOAD);
+	return c && (u->config->commands[CMD_RELOAD] || c->type == SERVICE_NOTIFY_RELOAD);
 }
 
 static bool reload_failed(const struct unit *u)

@@ -87,7 +87,6 @@ struct exit_set {
 bool exit_set_has(const struct exit_set *s, int cld_code, int status);
 
 struct service_config {
-	struct command *commands[SERVICE_COMMANDS];
 	uint8_t type, restart, notify_access, exit_type /* 0 main, 1 cgroup */;
 	bool type_is_set, notify_access_is_set;
 	bool remain_after_exit, guess_main_pid, non_blocking, permissions_start_only,

@@ -86,7 +86,7 @@ void service_settle(struct unit_config *c)
 
 	if (!s->type_is_set)
 		s->type = s->bus_name              ? SERVICE_DBUS
-			  : s->commands[CMD_START] ? SERVICE_SIMPLE
+			  : c->commands[CMD_START] ? SERVICE_SIMPLE
 						   : SERVICE_ONESHOT;
 	if (s->type == SERVICE_ONESHOT && !s->timeout_start_is_set)
 		s->timeout_start_us = TIME_NEVER;
@@ -151,12 +151,12 @@ static void refuse(struct unit_config *c, enum code code, const struct command *
 static void verify_commands(struct unit_config *c)
 {
 	const struct service_config *s = c->service;
-	const struct command *start = s->commands[CMD_START];
+	const struct command *start = c->commands[CMD_START];
 
 	if (!start && s->type != SERVICE_ONESHOT)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is no ExecStart=, which only Type=oneshot can do without");
-	else if (!start && !s->commands[CMD_STOP] && c->success_action == ACTION_NONE)
+	else if (!start && !c->commands[CMD_STOP] && c->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
 	else if (!start && !s->remain_after_exit && c->success_action == ACTION_NONE)

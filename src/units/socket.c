@@ -160,9 +160,7 @@ static void note_result(struct socket_unit *k, enum socket_result r)
 
 static const struct command *command_of(const struct socket_unit *k)
 {
-	const struct socket_config *c = k->unit.config->socket;
-	uint8_t list = states[k->unit.state].commands;
-	const struct command *cmd = list ? c->commands[list] : NULL;
+	const struct command *cmd = k->unit.config->commands[states[k->unit.state].commands];
 
 	for (uint32_t at = k->command_at; cmd && at; at--)
 		cmd = cmd->next;

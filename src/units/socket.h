@@ -58,7 +58,6 @@ extern const char *const socket_command_names[SOCKET_COMMANDS];
 
 struct socket_config {
 	struct listener *listeners;
-	struct command *commands[SOCKET_COMMANDS];
 	bool accept, writable, flush_pending, free_bind, transparent, broadcast, pass_credentials,
 		pass_security, pass_packet_info;
 	bool keep_alive, no_delay, remove_on_stop, reuse_port, selinux_context_from_net;

@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			__builtin_trap();
 		unit_config_free(c);
 	}
+	share_fini(&load.parts); /* what it has kept for the next one */
 	if (mem_stats.live_n != live)
 		__builtin_trap();
 	return 0;

@@ -47,6 +47,7 @@ static inline int fake_load(void *arg, struct unit *u)
 	c->start_limit_burst = 0;
 	if (u->type == UNIT_SERVICE) {
 		c->service = &fake_service_config;
+		c->commands[CMD_START] = &fake_command;
 		service_of(u)->socket_unit = UNIT_NONE;
 	}
 	if (u->type == UNIT_SOCKET)
@@ -149,7 +150,6 @@ static inline void fake_open(void)
 	exec_config_defaults(&fake_exec_config);
 	service_config_defaults(&fake_service_config);
 	socket_config_defaults(&fake_socket_config);
-	fake_service_config.commands[CMD_START] = &fake_command;
 	ck_assert_ptr_nonnull(mkdtemp(fake_dir));
 	fake.run_dir = fake_dir;
 	fake.final_command = -1;

@@ -62,10 +62,10 @@ START_TEST(ssh)
 	ck_assert_int_eq(s->restart, RESTART_ON_FAILURE);
 	ck_assert(exit_set_has(&s->restart_prevent, CLD_EXITED, 255));
 	ck_assert(!exit_set_has(&s->restart_prevent, CLD_EXITED, 254));
-	ck_assert_uint_eq(s->commands[CMD_START]->argc, 3);
-	ck_assert_str_eq(s->commands[CMD_START]->argv[2], "$SSHD_OPTS");
-	ck_assert_uint_eq(s->commands[CMD_START]->line, 8);
-	ck_assert_str_eq(s->commands[CMD_RELOAD]->next->argv[2], "$MAINPID");
+	ck_assert_uint_eq(c->commands[CMD_START]->argc, 3);
+	ck_assert_str_eq(c->commands[CMD_START]->argv[2], "$SSHD_OPTS");
+	ck_assert_uint_eq(c->commands[CMD_START]->line, 8);
+	ck_assert_str_eq(c->commands[CMD_RELOAD]->next->argv[2], "$MAINPID");
 	ck_assert_int_eq(c->exec->kill.mode, KILL_PROCESS);
 	ck_assert_str_eq(c->exec->environment_files->text, "-/etc/default/ssh");
 	ck_assert_str_eq(c->exec->directories[DIR_RUNTIME]->text, "sshd");
@@ -271,7 +271,7 @@ START_TEST(resets_and_overrides)
 		"Type=oneshot\nEnvironment=A=1 \"B=2 3\"\nUser=daemon\nRestartSec=5x\nRestartSec=3\n"
 		"PrivateDevices=yes\nPrivateDevices=no\nProtectSystem=full\n"
 		"CapabilityBoundingSet=CAP_CHOWN CAP_KILL\nCapabilityBoundingSet=~CAP_KILL\n");
-	const struct command *b = c->service->commands[CMD_START];
+	const struct command *b = c->commands[CMD_START];
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	/* Dependencies are the one list that nothing resets. */
@@ -302,7 +302,7 @@ START_TEST(defaults)
 	const struct service_config *s = c->service;
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
-	ck_assert_str_eq(s->commands[CMD_START]->path, "true");
+	ck_assert_str_eq(c->commands[CMD_START]->path, "true");
 	ck_assert_int_eq(s->restart, RESTART_NO);
 	ck_assert_int_eq(s->type, SERVICE_SIMPLE);
 	ck_assert_uint_eq(s->timeout_start_us, 90 * US_PER_SEC);
@@ -366,7 +366,7 @@ START_TEST(stray_percents_are_kept)
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_str_eq(c->description, "100% of x-y, % %Q");
-	ck_assert_str_eq(c->service->commands[CMD_START]->argv[1], "x/y");
+	ck_assert_str_eq(c->commands[CMD_START]->argv[1], "x/y");
 	ck_assert_str_eq(c->diags.first->code, "W104");
 	unit_config_free(c);
 }

@@ -193,10 +193,10 @@ static void make_config(struct unit *u)
 	c->service->restart = (uint8_t)(c->service->type == SERVICE_ONESHOT ? RESTART_NO
 					: roll(3)                           ? RESTART_ON_FAILURE
 									    : RESTART_NO);
-	c->service->commands[CMD_START] = &one_command;
+	c->commands[CMD_START] = &one_command;
 	for (unsigned list = CMD_PRE; list <= CMD_STOP_POST; list++)
 		if (list != CMD_START && roll(3) == 0)
-			c->service->commands[list] = &one_command;
+			c->commands[list] = &one_command;
 	u->config = c;
 	u->engine = &w.engine;
 }
@@ -329,8 +329,8 @@ START_TEST(a_stop_needs_no_memory)
 	u->config->service->type = SERVICE_SIMPLE;
 	u->config->service->restart = RESTART_NO;
 	u->config->service->timeout_stop_us = 2 * US_PER_SEC;
-	memset(u->config->service->commands, 0, sizeof(u->config->service->commands));
-	u->config->service->commands[CMD_START] = &one_command;
+	memset(u->config->commands, 0, sizeof(u->config->commands));
+	u->config->commands[CMD_START] = &one_command;
 	ck_assert_int_eq(engine_request(&w.engine, u, JOB_START, MODE_REPLACE, &cause, true, NULL),
 			 0);
 	pass_time(US_PER_SEC);
