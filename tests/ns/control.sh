@@ -187,7 +187,8 @@ requests_meet() {
 	ctl start half.target >/dev/null 2>&1 &
 	half=$!
 	ctl stop boot6-1.service >/dev/null 2>&1
-	is "stop of a unit while what wants it is loaded" "" 0 $?
+	# 1: the start came last and replaced it
+	ok_if "stop of a unit while what wants it is loaded" "" [ $? -le 1 ]
 	wait $all
 	is "start of all" "" 0 $?
 	wait $half
