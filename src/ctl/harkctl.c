@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ctl/cat_units.h"
 #include "ctl/client.h"
 #include "ctl/dump_units.h"
 #include "ctl/manual.h"
@@ -242,18 +243,27 @@ static void render(struct screen *s, const struct rows *rows, enum form form)
 }
 
 /* Verbs that need no manager. */
-static int (*const locals[VERBS])(struct screen *s, const struct question *q) = {
+typedef int (*local_fn)(struct screen *s, const struct question *q);
+static const local_fn locals[VERBS] = {
 	[VERB_VERIFY] = verify_units,
 	[VERB_DUMP] = dump_units,
 };
 
-static int answer(const struct line *l)
+/* What answers without a manager, or NULL. */
+static local_fn local_of(const struct question *q)
+{
+	if (q->verb->id == VERB_CAT && q->options[OPT_CANONICAL])
+		return cat_units;
+	return locals[q->verb->id];
+}
+
+static int answer(const struct line *l, local_fn fn)
 {
 	struct screen screen = {.verb = l->question.verb};
 	int status;
 
 	paint_init(&screen.paint, l->question.options[OPT_FULL]);
-	status = locals[screen.verb->id](&screen, &l->question);
+	status = fn(&screen, &l->question);
 	screen_flush(&screen);
 	paint_fini(&screen.paint);
 	sbuf_fini(&screen.errors);
@@ -298,6 +308,7 @@ int main(UNUSED int argc, char **argv)
 {
 	struct line line = {.args = (const char **)(uintptr_t)argv};
 	enum form form = FORM_TABLE;
+	local_fn local;
 
 	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0)
 		return EXIT_STATUS_USAGE;
@@ -305,7 +316,8 @@ int main(UNUSED int argc, char **argv)
 		return manual_print(line.question.verb->id,
 				    line.question.args_n ? line.args[0] : NULL,
 				    line.question.options[OPT_MAN]);
-	if (locals[line.question.verb->id])
-		return answer(&line);
+	local = local_of(&line.question);
+	if (local)
+		return answer(&line, local);
 	return find_form(&line, &form) < 0 ? EXIT_STATUS_USAGE : ask(&line, form);
 }

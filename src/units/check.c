@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/check.h"
 
-#include <fcntl.h>
-
-#include "core/fd.h"
 #include "units/name.h"
-
-enum { FILE_MAX = 4 * 1024 * 1024 };
 
 void check_report(struct check *k, enum code code, struct diag_place at, const char *suggestion,
 		  const char *fmt, ...)
@@ -26,86 +21,14 @@ void check_report(struct check *k, enum code code, struct diag_place at, const c
 	sbuf_fini(&text);
 }
 
-const struct check_line *check_find(const struct check *k, const char *key)
+const struct unit_line *check_find(const struct check *k, const char *key)
 {
-	const struct check_line *found = NULL;
+	const struct unit_line *found = NULL;
 
-	for (const struct check_line *l = k->lines; l; l = l->next)
+	for (const struct unit_line *l = k->lines; l; l = l->next)
 		if (strcmp(l->key, key) == 0)
 			found = l;
 	return found;
-}
-
-/* --- lines --- */
-
-static bool has_finding(const struct unit_config *c, const char *file, uint32_t line)
-{
-	for (const struct diag *d = c->diags.first; d; d = d->next)
-		if (d->severity != DIAG_NOTE && d->line == line && d->file &&
-		    strcmp(d->file, file) == 0)
-			return true;
-	return false;
-}
-
-static int add_line(struct check *k, const struct ini *ini, const struct ini_item *item,
-		    const char *file, struct check_line ***end)
-{
-	int section = section_find(item->section);
-	const struct directive *d = section < 0 ? NULL
-						: directive_find((enum section)section, item->key);
-	struct check_line *l;
-
-	if (!d)
-		return 0;
-	l = arena_get(k->arena, sizeof(*l));
-	if (!l)
-		return -ENOMEM;
-	*l = (struct check_line){
-		.directive = d,
-		.key = arena_dup(k->arena, item->key.p, item->key.n),
-		.value = arena_dup(k->arena, item->value.p, item->value.n),
-		.name_at = {file, item->line, item->col, item->end_col},
-		.value_at = {.file = file},
-		.has_finding = has_finding(k->config, file, item->line),
-	};
-	if (!l->key || !l->value)
-		return -ENOMEM;
-	ini_locate(ini, item, 0, &l->value_at.line, &l->value_at.col);
-	l->value_at.end_col = l->value_at.col + (uint32_t)item->value.n;
-	**end = l;
-	*end = &l->next;
-	return 0;
-}
-
-/* A file that cannot be read was told of when it was loaded. */
-static int add_file(struct check *k, const char *file, struct check_line ***end)
-{
-	AUTO_MEM char *text = NULL;
-	struct ini_item item;
-	struct ini ini;
-	size_t n = 0;
-	int kind, r = fd_read_file(AT_FDCWD, file, FILE_MAX, &text, &n);
-
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	ini_init(&ini, (struct str){text, n}, k->arena);
-	while (r == 0 && (kind = ini_next(&ini, &item)) != INI_END) {
-		if (kind < 0)
-			return kind;
-		if (kind == INI_ASSIGNMENT)
-			r = add_line(k, &ini, &item, file, end);
-	}
-	return r;
-}
-
-static int add_files(struct check *k)
-{
-	struct check_line **end = &k->lines;
-	int r = k->config->fragment ? add_file(k, k->config->fragment, &end) : 0;
-
-	for (const struct name_list *d = k->config->dropins; r == 0 && d; d = d->next)
-		r = add_file(k, d->text, &end);
-	return r;
 }
 
 /* --- dependencies --- */
@@ -176,8 +99,8 @@ static void check_dep(struct check *k, const struct dep *d)
 		check_report(k, CODE_CONTRADICTION, place_of(k, d), NULL,
 			     "%s is required and conflicted with: this unit cannot be started",
 			     d->name);
-	else if (is_requirement(d) && type == UNIT_SERVICE && !is_ordered(c, d->name) &&
-		 !is_ordered_by(k, d->name))
+	else if (is_requirement(d) && d->type != DEP_REQUISITE && type == UNIT_SERVICE &&
+		 !is_ordered(c, d->name) && !is_ordered_by(k, d->name))
 		check_report(k, CODE_NO_ORDER, place_of(k, d), "add After= if it has to wait",
 			     "%s=%s without After=: both are started at the same time",
 			     dep_names[d->type], d->name);
@@ -199,7 +122,7 @@ int check_unit(const struct world *w, struct unit_config *c)
 
 	if (c->load != LOAD_LOADED && c->load != LOAD_BAD)
 		return 0;
-	r = add_files(&k);
+	r = lines_read(c, &k.lines);
 	if (r == 0) {
 		check_lines(&k);
 		check_deps(&k);

@@ -7,30 +7,21 @@
  */
 #pragma once
 
-#include "units/directive.h"
+#include "units/lines.h"
 #include "units/world.h"
-
-/* One line of the unit's files with a directive of its section, in the order of use. */
-struct check_line {
-	struct check_line *next;
-	const struct directive *directive;
-	const char *key, *value; /* value: continuations joined */
-	struct diag_place name_at, value_at;
-	bool has_finding; /* already when it was loaded: what it means is not known */
-};
 
 struct check {
 	const struct world *world;
 	struct unit_config *config; /* findings are added to it */
 	struct arena *arena;        /* of the configuration */
-	struct check_line *lines;
+	struct unit_line *lines;
 };
 
 /* All checks of a unit that was loaded. 0 or -ENOMEM. */
 MUST_USE int check_unit(const struct world *w, struct unit_config *c);
 
 /* The last line with that key, or NULL. */
-const struct check_line *check_find(const struct check *k, const char *key);
+const struct unit_line *check_find(const struct check *k, const char *key);
 /* A finding at a place; suggestion may be NULL. */
 void check_report(struct check *k, enum code code, struct diag_place at, const char *suggestion,
 		  const char *fmt, ...) PRINTF_LIKE(5, 6);

@@ -27,9 +27,9 @@ static const char *below_root(const struct check *k, const char *path)
 	return out;
 }
 
-static const struct check_line *line_at(const struct check *k, const char *file, uint32_t line)
+static const struct unit_line *line_at(const struct check *k, const char *file, uint32_t line)
 {
-	const struct check_line *l = k->lines;
+	const struct unit_line *l = k->lines;
 
 	while (l && (l->name_at.line != line || !file || strcmp(l->name_at.file, file) != 0))
 		l = l->next;
@@ -40,7 +40,7 @@ static const struct check_line *line_at(const struct check *k, const char *file,
 static struct diag_place place_in(const struct check *k, const char *file, uint32_t line,
 				  const char *text)
 {
-	const struct check_line *l = line_at(k, file, line);
+	const struct unit_line *l = line_at(k, file, line);
 	const char *at = l ? strstr(l->value, text) : NULL;
 	struct diag_place place = {file, line, 0, 0};
 
@@ -53,7 +53,7 @@ static struct diag_place place_in(const struct check *k, const char *file, uint3
 }
 
 /* In a template a line with a specifier names another thing in each instance. */
-static bool is_open(const struct check *k, const struct check_line *l)
+static bool is_open(const struct check *k, const struct unit_line *l)
 {
 	return l && strchr(l->value, '%') && name_form(k->config->name) == NAME_TEMPLATE;
 }
@@ -114,7 +114,7 @@ static void check_commands(struct check *k, struct command *const *lists, unsign
 static int report_user(struct check *k, const char *key, const char *name)
 {
 	const char *alike = users_suggest(k->world->load->root, name, k->arena);
-	const struct check_line *l = check_find(k, key);
+	const struct unit_line *l = check_find(k, key);
 	char suggestion[96];
 
 	if (alike)
@@ -294,11 +294,11 @@ static void check_kernel(struct check *k)
 	char text[PROBE_MAX];
 
 	for (unsigned n = 0; n < ARRAY_SIZE(needs); n++) {
-		const struct check_line *l = check_find(k, needs[n].key);
+		const struct unit_line *l = check_find(k, needs[n].key);
 		const struct fact *f = &facts[needs[n].fact];
 		struct str have;
 
-		if (!l || l->has_finding || !l->value[0] || strcmp(l->value, "no") == 0 ||
+		if (!l || l->is_doubtful || !l->value[0] || strcmp(l->value, "no") == 0 ||
 		    strcmp(l->value, "infinity") == 0)
 			continue;
 		have = probe_read(below_root(k, f->file), text);

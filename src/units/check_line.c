@@ -10,7 +10,7 @@
 #include "units/socket.h"
 
 /* The part of a value as a place. Exact unless the value goes on over several lines. */
-static struct diag_place part_of(const struct check_line *l, size_t at, size_t n)
+static struct diag_place part_of(const struct unit_line *l, size_t at, size_t n)
 {
 	struct diag_place place = l->value_at;
 
@@ -19,17 +19,17 @@ static struct diag_place part_of(const struct check_line *l, size_t at, size_t n
 	return place;
 }
 
-static bool is_command(const struct check_line *l)
+static bool is_command(const struct unit_line *l)
 {
 	return l->directive->parser == PARSER_commands;
 }
 
 /* A value that goes on behind " # " or " ; ", and is not a command's, where a quote may hold it. */
-static void check_comment(struct check *k, const struct check_line *l)
+static void check_comment(struct check *k, const struct unit_line *l)
 {
 	const char *at = strstr(l->value, " # ");
 
-	if (!at || l->has_finding || strchr(l->value, '\'') || strchr(l->value, '"'))
+	if (!at || l->is_doubtful || strchr(l->value, '\'') || strchr(l->value, '"'))
 		return;
 	check_report(k, CODE_INLINE_COMMENT, part_of(l, (size_t)(at - l->value) + 1, 1),
 		     "a comment has a line of its own",
@@ -76,7 +76,7 @@ static bool next_plain_word(struct str *rest, struct str *ret_word)
 	return false;
 }
 
-static void check_shell(struct check *k, const struct check_line *l)
+static void check_shell(struct check *k, const struct unit_line *l)
 {
 	struct str rest = str_of(l->value), word;
 
@@ -105,7 +105,7 @@ static const struct risk {
 	{"UMask", "0000", "everybody may write the files that the service makes", NULL},
 };
 
-static void check_risk(struct check *k, const struct check_line *l)
+static void check_risk(struct check *k, const struct unit_line *l)
 {
 	for (unsigned n = 0; n < ARRAY_SIZE(risks); n++)
 		if (strcmp(l->key, risks[n].key) == 0 && strcmp(l->value, risks[n].value) == 0)
@@ -113,7 +113,7 @@ static void check_risk(struct check *k, const struct check_line *l)
 				     l->key, l->value, risks[n].why);
 }
 
-static void check_old_path(struct check *k, const struct check_line *l)
+static void check_old_path(struct check *k, const struct unit_line *l)
 {
 	static const char old[] = "/var/run/";
 	char suggestion[256];
@@ -128,12 +128,12 @@ static void check_old_path(struct check *k, const struct check_line *l)
 /* --- lines without effect --- */
 
 /* Of directives that hold one value the last line counts; twice in one file is hardly meant. */
-static void check_override(struct check *k, const struct check_line *l)
+static void check_override(struct check *k, const struct unit_line *l)
 {
-	if (parsers[l->directive->parser].takes_empty || l->has_finding)
+	if (parsers[l->directive->parser].takes_empty || l->is_doubtful)
 		return;
-	for (const struct check_line *later = l->next; later; later = later->next) {
-		if (later->directive != l->directive || later->has_finding ||
+	for (const struct unit_line *later = l->next; later; later = later->next) {
+		if (later->directive != l->directive || later->is_doubtful ||
 		    strcmp(later->name_at.file, l->name_at.file) != 0)
 			continue;
 		check_report(k, CODE_OVERRIDDEN, l->name_at, NULL,
@@ -187,9 +187,9 @@ static const struct useless {
 static void check_useless(struct check *k)
 {
 	for (unsigned n = 0; n < ARRAY_SIZE(useless); n++) {
-		const struct check_line *l = check_find(k, useless[n].key);
+		const struct unit_line *l = check_find(k, useless[n].key);
 
-		if (l && !l->has_finding && useless[n].is_useless(k->config))
+		if (l && !l->is_doubtful && useless[n].is_useless(k->config))
 			check_report(k, CODE_USELESS, l->name_at, NULL, "%s= has no effect with %s",
 				     l->key, useless[n].why);
 	}
@@ -198,7 +198,7 @@ static void check_useless(struct check *k)
 static void check_main(struct check *k)
 {
 	const struct service_config *s = k->config->service;
-	const struct check_line *l = check_find(k, "Type");
+	const struct unit_line *l = check_find(k, "Type");
 
 	if (s && l && s->type == SERVICE_FORKING && !s->pid_file)
 		check_report(k, CODE_GUESSED_MAIN, l->value_at, "add PIDFile=",
@@ -207,7 +207,7 @@ static void check_main(struct check *k)
 
 void check_lines(struct check *k)
 {
-	for (const struct check_line *l = k->lines; l; l = l->next) {
+	for (const struct unit_line *l = k->lines; l; l = l->next) {
 		check_comment(k, l);
 		check_risk(k, l);
 		check_old_path(k, l);
