@@ -94,7 +94,13 @@ static inline enum dep_type dep_inverse(enum dep_type t)
 }
 
 /* Where a dependency comes from; the higher, the sooner it is dropped to break an ordering cycle. */
-enum dep_origin { DEP_FILE, DEP_IMPLICIT, DEP_DEFAULT, DEP_ORIGINS };
+enum dep_origin {
+	DEP_FILE,     /* a line or a link says it */
+	DEP_SETTING,  /* what another line says needs it */
+	DEP_IMPLICIT, /* what the unit is needs it */
+	DEP_DEFAULT,  /* usual for its type: DefaultDependencies= */
+	DEP_ORIGINS
+};
 
 /* As written in a configuration: by name. In the arena of the configuration. */
 struct dep {
@@ -140,6 +146,8 @@ struct name_list { /* strings in an arena */
 enum { COMMAND_LISTS = 8 };
 struct command;
 struct exec_config;
+struct cgroup_config;
+struct sandbox;
 struct service_config;
 struct socket_config;
 
@@ -184,6 +192,8 @@ struct unit_config {
 	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
 	struct exec_config
 		*exec; /* shared with units that say the same: never changed once loaded */
+	struct cgroup_config *cgroup; /* NULL: nothing said, cgroup_config_of() */
+	struct sandbox *sandbox;      /* NULL: nothing said, sandbox_of() */
 	struct service_config *service;
 	struct socket_config *socket;
 	struct name_list *notes; /* "accepted and not enforced: ..." shown in status */

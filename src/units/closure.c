@@ -18,6 +18,7 @@ const char *const relation_origin_names[RELATION_ORIGINS] = {
 
 static const uint16_t dep_bits[DEP_ORIGINS] = {
 	[DEP_FILE] = BIT(FILE),
+	[DEP_SETTING] = BIT(FILE),
 	[DEP_IMPLICIT] = BIT(IMPLICIT),
 	[DEP_DEFAULT] = BIT(DEFAULT),
 };

@@ -27,7 +27,8 @@ static void unit_config_defaults(struct unit_config *c)
 	c->start_limit_burst = 5;
 	c->job_timeout_us = c->job_running_timeout_us = TIME_NEVER;
 	c->default_dependencies = true;
-	c->on_failure_job_mode = c->on_success_job_mode = MODE_REPLACE;
+	c->on_failure_job_mode = MODE_REPLACE;
+	c->on_success_job_mode = MODE_FAIL;
 	c->failure_exit_status = c->success_exit_status = -1;
 }
 

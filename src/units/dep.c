@@ -50,8 +50,8 @@ int dep_add_slice(struct dep_list *l)
 	int r = 0;
 
 	if (l->config->slice_is_set)
-		r = dep_add(l, DEP_REQUIRES, DEP_IMPLICIT, l->config->slice);
+		r = dep_add(l, DEP_REQUIRES, DEP_SETTING, l->config->slice);
 	if (r == 0 && l->config->slice_is_set)
-		r = dep_add(l, DEP_AFTER, DEP_IMPLICIT, l->config->slice);
+		r = dep_add(l, DEP_AFTER, DEP_SETTING, l->config->slice);
 	return r;
 }

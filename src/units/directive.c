@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "units/cgroup_config.h"
 #include "units/exec_config.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/value.h"
@@ -18,6 +20,8 @@
 #define EXEC(member) AT(BASE_EXEC, exec_config, member)
 #define SERVICE(member) AT(BASE_SERVICE, service_config, member)
 #define SOCKET(member) AT(BASE_SOCKET, socket_config, member)
+#define CGROUP(member) AT(BASE_CGROUP, cgroup_config, member)
+#define SANDBOX(member) AT(BASE_SANDBOX, sandbox, member)
 #define NOWHERE .base = BASE_NONE
 #define NONE .num = 0
 #define NUM(n) .num = (n)
@@ -276,20 +280,28 @@ void directive_report_unknown(struct assignment *a, enum section section)
 
 /* --- taking effect --- */
 
-static void *target_of(const struct unit_config *c, const struct directive *d)
-{
-	void *bases[] = {
-		[BASE_NONE] = NULL,        [BASE_UNIT] = (void *)(uintptr_t)c,
-		[BASE_EXEC] = c->exec,     [BASE_SERVICE] = c->service,
-		[BASE_SOCKET] = c->socket,
-	};
-
-	return bases[d->base] ? (char *)bases[d->base] + d->offset : NULL;
-}
-
 const void *directive_member(const struct directive *d, const struct unit_config *c)
 {
-	return target_of(c, d);
+	const void *bases[DIRECTIVE_BASES] = {
+		[BASE_UNIT] = c,
+		[BASE_EXEC] = c->exec,
+		[BASE_SERVICE] = c->service,
+		[BASE_SOCKET] = c->socket,
+		[BASE_CGROUP] = cgroup_config_of(c),
+		[BASE_SANDBOX] = sandbox_of(c),
+	};
+
+	return bases[d->base] ? (const char *)bases[d->base] + d->offset : NULL;
+}
+
+/* The same to be written to: parts that few units have are made when they are needed. 0 or -ENOMEM. */
+static int find_target(struct unit_config *c, const struct directive *d, void **ret_target)
+{
+	if ((d->base == BASE_CGROUP && !cgroup_config_own(c)) ||
+	    (d->base == BASE_SANDBOX && !sandbox_own(c)))
+		return -ENOMEM;
+	*ret_target = (void *)(uintptr_t)directive_member(d, c);
+	return 0;
 }
 
 /* "no, on-success, always" */
@@ -395,7 +407,6 @@ int directive_apply(struct assignment *a, enum section section)
 			directive_report_unknown(a, section);
 		return 0;
 	}
-	a->target = target_of(a->config, d);
 	a->num = d->num;
 	a->words = d->words;
 	a->is_strict = d->is_strict;
@@ -410,7 +421,9 @@ int directive_apply(struct assignment *a, enum section section)
 			     d->name, d->is_strict ? "the unit is refused" : "the line is ignored");
 		return 0;
 	}
-	r = parsers[d->parser].fn(a);
+	r = find_target(a->config, d, &a->target);
+	if (r == 0)
+		r = parsers[d->parser].fn(a);
 	if (r == 0)
 		return after_effect(a, d);
 	if (r != -ENOMEM)

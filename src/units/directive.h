@@ -51,7 +51,16 @@ enum directive_group {
 };
 
 enum directive_verdict { ENFORCED, INERT, REFUSED, LEGACY };
-enum directive_base { BASE_NONE, BASE_UNIT, BASE_EXEC, BASE_SERVICE, BASE_SOCKET };
+enum directive_base {
+	BASE_NONE,
+	BASE_UNIT,
+	BASE_EXEC,
+	BASE_SERVICE,
+	BASE_SOCKET,
+	BASE_CGROUP,
+	BASE_SANDBOX,
+	DIRECTIVE_BASES
+};
 
 struct directive {
 	const char *name;      /* conditions: without Condition or Assert */

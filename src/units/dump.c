@@ -77,11 +77,21 @@ void dump_line(struct dumping *d, const char *key, const char *fmt, ...)
 	sbuf_add_c(d->out, '\n');
 }
 
+/* Settings in seconds are shown without what is below one, but for those that are less. */
+static bool is_span(const struct directive *at)
+{
+	return at->parser == PARSER_span || at->parser == PARSER_span_or_never ||
+	       at->parser == PARSER_start_timeout;
+}
+
 static void dump_value(struct dumping *d, const struct dump_row *row, const struct directive *at)
 {
 	struct sbuf text = {0};
 
-	show_value(at, d->config, &text);
+	if (is_span(at))
+		show_seconds(*(const uint64_t *)directive_member(at, d->config), &text);
+	else
+		show_value(at, d->config, &text);
 	if (text.err)
 		d->err = text.err;
 	else if (!row->text || strcmp(text.p ? text.p : "", row->text) != 0)

@@ -7,6 +7,7 @@
 #include "units/directive.h"
 #include "units/dump_line.h"
 #include "units/exec_config.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/show.h"
 #include "units/socket.h"
@@ -50,9 +51,13 @@ void dump_socket_commands(struct dumping *d)
 
 void dump_oom_policy(struct dumping *d)
 {
-	static const char *const words[] = {"stop", "continue", "stop", "kill"};
+	static const char *const words[] = {NULL, "continue", "stop", "kill"};
+	unsigned policy = d->config->service->oom_policy;
 
-	dump_line(d, "OOMPolicy", "%s", words[d->config->service->oom_policy]);
+	/* Who manages the cgroup below may want to survive there. */
+	if (policy == 0)
+		policy = cgroup_config_of(d->config)->delegate ? 1 : 2;
+	dump_line(d, "OOMPolicy", "%s", words[policy]);
 }
 
 void dump_bus_name(struct dumping *d)
@@ -65,12 +70,11 @@ void dump_bus_name(struct dumping *d)
 
 void dump_abort_timeout(struct dumping *d)
 {
-	char text[128];
-
 	if (!d->config->service->timeout_abort_is_set)
 		return;
-	value_format_span(d->config->service->timeout_abort_us, text, sizeof(text));
-	dump_line(d, "TimeoutAbortSec", "%s", text);
+	dump_key(d, "TimeoutAbortSec");
+	show_seconds(d->config->service->timeout_abort_us, d->out);
+	sbuf_add_c(d->out, '\n');
 }
 
 void dump_fd_store(struct dumping *d)
@@ -187,22 +191,6 @@ static void dump_io(struct dumping *d, int ioprio)
 	dump_line(d, "IOPriority", "%d", ioprio & 0x1fff);
 }
 
-static void dump_cpus(struct dumping *d, const char *mask, uint32_t n)
-{
-	const char *gap = "";
-
-	dump_key(d, "CPUAffinity");
-	for (uint32_t k = 0, end; k < n * 8; k = end + 1) {
-		for (end = k; end < n * 8 && (unsigned char)mask[end / 8] >> end % 8 & 1;)
-			end++;
-		if (end == k)
-			continue;
-		sbuf_addf(d->out, end == k + 1 ? "%s%u" : "%s%u-%u", gap, k, end - 1);
-		gap = " ";
-	}
-	sbuf_add_c(d->out, '\n');
-}
-
 void dump_scheduling(struct dumping *d)
 {
 	static const char *const policies[] = {
@@ -223,8 +211,11 @@ void dump_scheduling(struct dumping *d)
 		dump_line(d, "CPUSchedulingResetOnFork", "%s",
 			  e->sched_reset_on_fork ? "yes" : "no");
 	}
-	if (e->has_affinity)
-		dump_cpus(d, e->affinity, e->affinity_n);
+	if (e->has_affinity) {
+		dump_key(d, "CPUAffinity");
+		show_numbers(&(struct number_set){e->affinity, e->affinity_n}, d->out);
+		sbuf_add_c(d->out, '\n');
+	}
 	if (e->has_timer_slack)
 		dump_line(d, "TimerSlackNSec", "%llu", (unsigned long long)e->timer_slack_ns);
 }
@@ -249,6 +240,12 @@ void dump_limits(struct dumping *d)
 	}
 }
 
+static bool is_logged(const struct stdio *s)
+{
+	return s->kind == STDIO_JOURNAL || s->kind == STDIO_JOURNAL_CONSOLE ||
+	       s->kind == STDIO_KMSG || s->kind == STDIO_KMSG_CONSOLE;
+}
+
 static void dump_stream(struct dumping *d, const char *name, const struct stdio *s)
 {
 	static const char *const tails[STDIO_KINDS] = {
@@ -263,6 +260,14 @@ static void dump_stream(struct dumping *d, const char *name, const struct stdio 
 		sbuf_addf(d->out, "\t%s%s: %s\n", name, tails[s->kind], s->path);
 }
 
+static void dump_syslog(struct dumping *d)
+{
+	const struct sandbox *s = sandbox_of(d->config);
+
+	dump_line(d, "SyslogFacility", "%s", words_log_facility.names[s->syslog_facility]);
+	dump_line(d, "SyslogLevel", "%s", words_log_level.names[s->syslog_level % LOG_LEVELS]);
+}
+
 void dump_streams(struct dumping *d)
 {
 	const struct exec_config *e = d->config->exec;
@@ -274,17 +279,24 @@ void dump_streams(struct dumping *d)
 	dump_stream(d, "StandardInput", &e->in);
 	dump_stream(d, "StandardOutput", &out);
 	dump_stream(d, "StandardError", &e->err);
+	if (is_logged(&out) || is_logged(&e->err))
+		dump_syslog(d);
 }
 
 void dump_tty(struct dumping *d)
 {
 	const struct exec_config *e = d->config->exec;
 
+	const struct sandbox *s = sandbox_of(d->config);
+
 	if (!e->tty_path)
 		return;
 	dump_line(d, "TTYPath", "%s", e->tty_path);
 	dump_line(d, "TTYReset", "%s", e->tty_reset ? "yes" : "no");
 	dump_line(d, "TTYVHangup", "%s", e->tty_hangup ? "yes" : "no");
+	dump_line(d, "TTYVTDisallocate", "%s", s->tty_disallocate ? "yes" : "no");
+	dump_line(d, "TTYRows", "%u", s->tty_rows ? s->tty_rows : UINT32_MAX);
+	dump_line(d, "TTYColumns", "%u", s->tty_columns ? s->tty_columns : UINT32_MAX);
 }
 
 static void dump_capabilities(struct dumping *d, const char *key, uint64_t set)

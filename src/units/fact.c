@@ -2,6 +2,7 @@
 #include "units/fact.h"
 
 #include "core/fd.h"
+#include "units/amount.h"
 #include "units/compare.h"
 #include "units/probe.h"
 #include "units/value.h"
@@ -238,25 +239,6 @@ int fact_controllers(const char *parameter, const struct specifier_host *host UN
 	return 1;
 }
 
-/* "12.5" to 1250. */
-static int read_percent(struct str s, uint64_t *ret)
-{
-	size_t dot = str_index(s, '.');
-	struct str fraction = str_sub(s, dot + 1, dot + 3);
-	uint64_t whole;
-	uint64_t cents = 0;
-	int r = str_to_u64(str_sub(s, 0, dot), &whole);
-
-	if (r == 0 && fraction.n > 0)
-		r = str_to_u64(fraction, &cents);
-	if (r < 0)
-		return r;
-	if (whole > 100)
-		return err_here(-ERANGE);
-	*ret = whole * 100 + (fraction.n == 1 ? cents * 10 : cents);
-	return 0;
-}
-
 /* The file of a slice ("a-b.slice" lies in "a.slice"), or of the whole system when there is none. */
 static int pressure_path(struct str slice, const char *resource, char *out, size_t cap)
 {
@@ -282,7 +264,7 @@ static int pressure_path(struct str slice, const char *resource, char *out, size
 }
 
 /* "avg300=" of the "full" line, or of "some" where there is no other, in hundredths of a percent. */
-static int pressure_now(struct str text, struct str field, uint64_t *ret)
+static int pressure_now(struct str text, struct str field, uint32_t *ret)
 {
 	struct str line;
 	struct str word;
@@ -291,8 +273,8 @@ static int pressure_now(struct str text, struct str field, uint64_t *ret)
 	while (str_cut(&text, '\n', &line))
 		while (str_word(&line, &word))
 			if (str_has_prefix(word, field))
-				r = read_percent(str_sub(word, field.n, word.n),
-						 ret); /* "full" is the second line */
+				r = amount_percent(str_sub(word, field.n, word.n), PERCENT_UNITS,
+						   ret); /* "full" is the second line */
 	return r;
 }
 
@@ -312,8 +294,8 @@ static int pressure(const char *parameter, const char *resource)
 	uint64_t us = spans[2].us;
 	char text[PROBE_MAX];
 	char path[512];
-	uint64_t wanted;
-	uint64_t now;
+	uint32_t wanted;
+	uint32_t now;
 	int r;
 
 	if (colon < s.n)
@@ -325,9 +307,9 @@ static int pressure(const char *parameter, const char *resource)
 	for (size_t i = 0; i < ARRAY_SIZE(spans); i++)
 		if (spans[i].us == us)
 			field = spans[i].field;
-	if (!field || !str_has_suffix(s, STR("%")))
+	if (!field)
 		return err_here(-EINVAL);
-	r = read_percent(str_sub(s, 0, s.n - 1), &wanted);
+	r = amount_share(s, PERCENT_UNITS, &wanted);
 	if (r == 0)
 		r = pressure_path(str_trim(slice), resource, path, sizeof(path));
 	if (r < 0)

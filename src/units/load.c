@@ -12,6 +12,7 @@
 #include "units/load_index.h"
 #include "units/name.h"
 #include "units/passive.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -471,6 +472,8 @@ static int finish(struct loading *g)
 	int type = unit_type_of(c->name);
 	int r = set_slice(c);
 
+	if (r == 0)
+		r = sandbox_settle(c);
 	slice = c->slice ? index_find(g->load, str_of(c->slice)) : NULL;
 	if (slice && slice->has_file)
 		c->slice_is_set = true;

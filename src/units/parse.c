@@ -41,16 +41,17 @@ SET(action, "an emergency action", "none", "reboot", "reboot-force", "reboot-imm
 static_assert(ARRAY_SIZE(names_action) == EMERGENCY_ACTIONS, "one word for each action");
 SET(bind_v6, "an IPv6 binding", "default", "both", "ipv6-only");
 SET(preserve, "a way to preserve", "no", "restart", "yes");
-SET(protect_system, "a protection of the system", "full", "strict");
-SET(protect_home, "a protection of homes", "read-only", "tmpfs");
+SET(protect_system, "a protection of the system", "no", "full", "strict", "yes");
+SET(protect_home, "a protection of homes", "no", "read-only", "tmpfs", "yes");
 SET(protect_proc, "a protection of /proc", "default", "noaccess", "invisible", "ptraceable");
 SET(proc_subset, "a subset of /proc", "all", "pid");
 SET(device_policy, "a device policy", "auto", "closed", "strict");
-SET(keyring, "a keyring mode", "inherit", "private", "shared");
+SET(keyring, "a keyring mode", NULL, "inherit", "private", "shared");
 SET(utmp, "a utmp mode", "init", "login", "user");
-SET(mount_flags, "a mount propagation", "shared", "slave", "private");
+SET(mount_flags, "a mount propagation", NULL, "shared", "slave", "private");
 SET(oomd_mode, "a mode of oomd", "auto", "kill");
 SET(oomd_preference, "a preference of oomd", "none", "avoid", "omit");
+SET(numa_policy, "a NUMA policy", "default", "preferred", "bind", "interleave", "local");
 SET(log_level, "a log level", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
     "0", "1", "2", "3", "4", "5", "6", "7");
 SET(log_facility, "a log facility", "kern", "user", "mail", "daemon", "auth", "syslog", "lpr",

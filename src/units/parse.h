@@ -25,7 +25,7 @@ extern const struct word_set words_service_type, words_restart, words_restart_mo
 	words_job_mode, words_action, words_bind_v6, words_preserve, words_protect_system,
 	words_protect_home, words_protect_proc, words_proc_subset, words_device_policy,
 	words_keyring, words_utmp, words_mount_flags, words_oomd_mode, words_oomd_preference,
-	words_log_level, words_log_facility;
+	words_log_level, words_log_facility, words_numa_policy;
 
 struct assignment {
 	struct unit_config *config;
@@ -103,6 +103,35 @@ typedef int (*parse_fn)(struct assignment *a);
 	KIND(cpu_policy, BAD_SCHEDULING, "a CPU scheduling policy (other, batch, idle, fifo, rr)", \
 	     false)                                                                                \
 	KIND(cpu_priority, BAD_SCHEDULING, "a CPU scheduling priority from 1 to 99", false)        \
+	KIND(weight, BAD_NUMBER, "a weight from 1 to 10000", true)                                 \
+	KIND(cpu_weight, BAD_NUMBER, "a weight from 1 to 10000, or idle", true)                    \
+	KIND(cpu_shares, BAD_NUMBER, "a number from 2 to 262144", true)                            \
+	KIND(block_weight, BAD_NUMBER, "a weight from 10 to 1000", true)                           \
+	KIND(cpu_quota, BAD_NUMBER, "a percentage above zero", true)                               \
+	KIND(cpu_period, BAD_SPAN, "a time span", true)                                            \
+	KIND(memory, BAD_SIZE, "a size, a percentage or infinity", true)                           \
+	KIND(tasks, BAD_NUMBER, "a number above zero, a percentage or infinity", true)             \
+	KIND(pressure, BAD_NUMBER, "a percentage", true)                                           \
+	KIND(numbers, BAD_CPUS, "a list of numbers and ranges", true)                              \
+	KIND(controllers, BAD_WORD, "a list of controllers", true)                                 \
+	KIND(delegate, BAD_WORD, "yes, no or a list of controllers", true)                         \
+	KIND(device_allow, BAD_PATH, "a device and the access to it", true)                        \
+	KIND(device_weight, BAD_NUMBER, "a device and its weight", true)                           \
+	KIND(device_latency, BAD_SPAN, "a device and a time span", true)                           \
+	KIND(device_rate, BAD_SIZE, "a device and a rate", true)                                   \
+	KIND(networks, BAD_ADDRESS, "a list of networks", true)                                    \
+	KIND(bind_ports, BAD_ADDRESS, "[family:][protocol:]port or any", true)                     \
+	KIND(interfaces, BAD_TEXT, "a list of network interfaces", true)                           \
+	KIND(bpf_program, BAD_PATH, "TYPE:/path", true)                                            \
+	KIND(words, BAD_TEXT, "a list of words", true)                                             \
+	KIND(binds, BAD_PATH, "a list of bind mounts", true)                                       \
+	KIND(tmpfs, BAD_PATH, "a list of paths", true)                                             \
+	KIND(search_path, BAD_PATH, "a list of directories", true)                                 \
+	KIND(mount_api, BAD_BOOLEAN, "yes or no", false)                                           \
+	KIND(syscall_errno, BAD_WORD, "an error number, its name, or kill", true)                  \
+	KIND(coredump_filter, BAD_WORD, "a mask or a list of kinds of mappings", true)             \
+	KIND(log_level_max, BAD_WORD, "a log level", true)                                         \
+	KIND(numa_policy, BAD_WORD, "a NUMA policy", true)                                         \
 	KIND(cpu_affinity, BAD_CPUS, "a list of CPUs", true)                                       \
 	KIND(capabilities, BAD_CAPABILITY, "a list of capabilities", true)                         \
 	KIND(secure_bits, BAD_FILTER, "a list of secure bits", true)                               \
@@ -160,6 +189,8 @@ bool parse_is_full(const struct assignment *a);
 void parse_report(struct assignment *a, enum code code, enum diag_severity severity,
 		  struct str about, const char *fmt, ...) PRINTF_LIKE(5, 6);
 #define PARSE_WHOLE ((struct str){NULL, 0})
+/* A finding about one word of a list, which is not `what` and is ignored, or refuses the unit when a->is_strict. */
+void parse_word_ignored(struct assignment *a, enum code code, struct str raw, const char *what);
 /* Note what is wrong with n bytes at `at` and return -EINVAL. wrong: static or NULL (then: cannot read ... as ...). */
 int parse_wrong(struct assignment *a, size_t at, size_t n, const char *wrong);
 /* Specifiers expanded, in the arena of the configuration. 0, -ENOMEM, or -EINVAL with the place noted; at: of text in the value. */

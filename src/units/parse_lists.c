@@ -40,8 +40,7 @@ static int take_word(struct assignment *a, struct str *rest, unsigned flags, con
 	return r < 0 ? r : 1;
 }
 
-/* A finding about one word of a list. */
-static void report_word(struct assignment *a, enum code code, struct str raw, const char *what)
+void parse_word_ignored(struct assignment *a, enum code code, struct str raw, const char *what)
 {
 	parse_report(a, code, DIAG_ERROR, raw, "\"" STR_FMT "\" is not %s; %s", STR_ARG(raw), what,
 		     a->is_strict ? "the unit is refused" : "the word is ignored");
@@ -63,7 +62,7 @@ static int take_names(struct assignment *a, unsigned flags, word_check check, en
 		parse_reset(a, a->target);
 	while ((r = take_word(a, &rest, flags, &text, &raw)) > 0) {
 		if (!check(text))
-			report_word(a, code, raw, what);
+			parse_word_ignored(a, code, raw, what);
 		else if (a->target && parse_add_name(a, a->target, text) < 0)
 			return -ENOMEM;
 	}
@@ -172,7 +171,7 @@ int parse_deps(struct assignment *a)
 		if (!name)
 			return -ENOMEM;
 		if (!is_dependency(name)) {
-			report_word(a, CODE_BAD_UNIT_NAME, raw, "the name of a unit");
+			parse_word_ignored(a, CODE_BAD_UNIT_NAME, raw, "the name of a unit");
 			continue;
 		}
 		d = parse_append(a, &a->config->deps, sizeof(*d));
@@ -355,7 +354,8 @@ int parse_exit_set(struct assignment *a)
 		*set = (struct exit_set){0};
 	while (str_word(&rest, &raw)) {
 		if (value_exit(raw, &value, &is_signal) < 0)
-			report_word(a, CODE_BAD_EXIT_STATUS, raw, "an exit code or a signal");
+			parse_word_ignored(a, CODE_BAD_EXIT_STATUS, raw,
+					   "an exit code or a signal");
 		else if (is_signal)
 			set->signals |= UINT64_C(1) << (value - 1);
 		else
@@ -375,7 +375,7 @@ static int take_capabilities(struct assignment *a, struct str text, uint64_t *re
 	*ret_set = 0;
 	while (str_word(&text, &raw))
 		if (value_capability(raw, &capability) < 0) {
-			report_word(a, CODE_BAD_CAPABILITY, raw, "a capability");
+			parse_word_ignored(a, CODE_BAD_CAPABILITY, raw, "a capability");
 			is_bad = true;
 		} else {
 			*ret_set |= UINT64_C(1) << capability;
@@ -419,83 +419,8 @@ int parse_secure_bits(struct assignment *a)
 		e->securebits = 0;
 	while (str_word(&rest, &raw))
 		if (value_enum(raw, names, ARRAY_SIZE(names), &bit) < 0)
-			report_word(a, CODE_BAD_FILTER, raw, "a secure bit");
+			parse_word_ignored(a, CODE_BAD_FILTER, raw, "a secure bit");
 		else
 			e->securebits |= 1 << bit;
 	return 0;
-}
-
-/* --- filters: checked, so that a mistake refuses the unit although nothing enforces them yet --- */
-
-static int check_words(struct assignment *a, word_check check, const char *what)
-{
-	struct str rest = a->value;
-	struct str raw;
-
-	a->is_off = a->value.n == 0;
-	if (rest.n && rest.p[0] == '~')
-		rest = str_sub(rest, 1, rest.n);
-	while (str_word(&rest, &raw)) {
-		char word[UNIT_NAME_MAX + 1];
-		int n = snprintf(word, sizeof(word), STR_FMT, STR_ARG(raw));
-
-		if (n < 0 || (size_t)n >= sizeof(word) || !check(word))
-			report_word(a, CODE_BAD_FILTER, raw, what);
-	}
-	return 0;
-}
-
-static bool is_family(const char *name)
-{
-	return strcmp(name, "none") == 0 || (strncmp(name, "AF_", 3) == 0 && name[3] != '\0');
-}
-
-static bool is_namespace(const char *name)
-{
-	static const char *const names[] = {"cgroup", "ipc",  "net", "mnt",
-					    "pid",    "user", "uts", "time"};
-	unsigned at;
-
-	return value_enum(str_of(name), names, ARRAY_SIZE(names), &at) == 0;
-}
-
-/* "name", "@group", with ":errno" or ":kill" behind. */
-static bool is_syscall(const char *name)
-{
-	name += *name == '@';
-	return *name != '\0' &&
-	       name[strspn(name,
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:")] ==
-		       '\0';
-}
-
-static bool is_architecture(const char *name)
-{
-	return *name != '\0' &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
-}
-
-int parse_families(struct assignment *a)
-{
-	return check_words(a, is_family, "an address family");
-}
-
-int parse_namespaces(struct assignment *a)
-{
-	bool value;
-
-	if (value_bool(a->value, &value) < 0)
-		return check_words(a, is_namespace, "a namespace");
-	a->is_off = !value;
-	return 0;
-}
-
-int parse_syscalls(struct assignment *a)
-{
-	return check_words(a, is_syscall, "a system call");
-}
-
-int parse_architectures(struct assignment *a)
-{
-	return check_words(a, is_architecture, "an architecture");
 }

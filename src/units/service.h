@@ -93,6 +93,7 @@ struct service_config {
 		root_directory_start_only;
 	uint64_t timeout_start_us, timeout_stop_us, timeout_abort_us, runtime_max_us, restart_us,
 		watchdog_us;
+	uint64_t runtime_extra_us;
 	bool timeout_start_is_set, timeout_abort_is_set;
 	uint8_t timeout_start_mode, timeout_stop_mode; /* 0 terminate, 1 abort, 2 kill */
 	const char *pid_file, *bus_name;

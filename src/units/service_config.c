@@ -8,6 +8,7 @@
 
 #include "units/codes.h"
 #include "units/dep.h"
+#include "units/sandbox.h"
 
 const char *const service_type_names[SERVICE_TYPES] = {
 	[SERVICE_SIMPLE] = "simple",
@@ -114,19 +115,21 @@ int service_links(struct unit_config *c)
 
 	dep_list_init(&l, c);
 	if (c->service->type == SERVICE_DBUS) {
-		r = dep_add(&l, DEP_REQUIRES, DEP_IMPLICIT, "dbus.socket");
+		r = dep_add(&l, DEP_REQUIRES, DEP_SETTING, "dbus.socket");
 		if (r == 0)
-			r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, "dbus.socket");
+			r = dep_add(&l, DEP_AFTER, DEP_SETTING, "dbus.socket");
 	}
 	for (const struct name_list *n = c->service->sockets; r == 0 && n; n = n->next) {
-		r = dep_add(&l, DEP_WANTS, DEP_IMPLICIT, n->text);
+		r = dep_add(&l, DEP_WANTS, DEP_SETTING, n->text);
 		if (r == 0)
-			r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, n->text);
+			r = dep_add(&l, DEP_AFTER, DEP_SETTING, n->text);
 		if (r == 0)
-			r = dep_add(&l, DEP_TRIGGERED_BY, DEP_IMPLICIT, n->text);
+			r = dep_add(&l, DEP_TRIGGERED_BY, DEP_SETTING, n->text);
 	}
 	if (r == 0)
 		r = dep_add_slice(&l);
+	if (r == 0)
+		r = exec_links(&l);
 	dep_add_defaults(&l, default_deps);
 	return r;
 }

@@ -2,7 +2,10 @@
 #include "units/show.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
+#include "units/cgroup_config.h"
+#include "units/sandbox.h"
 #include "units/value.h"
 
 /* --- single values --- */
@@ -93,6 +96,25 @@ static void write_timestamping(const struct directive *d UNUSED, const void *mem
 	sbuf_add_z(out, words[*(const uint8_t *)member]);
 }
 
+static void write_number_set(const struct directive *d UNUSED, const void *member, struct sbuf *out)
+{
+	show_numbers(member, out);
+}
+
+static void write_controllers(const struct directive *d UNUSED, const void *member,
+			      struct sbuf *out)
+{
+	show_controllers(*(const uint8_t *)member, out);
+}
+
+/* Hundredths of a percent. */
+static void write_pressure(const struct directive *d UNUSED, const void *member, struct sbuf *out)
+{
+	uint32_t share = *(const uint32_t *)member;
+
+	sbuf_addf(out, "%u.%02u%%", share / 100, share % 100);
+}
+
 /* --- lists of texts --- */
 
 static void write_names(const struct directive *d UNUSED, const void *member, struct sbuf *out)
@@ -145,6 +167,34 @@ static const show_fn writers[PARSERS] = {
 	[PARSER_user] = write_text,
 	[PARSER_users] = write_names,
 	[PARSER_cpu_priority] = write_int,
+	[PARSER_weight] = write_size,
+	[PARSER_cpu_weight] = write_size,
+	[PARSER_cpu_shares] = write_size,
+	[PARSER_block_weight] = write_size,
+	[PARSER_cpu_quota] = write_span,
+	[PARSER_cpu_period] = write_span,
+	[PARSER_memory] = write_size,
+	[PARSER_tasks] = write_size,
+	[PARSER_pressure] = write_pressure,
+	[PARSER_numbers] = write_number_set,
+	[PARSER_controllers] = write_controllers,
+	[PARSER_delegate] = write_bool,
+	[PARSER_device_allow] = write_names,
+	[PARSER_device_weight] = write_names,
+	[PARSER_device_latency] = write_names,
+	[PARSER_device_rate] = write_names,
+	[PARSER_networks] = write_names,
+	[PARSER_bind_ports] = write_names,
+	[PARSER_interfaces] = write_names,
+	[PARSER_bpf_program] = write_names,
+	[PARSER_words] = write_names,
+	[PARSER_binds] = write_names,
+	[PARSER_tmpfs] = write_names,
+	[PARSER_search_path] = write_names,
+	[PARSER_mount_api] = write_bool,
+	[PARSER_architectures] = write_names,
+	[PARSER_syscalls] = write_names,
+	[PARSER_families] = write_names,
 	[PARSER_directories] = write_names,
 	[PARSER_bus_name] = write_text,
 	[PARSER_fd_name] = write_text,
@@ -218,17 +268,62 @@ void show_quoted(const char *word, struct sbuf *out)
 	sbuf_add_c(out, '"');
 }
 
+void show_seconds(uint64_t us, struct sbuf *out)
+{
+	char text[128];
+
+	if (us > US_PER_SEC && us != TIME_NEVER)
+		us -= us % US_PER_SEC;
+	value_format_span(us, text, sizeof(text));
+	sbuf_add_z(out, text);
+}
+
+/* The next item of a list with blanks. */
+static void add_item(struct sbuf *out, bool *is_first, const char *item)
+{
+	sbuf_addf(out, "%s%s", *is_first ? "" : " ", item);
+	*is_first = false;
+}
+
 void show_capabilities(uint64_t set, struct sbuf *out)
 {
 	const char *name;
 	bool is_first = true;
 
-	for (unsigned k = 0; (name = value_capability_name(k)); k++) {
-		if (!(set >> k & 1))
+	for (unsigned k = 0; (name = value_capability_name(k)); k++)
+		if (set >> k & 1)
+			add_item(out, &is_first, name);
+}
+
+void show_controllers(uint8_t set, struct sbuf *out)
+{
+	bool is_first = true;
+
+	for (unsigned k = 0; k < CGROUP_CONTROLLERS; k++)
+		if (set >> k & 1)
+			add_item(out, &is_first, cgroup_controller_names[k]);
+}
+
+void show_namespaces(uint8_t set, struct sbuf *out)
+{
+	bool is_first = true;
+
+	for (unsigned k = 0; k < NAMESPACES; k++)
+		if (set >> k & 1)
+			add_item(out, &is_first, namespace_names[k]);
+}
+
+void show_numbers(const struct number_set *set, struct sbuf *out)
+{
+	bool is_first = true;
+	char range[32];
+
+	for (uint32_t k = 0, end; k < set->n * 8; k = end + 1) {
+		for (end = k; end < set->n * 8 && (unsigned char)set->mask[end / 8] >> end % 8 & 1;)
+			end++;
+		if (end == k)
 			continue;
-		if (!is_first)
-			sbuf_add_c(out, ' ');
-		sbuf_add_z(out, name);
-		is_first = false;
+		snprintf(range, sizeof(range), end == k + 1 ? "%u" : "%u-%u", k, end - 1);
+		add_item(out, &is_first, range);
 	}
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/str.h"
+#include "units/cgroup_config.h"
 #include "units/directive.h"
 
 /* Is there a writer for that kind of value? */
@@ -18,5 +19,13 @@ void show_value(const struct directive *d, const struct unit_config *c, struct s
 const struct name_list *show_items(const struct directive *d, const struct unit_config *c);
 /* A word for a shell: as it is, or in double quotes when a blank or a character that shells know is in it. */
 void show_quoted(const char *word, struct sbuf *out);
+/* A time span, in whole seconds when it is longer than one. */
+void show_seconds(uint64_t us, struct sbuf *out);
 /* "cap_chown cap_kill": the bits of the set that the kernel's numbering has names for. */
 void show_capabilities(uint64_t set, struct sbuf *out);
+/* "cpu memory": bits 1 << enum cgroup_controller. */
+void show_controllers(uint8_t set, struct sbuf *out);
+/* "net user": bits 1 << enum namespace_kind. */
+void show_namespaces(uint8_t set, struct sbuf *out);
+/* "0-3 7" */
+void show_numbers(const struct number_set *set, struct sbuf *out);

@@ -10,6 +10,7 @@
 #include "units/codes.h"
 #include "units/dep.h"
 #include "units/name.h"
+#include "units/sandbox.h"
 #include "units/value.h"
 
 const char *const listen_names[LISTEN_KINDS] = {
@@ -313,6 +314,8 @@ int socket_links(struct unit_config *c)
 	}
 	if (r == 0)
 		r = dep_add_slice(&l);
+	if (r == 0)
+		r = exec_links(&l);
 	dep_add_defaults(&l, default_deps);
 	return r;
 }

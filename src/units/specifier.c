@@ -129,6 +129,26 @@ static void read_owner(struct specifier_host *h, const char *root)
 		h->group[0] = '\0'; /* %g is the number then */
 }
 
+static uint64_t read_number(const char *path)
+{
+	char text[32] = "";
+	uint64_t n = 0;
+
+	read_line(NULL, path, text, sizeof(text));
+	return str_to_u64(str_trim(str_of(text)), &n) < 0 ? 0 : n;
+}
+
+/* Pids begin at 1, so there is room for one less than their limit. */
+static void read_amounts(struct specifier_host *h)
+{
+	uint64_t pids = read_number("/proc/sys/kernel/pid_max");
+	uint64_t threads = read_number("/proc/sys/kernel/threads-max");
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	h->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+	h->tasks_max = pids > 0 && pids - 1 < threads ? pids - 1 : threads;
+}
+
 void specifier_host_read(struct specifier_host *h, const char *root)
 {
 	struct utsname names;
@@ -150,6 +170,7 @@ void specifier_host_read(struct specifier_host *h, const char *root)
 		(void)read_release(h, root, "/usr/lib/os-release");
 	(void)read_release(h, root, "/etc/machine-info");
 	read_owner(h, root);
+	read_amounts(h);
 }
 
 /* --- expansion --- */

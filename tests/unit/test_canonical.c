@@ -124,7 +124,9 @@ static int check_unit_file(const char *dirs, const char *name)
 	after = dump(both, name);
 	before = dump(dirs, name);
 	drop(name);
-	check_same(name, before, after);
+	/* Drop-ins are in the text already, and lists would have their items twice. */
+	if (!strstr(text, ".d/"))
+		check_same(name, before, after);
 	ck_assert_ptr_nonnull(again);
 	/* Once is enough: the comments name other files, the rest is the same. */
 	ck_assert_str_eq(strstr(text, "\n\n") ? strstr(text, "\n\n") : "",

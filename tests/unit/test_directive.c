@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "units/cgroup_config.h"
 #include "units/directive.h"
 #include "units/exec_config.h"
 #include "units/load.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -64,6 +66,8 @@ START_TEST(rows_are_sorted_and_complete)
 		[BASE_EXEC] = sizeof(struct exec_config),
 		[BASE_SERVICE] = sizeof(struct service_config),
 		[BASE_SOCKET] = sizeof(struct socket_config),
+		[BASE_CGROUP] = sizeof(struct cgroup_config),
+		[BASE_SANDBOX] = sizeof(struct sandbox),
 	};
 	unsigned n = 0;
 
