@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "units/users.h"
@@ -231,6 +232,7 @@ static int bind_once(int fd, const struct listener *l, mode_t mode)
 	mode_t mask = umask(~mode & 0777);
 	int r = bind(fd, &l->addr.sa, l->addr_n) < 0 ? -errno : 0;
 
+	crashpoint();
 	umask(mask);
 	return r;
 }
@@ -446,6 +448,7 @@ void listener_remove(const struct listener *l, const struct socket_config *c)
 	if (!path || l->kind == LISTEN_SPECIAL)
 		return;
 	(void)unlink(path); /* gone already: just as well */
+	crashpoint();
 	for (const struct name_list *s = c->symlinks; s; s = s->next)
 		(void)unlink(s->text);
 }

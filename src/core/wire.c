@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 
 enum { WIRE_HEADER = 8, WIRE_FIELD = 8, WIRE_BACKLOG = 64 };
@@ -44,8 +45,10 @@ int wire_send(int fd, const struct wire_out *o)
 	do
 		n = send(fd, o->bytes, o->w.n, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	/* A packet goes as a whole or not at all. */
-	return n < 0 ? -errno : 0;
+	if (n < 0)
+		return -errno;
+	crashpoint();
+	return 0; /* a packet goes as a whole or not at all */
 }
 
 int wire_recv(int fd, struct wire_in *in)
@@ -60,6 +63,7 @@ int wire_recv(int fd, struct wire_in *in)
 		return -errno;
 	if (n == 0)
 		return -ECONNRESET;
+	crashpoint();
 	return wire_parse(in, (size_t)n);
 }
 
