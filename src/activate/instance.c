@@ -75,3 +75,19 @@ void connection_name(uint32_t nr, const struct bank_note *note, bool ask_comm,
 	snprintf(ret->port, sizeof(ret->port), "%u", there.port & 0xffff);
 	snprintf(ret->source, sizeof(ret->source), "%s", there.addr);
 }
+
+void connection_address(struct str remote, struct connection_name *ret)
+{
+	size_t colon = remote.n;
+
+	*ret = (struct connection_name){0};
+	while (colon && remote.p[colon - 1] != ':')
+		colon--;
+	if (!colon || str_index(remote, ' ') < remote.n)
+		return;
+	snprintf(ret->port, sizeof(ret->port), STR_FMT, STR_ARG(str_sub(remote, colon, remote.n)));
+	remote = str_sub(remote, 0, colon - 1);
+	if (remote.n > 1 && remote.p[0] == '[')
+		remote = str_sub(remote, 1, remote.n - 1);
+	snprintf(ret->addr, sizeof(ret->addr), STR_FMT, STR_ARG(remote));
+}

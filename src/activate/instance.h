@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/bank.h"
+#include "core/str.h"
 
 struct connection_name {
 	char instance[160]; /* "7-10.0.0.1:22-10.0.0.7:51344", "7-1234-1000" */
@@ -22,3 +23,5 @@ struct connection_name {
  */
 void connection_name(uint32_t nr, const struct bank_note *note, bool ask_comm,
 		     struct connection_name *ret);
+/* Address and port of what connection_name() gave as remote; empty when it is no address. */
+void connection_address(struct str remote, struct connection_name *ret);

@@ -11,9 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/proc.h"
+#include "core/remember.h"
 
 enum {
 	MESSAGE_MOST = 4096, /* sd_notify(3): longer datagrams are cut there, and then refused */
@@ -278,6 +280,7 @@ static void serve_watchdog(struct hark *h, struct service *s, const struct messa
 	us = s->watchdog_us ? s->watchdog_us : s->unit.config->service->watchdog_us;
 	if (s->watchdog.is_armed && us && us != TIME_NEVER)
 		loop_timer_arm(&h->loop, &s->watchdog, time_add(loop_now_us(&h->loop), us));
+	engine_touch(&h->engine, &s->unit);
 }
 
 /* MAINPID= of root, or of a process that is the unit's own: else anybody could have root signal what they like. */
@@ -296,21 +299,21 @@ static void take_main_pid(struct hark *h, struct service *s, const struct messag
 	engine_post_simple(&h->engine, &s->unit, EV_MAIN_PID, (int64_t)pid, 0, 0);
 }
 
-static void take_status(struct service *s, const struct message *m)
+static void take_status(struct hark *h, struct service *s, const struct message *m)
 {
 	struct str text = m->told[TELL_STATUS];
+	char *copy = text.p ? mem_dup(text.p, text.n < STATUS_MOST ? text.n : STATUS_MOST) : NULL;
 	uint64_t number;
-	char *copy;
+	bool is_errno = told_number(m, TELL_ERRNO, &number) && number < INT32_MAX;
 
-	if (told_number(m, TELL_ERRNO, &number) && number < INT32_MAX)
+	if (is_errno)
 		s->status_errno = (int)number;
-	if (!text.p)
-		return;
-	copy = mem_dup(text.p, text.n < STATUS_MOST ? text.n : STATUS_MOST);
-	if (!copy)
-		return; /* the old text stays */
-	mem_put((void *)(uintptr_t)s->status_text);
-	s->status_text = copy;
+	if (copy) { /* else the old text stays */
+		mem_put((void *)(uintptr_t)s->status_text);
+		s->status_text = copy;
+	}
+	if (is_errno || copy)
+		remember_text(h, s);
 }
 
 static void commit(struct hark *h, struct service *s, const struct message *m)
@@ -324,7 +327,7 @@ static void commit(struct hark *h, struct service *s, const struct message *m)
 	uint64_t us;
 
 	take_main_pid(h, s, m);
-	take_status(s, m);
+	take_status(h, s, m);
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
 		if (is_told(m, states[i].told))
 			engine_post_simple(&h->engine, &s->unit, states[i].event, 0, 0, 0);
@@ -397,15 +400,18 @@ static int digest_one(struct hark *h, struct service *s)
 		log_at(LOG_WARN,
 		       "%s: a notification of %zd bytes from pid %d is no text and ignored",
 		       s->unit.name, n, (int)m.pid);
-	else if (may_speak(h, s, &m))
+	else if (may_speak(h, s, &m)) {
 		commit(h, s, &m);
-	else
+		engine_digest(
+			&h->engine); /* what follows is stored before the message is consumed */
+	} else
 		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: NotifyAccess=%s",
 		       s->unit.name, (int)m.pid,
 		       notify_access_names[s->unit.config->service->notify_access]);
 	for (unsigned i = 0; i < m.fds_n; i++)
 		fd_close(m.fds[i]);
 	(void)recv(fd, m.bytes, 1, MSG_DONTWAIT); /* consumed, with the descriptors it carried */
+	crashpoint();
 	return 1;
 }
 
@@ -478,6 +484,7 @@ static int bind_once(int fd, const struct sockaddr_un *sa, socklen_t n)
 	int r = bind(fd, (const struct sockaddr *)sa, n) < 0 ? -errno : 0;
 
 	umask(mask);
+	crashpoint();
 	return r;
 }
 
@@ -579,6 +586,7 @@ void notify_close(struct hark *h, struct service *s)
 	(void)address_of(h, s, &sa);
 	if (sa.sun_path[0])
 		(void)unlink(sa.sun_path); /* not there: just as well */
+	crashpoint();
 	if (bank_drop(&h->bank, s->notify_slot - 1) < 0)
 		log_at(LOG_WARN, "%s: its notification socket cannot be given up: PID 1 is gone",
 		       s->unit.name);

@@ -14,6 +14,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/procs.h"
+#include "core/remember.h"
 #include "units/name.h"
 
 enum { FLUSH_MOST = 1024 };
@@ -333,6 +334,7 @@ static int start_instance(struct hark *h, struct socket_unit *k, struct service 
 	note_trigger(h, k, &cause);
 	s->conn_slot = note->slot + 1;
 	s->socket_unit = k->unit.id;
+	remember_text(h, s);
 	k->n_connections++;
 	r = engine_request(&h->engine, &s->unit, JOB_START, MODE_REPLACE, &cause, false, NULL);
 	if (r != 0)
@@ -371,7 +373,7 @@ static void take_connection(struct hark *h, struct socket_unit *k, const struct 
 	}
 	k->n_accepted++;
 	/* Remembered before the name is used: a manager that dies here must not give the number a second time. */
-	h->engine.ops->changed(h->engine.arg, &k->unit, k->unit.state);
+	engine_touch(&h->engine, &k->unit);
 	s = make_instance(h, k, &name);
 	if (!s || start_instance(h, k, s, note, &name) < 0)
 		give_up(h, k, note, "its service cannot be made from the template");

@@ -48,7 +48,7 @@ enum bank_note_kind {
 	BANK_NOTE_EXECFAIL, /* step, err; -ECHILD: it died (was killed) before its exec and said nothing */
 	BANK_NOTE_EXIT, /* code, status, pid; repeated to every new manager until ACK */
 	BANK_NOTE_PING,
-	BANK_NOTE_SIGNAL, /* PID 1 itself received signal `status` */
+	BANK_NOTE_SIGNAL, /* PID 1 itself received signal `status`; repeated to every new manager until HEARD */
 	BANK_NOTE_COUNT
 };
 
@@ -113,6 +113,7 @@ struct bank_table {
 	OP(ADOPT, "watch the process with pid arg, a child of ours by re-parenting, in slot")              \
 	OP(ACK, "the exit in slot was handled: reap and free")                                             \
 	OP(PONG, "answer to PING (as every request is)")                                                   \
+	OP(HEARD, "the signal arg, which PID 1 received and told, was handled")                            \
 	OP(FINAL,                                                                                          \
 	   "arg: exit status (F_EXIT) or reboot(2) command; passed: hark-exec, which PID 1 becomes for the end")
 

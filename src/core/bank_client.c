@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/plan.h"
@@ -32,6 +33,11 @@ static void set_taken(struct bank *b, uint32_t slot, bool value)
 		b->taken[slot / WORD_BITS] |= bit;
 	else
 		b->taken[slot / WORD_BITS] &= ~bit;
+}
+
+void bank_name(char out[BANK_NAME], const char *unit, const char *what)
+{
+	snprintf(out, BANK_NAME, "%s/%s", unit, what);
 }
 
 int bank_take(struct bank *b)
@@ -90,13 +96,17 @@ static int send_request(struct bank_req *q, const char *name, struct str plan, i
 	do
 		n = sendmsg(BANK_CHANNEL_FD, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? err_here(-errno) : 0;
+	if (n < 0)
+		return err_here(-errno);
+	crashpoint();
+	return 0;
 }
 
 static void take_note(struct bank *b, const struct bank_note *note, size_t n)
 {
 	if (n < offsetof(struct bank_note, peer) || note->kind >= BANK_NOTE_COUNT)
 		return;
+	crashpoint();
 	/* Answered here: a manager whose loop turns is alive. */
 	if (note->kind == BANK_NOTE_PING)
 		(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
@@ -299,6 +309,12 @@ int bank_ack(struct bank *b, uint32_t slot, uint64_t token)
 			b,
 			slot); /* requests are performed in order: the slot is free before it is used again */
 	return r;
+}
+
+int bank_heard(struct bank *b, int sig)
+{
+	(void)b;
+	return send_request(&(struct bank_req){.op = BANK_HEARD, .arg = sig}, NULL, STR(""), -1);
 }
 
 /* hark-exec, which lies beside us: what PID 1 becomes for the end of the machine. */

@@ -29,6 +29,8 @@ static inline int bank_fd(uint32_t slot)
 {
 	return BANK_FD_BASE + (int)slot;
 }
+/* "unit/what", cut to fit: what a slot is called. */
+void bank_name(char out[BANK_NAME], const char *unit, const char *what);
 /* A free slot number, now taken, or -ENOSPC. Give it back with bank_release() only if nothing was stored there. */
 MUST_USE int bank_take(struct bank *b);
 void bank_release(struct bank *b, uint32_t slot);
@@ -59,4 +61,5 @@ MUST_USE int bank_spawn(struct bank *b, const struct bank_spawn *s);
 MUST_USE int bank_signal(struct bank *b, uint32_t slot, uint64_t token, int sig);
 MUST_USE int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, pid_t pid);
 MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
+MUST_USE int bank_heard(struct bank *b, int sig);
 MUST_USE int bank_final(struct bank *b, int arg, bool is_exit);

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/mountinfo.h"
@@ -412,6 +413,7 @@ static int signal_pid(struct cgroup_root *r, pid_t pid, void *arg)
 {
 	const struct signal_job *job = arg;
 	AUTO_FD int fd = -1;
+	int n;
 
 	if (pid == job->except)
 		return 0;
@@ -426,7 +428,9 @@ static int signal_pid(struct cgroup_root *r, pid_t pid, void *arg)
 	 */
 	if (!cgroup_has_pid(r, job->path, pid))
 		return 0;
-	return proc_signal_fd(fd, job->sig) == 0;
+	n = proc_signal_fd(fd, job->sig);
+	crashpoint();
+	return n == 0;
 }
 
 int cgroup_signal(struct cgroup_root *r, const char *path, int sig, pid_t except)
@@ -445,6 +449,7 @@ int cgroup_kill(struct cgroup_root *r, const char *path)
 		return n;
 	if (r->has_kill) {
 		n = fd_write_small(r->dir_fd, file, "1");
+		crashpoint();
 		return n == -ENOENT || n == -ENODEV ? 0 : n;
 	}
 	/* Somebody may fork between our look and our signal: look until nobody is left. */
@@ -505,6 +510,7 @@ int cgroup_make(struct cgroup_root *r, const char *path)
 		if (slash)
 			*slash++ = '/';
 	}
+	crashpoint();
 	return fd_open(r->dir_fd, part, O_RDONLY | O_DIRECTORY, 0);
 }
 
@@ -521,6 +527,23 @@ int cgroup_is_populated(struct cgroup_root *r, const char *path)
 	if (n < 0)
 		return n == -ENOENT || n == -ENODEV ? 0 : (int)n;
 	return strstr(text, "populated 1") != NULL;
+}
+
+int cgroup_each_populated(struct cgroup_root *r, void (*fn)(void *arg, const char *name), void *arg)
+{
+	struct walk w;
+	int n = walk_begin(r, &w, "");
+
+	if (n < 0)
+		return n;
+	while (walk_next(r, &w)) {
+		const char *name = strrchr(w.path, '/');
+
+		if (cgroup_is_populated(r, w.path) > 0)
+			fn(arg, name ? name + 1 : w.path);
+	}
+	walk_end(&w);
+	return 0;
 }
 
 int cgroup_watch(struct cgroup_root *r, const char *path)
@@ -566,8 +589,10 @@ int cgroup_remove(struct cgroup_root *r, const char *path)
 	if (n < 0)
 		return n;
 	/* Nearly always there is nothing below, or it is gone already. */
-	if (*path && (unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0 || errno == ENOENT))
+	if (*path && (unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0 || errno == ENOENT)) {
+		crashpoint();
 		return 0;
+	}
 	n = walk_begin(r, &w, path);
 	if (n < 0)
 		return n == -ENOENT ? 0 : n;

@@ -32,6 +32,9 @@ MUST_USE int cgroup_make(struct cgroup_root *r, const char *path);
 MUST_USE int cgroup_is_populated(struct cgroup_root *r, const char *path);
 /* Every pid in the cgroup and below, in no order; at most max are stored, returns how many there are, or -errno. */
 MUST_USE int cgroup_pids(struct cgroup_root *r, const char *path, pid_t *pids, int max);
+/* Calls fn with the name (the last part of the path) of every cgroup below the root in which processes are. 0 or -errno. */
+MUST_USE int cgroup_each_populated(struct cgroup_root *r, void (*fn)(void *arg, const char *name),
+				   void *arg);
 /* SIGKILL to all by cgroup.kill; without it, per process by pidfd with membership looked at again. 0 or -errno. */
 MUST_USE int cgroup_kill(struct cgroup_root *r, const char *path);
 /* A signal to all members but `except` (0: none), by pidfd with the membership looked at again before sending.

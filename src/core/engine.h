@@ -21,8 +21,11 @@ struct engine_ops {
 	void (*run)(void *arg, struct unit *u, uint32_t fx);
 	/* Conditions (asserts false) or asserts hold? 1 or 0 with u->condition_failed set. */
 	int (*condition)(void *arg, struct unit *u, bool asserts);
-	/* The unit changed (state or job): remember it, tell subscribers. */
+	/* The unit changed (state or job): tell subscribers. */
 	void (*changed)(void *arg, struct unit *u, uint8_t old_state);
+	/* Store what is kept of a unit for the next manager; counts when all that was touched is stored and commit is called. NULL: nothing is. */
+	void (*remember)(void *arg, struct unit *u);
+	void (*commit)(void *arg);
 	/* A job ended. id: of the job. */
 	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type,
 			 enum job_result result);
@@ -46,6 +49,7 @@ struct engine {
 	struct list run_queue; /* units with a job that may be runnable */
 	struct list fx_queue;  /* units with pending effects */
 	struct list retired;   /* units to be dropped when all is quiet */
+	struct list touched;   /* units to be stored with the next commit */
 	struct task turn;
 	struct timer resume; /* the next turn, when this one has done its share of effects */
 	uint32_t next_job;
@@ -91,13 +95,22 @@ MUST_USE int engine_load(struct engine *e, struct unit *u);
 void engine_cancel(struct engine *e, struct unit *u);
 /* reset-failed. */
 void engine_reset(struct engine *e, struct unit *u);
-/* Digest what is queued and run jobs, now; the effects follow in the loop's own time. All that was decided is stored then. */
+/* Digest what is queued and run jobs, now; the effects follow in the loop's own time. All that was decided is committed then. */
 void engine_digest(struct engine *e);
+/* What is kept of u has changed otherwise than by an event: it is stored with the next commit. */
+void engine_touch(struct engine *e, struct unit *u);
+/* Store what was touched and commit. Not while events are digested: what follows from them is not decided yet. */
+void engine_commit(struct engine *e);
 /* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
 void engine_retire(struct engine *e, struct unit *u);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */
 uint64_t engine_entry(const struct unit *u);
-/* Restore a unit's state after a takeover, without effects: the only other door to u->state. due_us: of its timer, 0 none. */
-void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us);
-/* Effects of a restored state that have to be done again. */
-void engine_resume(struct engine *e, struct unit *u, uint32_t fx);
+/*
+ * engine_restore() - put a unit back to where an earlier manager left it, without consequences: the only other door to u->state.
+ *
+ * @due_us: of the timer of its state, 0 none
+ * @fx:     effects that were decided and may not have been done: they are done (again) in the next turn
+ */
+void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us, uint32_t fx);
+/* The same for its job: id, type, flags, begin_us and cause are taken from *job. */
+void engine_restore_job(struct engine *e, struct unit *u, const struct job *job);

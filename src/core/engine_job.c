@@ -54,6 +54,7 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 	    result == JOB_RES_DONE) { /* stopped: the second half is a start */
 		u->job.type = JOB_START;
 		u->job.is_running = false;
+		engine_touch(e, u);
 		e->want_order = true;
 		engine_wake_job(e, u);
 		wake_neighbours(e, u);
@@ -64,6 +65,7 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 	memset(&u->job, 0, sizeof(u->job));
 	u->last_job_result = (uint8_t)result;
 	e->jobs_n--;
+	engine_touch(e, u);
 	engine_note(e, LEDGER_JOB_DONE, u, &old.cause, old.type, (uint8_t)result);
 	e->ops->job_done(e->arg, u, old.id, (enum job_type)old.type, result);
 	if (is_start_like(old.type) && result != JOB_RES_DONE && result != JOB_RES_SKIPPED)
@@ -216,6 +218,7 @@ static void run_job(struct engine *e, struct unit *u)
 	if (u->job.is_running || !job_is_runnable(e->reg, u))
 		return; /* woken again when one that is ordered before it ends */
 	u->job.is_running = true;
+	engine_touch(e, u);
 	if (!u->config) { /* a stop of something never loaded */
 		engine_finish_job(e, u, u->job.type == JOB_STOP ? JOB_RES_DONE : JOB_RES_INVALID);
 		return;
@@ -288,20 +291,44 @@ static void on_job_timer(struct timer *t)
 	loop_defer(e->loop, &e->turn);
 }
 
-static void on_installed(void *arg, struct unit *u)
+/* The engine knows of the job from here on: it counts, times out, and runs when its order allows. */
+static void take_job(struct engine *e, struct unit *u)
 {
-	struct engine *e = arg;
-
 	u->engine = e;
 	e->jobs_n += !u->job.is_counted; /* a merged one is counted already */
 	u->job.is_counted = true;
-	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &u->job.cause, u->job.type, 0);
 	u->job.timer.fn = on_job_timer;
 	if (u->config && u->config->job_timeout_us && u->config->job_timeout_us != TIME_NEVER)
 		loop_timer_arm(e->loop, &u->job.timer,
 			       time_add(u->job.begin_us, u->config->job_timeout_us));
 	engine_wake_job(e, u);
+}
+
+void engine_restore_job(struct engine *e, struct unit *u, const struct job *job)
+{
+	u->job = (struct job){.id = job->id,
+			      .type = job->type,
+			      .is_running = job->is_running,
+			      .is_irreversible = job->is_irreversible,
+			      .ignores_order = job->ignores_order,
+			      .after_stop = job->type == JOB_RESTART ? JOB_START : JOB_NONE,
+			      .begin_us = job->begin_us,
+			      .cause = job->cause};
+	if (e->next_job < job->id)
+		e->next_job = job->id;
+	e->want_order = true; /* which edges the plan dropped to break a cycle is not remembered */
+	take_job(e, u);
+	loop_defer(e->loop, &e->turn);
+}
+
+static void on_installed(void *arg, struct unit *u)
+{
+	struct engine *e = arg;
+
+	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &u->job.cause, u->job.type, 0);
+	take_job(e, u);
 	wake_neighbours(e, u); /* the order between two jobs depends on their types */
+	engine_touch(e, u);
 	e->ops->changed(e->arg, u, u->state);
 }
 
@@ -313,6 +340,7 @@ static void on_canceled(void *arg, struct unit *u)
 	loop_timer_disarm(e->loop, &u->job.timer);
 	list_del(&u->job.run_node);
 	e->jobs_n--;
+	engine_touch(e, u);
 	wake_neighbours(e, u);
 	e->ops->job_done(e->arg, u, u->job.id, (enum job_type)u->job.type, JOB_RES_CANCELED);
 }
@@ -361,6 +389,7 @@ void engine_reset(struct engine *e, struct unit *u)
 		u->ops->reset(u);
 	u->start_limit_begin_us = 0;
 	u->start_limit_count = 0;
+	engine_touch(e, u);
 	engine_post_simple(e, u, EV_RESET, 0, 0, 0);
 }
 

@@ -109,6 +109,24 @@ static void on_state_timer(struct timer *t)
 	engine_post_simple(u->engine, u, EV_TIMEOUT, 0, 0, 0);
 }
 
+void engine_touch(struct engine *e, struct unit *u)
+{
+	if (!list_is_linked(&u->touch_node))
+		list_add_tail(&e->touched, &u->touch_node);
+}
+
+void engine_commit(struct engine *e)
+{
+	struct list *node;
+
+	CHECK(!e->is_digesting);
+	while ((node = list_pop(&e->touched)))
+		if (e->ops->remember)
+			e->ops->remember(e->arg, container_of(node, struct unit, touch_node));
+	if (e->ops->commit)
+		e->ops->commit(e->arg);
+}
+
 static void arm_state_timer(struct engine *e, struct unit *u)
 {
 	uint8_t which = u->ops->fsm->states[u->state].timeout;
@@ -116,15 +134,6 @@ static void arm_state_timer(struct engine *e, struct unit *u)
 
 	u->state_timer.fn = on_state_timer;
 	loop_timer_arm(e->loop, &u->state_timer, time_add(loop_now_us(e->loop), length));
-}
-
-void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us)
-{
-	if (state >= u->ops->fsm->states_n)
-		return;
-	u->state = state;
-	u->state_timer.fn = on_state_timer;
-	loop_timer_arm(e->loop, &u->state_timer, due_us ? due_us : TIME_NEVER);
 }
 
 static void set_state(struct engine *e, struct unit *u, uint8_t state, const struct event *ev)
@@ -158,8 +167,13 @@ static void collect(struct engine *e, struct unit *u, uint32_t fx)
 		list_add_tail(&e->fx_queue, &u->fx_node);
 }
 
-void engine_resume(struct engine *e, struct unit *u, uint32_t fx)
+void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us, uint32_t fx)
 {
+	if (state >= u->ops->fsm->states_n)
+		return;
+	u->state = state;
+	u->state_timer.fn = on_state_timer;
+	loop_timer_arm(e->loop, &u->state_timer, due_us ? due_us : TIME_NEVER);
 	collect(e, u, fx);
 	loop_defer(e->loop, &e->turn);
 }
@@ -237,6 +251,7 @@ static void digest(struct engine *e, struct event *ev)
 
 	if (!u)
 		return;
+	engine_touch(e, u); /* counters of the object may change without its state */
 	if (ev->kind == EV_ASK)
 		answer_ask(e, u, ev);
 	else if (ev->kind == EV_EXTEND)
@@ -260,7 +275,6 @@ static bool digest_all(struct engine *e)
 	bool any = e->n > 0;
 
 	CHECK(!e->is_running_fx);
-	e->is_digesting = true;
 	while (e->n) {
 		struct event ev = e->queue[e->head];
 
@@ -268,7 +282,6 @@ static bool digest_all(struct engine *e)
 		e->n--;
 		digest(e, &ev);
 	}
-	e->is_digesting = false;
 	return any;
 }
 
@@ -282,12 +295,14 @@ static bool run_effects(struct engine *e)
 	if (!node)
 		return false;
 	u = container_of(node, struct unit, fx_node);
-	fx = u->pending_fx;
+	fx = u->running_fx = u->pending_fx;
 	u->pending_fx = 0;
 	CHECK(!e->is_digesting); /* law 4 of docs/ARCHITECTURE.md, and below its other half */
 	e->is_running_fx = true;
 	e->ops->run(e->arg, u, fx);
 	e->is_running_fx = false;
+	u->running_fx = 0;
+	engine_touch(e, u);
 	return true;
 }
 
@@ -315,6 +330,7 @@ static void drop_retired(struct engine *e)
 			continue;
 		}
 		loop_timer_disarm(e->loop, &u->state_timer);
+		list_del(&u->touch_node);
 		e->ops->retired(e->arg, u);
 		registry_drop(e->reg, u);
 	}
@@ -322,8 +338,11 @@ static void drop_retired(struct engine *e)
 
 void engine_digest(struct engine *e)
 {
+	e->is_digesting = true;
 	while (digest_all(e) || engine_run_jobs(e))
 		;
+	e->is_digesting = false;
+	engine_commit(e);
 	if (!list_is_empty(&e->fx_queue))
 		loop_defer(e->loop, &e->turn);
 }
@@ -369,6 +388,7 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
 	list_init(&e->retired);
+	list_init(&e->touched);
 	list_init(&e->doomed);
 	e->queue = mem_get(e->cap * sizeof(*e->queue));
 	return e->queue ? 0 : -ENOMEM;

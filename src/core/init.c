@@ -230,7 +230,7 @@ static void read_signals(void)
 
 	while (read(OWN_SIGNAL, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		if (si.ssi_signo != SIGCHLD)
-			keeper.signal = (int)si.ssi_signo;
+			keeper.signal = (int)si.ssi_signo, keeper.is_signal_told = false;
 	if (keeper.signal)
 		bank_tell_all();
 	check_manager();

@@ -35,7 +35,8 @@ struct keeper {
 	bool can_tell;          /* this manager said HELLO, and the channel takes more */
 	bool want_reap;         /* look for zombies in this turn */
 	uint32_t held_n;        /* zombies kept until ACK */
-	int signal;             /* newest signal not yet told; 0: none */
+	int signal;             /* newest signal not yet handled; 0: none */
+	bool is_signal_told;    /* ... to this manager */
 	uint64_t gone_us;       /* when the last manager died */
 	uint64_t due_us;    /* when to start a manager (none lives) or to take the next ping step */
 	unsigned ping_step; /* steps taken since it last answered */

@@ -89,9 +89,9 @@ void bank_tell_all(void)
 	for (uint32_t i = 0; i < keeper.table->high && keeper.can_tell; i++)
 		if (keeper.slot[i].tell)
 			tell(i, 0);
-	if (keeper.signal && keeper.can_tell &&
-	    bank_send(&(struct bank_note){.kind = BANK_NOTE_SIGNAL, .status = keeper.signal}))
-		keeper.signal = 0;
+	if (keeper.signal && !keeper.is_signal_told && keeper.can_tell)
+		keeper.is_signal_told = bank_send(
+			&(struct bank_note){.kind = BANK_NOTE_SIGNAL, .status = keeper.signal});
 }
 
 /* --- a child's life --- */
@@ -232,7 +232,15 @@ static int greet(const struct bank_req *q, int fd UNUSED)
 			keeper.slot[i].tell |= BANK_TELL_REPLY;
 	}
 	keeper.can_tell = true;
+	keeper.is_signal_told = false;
 	bank_tell_all();
+	return 0;
+}
+
+static int heard(const struct bank_req *q, int fd UNUSED)
+{
+	if (q->arg == keeper.signal)
+		keeper.signal = 0;
 	return 0;
 }
 
@@ -345,6 +353,7 @@ static const struct op {
 	[BANK_SIGNAL] = {send_signal, 1 << BANK_PROC},
 	[BANK_ADOPT] = {adopt, IS_FREE, BANK_PROC, true},
 	[BANK_ACK] = {drop, 1 << BANK_DEAD},
+	[BANK_HEARD] = {heard},
 	[BANK_FINAL] = {init_final},
 };
 

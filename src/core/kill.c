@@ -104,10 +104,13 @@ void kill_all(struct hark *h, struct unit *u)
 		log_debug("kill", "%s: no cgroup to kill", u->name);
 }
 
-/* Leftovers end when cgroup.events says so; the watch turns that into EMPTY. */
-static void await_empty(struct hark *h, struct unit *u, const char *path)
+void kill_await_empty(struct hark *h, struct unit *u)
 {
-	int wd = cgroup_watch(&h->cgroups, path);
+	char path[600];
+	int wd;
+
+	spawn_cgroup_path(u, path, sizeof(path));
+	wd = cgroup_watch(&h->cgroups, path);
 
 	if (u->type == UNIT_SERVICE && wd >= 0)
 		service_of(u)->events_wd = wd + 1;
@@ -143,7 +146,7 @@ void kill_leftovers(struct hark *h, struct unit *u)
 	spawn_cgroup_path(u, path, sizeof(path));
 	if (!are_spared && h->cgroups.has_cgroups && !is_empty(h, u, path)) {
 		signal_members(h, u, final_signal(u, k), 0);
-		await_empty(h, u, path);
+		kill_await_empty(h, u);
 		return;
 	}
 	if (!are_spared && !h->cgroups.has_cgroups)

@@ -16,3 +16,5 @@ void kill_all(struct hark *h, struct unit *u);
 void kill_leftovers(struct hark *h, struct unit *u);
 /* One signal to main (1), control (2) or everything (3 also the cgroup), for `harkctl kill`. Returns how many or -errno. */
 MUST_USE int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig);
+/* Leftovers end when cgroup.events says so: posts EMPTY then, or now when nobody is left. */
+void kill_await_empty(struct hark *h, struct unit *u);

@@ -14,10 +14,12 @@
 
 #include "activate/listener.h"
 #include "activate/socket.h"
+#include "core/crashpoint.h"
 #include "core/describe.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/remember.h"
 #include "core/run.h"
 #include "ctl/server.h"
 #include "units/passive.h"
@@ -167,6 +169,9 @@ static int open_state(struct hark *h)
 		log_at(LOG_ERROR,
 		       "the state left by the manager before is not used (%s); starting from what runs",
 		       is_trusted ? strerror(-r) : "too many crashes");
+	h->did_boot =
+		old >=
+		0; /* what was asked for and what is done is not known: nothing is started by itself */
 	r = state_open(&h->state, -1);
 	return r < 0 ? r : keep_state(h, old);
 }
@@ -222,6 +227,7 @@ static int open_all(struct hark *h, const struct options *o)
 		r = bank_open(&h->bank, &h->loop);
 	if (r < 0)
 		return r;
+	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->exec_path = exec_beside();
 	listener_tune_kernel();
@@ -251,6 +257,8 @@ static void boot(struct hark *h)
 	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL)
 		  : -EINVAL;
 
+	h->did_boot = true;
+	remember_manager(h);
 	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
 		sbuf_reset(&why);
 		job_cycle_text(c, &h->reg, &why);
@@ -313,14 +321,14 @@ int main(int argc UNUSED, char **argv)
 		return 1;
 	}
 	h->boot_us = loop_now_us(&h->loop);
-	if (h->state.was_adopted)
+	if (h->bank.table->generation > 1)
 		run_takeover(h);
-	else if (h->bank.table->crashes < BANK_CRASHES_SAFE)
-		boot(h);
-	else
+	if (h->bank.table->crashes >= BANK_CRASHES_SAFE)
 		log_at(LOG_ERROR,
 		       "safe mode after %u crashes: what runs is kept, nothing is started by itself",
 		       h->bank.table->crashes);
+	else if (!h->did_boot)
+		boot(h);
 	r = loop_run(&h->loop);
 	server_close(h);
 	return r < 0 ? 1 : r;

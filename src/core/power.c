@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/log.h"
+#include "core/remember.h"
 #include "core/run.h"
 
 enum { COMMAND_EXIT = -1 };
@@ -40,6 +41,7 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 	if (h->is_shutting_down)
 		return 0;
 	h->is_shutting_down = true;
+	remember_manager(h);
 	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL)
 	      : -ENOMEM;
 	h->engine.is_ending = true;

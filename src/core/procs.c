@@ -50,17 +50,6 @@ struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role
 	return p;
 }
 
-int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
-		  uint64_t token)
-{
-	struct proc_entry *p = entry_new(h, u, role, token);
-
-	if (!p)
-		return err_here(-ENOMEM);
-	p->slot = slot;
-	return 0;
-}
-
 void procs_del(struct hark *h, struct proc_entry *p)
 {
 	map_del(&h->procs, &p->node);
@@ -77,6 +66,27 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 	if (u->type == UNIT_SOCKET)
 		return role == ROLE_CONTROL ? &socket_of(u)->control : NULL;
 	return NULL;
+}
+
+bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
+{
+	const struct bank_slot *b = &h->bank.table->slot[slot];
+	struct proc_ref *ref = procs_ref(u, role);
+	struct proc_entry *p, *old = ref && ref->slot ? procs_find(h, ref->token) : NULL;
+
+	if (!ref || (b->kind != BANK_PROC && b->kind != BANK_DEAD) || procs_find(h, b->token))
+		return false;
+	p = entry_new(h, u, role, b->token);
+	if (!p)
+		return false;
+	p->slot = slot;
+	if (old)
+		old->unit = UNIT_NONE;
+	ref->slot = slot + 1;
+	ref->token = b->token;
+	ref->pid = b->pid;
+	ref->start_us = b->since_us;
+	return true;
 }
 
 void procs_disown(struct hark *h, struct unit *u)
@@ -96,10 +106,12 @@ int procs_adopt_main(struct hark *h, struct unit *u, pid_t pid)
 {
 	int r = 0;
 	struct proc_entry *p = procs_add(h, u, ROLE_MAIN, &r);
+	char name[BANK_NAME];
 
 	if (!p)
 		return r;
-	r = bank_adopt(&h->bank, p->slot, p->token, u->name, pid);
+	bank_name(name, u->name, "main");
+	r = bank_adopt(&h->bank, p->slot, p->token, name, pid);
 	if (r < 0)
 		procs_del(h, p);
 	return r;

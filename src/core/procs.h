@@ -20,9 +20,8 @@ struct proc_entry {
 
 /* New entry with a slot and token taken; NULL: no memory or no slot (errno in *ret_err). */
 struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role, int *ret_err);
-/* Entry for a process found after a takeover; its slot is taken already. 0 or -ENOMEM. */
-MUST_USE int procs_restore(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
-			   uint64_t token);
+/* Take a process that is in the bank already as the unit's in that role; a main process before it is an ordinary member from then on. False: no process, or no memory. */
+bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot);
 struct proc_entry *procs_find(const struct hark *h, uint64_t token);
 /* Forget the entry and give the slot back. */
 void procs_del(struct hark *h, struct proc_entry *p);

@@ -2,47 +2,68 @@
 #include "core/remember.h"
 
 #include "core/procs.h"
-#include "units/service.h"
 #include "units/socket.h"
-
-static struct state_proc remember_proc(const struct proc_ref *p)
-{
-	return (struct state_proc){.slot = p->slot, .pid = p->pid, .token = p->token};
-}
 
 static void remember_service(struct hark *h, const struct service *s, struct state_unit *st)
 {
 	struct unit *k = registry_unit(&h->reg, s->socket_unit);
 
 	st->result = s->result;
-	st->flags |= (uint8_t)(s->is_ready * STATE_READY | s->is_main_known * STATE_MAIN_KNOWN |
-			       s->forbid_restart * STATE_FORBID_RESTART);
+	st->reload_result = s->reload_result;
+	st->flags |= (uint16_t)(s->is_ready * STATE_READY | s->is_main_known * STATE_MAIN_KNOWN |
+				s->forbid_restart * STATE_FORBID_RESTART |
+				s->main_exited_early * STATE_EXITED_EARLY |
+				s->is_reloading * STATE_IS_RELOADING |
+				s->did_exit_clean * STATE_EXITED_CLEAN |
+				(s->status_text || s->status_errno || s->remote) * STATE_HAS_TEXT);
 	st->command_at = (uint8_t)s->command_at;
 	st->main_at = (uint8_t)s->main_at;
 	st->n_restarts = s->n_restarts;
-	st->main = remember_proc(&s->main);
-	st->control = remember_proc(&s->control);
-	st->notify_slot = s->notify_slot;
-	st->out_slot[0] = s->out_slot[0];
-	st->out_slot[1] = s->out_slot[1];
-	st->conn_slot = s->conn_slot;
+	st->main_slot = (uint16_t)s->main.slot;
+	st->main_token = s->main.token;
+	st->next_main = s->next_main;
+	st->notify_slot = (uint16_t)s->notify_slot;
+	st->out_slot[0] = (uint16_t)s->out_slot[0];
+	st->out_slot[1] = (uint16_t)s->out_slot[1];
+	st->conn_slot = (uint16_t)s->conn_slot;
 	st->socket_unit = k ? k->state_slot : 0;
 	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;
-	st->exit_code = s->main.code;
+	st->watchdog_every = s->watchdog_us;
+	st->exit_code = (uint8_t)s->main.code;
 	st->exit_status = s->main.status;
-	if (s->remote)
-		memcpy(st->remote, s->remote, strnlen(s->remote, sizeof(st->remote) - 1));
+}
+
+static void remember_socket(const struct socket_unit *k, struct state_unit *st)
+{
+	st->result = k->result;
+	st->n_accepted = k->n_accepted;
+	st->command_at = (uint8_t)k->command_at;
+	st->trigger_begin_us = k->trigger_begin_us;
+	st->trigger_count = k->trigger_count;
+}
+
+static void remember_job(const struct job *j, struct state_unit *st)
+{
+	st->job = j->id;
+	st->job_type = j->type;
+	st->job_cause = j->cause.kind;
+	st->job_entry = j->cause.entry;
+	st->job_begin_us = j->begin_us;
+	st->flags |= (uint16_t)(j->is_running * STATE_JOB_RUNNING |
+				j->is_irreversible * STATE_JOB_IRREVERSIBLE |
+				j->ignores_order * STATE_JOB_UNORDERED);
 }
 
 void remember_unit(struct hark *h, struct unit *u)
 {
-	struct state_unit st = {.state = u->state, .type = u->type, .job_type = u->job.type};
+	struct state_unit st = {.state = u->state, .type = u->type};
+	const struct proc_ref *control = procs_ref(u, ROLE_CONTROL);
 
 	if (!u->state_slot)
 		u->state_slot = state_slot_of(&h->state, u->name);
 	if (!u->state_slot)
 		return;
-	st.flags = u->job.is_running ? STATE_JOB_RUNNING : 0;
+	st.fx = u->pending_fx | u->running_fx;
 	st.last_job_result = u->last_job_result;
 	st.state_us = u->state_us;
 	st.active_enter_us = u->active_enter_us;
@@ -51,17 +72,45 @@ void remember_unit(struct hark *h, struct unit *u)
 	st.inactive_exit_us = u->inactive_exit_us;
 	st.timer_us = u->state_timer.is_armed ? u->state_timer.due_us : 0;
 	st.why_entry = u->why_entry;
-	st.job_entry = u->job.cause.entry;
-	st.start_limit_begin_us = u->start_limit_begin_us;
-	st.start_limit_count = u->start_limit_count;
+	st.limit_begin_us = u->start_limit_begin_us;
+	st.limit_count = u->start_limit_count;
 	st.n_activations = u->n_activations;
 	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
+	if (u->job.id)
+		remember_job(&u->job, &st);
+	if (control) {
+		st.control_slot = (uint16_t)control->slot;
+		st.control_token = control->token;
+	}
 	if (u->type == UNIT_SERVICE)
 		remember_service(h, service_of(u), &st);
-	if (u->type == UNIT_SOCKET) {
-		st.result = socket_of(u)->result;
-		st.n_accepted = socket_of(u)->n_accepted;
-		st.control = remember_proc(&socket_of(u)->control);
-	}
+	if (u->type == UNIT_SOCKET)
+		remember_socket(socket_of(u), &st);
 	state_put(&h->state, u->state_slot, &st);
+}
+
+void remember_text(struct hark *h, struct service *s)
+{
+	struct state_text text = {.status_errno = s->status_errno};
+
+	if (!s->unit.state_slot)
+		s->unit.state_slot = state_slot_of(&h->state, s->unit.name);
+	if (s->remote)
+		memcpy(text.remote, s->remote, strnlen(s->remote, sizeof(text.remote) - 1));
+	if (s->status_text)
+		memcpy(text.status, s->status_text,
+		       strnlen(s->status_text, sizeof(text.status) - 1));
+	state_put_text(&h->state, s->unit.state_slot, &text);
+	engine_touch(&h->engine, &s->unit);
+}
+
+void remember_manager(struct hark *h)
+{
+	struct state_manager m = {.did_boot = h->did_boot,
+				  .is_ending = h->is_shutting_down,
+				  .final_command = h->final_command,
+				  .exit_code = h->exit_code,
+				  .ready_us = h->ready_us};
+
+	state_put_manager(&h->state, &m);
 }

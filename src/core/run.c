@@ -37,14 +37,19 @@ static void on_watchdog(struct timer *t)
 	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
 }
 
+void run_arm_watchdog(struct hark *h, struct service *s, uint64_t due_us)
+{
+	s->watchdog.fn = on_watchdog;
+	loop_timer_arm(&h->loop, &s->watchdog, due_us);
+}
+
 static void fx_watchdog_on(struct hark *h, struct unit *u)
 {
 	struct service *s = service_of(u);
 	uint64_t us = s->watchdog_us ? s->watchdog_us : u->config->service->watchdog_us;
 
-	s->watchdog.fn = on_watchdog;
 	if (us && us != TIME_NEVER)
-		loop_timer_arm(&h->loop, &s->watchdog, time_add(loop_now_us(&h->loop), us));
+		run_arm_watchdog(h, s, time_add(loop_now_us(&h->loop), us));
 }
 
 static void fx_disarm(struct hark *h, struct unit *u)
@@ -130,10 +135,18 @@ static void fx_forget(struct hark *h, struct unit *u)
 		let_instance_go(h, s);
 }
 
-static void fx_spawn_main(struct hark *h, struct unit *u)
+enum proc_role run_spawn_role(const struct unit *u, uint32_t fx)
 {
 	/* Type=forking: the starter is a control process, the main one is looked for when it has ended */
-	spawn_command(h, u, u->config->service->type == SERVICE_FORKING ? ROLE_CONTROL : ROLE_MAIN);
+	return fx == FX_SPAWN_MAIN && u->config->service &&
+			       u->config->service->type != SERVICE_FORKING
+		       ? ROLE_MAIN
+		       : ROLE_CONTROL;
+}
+
+static void fx_spawn_main(struct hark *h, struct unit *u)
+{
+	spawn_command(h, u, run_spawn_role(u, FX_SPAWN_MAIN));
 }
 
 static void fx_spawn_control(struct hark *h, struct unit *u)
@@ -172,9 +185,11 @@ static void (*const effects[EFFECT_BITS])(struct hark *h, struct unit *u) = {
 
 static void run(void *arg, struct unit *u, uint32_t fx)
 {
-	for (unsigned bit = 0; bit < EFFECT_BITS; bit++)
+	for (unsigned bit = 0; bit < EFFECT_BITS; bit++) {
 		if ((fx >> bit & 1) && effects[bit])
 			effects[bit](arg, u);
+		u->running_fx &= ~(1U << bit); /* done: the next manager need not */
+	}
 }
 
 /* --- the other doors of the engine --- */
@@ -278,7 +293,16 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	if (u->state != old_state && unit_coarse(u) == FAILED)
 		log_at(LOG_ERROR, "%s: failed (%s)", u->name,
 		       u->ops->result ? u->ops->result(u) : "?");
-	remember_unit(h, u);
+}
+
+static void remember(void *arg, struct unit *u)
+{
+	remember_unit(arg, u);
+}
+
+static void commit(void *arg)
+{
+	state_commit(&((struct hark *)arg)->state);
 }
 
 static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type,
@@ -321,6 +345,8 @@ const struct engine_ops run_ops = {
 	.run = run,
 	.condition = condition,
 	.changed = changed,
+	.remember = remember,
+	.commit = commit,
 	.job_done = job_done,
 	.emergency = emergency,
 	.retired = retired,
@@ -360,7 +386,6 @@ static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 	if (!ref)
 		return;
 	ref->pid = n->pid;
-	remember_unit(h, u);
 	note_process(h, u, LEDGER_PROCESS, n);
 	engine_post_simple(&h->engine, u, EV_SPAWNED, n->pid, role, 0);
 }
@@ -394,7 +419,6 @@ static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 					    .pid = n->pid,
 					    .start_us = loop_now_us(&h->loop)};
 		s->next_main = 0;
-		remember_unit(h, u);
 	}
 	if (s && n->err < 0 && s->next_main)
 		next_main_missed(h, s);
@@ -423,11 +447,15 @@ static void on_reply(struct hark *h, const struct bank_note *n)
 /* The connection is the child's now; PID 1 has let go of it. */
 static void connection_donated(struct hark *h, struct service *s)
 {
+	uint32_t slot;
+
 	if (!s || !s->conn_slot)
 		return;
-	bank_release(&h->bank, s->conn_slot - 1);
+	slot = s->conn_slot - 1;
 	s->conn_slot = 0;
-	remember_unit(h, &s->unit); /* before the slot can be another's */
+	engine_touch(&h->engine, &s->unit);
+	engine_digest(&h->engine); /* committed before the slot can be another's */
+	bank_release(&h->bank, slot);
 }
 
 static void on_execed(struct hark *h, const struct bank_note *n)
@@ -537,6 +565,9 @@ void run_on_note(struct bank *b, const struct bank_note *n)
 		break;
 	case BANK_NOTE_SIGNAL:
 		run_on_signal(h, n->status);
+		engine_digest(&h->engine); /* stored before it is no longer repeated */
+		if (bank_heard(&h->bank, n->status) < 0)
+			log_at(LOG_ERROR, "PID 1 does not hear that its signal was handled");
 		break;
 	case BANK_NOTE_PING: /* answered by the client half */
 	case BANK_NOTE_COUNT:

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/hark.h"
+#include "units/service.h"
 
 extern const struct engine_ops run_ops; /* arg: struct hark * */
 
@@ -12,6 +13,11 @@ extern const struct engine_ops run_ops; /* arg: struct hark * */
 void run_on_note(struct bank *b, const struct bank_note *note);
 /* cgroup.events changes become EMPTY events; installed as the watch of cgroups.inotify_fd. */
 void run_on_cgroup(struct watch *w, uint32_t events);
+
+/* Which of a unit's processes the effect FX_SPAWN_MAIN or FX_SPAWN_CONTROL makes. */
+enum proc_role run_spawn_role(const struct unit *u, uint32_t fx);
+/* The watchdog of a service bites at that time. */
+void run_arm_watchdog(struct hark *h, struct service *s, uint64_t due_us);
 
 /* --- takeover.c --- */
 /* After the manager's death: state table and bank slots become units with their processes, sockets and jobs. */

@@ -15,7 +15,6 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
-#include "core/remember.h"
 #include "units/socket.h"
 
 enum {
@@ -206,14 +205,17 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		      bool has_conn)
 {
 	struct proc_ref *ref = procs_ref(u, role);
+	char name[BANK_NAME];
 	struct bank_spawn req = {
-		.name = u->name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
+		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
 	uint32_t plan_slot = UINT32_MAX;
 	struct proc_entry *entry;
 	int r = p->needs_exec ? wrap_plan(h, p, &plan_slot) : 0;
 
 	if (r < 0)
 		return r;
+	bank_name(name, u->name,
+		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
 	entry = procs_add(h, u, role, &r);
 	if (entry) {
 		AUTO_FD int cgroup = open_cgroup(h, u);
@@ -227,7 +229,8 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		*ref = (struct proc_ref){.slot = req.slot + 1,
 					 .token = req.token,
 					 .start_us = loop_now_us(&h->loop)};
-		remember_unit(h, u); /* before the process can exist */
+		engine_touch(&h->engine, u);
+		engine_commit(&h->engine); /* before the process can exist */
 		r = bank_spawn(&h->bank, &req);
 		if (r < 0) {
 			ref->slot = 0;
@@ -365,8 +368,7 @@ static pid_t guess_main(struct hark *h, struct service *s)
 	return found;
 }
 
-/* No main process is known: the end of the service is that its cgroup is empty. */
-static void watch_members(struct hark *h, struct service *s)
+void spawn_watch_members(struct hark *h, struct service *s)
 {
 	char path[600];
 	int wd;
@@ -385,7 +387,7 @@ static void adopt(struct hark *h, struct service *s, pid_t pid)
 	if (pid > 0 && procs_adopt_main(h, &s->unit, pid) == 0)
 		return;
 	post_main(h, s, 0);
-	watch_members(h, s);
+	spawn_watch_members(h, s);
 }
 
 static void look_for_pid_file(struct timer *t)

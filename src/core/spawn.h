@@ -17,3 +17,5 @@ void spawn_find_main(struct hark *h, struct service *s);
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text);
 /* The unit is at rest: its RuntimeDirectory= goes, unless it is to be preserved. */
 void spawn_remove_directories(struct hark *h, const struct unit *u);
+/* No main process is known: the end of the service is that its cgroup is empty, which is told by EMPTY. */
+void spawn_watch_members(struct hark *h, struct service *s);

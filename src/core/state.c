@@ -7,10 +7,18 @@
 #include <unistd.h>
 
 #include "core/bank.h"
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/job.h"
 
-enum { STATE_MAGIC = 0x6b726168, STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+enum {
+	STATE_MAGIC = 0x6b726168,
+	STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW,
+	STAMP_CHECK = 16, /* low bits of a stamp */
+	STAMP_MASK = (1 << STAMP_CHECK) - 1
+};
+/* The manager's own slot: no unit has a name without a suffix. */
+#define STATE_MANAGER "hark"
 
 struct state_node {
 	struct map_node node;
@@ -53,44 +61,74 @@ static uint64_t mix(uint64_t sum, const void *bytes, size_t n)
 	return sum;
 }
 
+/* A transaction's number with 16 bits that check it: one word, so that it is stored whole. */
+static uint64_t stamp_of(uint64_t seq)
+{
+	return seq << STAMP_CHECK | (mix(STATE_MAGIC, &seq, sizeof(seq)) & STAMP_MASK);
+}
+
+/* The number, 0 when the word is not one. */
+static uint64_t seq_of(uint64_t stamp)
+{
+	uint64_t seq = stamp >> STAMP_CHECK;
+
+	return stamp_of(seq) == stamp ? seq : 0;
+}
+
 /* The name is part of it: a copy never speaks for another unit. */
 static uint32_t sum_of(const char *name, const struct state_copy *c)
 {
-	return (uint32_t)mix(mix(c->seq, name, strlen(name)), &c->u, sizeof(c->u));
+	return (uint32_t)mix(mix(c->stamp, name, strlen(name)), &c->u, sizeof(c->u));
 }
 
-static bool is_whole(const char *name, const struct state_copy *c)
+enum copy_kind { COPY_NONE, COPY_VALID, COPY_OPEN, COPY_DAMAGED };
+
+/* A transaction that was not committed counts as nothing, however far it came; all else must be whole. */
+static enum copy_kind kind_of(const struct state_table *t, const char *name,
+			      const struct state_copy *c)
 {
-	return c->seq != 0 && c->sum == sum_of(name, c);
+	if (c->stamp == 0)
+		return COPY_NONE;
+	if (seq_of(c->stamp) == seq_of(t->image->committed) + 1)
+		return COPY_OPEN;
+	return seq_of(c->stamp) && seq_of(c->stamp) <= seq_of(t->image->committed) &&
+			       c->sum == sum_of(name, c)
+		       ? COPY_VALID
+		       : COPY_DAMAGED;
 }
 
-/* Later by the circle of 32-bit numbers. */
-static bool is_newer(const struct state_copy *a, const struct state_copy *b)
+/* The copy that counts: the later one of the valid. */
+static const struct state_copy *valid(const struct state_table *t, const char *name,
+				      const struct state_slot *s)
 {
-	return (int32_t)(a->seq - b->seq) > 0;
+	const struct state_copy *found = NULL;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(s->copy); i++) {
+		const struct state_copy *c = &s->copy[i];
+
+		if (kind_of(t, name, c) == COPY_VALID && (!found || c->stamp > found->stamp))
+			found = c;
+	}
+	return found;
 }
 
-static const struct state_copy *newest(const char *name, const struct state_slot *s)
+static bool is_damaged(const struct state_table *t, const char *name, const struct state_slot *s)
 {
-	bool whole[2] = {is_whole(name, &s->copy[0]), is_whole(name, &s->copy[1])};
-
-	if (whole[0] && whole[1])
-		return is_newer(&s->copy[1], &s->copy[0]) ? &s->copy[1] : &s->copy[0];
-	return whole[0] ? &s->copy[0] : whole[1] ? &s->copy[1] : NULL;
+	return kind_of(t, name, &s->copy[0]) == COPY_DAMAGED ||
+	       kind_of(t, name, &s->copy[1]) == COPY_DAMAGED;
 }
 
 /* A checksum is no signature: what indexes a table later must be in its range. */
 static bool is_sane(const struct state_unit *u)
 {
-	const uint32_t slots[] = {u->main.slot,   u->control.slot, u->notify_slot,
+	const uint16_t slots[] = {u->main_slot,   u->control_slot, u->notify_slot,
 				  u->out_slot[0], u->out_slot[1],  u->conn_slot};
 
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
 		if (slots[i] > BANK_SLOTS)
 			return false;
-	return u->type < UNIT_TYPES && u->job_type < JOB_TYPES &&
-	       u->last_job_result < JOB_RESULTS && u->socket_unit <= STATE_SLOTS &&
-	       memchr(u->remote, '\0', sizeof(u->remote));
+	return u->type < UNIT_TYPES && u->job_type < JOB_TYPES && u->job_cause < CAUSE_KINDS &&
+	       u->last_job_result < JOB_RESULTS;
 }
 
 /* --- taking an image into use --- */
@@ -127,8 +165,22 @@ static int adopt_slot(struct state_table *t, uint32_t slot)
 
 	if (name && !state_find(t, name))
 		return add_node(t, slot, name);
+	t->damaged_n += s->name != 0;
 	s->name = 0;
 	return 0;
+}
+
+/* What was begun and never committed must not be taken for the next transaction, which will have the same number. */
+static void settle(struct state_table *t, struct state_slot *s)
+{
+	const char *name = t->image->names + s->name;
+
+	if (!s->name)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(s->copy); i++)
+		if (kind_of(t, name, &s->copy[i]) == COPY_OPEN)
+			s->copy[i].stamp = 0;
+	t->damaged_n += is_damaged(t, name, s);
 }
 
 static int adopt(struct state_table *t)
@@ -136,7 +188,7 @@ static int adopt(struct state_table *t)
 	struct state_image *m = t->image;
 
 	if (m->magic != STATE_MAGIC || m->layout != STATE_LAYOUT || m->slots_n > STATE_SLOTS ||
-	    m->names_n == 0 || m->names_n > STATE_NAMES)
+	    m->names_n == 0 || m->names_n > STATE_NAMES || !seq_of(m->committed))
 		return err_here(-EBADMSG);
 	for (uint32_t slot = 1; slot <= m->slots_n; slot++) {
 		int r = adopt_slot(t, slot);
@@ -144,6 +196,10 @@ static int adopt(struct state_table *t)
 		if (r < 0)
 			return r;
 	}
+	for (uint32_t slot = 0; slot < m->slots_n; slot++)
+		settle(t, &m->slot[slot]);
+	if (m->slots_n < STATE_SLOTS && m->slot[m->slots_n].name)
+		t->damaged_n++; /* there were more */
 	t->was_adopted = true;
 	return 0;
 }
@@ -188,6 +244,7 @@ int state_open(struct state_table *t, int fd)
 	if (is_new) {
 		t->image->layout = STATE_LAYOUT;
 		t->image->names_n = 1;
+		t->image->committed = stamp_of(1);
 		t->image->magic = STATE_MAGIC;
 	} else {
 		r = adopt(t);
@@ -279,6 +336,7 @@ uint32_t state_slot_of(struct state_table *t, const char *name)
 	__atomic_store_n(&m->names_n, at + (uint32_t)room, __ATOMIC_RELEASE);
 	m->slot[m->slots_n] = (struct state_slot){.name = at};
 	__atomic_store_n(&m->slots_n, m->slots_n + 1, __ATOMIC_RELEASE);
+	crashpoint();
 	return m->slots_n;
 }
 
@@ -295,6 +353,7 @@ void state_release(struct state_table *t, uint32_t ref)
 	map_del(&t->names, n);
 	__atomic_store_n(&s->name, 0,
 			 __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
+	crashpoint();
 	s->generation++;
 	memset(s->copy, 0, sizeof(s->copy));
 	node->next = t->released[rooms_of(strlen(node->name) + 1) - 1];
@@ -308,32 +367,101 @@ const char *state_name(const struct state_table *t, uint32_t ref)
 	return s ? t->image->names + s->name : NULL;
 }
 
+/* The copy to write is the one that does not count; written before in this transaction, it is written again. */
+static void put(struct state_table *t, const char *name, struct state_slot *s,
+		struct state_copy *fresh)
+{
+	struct state_copy *to = valid(t, name, s) == &s->copy[0] ? &s->copy[1] : &s->copy[0];
+
+	fresh->stamp = stamp_of(seq_of(t->image->committed) + 1);
+	fresh->sum = sum_of(name, fresh);
+	/* From here on it belongs to this transaction; death may find it half written. */
+	__atomic_store_n(&to->stamp, fresh->stamp, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy((char *)to + sizeof(to->stamp), (char *)fresh + sizeof(fresh->stamp),
+	       sizeof(*to) - sizeof(to->stamp));
+	t->is_open = true;
+	crashpoint();
+}
+
 void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
 {
 	const char *name = state_name(t, slot);
-	struct state_slot *s;
-	const struct state_copy *last;
-	struct state_copy *to, fresh = {.seq = 1, .u = *u};
+	struct state_copy fresh = {.u = *u};
 
-	if (!name)
+	if (name)
+		put(t, name, slot_at(t, slot), &fresh);
+}
+
+void state_commit(struct state_table *t)
+{
+	if (!t->is_open)
 		return;
-	s = slot_at(t, slot);
-	last = newest(name, s);
-	to = last == &s->copy[0] ? &s->copy[1] : &s->copy[0];
-	if (last)
-		fresh.seq = last->seq + 1 ? last->seq + 1 : 1;
-	fresh.sum = sum_of(name, &fresh);
-	memcpy(to, &fresh,
-	       sizeof(fresh)); /* wherever we die in this, the other copy is whole or this one is */
+	t->is_open = false;
+	__atomic_store_n(&t->image->committed, stamp_of(seq_of(t->image->committed) + 1),
+			 __ATOMIC_RELEASE);
+	crashpoint();
 }
 
 int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret)
 {
 	const char *name = state_name(t, slot);
-	const struct state_copy *c = name ? newest(name, slot_at(t, slot)) : NULL;
+	const struct state_slot *s = slot_at(t, slot);
+	const struct state_copy *c = name ? valid(t, name, s) : NULL;
 
-	if (!c || !is_sane(&c->u))
+	if (name && (is_damaged(t, name, s) || (c && !is_sane(&c->u))))
+		return -EBADMSG;
+	if (!c)
 		return -ENOENT;
 	*ret = c->u;
 	return 0;
+}
+
+void state_put_manager(struct state_table *t, const struct state_manager *m)
+{
+	uint32_t slot = state_slot_of(t, STATE_MANAGER);
+	struct state_copy fresh = {.u = {.state = 0}};
+
+	fresh.m = *m;
+	if (slot)
+		put(t, STATE_MANAGER, slot_at(t, slot), &fresh);
+}
+
+int state_get_manager(const struct state_table *t, struct state_manager *ret)
+{
+	uint32_t slot = state_find(t, STATE_MANAGER);
+	const struct state_copy *c = slot ? valid(t, STATE_MANAGER, slot_at(t, slot)) : NULL;
+
+	if (!c)
+		return -ENOENT;
+	*ret = c->m;
+	return 0;
+}
+
+/* --- texts --- */
+
+static uint32_t text_sum(const char *name, const struct state_text *text)
+{
+	return (uint32_t)mix(mix(STATE_MAGIC, name, strlen(name)), &text->status_errno,
+			     sizeof(*text) - offsetof(struct state_text, status_errno));
+}
+
+void state_put_text(struct state_table *t, uint32_t slot, struct state_text *text)
+{
+	const char *name = state_name(t, slot);
+
+	if (!name)
+		return;
+	text->remote[sizeof(text->remote) - 1] = text->status[sizeof(text->status) - 1] = '\0';
+	text->sum = text_sum(name, text);
+	t->image->text[(slot & SLOT_MASK) - 1] = *text;
+	crashpoint();
+}
+
+const struct state_text *state_get_text(const struct state_table *t, uint32_t slot)
+{
+	const char *name = state_name(t, slot);
+	const struct state_text *text = name ? &t->image->text[(slot & SLOT_MASK) - 1] : NULL;
+
+	return text && text->sum == text_sum(name, text) ? text : NULL;
 }

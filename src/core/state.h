@@ -2,9 +2,11 @@
 /*
  * state - what a new manager must know about units and cannot learn from kernel, bank or files: a table in a memfd that PID 1 keeps.
  *
- * One slot per unit that was ever more than loaded. A slot has two copies, each with a sequence number and a checksum; a store
- * writes the older copy, so that whatever instant the manager dies one copy is whole. Storing is plain memory writes and cannot
- * fail. Names stand in an append-only area of the same memory. The ledger lies behind the table.
+ * One slot per unit that was ever more than loaded. A slot has two copies, each with the number of the transaction that wrote it and
+ * a checksum. state_put() writes the copy that is not valid now; state_commit() makes everything put since the last one valid, with one
+ * store of one word. So at whatever instant the manager dies, its successor finds all units as they were at the last commit.
+ * Storing is plain memory writes and cannot fail. Names stand in an append-only area of the same memory, texts in another. The ledger
+ * lies behind the table.
  */
 #pragma once
 
@@ -13,42 +15,77 @@
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
-	STATE_LAYOUT = 1,
+	STATE_LAYOUT = 2,
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
 	STATE_ROOM = 64,
-	STATE_ROOMS = 4
+	STATE_ROOMS = 4,
+	STATE_REMOTE = 64,
+	STATE_STATUS = 940
 };
 
-struct state_proc {
-	uint32_t slot; /* of the bank + 1 */
-	int32_t pid;
-	uint64_t token;
-};
-
-/* What is remembered of a unit. Zero bytes mean: at rest, nothing known. */
+/* What is remembered of a unit. Zero bytes mean: at rest, nothing known. Times are of CLOCK_MONOTONIC, 0: never. */
 struct state_unit {
-	uint8_t state, type, result, job_type;
-	uint8_t flags; /* STATE_* */
-	uint8_t command_at, main_at, last_job_result;
-	uint32_t n_restarts, n_accepted;
-	struct state_proc main, control;
-	uint32_t notify_slot, out_slot[2], conn_slot; /* bank slots + 1 */
-	uint32_t socket_unit;                         /* state slot + 1 of the Accept=yes socket */
+	uint64_t main_token, control_token; /* of the bank slots below */
 	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us, inactive_exit_us;
-	uint64_t timer_us, watchdog_us; /* deadlines, 0 none */
+	uint64_t timer_us;       /* when the state times out */
+	uint64_t watchdog_us;    /* when the watchdog bites */
+	uint64_t watchdog_every; /* WATCHDOG_USEC=, microseconds; 0: as configured */
 	uint64_t why_entry, job_entry;
-	uint64_t start_limit_begin_us;
-	uint32_t start_limit_count, n_activations;
+	uint64_t job_begin_us;
+	uint64_t limit_begin_us;   /* start limit */
+	uint64_t trigger_begin_us; /* trigger limit of a socket */
 	uint8_t invocation[16];
-	int32_t exit_code, exit_status;
-	char remote[56];
+	uint32_t fx; /* effects (enum effect_mask) that are not known to be done */
+	uint32_t job;
+	uint32_t limit_count, trigger_count;
+	uint32_t n_activations, n_restarts, n_accepted;
+	uint32_t socket_unit; /* reference of the Accept=yes socket */
+	int32_t next_main;    /* pid named by MAINPID=, not yet taken over */
+	int32_t exit_status;
+	uint16_t main_slot, control_slot, notify_slot, out_slot[2],
+		conn_slot; /* of the bank, + 1 */
+	uint16_t flags;    /* STATE_* */
+	uint8_t state, type, result, reload_result;
+	uint8_t job_type, job_cause;
+	uint8_t command_at, main_at, last_job_result, exit_code;
 };
-enum { STATE_READY = 1, STATE_MAIN_KNOWN = 2, STATE_FORBID_RESTART = 4, STATE_JOB_RUNNING = 8 };
+enum {
+	STATE_READY = 1,
+	STATE_MAIN_KNOWN = 2,
+	STATE_FORBID_RESTART = 4,
+	STATE_JOB_RUNNING = 8,
+	STATE_JOB_IRREVERSIBLE = 16,
+	STATE_JOB_UNORDERED = 32,
+	STATE_EXITED_EARLY = 64,
+	STATE_IS_RELOADING = 128,
+	STATE_EXITED_CLEAN = 256,
+	STATE_HAS_TEXT = 512
+};
+
+/* What is remembered of the manager itself. */
+struct state_manager {
+	uint8_t did_boot; /* the default unit was asked for */
+	uint8_t is_ending;
+	int32_t final_command, exit_code;
+	uint64_t ready_us;
+};
+
+/* Words of a unit, written in place: a text torn by a death is no text. */
+struct state_text {
+	uint32_t sum; /* of the name and what follows */
+	int32_t status_errno;
+	char remote[STATE_REMOTE];
+	char status[STATE_STATUS];
+};
 
 struct state_copy {
-	uint32_t seq, sum; /* sum: of name, seq and u; seq 0: never written */
-	struct state_unit u;
+	uint64_t stamp; /* number of the transaction, and a check of it; 0: never written */
+	uint32_t sum;   /* of name, stamp and what is remembered */
+	union {
+		struct state_unit u;
+		struct state_manager m;
+	};
 };
 
 struct state_slot {
@@ -59,11 +96,13 @@ struct state_slot {
 
 struct state_image {
 	uint32_t magic, layout;
-	uint32_t slots_n; /* slots ever used */
-	uint32_t names_n; /* bytes of names used; offset 0 is never a name */
+	uint32_t slots_n;   /* slots ever used */
+	uint32_t names_n;   /* bytes of names used; offset 0 is never a name */
+	uint64_t committed; /* stamp of the last transaction that counts */
 	struct state_slot slot[STATE_SLOTS];
 	char names[STATE_NAMES];
 	struct ledger ledger;
+	struct state_text text[STATE_SLOTS];
 };
 
 struct state_node;
@@ -72,6 +111,8 @@ struct state_table {
 	struct state_image *image;
 	int fd;
 	bool was_adopted;                         /* inherited from an earlier manager */
+	bool is_open;                             /* something was put and not committed */
+	uint32_t damaged_n;                       /* slots found damaged when it was adopted */
 	struct map names;                         /* name -> slot, in this process only */
 	struct arena arena;                       /* of the map's nodes */
 	struct state_node *released[STATE_ROOMS]; /* by the room their names have */
@@ -94,7 +135,18 @@ uint32_t state_at(const struct state_table *t, uint32_t index);
 void state_release(struct state_table *t, uint32_t slot);
 /* The name of a reference, NULL when that unit is gone. */
 const char *state_name(const struct state_table *t, uint32_t slot);
-/* Store; cannot fail. */
+/* Store, valid with the next commit; cannot fail. */
 void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u);
-/* The newest whole copy. 0, or -ENOENT when none is. */
+/* All that was put counts from here on. */
+void state_commit(struct state_table *t);
+/* What counts of a unit. 0, -ENOENT (nothing is known of it), or -EBADMSG (it was damaged, and may have been anything). */
 MUST_USE int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret);
+
+/* The manager's own, with the same transactions. 0 or -ENOENT. */
+void state_put_manager(struct state_table *t, const struct state_manager *m);
+MUST_USE int state_get_manager(const struct state_table *t, struct state_manager *ret);
+
+/* The words of a unit: counted at once, cut to fit. sum is set here. */
+void state_put_text(struct state_table *t, uint32_t slot, struct state_text *text);
+/* NULL when there are none, or a death tore them. */
+const struct state_text *state_get_text(const struct state_table *t, uint32_t slot);

@@ -1,160 +1,202 @@
 /* SPDX-License-Identifier: MIT */
+#include "activate/instance.h"
 #include "activate/notify.h"
 #include "activate/output.h"
+#include "core/derive.h"
+#include "core/kill.h"
 #include "core/log.h"
 #include "core/procs.h"
-#include "core/remember.h"
 #include "core/run.h"
+#include "core/spawn.h"
 #include "units/service.h"
 #include "units/socket.h"
 
-/* The bank has the last word: a process is ours when its slot holds that very token. */
-static void restore_proc(struct hark *h, struct unit *u, enum proc_role role,
-			 const struct state_proc *sp, struct proc_ref *ref)
-{
-	const struct bank_slot *b;
+/* --- processes and descriptors: the bank has the last word --- */
 
-	if (!sp->slot || sp->slot > h->bank.table->slots_n)
-		return;
-	b = &h->bank.table->slot[sp->slot - 1];
-	if ((b->kind != BANK_PROC && b->kind != BANK_DEAD) || b->token != sp->token)
-		return;
-	if (procs_restore(h, u, role, sp->slot - 1, sp->token) < 0)
-		return;
-	*ref = (struct proc_ref){
-		.slot = sp->slot, .pid = b->pid, .token = sp->token, .start_us = b->since_us};
-}
-
-/* PID 1 lets go of a connection once its process has been executed; the slot may not be taken for that connection then. */
-static uint32_t restore_connection(const struct hark *h, uint32_t slot)
+/* A process is ours when its slot holds that very token. False: it is not there. */
+static bool restore_proc(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
+			 uint64_t token)
 {
 	const struct bank_table *t = h->bank.table;
 
-	return slot && slot <= t->slots_n && t->slot[slot - 1].kind == BANK_CONN ? slot : 0;
+	return slot && slot <= t->slots_n && t->slot[slot - 1].token == token &&
+	       procs_claim(h, u, role, slot - 1);
+}
+
+/* The slot of a descriptor kept under "unit/what", 0 when it holds something else. */
+static uint32_t restore_fd(const struct hark *h, const struct unit *u, uint32_t slot,
+			   const char *what)
+{
+	const struct bank_slot *b = slot ? &h->bank.table->slot[slot - 1] : NULL;
+	char name[BANK_NAME];
+
+	bank_name(name, u->name, what);
+	return b && b->kind == BANK_FD && !strncmp(b->name, name, BANK_NAME) ? slot : 0;
+}
+
+/* PID 1 lets go of a connection once its process has been executed. */
+static uint32_t restore_connection(const struct hark *h, uint32_t slot)
+{
+	return slot && h->bank.table->slot[slot - 1].kind == BANK_CONN ? slot : 0;
+}
+
+/* --- services --- */
+
+static void restore_text(struct hark *h, struct service *s)
+{
+	const struct state_text *text = state_get_text(&h->state, s->unit.state_slot);
+	struct connection_name name;
+
+	if (!text)
+		return;
+	s->status_errno = text->status_errno;
+	if (text->status[0])
+		s->status_text = mem_dup(text->status, strlen(text->status));
+	if (!text->remote[0])
+		return;
+	connection_address(str_of(text->remote), &name);
+	s->remote = mem_dup(text->remote, strlen(text->remote));
+	s->remote_addr = name.addr[0] ? mem_dup(name.addr, strlen(name.addr)) : NULL;
+	s->remote_port = name.port[0] ? mem_dup(name.port, strlen(name.port)) : NULL;
+}
+
+static void restore_facts(struct service *s, const struct state_unit *st)
+{
+	s->result = st->result < SERVICE_RESULTS ? st->result : RESULT_RESOURCES;
+	s->reload_result = st->reload_result < SERVICE_RESULTS ? st->reload_result
+							       : RESULT_RESOURCES;
+	s->is_ready = st->flags & STATE_READY;
+	s->is_main_known = st->flags & STATE_MAIN_KNOWN;
+	s->forbid_restart = st->flags & STATE_FORBID_RESTART;
+	s->main_exited_early = st->flags & STATE_EXITED_EARLY;
+	s->is_reloading = st->flags & STATE_IS_RELOADING;
+	s->did_exit_clean = st->flags & STATE_EXITED_CLEAN;
+	s->command_at = st->command_at;
+	s->main_at = st->main_at;
+	s->n_restarts = st->n_restarts;
+	s->next_main = st->next_main;
+	s->watchdog_us = st->watchdog_every;
+	s->main.code = st->exit_code;
+	s->main.status = st->exit_status;
+}
+
+static void restore_socket_of(struct hark *h, struct service *s, uint32_t ref)
+{
+	const char *name = ref ? state_name(&h->state, ref) : NULL;
+	struct unit *k = name ? registry_get(&h->reg, name) : NULL;
+
+	s->socket_unit = k && socket_of(k) ? k->id : UNIT_NONE;
+	if (s->socket_unit != UNIT_NONE)
+		socket_of(k)->n_connections++;
 }
 
 static void restore_service(struct hark *h, struct service *s, const struct state_unit *st)
 {
-	const char *socket = st->socket_unit ? state_name(&h->state, st->socket_unit) : NULL;
-	struct unit *k = socket ? registry_get(&h->reg, socket) : NULL;
+	struct unit *u = &s->unit;
 
-	s->result = st->result;
-	s->is_ready = st->flags & STATE_READY;
-	s->is_main_known = st->flags & STATE_MAIN_KNOWN;
-	s->forbid_restart = st->flags & STATE_FORBID_RESTART;
-	s->command_at = st->command_at;
-	s->main_at = st->main_at;
-	s->n_restarts = st->n_restarts;
-	s->main.code = st->exit_code;
-	s->main.status = st->exit_status;
-	restore_proc(h, &s->unit, ROLE_MAIN, &st->main, &s->main);
-	restore_proc(h, &s->unit, ROLE_CONTROL, &st->control, &s->control);
-	s->notify_slot = st->notify_slot;
-	s->out_slot[0] = st->out_slot[0];
-	s->out_slot[1] = st->out_slot[1];
+	restore_facts(s, st);
+	restore_proc(h, u, ROLE_MAIN, st->main_slot, st->main_token);
+	restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
+	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
+	s->out_slot[0] = restore_fd(h, u, st->out_slot[0], "out-read");
+	s->out_slot[1] = restore_fd(h, u, st->out_slot[1], "out-write");
 	s->conn_slot = restore_connection(h, st->conn_slot);
-	s->socket_unit = k ? k->id : UNIT_NONE;
-	if (k && socket_of(k))
-		socket_of(k)->n_connections++;
-	if (st->remote[0])
-		s->remote = mem_dup(st->remote, strnlen(st->remote, sizeof(st->remote)));
-	if (s->notify_slot)
-		notify_adopt(h, s);
-	if (s->out_slot[0])
-		output_adopt(h, s);
+	restore_socket_of(h, s, st->socket_unit);
+	if (st->flags & STATE_HAS_TEXT)
+		restore_text(h, s);
+	if (!u->config)
+		return; /* it rests */
+	notify_adopt(h, s);
+	output_adopt(h, s);
+	if (st->watchdog_us)
+		run_arm_watchdog(h, s, st->watchdog_us);
 }
 
-static void restore_times(struct hark *h, struct unit *u, const struct state_unit *st)
+/* Who is to become the main process may be a slot already, and the manager that asked for it is gone. */
+static bool claim_main(struct hark *h, struct service *s)
 {
-	u->state_us = st->state_us;
-	u->active_enter_us = st->active_enter_us;
-	u->active_exit_us = st->active_exit_us;
-	u->inactive_enter_us = st->inactive_enter_us;
-	u->inactive_exit_us = st->inactive_exit_us;
-	u->why_entry = st->why_entry;
-	u->start_limit_begin_us = st->start_limit_begin_us;
-	u->start_limit_count = st->start_limit_count;
-	u->n_activations = st->n_activations;
-	u->last_job_result = st->last_job_result;
-	memcpy(u->invocation, st->invocation, sizeof(u->invocation));
-	engine_restore(&h->engine, u, st->state, st->timer_us);
+	const struct bank_table *t = h->bank.table;
+	char name[BANK_NAME];
+
+	bank_name(name, s->unit.name, "main");
+	for (uint32_t i = 0; i < t->high; i++) {
+		const struct bank_slot *b = &t->slot[i];
+
+		if (strncmp(b->name, name, BANK_NAME) != 0 || procs_find(h, b->token) ||
+		    (s->next_main && b->pid != s->next_main))
+			continue;
+		if (procs_claim(h, &s->unit, ROLE_MAIN, i)) {
+			s->next_main = 0;
+			return true;
+		}
+	}
+	return false;
 }
 
-/* Of the state it is in: no command is configured for it, or the process it waits for has ended. */
-static bool has_nothing_to_do(struct unit *u)
+static bool is_forking(const struct service *s)
 {
-	struct service *s = service_of(u);
-	uint32_t command_at = s ? s->command_at : 0;
-	bool is_so = u->ops->entered && u->ops->entered(u) == EV_NOTHING;
-
-	if (s)
-		s->command_at = command_at;
-	return is_so;
+	return s->unit.config->service->type == SERVICE_FORKING;
 }
 
-/* What the machine does on entering the state the unit is in, by the first cell that leads there from another state. */
-static uint32_t entry_effects(const struct unit *u)
+/* The starter has ended, and which process is the main one was not found out yet. */
+static bool seeks_main(const struct service *s, uint32_t fx)
 {
-	const struct fsm *f = u->ops->fsm;
+	return s->next_main || (is_forking(s) && s->unit.state == SVC_START && !s->control.slot &&
+				!s->main.slot && !(fx & FX_SPAWN_MAIN));
+}
 
-	for (unsigned i = 0; i < f->states_n * f->events_n; i++)
-		if (f->cells[i].go == u->state + 1 && i / f->events_n != u->state)
-			return f->cells[i].fx & FX_ENTRY;
+/* Its end is known by its cgroup alone. */
+static bool has_no_main(const struct service *s)
+{
+	return is_forking(s) && !s->main.slot && !s->is_main_known && s->unit.state > SVC_START &&
+	       s->unit.state <= SVC_RELOAD;
+}
+
+/* What the manager before was waiting for and PID 1 does not tell again. Returns effects that follow. */
+static uint32_t look_again(struct hark *h, struct service *s, uint32_t fx)
+{
+	uint8_t state = s->unit.state;
+
+	if (seeks_main(s, fx)) {
+		if (!claim_main(h, s))
+			return FX_FIND_MAIN;
+		engine_post_simple(&h->engine, &s->unit, EV_MAIN_PID, s->main.pid, 0, 0);
+	} else if (has_no_main(s)) {
+		spawn_watch_members(h, s);
+	}
+	if ((state == SVC_FINAL_SIGTERM || state == SVC_FINAL_SIGKILL) && !(fx & FX_KILL_FINAL))
+		kill_await_empty(h, &s->unit);
 	return 0;
 }
 
-/* That the main process was made, and executed, is told again: which of the two was heard is not known. */
-static void tell_of_main(struct hark *h, struct unit *u, const struct proc_ref *main)
-{
-	engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
-	if (h->bank.table->slot[main->slot - 1].is_execed)
-		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
-}
+/* --- sockets --- */
 
-/*
- * What may have been lost between the state stored last and the death of the manager is done or told again. A process that is
- * remembered but not in the bank was never made: a slot is freed only after the state that follows from the exit was stored.
- */
-static void go_on(struct hark *h, struct unit *u)
+/* The listeners are found in the bank; a socket that cannot be had again fails as it would at its start. Returns its state. */
+static uint8_t restore_socket(struct hark *h, struct socket_unit *k, const struct state_unit *st,
+			      uint32_t *fx)
 {
-	const struct fsm_state *state = &u->ops->fsm->states[u->state];
-	struct proc_ref *main = procs_ref(u, ROLE_MAIN), *control = procs_ref(u, ROLE_CONTROL);
-	bool has_process = (main && main->slot) || (control && control->slot);
-
-	if (main && main->slot)
-		tell_of_main(h, u, main);
-	/* What is to run runs again when it never came to be; what is to die is signalled again, which does no harm. */
-	if (has_nothing_to_do(u))
-		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
-	else if (state->commands ? !has_process : state->coarse == DEACTIVATING && has_process)
-		engine_resume(&h->engine, u, entry_effects(u));
-	else if (state->coarse == DEACTIVATING && !state->commands)
-		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
-}
-
-/* The listeners are found in the bank; a socket that cannot be had again fails as it would at its start. */
-static void restore_socket(struct hark *h, struct socket_unit *k, const struct state_unit *st)
-{
-	struct unit *u = &k->unit;
-	bool has_ports = u->state >= SOCK_ARMING && u->state <= SOCK_STOP_PRE_SIGKILL;
+	uint8_t state = st->state;
+	bool has_ports = state >= SOCK_START_POST && state <= SOCK_STOP_PRE_SIGKILL;
 	char *why = NULL;
 
-	k->result = st->result;
+	k->result = st->result < SOCKET_RESULTS ? st->result : SRES_RESOURCES;
 	k->n_accepted = st->n_accepted;
-	restore_proc(h, u, ROLE_CONTROL, &st->control, &k->control);
-	if (u->state == SOCK_START_POST && !k->control.slot)
-		engine_restore(&h->engine, u, SOCK_ARMING, 0);
-	if (has_ports && u->state != SOCK_ARMING &&
-	    h->activators[UNIT_SOCKET]->arm(h, u, &why) < 0 && u->state <= SOCK_RUNNING)
-		engine_restore(&h->engine, u, SOCK_ARMING, 0);
+	k->command_at = st->command_at;
+	k->trigger_begin_us = st->trigger_begin_us;
+	k->trigger_count = st->trigger_count;
+	restore_proc(h, &k->unit, ROLE_CONTROL, st->control_slot, st->control_token);
+	if (has_ports && h->activators[UNIT_SOCKET]->arm(h, &k->unit, &why) < 0 &&
+	    state <= SOCK_RUNNING) {
+		state = SOCK_ARMING;
+		*fx |= FX_ARM;
+	}
 	mem_put(why);
-	if (u->state == SOCK_ARMING)
-		engine_resume(&h->engine, u, FX_ARM);
-	if (u->state == SOCK_LISTENING)
-		engine_resume(&h->engine, u, FX_WATCH);
+	if (state == SOCK_LISTENING)
+		*fx |= FX_WATCH;
+	return state;
 }
 
-/* The service came to rest, or its start was never asked for, and the socket did not hear of it. */
+/* Its service rests, and nothing is about to start it: of a damaged table this is not known otherwise. */
 static void wake_socket(struct hark *h, struct unit *u)
 {
 	if (u->type != UNIT_SOCKET || u->state != SOCK_RUNNING)
@@ -168,81 +210,182 @@ static void wake_socket(struct hark *h, struct unit *u)
 	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);
 }
 
-/* The unit as it was, without consequences. False when it cannot be loaded. */
-static bool restore_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
-{
-	const char *name = state_name(&h->state, slot);
-	struct unit *u = name ? registry_get(&h->reg, name) : NULL;
+/* --- units --- */
 
-	if (!u || engine_load(&h->engine, u) < 0)
-		return false;
-	u->state_slot = slot;
-	restore_times(h, u, st);
-	if (u->type == UNIT_SERVICE)
-		restore_service(h, service_of(u), st);
-	if (u->type == UNIT_SOCKET)
-		restore_socket(h, socket_of(u), st);
-	return true;
+static void restore_unit_facts(struct unit *u, const struct state_unit *st)
+{
+	u->state_us = st->state_us;
+	u->active_enter_us = st->active_enter_us;
+	u->active_exit_us = st->active_exit_us;
+	u->inactive_enter_us = st->inactive_enter_us;
+	u->inactive_exit_us = st->inactive_exit_us;
+	u->why_entry = st->why_entry;
+	u->start_limit_begin_us = st->limit_begin_us;
+	u->start_limit_count = st->limit_count;
+	u->n_activations = st->n_activations;
+	u->last_job_result = st->last_job_result;
+	memcpy(u->invocation, st->invocation, sizeof(u->invocation));
 }
 
-/* Every job of the transaction is remembered with its own unit, so each comes back alone. */
 static void restore_job(struct hark *h, struct unit *u, const struct state_unit *st)
 {
-	struct cause cause = {.kind = CAUSE_TAKEOVER, .unit = UNIT_NONE, .entry = st->job_entry};
-	int r = st->job_type == JOB_NONE
-			? 0
-			: engine_request(&h->engine, u, (enum job_type)st->job_type,
-					 MODE_IGNORE_REQUIREMENTS, &cause, false, NULL);
+	struct job job = {
+		.id = st->job,
+		.type = st->job_type,
+		.is_running = st->flags & STATE_JOB_RUNNING,
+		.is_irreversible = st->flags & STATE_JOB_IRREVERSIBLE,
+		.ignores_order = st->flags & STATE_JOB_UNORDERED,
+		.begin_us = st->job_begin_us,
+		.cause = {.kind = st->job_cause, .unit = UNIT_NONE, .entry = st->job_entry},
+	};
+
+	if (job.id && job.type != JOB_NONE)
+		engine_restore_job(&h->engine, u, &job);
+}
+
+/*
+ * Effects that have to be done (again). A spawn was done if its process is in the bank; a process that is remembered and not there
+ * was never made, because a slot is given up only after the state that follows from the exit was committed.
+ */
+static uint32_t effects_left(struct unit *u, const struct state_unit *st)
+{
+	static const uint32_t spawns[] = {FX_SPAWN_MAIN, FX_SPAWN_CONTROL};
+	bool runs_commands = u->ops->fsm->states[st->state].commands != 0;
+	uint32_t fx = st->fx;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(spawns); i++) {
+		enum proc_role role = run_spawn_role(u, spawns[i]);
+		const struct proc_ref *p = procs_ref(u, role);
+		bool was_asked = (role == ROLE_MAIN ? st->main_slot : st->control_slot) != 0;
+		bool is_due = (st->state == SVC_START && u->type == UNIT_SERVICE) ==
+			      (spawns[i] == FX_SPAWN_MAIN);
+
+		if (p && p->slot)
+			fx &= ~spawns[i];
+		else if (p && was_asked && is_due && runs_commands)
+			fx |= spawns[i];
+	}
+	return fx;
+}
+
+/* Of the state it is in: no command is configured for it any more, or the process it waits for is not there. */
+static bool has_nothing_to_do(struct unit *u)
+{
+	struct service *s = service_of(u);
+	struct socket_unit *k = socket_of(u);
+	uint32_t *command_at = s ? &s->command_at : k ? &k->command_at : NULL;
+	uint32_t at = command_at ? *command_at : 0;
+	bool is_so = u->ops->entered && u->ops->entered(u) == EV_NOTHING;
+
+	if (command_at)
+		*command_at = at;
+	return is_so;
+}
+
+/* That the main process was made, and executed, is told again: which of the two was heard is not known. */
+static void tell_of_main(struct hark *h, struct unit *u)
+{
+	const struct proc_ref *main = procs_ref(u, ROLE_MAIN);
+
+	if (!main || !main->slot)
+		return;
+	engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
+	if (h->bank.table->slot[main->slot - 1].is_execed)
+		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
+}
+
+/* A unit that rests and has nothing before it is not loaded for that. 0 or -errno. */
+static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const struct state_unit *st)
+{
+	bool rests = st->state == 0 && !st->fx && !st->job;
+	uint8_t state = st->state;
+	uint32_t fx = 0;
+	int r = rests ? 0 : engine_load(&h->engine, u);
 
 	if (r < 0)
-		log_at(LOG_ERROR, "%s: its %s job is lost: %s", u->name,
-		       job_type_names[st->job_type], strerror(-r));
-}
-
-/* What may have been lost on the way, the unit's job and its connection. */
-static bool resume_unit(struct hark *h, uint32_t slot, const struct state_unit *st)
-{
-	struct unit *u = registry_find(&h->reg, state_name(&h->state, slot));
-	struct service *s = u ? service_of(u) : NULL;
-
-	if (!u)
-		return false;
-	go_on(h, u);
+		return r;
+	if (st->type != u->type || state >= u->ops->fsm->states_n)
+		return err_here(-EBADMSG);
+	u->state_slot = slot;
+	u->engine = &h->engine;
+	restore_unit_facts(u, st);
+	if (u->type == UNIT_SERVICE)
+		restore_service(h, service_of(u), st);
+	if (u->type == UNIT_SOCKET && !rests)
+		state = restore_socket(h, socket_of(u), st, &fx);
+	if (rests)
+		return 0;
+	fx |= effects_left(u, st);
+	engine_restore(&h->engine, u, state, st->timer_us, 0);
+	if (u->type == UNIT_SERVICE)
+		fx |= look_again(h, service_of(u), fx);
+	engine_restore(&h->engine, u, state, st->timer_us, fx);
+	tell_of_main(h, u);
+	if (!fx && has_nothing_to_do(u))
+		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
 	restore_job(h, u, st);
-	if (s && st->conn_slot && !s->conn_slot)
-		remember_unit(h, u); /* the slot may be another connection's from now on */
-	return true;
+	return 0;
 }
 
-/* Calls visit for every unit of the table that was not at rest; how many times it said true. */
-static uint32_t each_unit(struct hark *h,
-			  bool (*visit)(struct hark *h, uint32_t slot, const struct state_unit *st))
+static uint32_t restore_units(struct hark *h)
 {
-	struct state_unit st;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < h->state.image->slots_n; i++) {
 		uint32_t slot = state_at(&h->state, i);
+		const char *name = state_name(&h->state, slot);
+		struct unit *u = name && unit_type_of(name) >= 0 ? registry_get(&h->reg, name)
+								 : NULL;
+		struct state_unit st;
+		int r = u ? state_get(&h->state, slot, &st) : -ENOENT;
 
-		if (state_get(&h->state, slot, &st) == 0 &&
-		    (st.state != 0 || st.job_type != JOB_NONE))
-			n += visit(h, slot, &st);
+		if (r == 0)
+			r = restore_unit(h, u, slot, &st);
+		if (r == 0)
+			n += st.state != 0;
+		else if (r != -ENOENT)
+			log_at(LOG_ERROR,
+			       "%s: what was remembered of it cannot be used (%s); going by its processes and sockets",
+			       name, strerror(-r));
+		if (r == -EBADMSG)
+			state_release(&h->state, slot);
 	}
 	return n;
 }
 
-/*
- * All units stand where they stood before any goes on: a job looks at its neighbours. Nothing is stored in the first pass, so the
- * second reads of each unit what the first has read.
- */
+static void restore_manager(struct hark *h)
+{
+	struct state_manager m;
+
+	if (state_get_manager(&h->state, &m) < 0) {
+		h->did_boot |= h->state.damaged_n > 0;
+		return;
+	}
+	h->did_boot = m.did_boot;
+	h->ready_us = m.ready_us;
+	if (!m.is_ending)
+		return;
+	h->is_shutting_down = h->engine.is_ending = true;
+	h->final_command = m.final_command;
+	h->exit_code = m.exit_code;
+}
+
 void run_takeover(struct hark *h)
 {
-	uint32_t n = each_unit(h, restore_unit);
+	uint32_t n, derived;
 
-	each_unit(h, resume_unit);
+	restore_manager(h);
+	n = restore_units(h);
+	derived = derive_units(h);
 	for (uint32_t id = 0; id < h->reg.n; id++)
 		if (registry_unit(&h->reg, id))
 			wake_socket(h, registry_unit(&h->reg, id));
 	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n,
 	       h->bank.table->generation);
+	if (derived)
+		log_at(LOG_WARN,
+		       "%u units were found running of which nothing was remembered; their jobs and counters are lost",
+		       derived);
+	if (h->is_shutting_down)
+		run_shutdown_check(h);
 }

@@ -281,8 +281,10 @@ struct unit {
 	struct job job;
 	struct timer state_timer;
 	uint32_t pending_fx;     /* effects collected, not yet run */
+	uint32_t running_fx;     /* effects that are being run now and not done */
 	struct list fx_node;     /* in the engine's effect queue */
 	struct list retire_node; /* in the engine's list of units that may be dropped */
+	struct list touch_node;  /* in the engine's list of units to be stored */
 	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us,
 		inactive_exit_us; /* CLOCK_MONOTONIC, 0 never */
 	uint64_t why_entry;       /* ledger entry that led to the present (or last) activation */

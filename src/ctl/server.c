@@ -68,6 +68,7 @@ static int send_frame(struct conn *c)
 	bool is_last = false;
 	int r;
 
+	engine_digest(&c->server->h->engine); /* what was promised is stored before it is told */
 	if (c->is_finished) {
 		wire_begin(frame, FRAME_END, c->request);
 		is_last = wire_put_u64(frame, TAG_EXIT, (uint64_t)c->call.exit);

@@ -33,6 +33,7 @@ static void use(struct state_table *t)
 	}
 	slot = state_slot_of(t, "fuzz.service");
 	state_put(t, slot, &(struct state_unit){.n_restarts = 7});
+	state_commit(t);
 	if (slot && (state_get(t, slot, &u) != 0 || u.n_restarts != 7))
 		__builtin_trap();
 	for (uint64_t seq = 1; seq < 16; seq++) {
@@ -53,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (state_open(&t, -1) < 0 || state_slot_of(&t, "a.service") != 1)
 		__builtin_trap();
 	state_put(&t, 1, &(struct state_unit){.state = 1});
+	state_commit(&t);
 	fd = fcntl(t.fd, F_DUPFD_CLOEXEC, 3);
 	state_close(&t);
 	/* magic and layout stay, or nothing behind them would ever be looked at */

@@ -21,7 +21,6 @@
 #include "units/socket.h"
 
 static struct hark fake;
-static struct ledger fake_ledger;
 static struct bank_table *fake_table;
 static int fake_pid1;
 static char fake_dir[] = "/tmp/hark-test-XXXXXX";
@@ -33,7 +32,9 @@ static struct command fake_command = {.path = "/bin/true",
 				      .argc = 1,
 				      .file = "x",
 				      .line = 1};
-static uint32_t fake_fx; /* effects that were asked for */
+static uint32_t fake_fx;                /* effects that were asked for */
+static unsigned fake_told[EVENT_KINDS]; /* events that services were given */
+static struct unit_type_ops fake_service_ops;
 
 static inline int fake_load(void *arg, struct unit *u)
 {
@@ -143,10 +144,19 @@ static inline void fake_tidy(void)
 		(void)nftw(fake_dir, fake_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static inline int fake_classify(struct unit *u, const struct event *e)
+{
+	fake_told[e->kind]++;
+	return service_ops.classify(u, e);
+}
+
 static inline void fake_open(void)
 {
-	static const struct unit_type_ops *const types[] = {&service_ops, &socket_ops, &target_ops};
+	static const struct unit_type_ops *const types[] = {&fake_service_ops, &socket_ops,
+							    &target_ops};
 
+	fake_service_ops = service_ops;
+	fake_service_ops.classify = fake_classify;
 	exec_config_defaults(&fake_exec_config);
 	service_config_defaults(&fake_service_config);
 	socket_config_defaults(&fake_socket_config);
@@ -157,9 +167,9 @@ static inline void fake_open(void)
 	ck_assert_int_eq(loop_init(&fake.loop, NULL, NULL), 0);
 	fake_bank_open();
 	ck_assert_int_eq(registry_init(&fake.reg, types, ARRAY_SIZE(types)), 0);
-	ledger_adopt(&fake_ledger);
-	ck_assert_int_eq(engine_init(&fake.engine, &fake.loop, &fake.reg, &fake_ledger, &fake_ops,
-				     &fake),
+	ck_assert_int_eq(state_open(&fake.state, -1), 0);
+	ck_assert_int_eq(engine_init(&fake.engine, &fake.loop, &fake.reg, &fake.state.image->ledger,
+				     &fake_ops, &fake),
 			 0);
 }
 

@@ -244,7 +244,7 @@ static struct socket_unit *arm_tcp(bool accept, const char *name)
 	fake_turns(2); /* bound, not listening: hung up, and nothing happens */
 	ck_assert_uint_eq(fake_posted(EV_TRIGGER), 0);
 	ck_assert_int_eq(listen(bank_fd(q.slot), 10), 0); /* PID 1 */
-	engine_restore(&fake.engine, u, SOCK_LISTENING, 0);
+	engine_restore(&fake.engine, u, SOCK_LISTENING, 0, 0);
 	fake_turns(1);
 	return socket_of(u);
 }
@@ -271,7 +271,7 @@ START_TEST(a_connection_triggers_once)
 		&k->ports[0].learn.node)); /* who it was is asked when the spawn is on its way */
 	loop_undefer(&k->ports[0].learn);
 	k->ports[0].learn.fn(&k->ports[0].learn);
-	seen = *ledger_get(&fake_ledger, fake_ledger.next - 1);
+	seen = *ledger_get(fake.engine.ledger, fake.engine.ledger->next - 1);
 	ck_assert_uint_eq(seen.kind, LEDGER_TRIGGER);
 	ck_assert_uint_eq(seen.cause, CAUSE_CONNECTION);
 	ck_assert(!strncmp(seen.text, "127.0.0.1:", 10));

@@ -107,14 +107,15 @@ START_TEST(ready_becomes_an_event)
 	ck_assert_int_eq(stat(address, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0666);
 	ck_assert_uint_eq(fake_request(BANK_STORE).slot, s->notify_slot - 1);
-	tell("READY=1\nSTATUS=fine\nERRNO=2\nEXTEND_TIMEOUT_USEC=5", -1);
+	engine_restore(&fake.engine, &s->unit, SVC_START, loop_now_us(&fake.loop) + 1, 0);
+	tell("READY=1\nSTATUS=fine\nERRNO=2\nEXTEND_TIMEOUT_USEC=5000000", -1);
 	notify_drain(&fake, s);
-	ck_assert_uint_eq(fake_posted(EV_READY), 1);
-	ck_assert_uint_eq(fake_posted(EV_EXTEND), 1);
+	ck_assert_uint_eq(fake_told[EV_READY], 1);
+	ck_assert_uint_gt(s->unit.state_timer.due_us, loop_now_us(&fake.loop) + 4000000);
 	ck_assert_str_eq(s->status_text, "fine");
 	ck_assert_int_eq(s->status_errno, 2);
 	notify_drain(&fake, s); /* consumed */
-	ck_assert_uint_eq(fake_posted(EV_READY), 1);
+	ck_assert_uint_eq(fake_told[EV_READY], 1);
 	notify_close(&fake, s);
 	ck_assert_int_lt(stat(address, &st), 0);
 }
@@ -137,12 +138,12 @@ START_TEST(strangers_are_not_believed)
 	s->main.pid = getppid();
 	tell("READY=1", -1);
 	notify_drain(&fake, s);
-	ck_assert_uint_eq(fake_posted(EV_READY), 0);
+	ck_assert_uint_eq(fake_told[EV_READY], 0);
 	fake_service_config.notify_access = NOTIFY_EXEC;
 	s->control.pid = getpid();
 	tell("READY=1", -1);
 	notify_drain(&fake, s);
-	ck_assert_uint_eq(fake_posted(EV_READY), 1);
+	ck_assert_uint_eq(fake_told[EV_READY], 1);
 }
 END_TEST
 

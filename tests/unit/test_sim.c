@@ -167,8 +167,14 @@ static uint32_t no_slot(void *arg, struct unit *u)
 	return 0;
 }
 
-static const struct engine_ops fakes = {fake_load,  fake_run,         always,         ignore_change,
-					ignore_job, ignore_emergency, ignore_retired, no_slot};
+static const struct engine_ops fakes = {.load = fake_load,
+					.run = fake_run,
+					.condition = always,
+					.changed = ignore_change,
+					.job_done = ignore_job,
+					.emergency = ignore_emergency,
+					.retired = ignore_retired,
+					.slot = no_slot};
 
 /* --- a random house --- */
 

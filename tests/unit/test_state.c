@@ -19,10 +19,9 @@ static struct state_unit unit_of(unsigned i, unsigned version)
 	u.type = (uint8_t)i;
 	u.job_type = JOB_START;
 	u.last_job_result = 0;
-	u.main.slot = u.control.slot = u.notify_slot = u.conn_slot = i + 1;
+	u.job_cause = CAUSE_USER;
+	u.main_slot = u.control_slot = u.notify_slot = u.conn_slot = (uint16_t)(i + 1);
 	u.out_slot[0] = u.out_slot[1] = 7;
-	u.socket_unit = 2;
-	u.remote[sizeof(u.remote) - 1] = '\0';
 	return u;
 }
 
@@ -31,6 +30,7 @@ static void put_version(struct state_table *t, unsigned i, unsigned version)
 	struct state_unit u = unit_of(i, version);
 
 	state_put(t, i + 1, &u);
+	state_commit(t);
 }
 
 static void fill(struct state_table *t)
@@ -107,7 +107,7 @@ START_TEST(size_is_sealed)
 }
 END_TEST
 
-/* Each unit is one of the versions that were put, or not known: never a mixture, never another unit's. */
+/* Each unit is as it was put last, or not known, or said to be damaged: never an older one, a mixture or another unit's. */
 static void check_whole(int fd)
 {
 	struct state_table t;
@@ -122,12 +122,11 @@ static void check_whole(int fd)
 		if (state_get(&t, slot, &got) < 0)
 			continue;
 		ck_assert_ptr_nonnull(name);
-		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-			for (unsigned version = 1; version <= 3; version++) {
-				struct state_unit u = unit_of(i, version);
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+			struct state_unit u = unit_of(i, 3);
 
-				is_known |= !strcmp(name, names[i]) && !memcmp(&u, &got, sizeof(u));
-			}
+			is_known |= !strcmp(name, names[i]) && !memcmp(&u, &got, sizeof(u));
+		}
 		ck_assert(is_known);
 	}
 	ck_assert_uint_gt(state_slot_of(&t, "more.service"), 0);
@@ -165,29 +164,99 @@ START_TEST(any_byte_may_be_wrong)
 }
 END_TEST
 
-/* Death after any byte of a store: the version before it, or the new one. */
+static void check_pair(const struct state_table *t, unsigned version)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct state_unit got, want = unit_of(i, version);
+
+		ck_assert_int_eq(state_get(t, i + 1, &got), 0);
+		ck_assert_mem_eq(&got, &want, sizeof(got));
+	}
+}
+
+/* A copy of the image as a new manager finds it. */
+static void check_successor(const struct state_table *t, unsigned version)
+{
+	struct state_table next;
+
+	ck_assert_int_eq(state_open(&next, fcntl(t->fd, F_DUPFD_CLOEXEC, 3)), 0);
+	check_pair(&next, version);
+	ck_assert_uint_eq(next.damaged_n, 0);
+	state_close(&next);
+}
+
+/* Death after any byte of a transaction over two units: both are as before it. Only its last word makes both new, at once. */
 START_TEST(any_instant_may_be_the_last)
 {
 	struct state_table t;
-	struct state_copy before[2], after[2];
-	struct state_unit old = unit_of(0, 2), new = unit_of(0, 3), got;
-	unsigned changed;
+	struct state_slot before[2], after[2];
+	unsigned tried = 0;
 
 	ck_assert_int_eq(state_open(&t, -1), 0);
-	ck_assert_uint_eq(state_slot_of(&t, names[0]), 1);
-	put_version(&t, 0, 1);
-	state_put(&t, 1, &old);
-	memcpy(before, t.image->slot[0].copy, sizeof(before));
-	state_put(&t, 1, &new);
-	memcpy(after, t.image->slot[0].copy, sizeof(after));
-	changed = memcmp(&before[0], &after[0], sizeof(before[0])) ? 0 : 1;
-	ck_assert_mem_eq(&before[!changed], &after[!changed], sizeof(before[0]));
-	for (size_t n = 0; n <= sizeof(struct state_copy); n++) {
-		memcpy(t.image->slot[0].copy, before, sizeof(before));
-		memcpy(&t.image->slot[0].copy[changed], &after[changed], n);
-		ck_assert_int_eq(state_get(&t, 1, &got), 0);
-		ck_assert(!memcmp(&got, &old, sizeof(got)) || !memcmp(&got, &new, sizeof(got)));
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_eq(state_slot_of(&t, names[i]), i + 1);
+	for (unsigned version = 1; version <= 2; version++)
+		for (unsigned i = 0; i < 2; i++)
+			put_version(&t, i, version);
+	memcpy(before, t.image->slot, sizeof(before));
+	for (unsigned i = 0; i < 2; i++) {
+		struct state_unit u = unit_of(i, 3);
+
+		state_put(&t, i + 1, &u);
+		state_put(&t, i + 1, &u); /* again in the same transaction */
 	}
+	memcpy(after, t.image->slot, sizeof(after));
+	/* The number of the transaction is one word and comes first. */
+	for (size_t n = 0; n <= sizeof(before); n++) {
+		size_t in_copy =
+			(n % sizeof(struct state_slot) - offsetof(struct state_slot, copy)) %
+			sizeof(struct state_copy);
+
+		if (in_copy % sizeof(struct state_copy) < sizeof(uint64_t) && in_copy)
+			continue;
+		memcpy(t.image->slot, before, sizeof(before));
+		memcpy(t.image->slot, after, n);
+		check_successor(&t, 2);
+		tried++;
+	}
+	memcpy(t.image->slot, after, sizeof(after));
+	state_commit(&t);
+	check_successor(&t, 3);
+	state_close(&t);
+	printf("state: %u instants of a transaction\n", tried);
+}
+END_TEST
+
+START_TEST(the_manager_is_remembered)
+{
+	struct state_table t;
+	struct state_manager m = {.did_boot = 1, .final_command = 7}, got;
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	ck_assert_int_eq(state_get_manager(&t, &got), -ENOENT);
+	state_put_manager(&t, &m);
+	ck_assert_int_eq(state_get_manager(&t, &got), -ENOENT); /* not committed */
+	state_commit(&t);
+	ck_assert_int_eq(state_get_manager(&t, &got), 0);
+	ck_assert(got.did_boot && got.final_command == 7);
+	state_close(&t);
+}
+END_TEST
+
+START_TEST(a_text_is_whole_or_none)
+{
+	struct state_table t;
+	struct state_text text = {.status_errno = 5, .status = "all is well"};
+	uint32_t slot;
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	slot = state_slot_of(&t, names[0]);
+	ck_assert_ptr_null(state_get_text(&t, slot));
+	state_put_text(&t, slot, &text);
+	ck_assert_ptr_nonnull(state_get_text(&t, slot));
+	ck_assert_str_eq(state_get_text(&t, slot)->status, "all is well");
+	t.image->text[slot - 1].status[3] ^= 1;
+	ck_assert_ptr_null(state_get_text(&t, slot));
 	state_close(&t);
 }
 END_TEST
@@ -237,6 +306,8 @@ int main(void)
 	tcase_add_test(t, size_is_sealed);
 	tcase_add_test(t, any_byte_may_be_wrong);
 	tcase_add_test(t, any_instant_may_be_the_last);
+	tcase_add_test(t, the_manager_is_remembered);
+	tcase_add_test(t, a_text_is_whole_or_none);
 	tcase_add_test(t, a_full_table_says_so);
 	tcase_add_test(t, memory_may_be_short);
 	suite_add_tcase(s, t);

@@ -51,7 +51,7 @@ static struct unit *active_unit(const char *name, uint64_t why)
 	/* The engine is not here: the state is set as a takeover would. */
 	for (unsigned i = 0; i < u->ops->fsm->states_n; i++)
 		if (u->ops->fsm->states[i].coarse == ACTIVE) {
-			engine_restore(&engine, u, (uint8_t)i, 0);
+			engine_restore(&engine, u, (uint8_t)i, 0, 0);
 			break;
 		}
 	ck_assert(unit_is_active(u));
