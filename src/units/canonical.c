@@ -71,24 +71,13 @@ static bool counts(const struct unit_line *l)
 
 /* --- names and values --- */
 
-/* The section and the name by which a line is known today: "X" and "X= in [Unit]" of directives.def. */
-static enum section rename_line(const struct unit_line *l, struct str *ret_key)
+/* The section and the name by which a line is known today. */
+static enum section rename_line(const struct unit_line *l, const char **ret_key)
 {
-	struct str now = str_of(l->directive->why);
-	size_t equals = str_index(now, '=');
 	enum section section = (enum section)l->section;
+	const struct directive *now = directive_renamed(l->directive, &section);
 
-	*ret_key = str_of(l->key);
-	if (l->directive->verdict != LEGACY)
-		return section;
-	if (str_eq(str_sub(now, equals, now.n), STR("= in [Unit]")))
-		section = SECTION_UNIT;
-	else if (equals < now.n)
-		return section;
-	now = str_sub(now, 0, equals);
-	if (!directive_find(section, now))
-		return (enum section)l->section;
-	*ret_key = now;
+	*ret_key = now ? now->name : l->key;
 	return section;
 }
 
@@ -127,11 +116,11 @@ static void write_section(const struct unit_config *c, const struct unit_line *l
 	struct sbuf body = {0};
 
 	for (const struct unit_line *l = lines; l; l = l->next) {
-		struct str key;
+		const char *key;
 
 		if (rename_line(l, &key) != section || !counts(l))
 			continue;
-		sbuf_addf(&body, STR_FMT "=", STR_ARG(key));
+		sbuf_addf(&body, "%s=", key);
 		write_value(l, &body);
 		sbuf_add_c(&body, '\n');
 	}

@@ -137,6 +137,24 @@ const struct directive *directive_find(enum section section, struct str name)
 	return d;
 }
 
+const struct directive *directive_renamed(const struct directive *d, enum section *section)
+{
+	struct str now = str_of(d->why);
+	size_t equals = str_index(now, '=');
+	enum section home = *section;
+
+	if (d->verdict != LEGACY)
+		return NULL;
+	if (str_eq(str_sub(now, equals, now.n), STR("= in [Unit]")))
+		home = SECTION_UNIT;
+	else if (equals < now.n)
+		return NULL;
+	d = directive_find(home, str_sub(now, 0, equals));
+	if (d)
+		*section = home;
+	return d;
+}
+
 /* --- unknown names --- */
 
 struct guess {
@@ -199,11 +217,11 @@ static int section_with(struct str name, enum unit_type type)
 	return other;
 }
 
-/* What newer versions of systemd have than the one whose directives the table holds. */
-static const struct newer {
+/* Directives that systemd has and this hark does not: of newer versions, or gone again (version 0). */
+static const struct foreign {
 	const char *name;
 	unsigned version;
-} newer[] = {
+} foreign[] = {
 	{"AcceptFileDescriptors", 257},
 	{"BindLogSockets", 257},
 	{"CoredumpReceive", 255},
@@ -230,15 +248,39 @@ static const struct newer {
 	{"RootEphemeral", 254},
 	{"UserNamespacePath", 258},
 	{"WantsMountsFor", 256},
+	{"BusPolicy", 0},
+	{"Capabilities", 0},
+	{"ControlGroup", 0},
+	{"ControlGroupAttribute", 0},
+	{"ControlGroupModify", 0},
+	{"ControlGroupPersistent", 0},
+	{"FsckPassNo", 0},
+	{"Names", 0},
+	{"NetClass", 0},
+	{"SysVRunLevelsPath", 0},
+	{"SysVStartPriority", 0},
+	{"TCPWrapName", 0},
 };
 
-/* The version that brought a name, 0: none that is known. */
-static unsigned version_of(struct str name)
+static const struct foreign *find_foreign(struct str name)
 {
-	for (unsigned k = 0; k < ARRAY_SIZE(newer); k++)
-		if (str_eq_z(name, newer[k].name))
-			return newer[k].version;
-	return 0;
+	for (unsigned k = 0; k < ARRAY_SIZE(foreign); k++)
+		if (str_eq_z(name, foreign[k].name))
+			return &foreign[k];
+	return NULL;
+}
+
+static void report_foreign(struct assignment *a, const struct foreign *f)
+{
+	if (f->version)
+		parse_report(
+			a, CODE_NEWER_DIRECTIVE, DIAG_WARNING, PARSE_WHOLE,
+			"\"%s\" is a directive of systemd %u that this hark does not know; the line has no effect",
+			f->name, f->version);
+	else
+		parse_report(a, CODE_REMOVED_DIRECTIVE, DIAG_WARNING, PARSE_WHOLE,
+			     "\"%s\" was taken out of systemd long ago; the line has no effect",
+			     f->name);
 }
 
 void directive_report_unknown(struct assignment *a, enum section section)
@@ -258,12 +300,8 @@ void directive_report_unknown(struct assignment *a, enum section section)
 		parse_report(a, CODE_MISPLACED, DIAG_WARNING, PARSE_WHOLE,
 			     "\"" STR_FMT "\" belongs in [%s], not [%s]; it has no effect here",
 			     STR_ARG(a->key), sections[home].name, sections[section].name);
-	} else if (version_of(a->key)) {
-		parse_report(
-			a, CODE_NEWER_DIRECTIVE, DIAG_WARNING, PARSE_WHOLE,
-			"\"" STR_FMT
-			"\" is a directive of systemd %u that this hark does not know; the line has no effect",
-			STR_ARG(a->key), version_of(a->key));
+	} else if (find_foreign(a->key)) {
+		report_foreign(a, find_foreign(a->key));
 	} else {
 		guess = guess_in_section(section, a->key);
 		if (guess.name && snprintf(text, sizeof(text), "did you mean \"%s%s\"?",
@@ -373,8 +411,10 @@ static int note_inert(struct assignment *a, const struct directive *d)
 	return parse_add_name(a, &a->config->notes, d->note);
 }
 
-static int after_effect(struct assignment *a, const struct directive *d)
+static int after_effect(struct assignment *a, const struct directive *d, enum section section)
 {
+	const struct directive *now = directive_renamed(d, &section);
+
 	switch ((enum directive_verdict)d->verdict) {
 	case ENFORCED:
 		return 0;
@@ -392,7 +432,7 @@ static int after_effect(struct assignment *a, const struct directive *d)
 		a->value = (struct str){NULL, 0}; /* the place is the name's */
 		parse_report(a, CODE_OLD_NAME, DIAG_NOTE, PARSE_WHOLE,
 			     "%s= is the old form of %s and taken as that", d->name, d->why);
-		return 0;
+		return now && now->verdict == INERT ? note_inert(a, now) : 0;
 	}
 	return 0;
 }
@@ -425,7 +465,7 @@ int directive_apply(struct assignment *a, enum section section)
 	if (r == 0)
 		r = parsers[d->parser].fn(a);
 	if (r == 0)
-		return after_effect(a, d);
+		return after_effect(a, d, section);
 	if (r != -ENOMEM)
 		report_bad(a, d);
 	return r == -ENOMEM ? r : 0;

@@ -98,6 +98,12 @@ const struct directive *directive_find(enum section section, struct str name);
 const void *directive_member(const struct directive *d, const struct unit_config *c);
 
 /*
+ * What a LEGACY row is called today: its row, and *section where that belongs. NULL: there is no single directive of the same meaning.
+ * Rows say it as "Name", or "Name= in [Unit]".
+ */
+const struct directive *directive_renamed(const struct directive *d, enum section *section);
+
+/*
  * Everything about one assignment of section `a->item->section` to a->config: a is filled but for target, num, words. What is wrong
  * becomes a finding. Returns 0 or -ENOMEM.
  */

@@ -113,6 +113,36 @@ START_TEST(every_code_has_its_golden_files)
 }
 END_TEST
 
+/* Short of memory it says so, or what it always says; nothing is left over. */
+START_TEST(every_allocation_fails_once)
+{
+	struct question q = {.verb = &verbs[VERB_VERIFY]};
+	size_t live = mem_stats.live_n;
+	uint64_t first, all;
+
+	ck_assert_int_eq(chdir(GOLDEN "/W112"), 0);
+	q.options[OPT_ROOT] = ".";
+	q.options[OPT_UNIT_PATH] = "/lib";
+	first = mem_stats.total_n;
+	mem_put(verify("text", NULL));
+	all = mem_stats.total_n - first;
+	ck_assert_uint_gt(all, 20);
+	for (uint64_t at = 1; at <= all; at++) {
+		struct screen s = {.verb = q.verb};
+		int status;
+
+		mem_stats.fail_at = mem_stats.total_n + at;
+		status = verify_units(&s, &q);
+		mem_stats.fail_at = 0;
+		ck_assert_msg(status == 0 || status == 1, "allocation %llu: %d",
+			      (unsigned long long)at, status);
+		paint_fini(&s.paint);
+		sbuf_fini(&s.errors);
+		ck_assert_uint_eq(mem_stats.live_n, live);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("golden");
@@ -121,8 +151,10 @@ int main(void)
 	int failed = 0;
 
 	/* Another user may not be let into the checkout. */
-	if (access(GOLDEN, X_OK) == 0)
+	if (access(GOLDEN, X_OK) == 0) {
 		tcase_add_loop_test(t, every_code_has_its_golden_files, 0, CODES);
+		tcase_add_test(t, every_allocation_fails_once);
+	}
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
