@@ -7,6 +7,7 @@
 #include "core/activator.h"
 #include "core/bank_client.h"
 #include "core/cgroup.h"
+#include "core/crash.h"
 #include "core/engine.h"
 #include "core/state.h"
 #include "units/load.h"
@@ -19,6 +20,7 @@ struct hark {
 	struct registry reg;
 	struct load load;
 	struct state_table state;
+	struct crash_log crashes;
 	struct engine engine;
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];

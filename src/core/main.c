@@ -133,38 +133,60 @@ static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 		server_close(arg);
 }
 
-/* Slot of the state table that an earlier manager left in the bank, or -1. */
-static int find_state(const struct bank *b)
+/* Slot of the bank that an earlier manager left under that name, or -1. */
+static int find_kept(const struct bank *b, const char *name)
 {
 	for (uint32_t i = 0; i < b->table->high; i++)
-		if (b->table->slot[i].kind == BANK_FD &&
-		    strcmp(b->table->slot[i].name, "state") == 0)
+		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, name) == 0)
 			return (int)i;
 	return -1;
 }
 
-static int keep_state(struct hark *h, int old)
+/* old: the slot whose content it replaces, or -1. */
+static int keep(struct bank *b, int old, const char *name, int fd)
 {
-	int slot = old >= 0 ? old : bank_take(&h->bank);
+	int slot = old >= 0 ? old : bank_take(b);
 
 	if (slot < 0)
 		return slot;
 	if (old >= 0)
-		return bank_replace(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state",
-				    h->state.fd);
-	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "state", h->state.fd,
-			  false, 0);
+		return bank_replace(b, (uint32_t)slot, bank_token(b), name, fd);
+	return bank_store(b, (uint32_t)slot, bank_token(b), name, fd, false, 0);
+}
+
+/* First of all, so that nothing that comes later can end us without a word. Without it we go on. */
+static void open_crashes(struct hark *h)
+{
+	const struct bank_table *t = h->bank.table;
+	struct crash_death last = {t->generation - 1, t->last_code, t->last_status, false};
+	int old = find_kept(&h->bank, "crashes");
+	int r = old >= 0 ? crash_open(&h->crashes, bank_fd((uint32_t)old)) : -ENOENT;
+
+	if (r < 0) {
+		r = crash_open(&h->crashes, -1);
+		if (r == 0)
+			r = keep(&h->bank, old, "crashes", h->crashes.fd);
+	}
+	if (r < 0)
+		log_at(LOG_ERROR, "crashes leave no record: %s", strerror(-r));
+	if (!h->crashes.ring)
+		return;
+	crash_note_death(&h->crashes, &last);
+	crash_watch(&h->crashes, &h->state, t->generation);
 }
 
 static int open_state(struct hark *h)
 {
 	bool is_trusted = h->bank.table->crashes < BANK_CRASHES_NO_STATE;
-	int old = find_state(&h->bank), r = -ENOENT;
+	int old = find_kept(&h->bank, "state"), r = -ENOENT;
 
 	if (old >= 0 && is_trusted)
 		r = state_open(&h->state, bank_fd((uint32_t)old));
-	if (r == 0)
+	if (r == 0) {
+		if (h->crashes.ring)
+			crash_note_ledger(&h->crashes, &h->state);
 		return 0;
+	}
 	if (old >= 0)
 		log_at(LOG_ERROR,
 		       "the state left by the manager before is not used (%s); starting from what runs",
@@ -173,7 +195,7 @@ static int open_state(struct hark *h)
 		old >=
 		0; /* what was asked for and what is done is not known: nothing is started by itself */
 	r = state_open(&h->state, -1);
-	return r < 0 ? r : keep_state(h, old);
+	return r < 0 ? r : keep(&h->bank, old, "state", h->state.fd);
 }
 
 static int open_units(struct hark *h, const struct options *o)
@@ -213,6 +235,18 @@ static void on_pid1_gone(struct bank *b)
 	loop_exit(container_of(b, struct hark, bank)->bank.loop, 1);
 }
 
+/* A crash of the system's manager is worth a core, where core(5) says; whoever runs hark as a program has chosen its own limit. */
+static void allow_core(const struct hark *h)
+{
+	struct rlimit limit;
+
+	if (!h->is_pid1 || getrlimit(RLIMIT_CORE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_CORE, &limit) < 0)
+		log_debug("main", "no core limit");
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
 	static struct engine_ops ops;
@@ -230,6 +264,8 @@ static int open_all(struct hark *h, const struct options *o)
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->exec_path = exec_beside();
+	allow_core(h);
+	open_crashes(h);
 	listener_tune_kernel();
 	r = open_state(h);
 	if (r == 0)

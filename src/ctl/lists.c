@@ -214,9 +214,11 @@ static void put_details(struct call *c, const struct ledger_entry *e)
 	}
 }
 
-static void tell_entry(struct call *c, const struct ledger_entry *e, const char *unit)
+void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, uint64_t crash)
 {
 	reply_row(&c->reply, "entry");
+	if (crash)
+		reply_value(&c->reply, TAG_NUMBER, "crash", crash);
 	reply_value(&c->reply, TAG_NUMBER, "entry", e->seq);
 	if (e->parent)
 		reply_value(&c->reply, TAG_NUMBER, "follows", e->parent);
@@ -255,7 +257,7 @@ int serve_ledger(struct call *c)
 
 		if (!e || !unit || !is_entry_wanted(c, unit))
 			continue;
-		tell_entry(c, e, unit);
+		serve_entry(c, e, unit, 0);
 		return CALL_MORE;
 	}
 	return CALL_DONE;

@@ -260,6 +260,20 @@ static void put_counts(struct call *c)
 	reply_value(&c->reply, TAG_NUMBER, "jobs", c->h->engine.jobs_n);
 }
 
+/* Deaths by our own fault; one that somebody killed is no news. */
+static void put_last_crash(struct call *c)
+{
+	struct crash crash;
+	unsigned at = 0;
+
+	while (crash_get(&c->h->crashes, at, &crash) && crash.kind == CRASH_KILLED)
+		at++;
+	if (!crash_get(&c->h->crashes, at, &crash))
+		return;
+	reply_value(&c->reply, TAG_NUMBER, "crash", crash.number);
+	reply_value(&c->reply, TAG_STAMP, "crash_time", crash.wall_us);
+}
+
 static void tell_health(struct call *c)
 {
 	const struct bank_table *table = c->h->bank.table;
@@ -280,6 +294,7 @@ static void tell_health(struct call *c)
 		reply_value(&c->reply, TAG_NUMBER, "generation", table->generation);
 		reply_value(&c->reply, TAG_NUMBER, "spawned", table->spawned);
 	}
+	put_last_crash(c);
 	put_counts(c);
 	reply_row_end(&c->reply);
 }

@@ -50,3 +50,4 @@ void show_show(struct screen *s, const struct row *rows);
 void show_word(struct screen *s, const struct row *rows);
 void show_ledger(struct screen *s, const struct row *rows);
 void show_trace(struct screen *s, const struct row *rows);
+void show_crashes(struct screen *s, const struct row *rows);

@@ -76,6 +76,13 @@ static void show_health_head(struct paint *p, const struct row *row)
 	       (unsigned long long)row_value(row, "jobs"),
 	       (unsigned long long)row_value(row, "units"));
 	paint_end(p);
+	if (!row_field(row, "crash"))
+		return;
+	paint_tone(p, TONE_WARN, "  NOTE    ");
+	paint_z(p, "the manager crashed ");
+	paint_ago(p, row_value(row, "crash_time"));
+	paint_z(p, " ago; harkctl crashes tells how");
+	paint_end(p);
 }
 
 static void show_concern(struct paint *p, const struct row *row)

@@ -153,6 +153,59 @@ void show_trace(struct screen *s, const struct row *rows)
 		paint_z(&s->paint, "no errors\n");
 }
 
+static void show_crash(struct paint *p, const struct row *row)
+{
+	paintf(p, "crash %llu  ", (unsigned long long)row_value(row, "crash"));
+	paint_clock(p, row_value(row, "time"));
+	paintf(p, "  life %llu", (unsigned long long)row_value(row, "life"));
+	if (row_field(row, "lived")) {
+		paint_z(p, " after ");
+		paint_span(p, row_value(row, "lived"));
+	}
+	paint_z(p, ": ");
+	paint_text(p, row_text(row, "how"));
+	if (row_value(row, "times") > 1)
+		paintf(p, ", %llu lives in a row", (unsigned long long)row_value(row, "times"));
+	paint_end(p);
+	if (row_field(row, "at")) {
+		paint_z(p, row_value(row, "scanned") ? "  at (?) " : "  at     ");
+		paint_field(p, row, "at");
+		paint_end(p);
+	}
+	if (row_field(row, "build")) {
+		paint_z(p, "  build  ");
+		paint_text(p, row_text(row, "build"));
+		paint_end(p);
+	}
+}
+
+void show_crashes(struct screen *s, const struct row *rows)
+{
+	struct paint *p = &s->paint;
+
+	if (!rows)
+		paint_z(p, "no manager has died\n");
+	for (const struct row *row = rows; row; row = row->next) {
+		if (screen_common(s, row))
+			continue;
+		if (row_is(row, "crash")) {
+			show_crash(p, row);
+			continue;
+		}
+		paint_z(p, "  before ");
+		paint_clock(p, row_value(row, "time"));
+		paintf(p, " %llu ", (unsigned long long)row_value(row, "entry"));
+		paint_text(p, row_text(row, "unit"));
+		paint_z(p, " ");
+		paint_text(p, row_text(row, "entry_kind"));
+		paint_z(p, " ");
+		paint_text(p, row_text(row, "what"));
+		paint_z(p, row_text(row, "text").n ? " " : "");
+		paint_text(p, row_text(row, "text"));
+		paint_end(p);
+	}
+}
+
 static bool follows_dependency(const struct row *row)
 {
 	return row->next && row_is(row->next, "dependency");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * serve - the handlers of the verbs, one serve_*() per handler word of verbs.def. Those that change something are in jobs.c and
- * change.c, those that only look in look.c and lists.c. Each is a step function as ctl/call.h describes.
+ * change.c, those that only look in look.c, lists.c and crashes.c. Each is a step function as ctl/call.h describes.
  */
 #pragma once
 
@@ -28,6 +28,9 @@ int serve_reload_config(struct call *c);
 int serve_power(struct call *c);
 int serve_ledger(struct call *c);
 int serve_trace(struct call *c);
+int serve_crashes(struct call *c);
 
+/* The row of a ledger entry. unit: its name; crash: number of the crash it stood before, 0 none. */
+void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, uint64_t crash);
 /* The cause "this caller asked for it". */
 struct cause call_cause(const struct call *c);

@@ -12,6 +12,7 @@
  *   send ADDR N [TEXT]   N datagrams "1", "2" ...     hold ADDR N MS    N connections that say nothing; prints how many were made, closed
  *   pour ADDR FILE       lines "PID.1", "PID.2" ... into a FIFO or a datagram socket for as long as FILE is there; prints how many
  *   slay PID N MIN MAX   N times SIGKILL for the child "harkd" of PID, MIN to MAX us apart     cpu PID   CPU time in ms
+ *   hurt PID HOW         the process reads address 16 (segv), or goes round for ever where it is (loop)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,9 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -546,6 +549,28 @@ static int slay(char **w)
 	return done < n;
 }
 
+/* Machine code at the place where the process is. It need not have a fault of its own for this. */
+static int hurt(char **w)
+{
+#ifdef __x86_64__
+	/* mov 16,%eax, and jmp to itself. */
+	static const long fault = 0x1025048b, loop = 0xfeeb;
+	pid_t pid = atoi(w[0]);
+	struct user_regs_struct r;
+	long code = strcmp(w[1], "loop") ? fault : loop;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 || waitpid(pid, NULL, 0) < 0 ||
+	    ptrace(PTRACE_GETREGS, pid, NULL, &r) < 0)
+		fail("ptrace");
+	r.orig_rax = (unsigned long long)-1; /* no system call goes on */
+	ptrace(PTRACE_SETREGS, pid, NULL, &r);
+	ptrace(PTRACE_POKETEXT, pid, (void *)r.rip, (void *)code);
+	return ptrace(PTRACE_DETACH, pid, NULL, NULL) < 0;
+#else
+	fail("hurt: not on this machine");
+#endif
+}
+
 static int cpu(char **w)
 {
 	char path[64];
@@ -570,7 +595,7 @@ int main(int argc, char **argv)
 		int (*run)(char **w);
 	} verbs[] = {{"listen", 0, be_service}, {"answer", 0, answer}, {"ask", 2, ask},
 		     {"send", 2, send_many},    {"hold", 3, hold},     {"pour", 2, pour},
-		     {"slay", 4, slay},         {"cpu", 1, cpu}};
+		     {"hurt", 2, hurt},         {"slay", 4, slay},     {"cpu", 1, cpu}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);

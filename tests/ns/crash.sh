@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A manager that dies of itself: faults, hangs, crashes again and again. What runs goes on, and there is a record of how it died.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+SOCK=$T/sock
+cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
+
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+# after_death OLD SECONDS: another manager than OLD answers.
+after_death() {
+	wait_for "[ -n \"\$(manager_pid)\" ] && [ \"\$(manager_pid)\" != $1 ] && ctl is-active test.target" "$2"
+}
+# crash KEY: of the newest record.
+crash() { ctl crashes -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0].get(sys.argv[1], ""))' "$1"; }
+
+set_up() {
+	service stay "ExecStart=$PAYLOAD log $T/stay x pause"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start stay.service >/dev/null
+	STAY=$(main_of stay.service)
+}
+stays() { # NAME ROWS
+	is "$1: the service is the same" "$2" "$STAY running 1" "$(main_of stay.service) $(sub stay.service) $(wc -l <"$T/stay")"
+}
+
+faults() {
+	local old frame
+	is "at first there is no record" "" "no manager has died" "$(ctl crashes)"
+	old=$(manager_pid)
+	"$SOCK" hurt "$old" segv || { skip "faults" "no ptrace here" && return; }
+	ok_if "SIGSEGV of the manager: another answers" "A10" after_death "$old" 5
+	stays "SIGSEGV of the manager" "A10"
+	is "the record: kind, life, times" "A10" "fault 1 1" "$(crash crash_kind) $(crash life) $(crash times)"
+	is "signal and address" "A10" "SIGSEGV at address 0x10" "$(crash how)"
+	is "the build" "" "$(readelf -n "$BIN/harkd" | sed -n 's/.*Build ID: //p')" "$(crash build)"
+	frame=$(crash at | grep -o 'harkd+0x[0-9a-f]*' | sed 's/harkd+//' | addr2line -f -e "$BIN/harkd" | paste -sd' ')
+	is "the frames lead to main()" "A10" yes "$(grep -q ' main ' <<<" $frame" && echo yes || echo "$frame")"
+	is "what the ledger said before" "A10" yes "$(ctl crashes | grep -q 'before .* stay.service' && echo yes)"
+	is "the status tells of it" "" yes "$(ctl status | grep -q 'harkctl crashes' && echo yes)"
+	old=$(manager_pid)
+	kill -ABRT "$old"
+	after_death "$old" 5
+	is "a signal that was sent names its sender" "" "SIGABRT, sent by process $$" "$(crash how)"
+}
+
+outside() {
+	local i old before
+	before=$(crash crash)
+	for i in 1 2 3; do
+		old=$(manager_pid)
+		kill -KILL "$old"
+		after_death "$old" 5
+	done
+	is "three kills from outside share a record" "" "$((before + 1)) 3 killed from outside by SIGKILL" "$(crash crash) $(crash times) $(crash how)"
+	is "and the older ones stay" "" 3 "$(ctl crashes | grep -c ^crash)"
+}
+
+# As PID 1: its own core is allowed. The namespace ends with its service.
+as_pid1() {
+	mkdir -p "$T/pid1/units"
+	cat >"$T/pid1/units/pid1.target" <<-Y
+		[Unit]
+		Wants=main.service
+	Y
+	cat >"$T/pid1/units/main.service" <<-Y
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		Environment=HARK_RUN_DIR=/run/hark1
+		ExecStart=/bin/sh -c 'sed -n "s/^PPid:.//p" /proc/self/status; kill -SEGV \$\$(pgrep -x harkd); sleep 0.3; $BIN/harkctl crashes; $BIN/harkctl --no-wait exit 7'
+		StandardOutput=file:$T/pid1/out
+	Y
+	(cd "$T/pid1" && timeout -s KILL 10 unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" --unit-path "$T/pid1/units" \
+		--run-dir /run/hark1 --default pid1.target >"$T/pid1/log" 2>&1 </dev/null)
+	is "as PID 1: it lives on, and ends when it is told to" "A10" 7 $?
+	is "as PID 1: there is a record" "" yes "$(grep -q '^crash 1 .*SIGSEGV' "$T/pid1/out" && echo yes)"
+	case $(cat /proc/sys/kernel/core_pattern) in
+	core*) is "as PID 1: and a core" "A10" yes "$(ls "$T"/pid1/core* >/dev/null 2>&1 && echo yes)" ;;
+	*) skip "as PID 1: and a core" "they go elsewhere here" ;;
+	esac
+}
+
+hark_up crash || finish
+set_up
+faults
+outside
+as_pid1
+finish
