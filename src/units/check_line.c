@@ -8,6 +8,7 @@
 #include "units/name.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/value.h"
 
 /* The part of a value as a place. Exact unless the value goes on over several lines. */
 static struct diag_place part_of(const struct unit_line *l, size_t at, size_t n)
@@ -89,6 +90,58 @@ static void check_shell(struct check *k, const struct unit_line *l)
 			     STR_ARG(word));
 		return;
 	}
+}
+
+/* --- conditions --- */
+
+static bool is_bool(struct str text)
+{
+	bool value;
+
+	return value_bool(text, &value) == 0;
+}
+
+static bool is_capability(struct str text)
+{
+	unsigned value;
+
+	return value_capability(text, &value) == 0;
+}
+
+/* "[operator]NUMBER" */
+static bool is_amount(struct str text)
+{
+	uint64_t bytes;
+
+	while (text.n && strchr("<>=!", text.p[0]))
+		text = str_sub(text, 1, text.n);
+	return value_size(str_trim(text), &bytes) == 0;
+}
+
+static const struct grammar {
+	const char *kind;
+	bool (*is_good)(struct str text);
+	const char *noun;
+} grammars[] = {
+	{"ACPower", is_bool, "yes or no"},
+	{"FirstBoot", is_bool, "yes or no"},
+	{"Capability", is_capability, "a capability"},
+	{"CPUs", is_amount, "a number, perhaps behind an operator"},
+	{"Memory", is_amount, "a size, perhaps behind an operator"},
+};
+
+static void check_condition(struct check *k, const struct unit_line *l)
+{
+	struct str text = str_of(l->value);
+
+	while (text.n && strchr("|! \t", text.p[0]))
+		text = str_sub(text, 1, text.n);
+	for (unsigned n = 0; n < ARRAY_SIZE(grammars) && text.n; n++)
+		if (strcmp(l->directive->name, grammars[n].kind) == 0 && !grammars[n].is_good(text))
+			check_report(k, CODE_NO_CONDITION,
+				     part_of(l, (size_t)(text.p - l->value), text.n), NULL,
+				     "\"" STR_FMT "\" is not %s: the condition never holds",
+				     STR_ARG(str_sub(text, 0, 100)), grammars[n].noun);
 }
 
 /* --- values that work and hurt --- */
@@ -214,6 +267,8 @@ void check_lines(struct check *k)
 		check_override(k, l);
 		if (is_command(l))
 			check_shell(k, l);
+		if (l->directive->parser == PARSER_condition && !strchr(l->value, '%'))
+			check_condition(k, l);
 	}
 	check_useless(k);
 	check_main(k);

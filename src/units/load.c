@@ -19,8 +19,10 @@
 enum { FILE_MAX = 4 * 1024 * 1024 };
 
 const char load_default_dirs[] =
-	"/etc/units:/run/units:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
-	"/usr/local/lib/systemd/system:/usr/lib/systemd/system:/lib/systemd/system:/usr/lib/hark/units";
+	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
+	"/run/systemd/generator.early:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
+	"/usr/local/lib/systemd/system:/usr/lib/systemd/system:/lib/systemd/system:"
+	"/run/systemd/generator.late:/usr/lib/hark/units";
 
 /* One load on its way. */
 struct loading {

@@ -9,6 +9,7 @@
 
 #include "units/exec_config.h"
 #include "units/load.h"
+#include "units/service.h"
 
 static char top[64];
 static struct load load;
@@ -118,6 +119,61 @@ START_TEST(order_of_directories)
 	ck_assert_ptr_null(load_canonical(&load, "missing.service"));
 	ck_assert_str_eq(load_canonical(&load, "a.service"), "a.service");
 	printf("rows: D46\n");
+}
+END_TEST
+
+/* Generators write before, between and behind what people and packages do. */
+START_TEST(default_directories)
+{
+	static const char *const dirs[] = {
+		"etc/units",
+		"run/units",
+		"etc/systemd/system.control",
+		"run/systemd/generator.early",
+		"etc/systemd/system",
+		"run/systemd/system",
+		"run/systemd/generator",
+		"usr/local/lib/systemd/system",
+		"usr/lib/systemd/system",
+		"run/systemd/generator.late",
+		"usr/lib/hark/units",
+	};
+	char path[96], text[128];
+
+	load_fini(&load);
+	ck_assert_int_eq(load_init(&load, NULL, top), 0);
+	for (unsigned k = 0; k < ARRAY_SIZE(dirs); k++)
+		for (unsigned unit = 0; unit <= k; unit++) {
+			snprintf(path, sizeof(path), "%s/u%u.service", dirs[k], unit);
+			snprintf(text, sizeof(text), SERVICE_TEXT("from %u"), k);
+			put(path, text);
+		}
+	scan();
+	for (unsigned unit = 0; unit < ARRAY_SIZE(dirs); unit++) {
+		snprintf(path, sizeof(path), "u%u.service", unit);
+		snprintf(text, sizeof(text), "from %u", unit);
+		check_description(path, text);
+	}
+}
+END_TEST
+
+/* Installed is not enabled, and nobody is restarted who does not ask for it. */
+START_TEST(nothing_by_itself)
+{
+	struct unit_config *c;
+
+	put("low/a.service", SERVICE_TEXT("a") "[Install]\nWantedBy=b.target\nAlias=c.service\n");
+	put("low/b.target.d/1.conf", "[Unit]\nDescription=b\n");
+	put("low/b.target", "[Unit]\n");
+	scan();
+	c = get("b.target");
+	ck_assert(!has_dep(c, DEP_WANTS, "a.service"));
+	unit_config_free(c);
+	check_load("c.service", LOAD_NOT_FOUND);
+	c = get("a.service");
+	ck_assert_int_eq(c->service->restart, RESTART_NO);
+	unit_config_free(c);
+	printf("rows: E19\n");
 }
 END_TEST
 
@@ -502,6 +558,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, order_of_directories);
+	tcase_add_test(tc, default_directories);
+	tcase_add_test(tc, nothing_by_itself);
 	tcase_add_test(tc, order_of_dropins);
 	tcase_add_test(tc, templates);
 	tcase_add_test(tc, prefixes_of_instances);
