@@ -94,6 +94,19 @@ static void tell_cycles(struct call *c)
 	}
 }
 
+/* For programs: API. */
+static const char *const refusal_words[PLAN_REFUSALS] = {
+	[PLAN_NOT_FOUND] = "not-found",
+	[PLAN_MASKED] = "masked",
+	[PLAN_BAD] = "bad",
+	[PLAN_NO_START_MANUAL] = "no-manual-start",
+	[PLAN_NO_STOP_MANUAL] = "no-manual-stop",
+	[PLAN_NO_ISOLATE] = "no-isolate",
+	[PLAN_DESTRUCTIVE] = "destructive",
+	[PLAN_CONTRADICTION] = "contradiction",
+	[PLAN_NOT_APPLICABLE] = "not-applicable",
+};
+
 static void tell_refusal(struct call *c, const struct unit *u, enum job_refusal refusal)
 {
 	const struct job_plan *plan = &c->h->engine.last_plan;
@@ -101,7 +114,12 @@ static void tell_refusal(struct call *c, const struct unit *u, enum job_refusal 
 	struct sbuf text = {0};
 
 	job_refusal_text(plan, &c->h->reg, &text);
-	call_error(c, refusal_exits[refusal], u->name, STR_FMT, (int)text.n, text.p ? text.p : "");
+	reply_row(&c->reply, "error");
+	reply_text_z(&c->reply, "unit", u->name);
+	reply_text_z(&c->reply, "refusal", refusal_words[refusal]);
+	reply_text(&c->reply, "text", (struct str){text.p, text.n});
+	reply_row_end(&c->reply);
+	call_fail(c, refusal_exits[refusal]);
 	sbuf_fini(&text);
 	culprit = culprit ? culprit : u;
 	call_diags(c, culprit->name, culprit->config, DIAG_ERROR);

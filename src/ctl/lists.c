@@ -51,8 +51,10 @@ int serve_list(struct call *c)
 		reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
 	if (!unit_is_at_rest(u) && why_chain(&c->h->state, u->why_entry, &link, 1))
 		reply_text_z(&c->reply, "started_by", cause_names[link.entry->cause]);
-	if (u->job.id)
+	if (u->job.id) {
 		reply_text_z(&c->reply, "job", job_type_names[u->job.type]);
+		reply_value(&c->reply, TAG_NUMBER, "job_id", u->job.id);
+	}
 	reply_text_z(&c->reply, "description", unit_description(u));
 	reply_row_end(&c->reply);
 	return CALL_MORE;

@@ -14,13 +14,13 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-enum { PROCESSES = 64, CMDLINE = 160, RUNS = 5 };
+enum { PROCESSES = 64, CMDLINE = 160, CGROUP_PATH = 512, RUNS = 5 };
 
 /* --- status --- */
 
 static void tell_process(struct call *c, const struct unit *u, pid_t pid, const char *role)
 {
-	char words[CMDLINE];
+	char words[CMDLINE], cgroup[CGROUP_PATH];
 
 	if (proc_cmdline(pid, words, sizeof(words)) < 0)
 		return; /* gone meanwhile */
@@ -29,6 +29,10 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 	reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)pid);
 	reply_text_z(&c->reply, "role", role);
 	reply_text_z(&c->reply, "command", words);
+	if (c->h->cgroups.has_cgroups) {
+		spawn_cgroup_path(u, cgroup, sizeof(cgroup));
+		reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, cgroup);
+	}
 	reply_row_end(&c->reply);
 }
 

@@ -7,6 +7,7 @@
 #include "core/graph.h"
 #include "core/spawn.h"
 #include "units/service.h"
+#include "units/show.h"
 #include "units/socket.h"
 
 #ifndef HARK_VERSION
@@ -14,14 +15,14 @@
 #endif
 
 /* What the offset of a row counts from. A unit whose configuration lacks the part has no such property. */
-enum base { BASE_UNIT, BASE_CONFIG, BASE_SERVICE, BASE_SOCKET, BASE_EXEC, BASES };
+enum base { OF_UNIT, OF_CONFIG, OF_SERVICE, OF_SOCKET, OF_EXEC, OF_KINDS };
 
 struct view {
 	struct reply *reply;
 	struct hark *h;
 	struct unit *u;
 	bool with_empty;
-	const char *bases[BASES];
+	const char *bases[OF_KINDS];
 };
 
 struct property;
@@ -157,8 +158,10 @@ static void print_commands(struct view *v, const struct property *p)
 		struct sbuf b = {0};
 
 		sbuf_addf(&b, "{ path=%s ; argv[]=", c->path);
-		for (uint32_t i = 0; i < c->argc; i++)
-			sbuf_addf(&b, "%s%s", i ? " " : "", c->argv[i]);
+		for (uint32_t i = 0; i < c->argc; i++) {
+			sbuf_add_z(&b, i ? " " : "");
+			show_quoted(c->argv[i], &b);
+		}
 		sbuf_addf(&b, " ; ignore_errors=%s }", c->ignore_failure ? "yes" : "no");
 		if (!b.err)
 			reply_item(v->reply, p->name, b.p);
@@ -344,14 +347,14 @@ static void print_listen(struct view *v, const struct property *p)
 
 /* --- the table --- */
 
-#define UNIT_FIELD(m) BASE_UNIT, offsetof(struct unit, m)
-#define CONFIG_FIELD(m) BASE_CONFIG, offsetof(struct unit_config, m)
-#define SERVICE_OBJECT(m) BASE_UNIT, offsetof(struct service, m)
-#define SOCKET_OBJECT(m) BASE_UNIT, offsetof(struct socket_unit, m)
-#define SERVICE_FIELD(m) BASE_SERVICE, offsetof(struct service_config, m)
-#define SOCKET_FIELD(m) BASE_SOCKET, offsetof(struct socket_config, m)
-#define EXEC_FIELD(m) BASE_EXEC, offsetof(struct exec_config, m)
-#define WHOLE BASE_UNIT, 0
+#define UNIT_FIELD(m) OF_UNIT, offsetof(struct unit, m)
+#define CONFIG_FIELD(m) OF_CONFIG, offsetof(struct unit_config, m)
+#define SERVICE_OBJECT(m) OF_UNIT, offsetof(struct service, m)
+#define SOCKET_OBJECT(m) OF_UNIT, offsetof(struct socket_unit, m)
+#define SERVICE_FIELD(m) OF_SERVICE, offsetof(struct service_config, m)
+#define SOCKET_FIELD(m) OF_SOCKET, offsetof(struct socket_config, m)
+#define EXEC_FIELD(m) OF_EXEC, offsetof(struct exec_config, m)
+#define WHOLE OF_UNIT, 0
 enum { EXECS = SERVICES | SOCKETS };
 
 /* clang-format off */
@@ -552,11 +555,11 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 	const struct unit_config *c = u->config;
 	struct view v = {.reply = r, .h = h, .u = u, .with_empty = with_empty || only};
 
-	v.bases[BASE_UNIT] = (const char *)u;
-	v.bases[BASE_CONFIG] = (const char *)c;
-	v.bases[BASE_SERVICE] = c ? (const char *)c->service : NULL;
-	v.bases[BASE_SOCKET] = c ? (const char *)c->socket : NULL;
-	v.bases[BASE_EXEC] = c ? (const char *)c->exec : NULL;
+	v.bases[OF_UNIT] = (const char *)u;
+	v.bases[OF_CONFIG] = (const char *)c;
+	v.bases[OF_SERVICE] = c ? (const char *)c->service : NULL;
+	v.bases[OF_SOCKET] = c ? (const char *)c->socket : NULL;
+	v.bases[OF_EXEC] = c ? (const char *)c->exec : NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(properties); i++) {
 		const struct property *p = &properties[i];
 

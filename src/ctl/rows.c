@@ -192,3 +192,21 @@ bool row_item(const struct row *row, const char *key, unsigned *at, struct str *
 	}
 	return false;
 }
+
+void rows_copy(struct rows *r, const struct row *row)
+{
+	begin_row(r, str_of(row->kind));
+	for (unsigned i = 0; r->open && i < row->n; i++) {
+		const struct field *from = &row->fields[i];
+		const char *key = arena_dup(&r->arena, from->key, strlen(from->key));
+		const char *text = arena_dup(&r->arena, from->text.p, from->text.n);
+		struct field *f = key && text ? put_field(r, from->tag, key) : NULL;
+
+		if (!f)
+			continue;
+		f->text = (struct str){text, from->text.n};
+		f->value = from->value;
+	}
+	if (r->open)
+		end_row(r);
+}

@@ -41,6 +41,8 @@ void rows_begin(struct rows *r, const char *kind);
 void rows_text(struct rows *r, const char *key, const char *text);
 void rows_number(struct rows *r, const char *key, uint64_t value);
 void rows_end(struct rows *r);
+/* One more row with the same fields. */
+void rows_copy(struct rows *r, const struct row *row);
 
 /* The first field of that key, or NULL. */
 const struct field *row_field(const struct row *row, const char *key);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "activate/bus_serve.h"
+#include "core/log.h"
+#include "core/mem.h"
+
+enum {
+	PEERS_MOST = 256,
+	MESSAGE_MOST = 4 * 1024 * 1024,
+	RECEIVED_MOST = 16 * 1024 * 1024, /* of a connection, not yet handled */
+	UNSENT_MOST = 16 * 1024 * 1024,   /* a client that does not read is dropped */
+};
+
+/* --- calls --- */
+
+static void free_call(struct bus_call *c)
+{
+	if (c->is_asking)
+		ask_cancel(&c->ask);
+	else
+		rows_fini(&c->ask.rows);
+	if (c->is_job && --c->bus->jobs_asked == 0 && c->bus->on_job_known)
+		c->bus->on_job_known(c->bus);
+	list_del(&c->node);
+	dbus_message_unref(c->message);
+	mem_put(c);
+}
+
+static void send_message(struct bus_peer *p, DBusMessage *m)
+{
+	if (!p || p->is_gone)
+		return;
+	if (dbus_connection_get_outgoing_size(p->line.conn) > UNSENT_MOST) {
+		p->is_gone = true;
+		loop_defer(p->bus->loop, &p->bus->reap);
+		return;
+	}
+	dbus_connection_send(p->line.conn, m, NULL);
+}
+
+DBusMessage *bus_reply_new(struct bus_call *c)
+{
+	DBusMessage *reply = dbus_message_new_method_return(c->message);
+
+	if (!reply)
+		free_call(
+			c); /* there is no memory for an error either: the caller's patience ends it */
+	return reply;
+}
+
+void bus_reply(struct bus_call *c, DBusMessage *reply)
+{
+	if (!reply)
+		reply = bus_reply_new(c);
+	if (!reply)
+		return;
+	if (!dbus_message_get_no_reply(c->message))
+		send_message(c->peer, reply);
+	dbus_message_unref(reply);
+	free_call(c);
+}
+
+void bus_fail(struct bus_call *c, const char *name, const char *fmt, ...)
+{
+	char full[128], text[1024];
+	DBusMessage *reply;
+	va_list ap;
+
+	snprintf(full, sizeof(full), "%s%s", strchr(name, '.') ? "" : BUS_NAME ".", name);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!dbus_validate_utf8(text, NULL))
+		snprintf(text, sizeof(text), "the request failed");
+	reply = dbus_message_new_error(c->message, full, text);
+	if (reply && !dbus_message_get_no_reply(c->message))
+		send_message(c->peer, reply);
+	if (reply)
+		dbus_message_unref(reply);
+	free_call(c);
+}
+
+/* What the manager refused, in D-Bus' words. */
+static const char *error_of(const struct row *row, int exit)
+{
+	static const struct {
+		const char *refusal, *name;
+	} refusals[] = {
+		{"not-found", "NoSuchUnit"},
+		{"masked", "UnitMasked"},
+		{"bad", "BadUnitSetting"},
+		{"no-manual-start", "OnlyByDependency"},
+		{"no-manual-stop", "OnlyByDependency"},
+		{"no-isolate", "NoIsolation"},
+		{"destructive", "TransactionIsDestructive"},
+		{"contradiction", "TransactionJobsConflicting"},
+		{"not-applicable", "JobTypeNotApplicable"},
+	};
+	static const char *const exits[] = {
+		NULL,
+		"org.freedesktop.DBus.Error.Failed",
+		"org.freedesktop.DBus.Error.InvalidArgs",
+		"JobTypeNotApplicable",
+		"org.freedesktop.DBus.Error.AccessDenied",
+		"NoSuchUnit",
+		"BadUnitSetting",
+	};
+	struct str word = row_text(row, "refusal");
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (str_eq_z(word, refusals[i].refusal))
+			return refusals[i].name;
+	return exit > 0 && (size_t)exit < ARRAY_SIZE(exits) ? exits[exit] : exits[1];
+}
+
+bool bus_fail_by_rows(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+	struct str text;
+
+	while (row && !row_is(row, "error"))
+		row = row->next;
+	if (!row)
+		return false;
+	text = row_text(row, "text");
+	bus_fail(c, error_of(row, c->ask.exit), STR_FMT, STR_ARG(text));
+	return true;
+}
+
+static void on_answer(struct ask *a, int err)
+{
+	struct bus_call *c = container_of(a, struct bus_call, ask);
+
+	c->is_asking = false;
+	if (err < 0)
+		bus_fail(c, "org.freedesktop.DBus.Error.Failed", "the manager does not answer: %s",
+			 strerror(-err));
+	else
+		c->finish(c);
+}
+
+void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,
+	     void (*finish)(struct bus_call *c))
+{
+	struct question *q = &c->ask.question;
+
+	if (c->is_job == false && q->options[OPT_NO_WAIT]) {
+		c->is_job = true;
+		c->bus->jobs_asked++;
+	}
+	snprintf(c->caller, sizeof(c->caller), "%u:%d", c->uid, c->pid);
+	q->verb = &verbs[verb];
+	q->args = c->args;
+	q->args_n = args_n;
+	q->options[OPT_CALLER] = c->caller;
+	c->ask.done = on_answer;
+	c->finish = finish;
+	c->is_asking = true;
+	ask_start(&c->bus->asker, &c->ask);
+}
+
+/* --- from a message to its handler --- */
+
+static bool is_allowed(const struct bus_call *c)
+{
+	return c->method->access == BUS_READ || c->uid == 0 || c->uid == getuid();
+}
+
+static void begin(struct bus_call *c)
+{
+	const char *interface = dbus_message_get_interface(c->message);
+	const char *member = dbus_message_get_member(c->message);
+	const char *path = dbus_message_get_path(c->message);
+	char types[64];
+
+	bus_object_of_path(path, &c->object);
+	if (serve_standard(c))
+		return;
+	if (c->object.kind == BUS_OBJECT_NONE) {
+		bus_fail(c, DBUS_ERROR_UNKNOWN_OBJECT, "there is no object %s", path);
+		return;
+	}
+	c->method = bus_find_method(&c->object, interface, member);
+	if (!c->method) {
+		bus_fail(c, DBUS_ERROR_UNKNOWN_METHOD, "%s has no method %s", path, member);
+		return;
+	}
+	bus_signature(c->method->in, types, sizeof(types));
+	if (strcmp(types, dbus_message_get_signature(c->message)) != 0)
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "%s takes \"%s\", not \"%s\"", member, types,
+			 dbus_message_get_signature(c->message));
+	else if (!is_allowed(c))
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may call %s", member);
+	else if (!c->method->serve)
+		bus_fail(c, DBUS_ERROR_NOT_SUPPORTED, "%s is not supported by hark", member);
+	else
+		c->method->serve(c);
+}
+
+static DBusHandlerResult on_message(DBusConnection *conn UNUSED, DBusMessage *m, void *data)
+{
+	struct bus_peer *p = data;
+	struct bus_call *c;
+
+	if (dbus_message_is_signal(m, DBUS_INTERFACE_LOCAL, "Disconnected")) {
+		p->is_gone = true;
+		loop_defer(p->bus->loop, &p->bus->reap);
+		return DBUS_HANDLER_RESULT_HANDLED;
+	}
+	if (dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_METHOD_CALL || p->is_gone)
+		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+	c = mem_get(sizeof(*c));
+	if (!c)
+		return DBUS_HANDLER_RESULT_NEED_MEMORY;
+	c->bus = p->bus;
+	c->peer = p;
+	c->message = dbus_message_ref(m);
+	c->uid = p->uid;
+	c->pid = p->pid;
+	rows_init(&c->ask.rows);
+	list_add_tail(&p->bus->calls, &c->node);
+	begin(c);
+	return DBUS_HANDLER_RESULT_HANDLED;
+}
+
+/* --- connections --- */
+
+static void free_peer(struct bus_peer *p)
+{
+	struct bus *b = p->bus;
+
+	list_for_each(node, &b->calls) {
+		struct bus_call *c = list_entry(node, struct bus_call, node);
+
+		if (c->peer == p)
+			c->peer = NULL;
+	}
+	dbus_connection_remove_filter(p->line.conn, on_message, p);
+	bus_link_close(&p->line);
+	list_del(&p->node);
+	b->peers_n--;
+	mem_put(p);
+}
+
+static void reap(struct task *t)
+{
+	struct bus *b = container_of(t, struct bus, reap);
+
+	list_for_each_safe(node, &b->peers) {
+		struct bus_peer *p = list_entry(node, struct bus_peer, node);
+
+		if (p->is_gone)
+			free_peer(p);
+	}
+}
+
+/* Who may connect at all: the mode of the socket says. What a client may do is checked call by call. */
+static dbus_bool_t let_in(DBusConnection *conn UNUSED, unsigned long uid UNUSED, void *data UNUSED)
+{
+	return TRUE;
+}
+
+static void read_credentials(struct bus_peer *p, DBusConnection *conn)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t n = sizeof(peer);
+	int fd;
+
+	if (dbus_connection_get_socket(conn, &fd))
+		(void)!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
+	p->uid = peer.uid;
+	p->pid = peer.pid;
+}
+
+static void on_connection(DBusServer *server UNUSED, DBusConnection *conn, void *data)
+{
+	struct bus *b = data;
+	AUTO_MEM struct bus_peer *p = b->peers_n < PEERS_MOST ? mem_get(sizeof(*p)) : NULL;
+
+	if (!p)
+		return; /* libdbus closes what nobody took */
+	p->bus = b;
+	read_credentials(p, conn);
+	dbus_connection_set_allow_anonymous(conn, FALSE);
+	dbus_connection_set_unix_user_function(conn, let_in, NULL, NULL);
+	dbus_connection_set_max_message_size(conn, MESSAGE_MOST);
+	dbus_connection_set_max_received_size(conn, RECEIVED_MOST);
+	if (bus_link_open(&b->link, &p->line, conn) < 0)
+		return;
+	if (!dbus_connection_add_filter(conn, on_message, p, NULL)) {
+		bus_link_close(&p->line);
+		return;
+	}
+	list_add_tail(&b->peers, &p->node);
+	b->peers_n++;
+	take_ptr(p);
+}
+
+int bus_init(struct bus *b, struct loop *loop, const char *path)
+{
+	*b = (struct bus){.loop = loop};
+	list_init(&b->peers);
+	list_init(&b->calls);
+	b->reap.fn = reap;
+	asker_init(&b->asker, loop, path);
+	bus_link_init(&b->link, loop);
+	return 0;
+}
+
+int bus_serve_private(struct bus *b, const char *address)
+{
+	static const char *mechanisms[] = {"EXTERNAL", NULL};
+	DBusError error = DBUS_ERROR_INIT;
+
+	b->server = dbus_server_listen(address, &error);
+	if (!b->server) {
+		log_at(LOG_ERROR, "cannot serve %s: %s", address, error.message);
+		dbus_error_free(&error);
+		return -EADDRNOTAVAIL;
+	}
+	dbus_server_set_new_connection_function(b->server, on_connection, b, NULL);
+	return dbus_server_set_auth_mechanisms(b->server, mechanisms)
+		       ? bus_link_serve(&b->link, b->server)
+		       : -ENOMEM;
+}
+
+void bus_fini(struct bus *b)
+{
+	list_for_each_safe(node, &b->calls) {
+		struct bus_call *c = list_entry(node, struct bus_call, node);
+
+		bus_fail(c, DBUS_ERROR_NO_REPLY, "hark's face on D-Bus is ending");
+	}
+	list_for_each_safe(node, &b->peers)
+		free_peer(list_entry(node, struct bus_peer, node));
+	loop_undefer(&b->reap);
+	asker_fini(&b->asker);
+	if (b->server) {
+		dbus_server_disconnect(b->server);
+		dbus_server_unref(b->server);
+	}
+}

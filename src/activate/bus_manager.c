@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus_serve.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "activate/bus_value.h"
+#include "activate/bus_watch.h"
+#include "core/fd.h"
+#include "core/proc.h"
+
+static const struct str none = {"", 0};
+
+/* --- arguments --- */
+
+/* The n-th argument (from 0), a text, of a message whose types were checked. */
+static const char *text_argument(const struct bus_call *c, unsigned n)
+{
+	DBusMessageIter it;
+	const char *text = "";
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_get_basic(&it, &text);
+	return text;
+}
+
+static uint64_t number_argument(const struct bus_call *c, unsigned n)
+{
+	DBusMessageIter it;
+	DBusBasicValue v = {.u64 = 0};
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_get_basic(&it, &v);
+	return dbus_message_iter_get_arg_type(&it) == DBUS_TYPE_UINT64 ? v.u64 : v.u32;
+}
+
+/* The items of the n-th argument, a list of texts, into args from `at` on. False: too many. */
+static bool list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at)
+{
+	DBusMessageIter it, list;
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_recurse(&it, &list);
+	for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
+	     dbus_message_iter_next(&list)) {
+		if (*at == BUS_ARGS)
+			return false;
+		dbus_message_iter_get_basic(&list, &args[(*at)++]);
+	}
+	return true;
+}
+
+/* The unit that is meant: the object's, else the first argument. Into args[0]. False: the call is over. */
+static bool take_unit(struct bus_call *c)
+{
+	const char *name = c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : NULL;
+
+	if (!name)
+		name = text_argument(c, 0);
+	if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
+		return false;
+	}
+	memcpy(c->unit, name, strlen(name) + 1);
+	c->args[0] = c->unit;
+	return true;
+}
+
+/* Where the arguments behind the unit's name begin. */
+static unsigned rest_at(const struct bus_call *c)
+{
+	return c->object.kind == BUS_OBJECT_UNIT ? 0 : 1;
+}
+
+/* --- replies --- */
+
+static void reply_path(struct bus_call *c, const char *path)
+{
+	DBusMessage *reply = bus_reply_new(c);
+	DBusMessageIter it;
+
+	if (!reply)
+		return;
+	dbus_message_iter_init_append(reply, &it);
+	bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path));
+	bus_reply(c, reply);
+}
+
+static void reply_unit_path(struct bus_call *c, const char *unit)
+{
+	char path[BUS_PATH_MAX];
+
+	bus_path_of_unit(unit, path);
+	reply_path(c, path);
+}
+
+static void reply_text(struct bus_call *c, struct str text)
+{
+	DBusMessage *reply = bus_reply_new(c);
+	DBusMessageIter it;
+
+	if (!reply)
+		return;
+	dbus_message_iter_init_append(reply, &it);
+	bus_put_text(&it, text);
+	bus_reply(c, reply);
+}
+
+static bool put_path(DBusMessageIter *it, struct str unit, uint32_t job)
+{
+	char path[BUS_PATH_MAX] = "/", name[UNIT_NAME_MAX + 1];
+
+	if (job) {
+		bus_path_of_job(job, path);
+	} else if (unit.n && unit.n <= UNIT_NAME_MAX) {
+		memcpy(name, unit.p, unit.n);
+		name[unit.n] = '\0';
+		bus_path_of_unit(name, path);
+	}
+	return bus_put_basic(it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path));
+}
+
+typedef bool (*put_row_fn)(DBusMessageIter *it, const struct row *row);
+
+/* An array of structures, one for each row of that kind. */
+static void reply_rows(struct bus_call *c, const char *kind, const char *element, put_row_fn put)
+{
+	DBusMessage *reply;
+	DBusMessageIter it, list, s;
+	bool is_good;
+
+	if (bus_fail_by_rows(c))
+		return;
+	reply = bus_reply_new(c);
+	if (!reply)
+		return;
+	dbus_message_iter_init_append(reply, &it);
+	is_good = dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, element, &list);
+	for (const struct row *row = c->ask.rows.first; row && is_good; row = row->next)
+		if (row_is(row, kind))
+			is_good = dbus_message_iter_open_container(&list, DBUS_TYPE_STRUCT, NULL,
+								   &s) &&
+				  put(&s, row) && dbus_message_iter_close_container(&list, &s);
+	is_good = is_good && dbus_message_iter_close_container(&it, &list);
+	if (is_good) {
+		bus_reply(c, reply);
+	} else {
+		dbus_message_unref(reply);
+		bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
+	}
+}
+
+static void finish_empty(struct bus_call *c)
+{
+	if (!bus_fail_by_rows(c))
+		bus_reply(c, NULL);
+}
+
+/* --- units --- */
+
+static void finish_get_unit(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+
+	if (bus_fail_by_rows(c))
+		return;
+	if (!row || str_eq_z(row_text(row, "LoadState"), "not-found"))
+		bus_fail(c, "NoSuchUnit", "Unit %s not loaded.", c->unit);
+	else
+		reply_unit_path(c, c->unit);
+}
+
+void serve_get_unit(struct bus_call *c)
+{
+	if (!take_unit(c))
+		return;
+	c->ask.question.options[OPT_PROPERTY] = "Id,LoadState";
+	bus_ask(c, VERB_SHOW, 1, finish_get_unit);
+}
+
+/* Any name will do: an object for a unit that is not there says so by its properties. */
+void serve_load_unit(struct bus_call *c)
+{
+	if (take_unit(c))
+		reply_unit_path(c, c->unit);
+}
+
+/* The last part of a cgroup's path that is a unit's name. */
+static bool unit_of_cgroup(struct str path, char out[UNIT_NAME_MAX + 1])
+{
+	struct str piece;
+	bool is_found = false;
+
+	while (str_cut(&path, '/', &piece)) {
+		char name[UNIT_NAME_MAX + 1];
+
+		if (!piece.n || piece.n > UNIT_NAME_MAX)
+			continue;
+		memcpy(name, piece.p, piece.n);
+		name[piece.n] = '\0';
+		if (unit_type_of(name) < 0)
+			continue;
+		memcpy(out, name, piece.n + 1);
+		is_found = true;
+	}
+	return is_found;
+}
+
+void serve_get_unit_by_pid(struct bus_call *c)
+{
+	pid_t pid = (pid_t)number_argument(c, 0);
+	char path[64], text[4096];
+	struct str rest = {text, 0}, line;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid ? pid : c->pid);
+	n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
+	rest.n = n < 0 ? 0 : (size_t)n;
+	while (str_cut(&rest, '\n', &line))
+		if (str_has_prefix(line, STR("0::")) &&
+		    unit_of_cgroup(str_sub(line, 3, line.n), c->unit)) {
+			reply_unit_path(c, c->unit);
+			return;
+		}
+	bus_fail(c, "NoUnitForPID", "PID %d does not belong to any loaded unit.", pid);
+}
+
+void serve_get_unit_by_cgroup(struct bus_call *c)
+{
+	const char *path = text_argument(c, 0);
+
+	if (unit_of_cgroup(str_of(path), c->unit))
+		reply_unit_path(c, c->unit);
+	else
+		bus_fail(c, "NoSuchUnit",
+			 "Control group '%s' is not valid or not managed by this instance", path);
+}
+
+static void finish_by_invocation(struct bus_call *c)
+{
+	char path[BUS_PATH_MAX];
+
+	for (const struct row *row = c->ask.rows.first; row; row = row->next)
+		if (str_eq_z(row_text(row, "InvocationID"), c->args[1])) {
+			struct str id = row_text(row, "Id");
+
+			snprintf(c->unit, sizeof(c->unit), STR_FMT, STR_ARG(id));
+			bus_path_of_unit(c->unit, path);
+			reply_path(c, path);
+			return;
+		}
+	bus_fail(c, "NoSuchUnit", "No unit with the specified invocation ID known.");
+}
+
+void serve_get_unit_by_invocation(struct bus_call *c)
+{
+	DBusMessageIter it, list;
+	const unsigned char *bytes = NULL;
+	int n = 0;
+
+	dbus_message_iter_init(c->message, &it);
+	dbus_message_iter_recurse(&it, &list);
+	dbus_message_iter_get_fixed_array(&list, &bytes, &n);
+	for (int i = 0; i < n && i < 16; i++)
+		snprintf(c->unit + 2 * i, 3, "%02x", bytes[i]);
+	c->args[0] = "*";
+	c->args[1] = c->unit;
+	c->ask.question.options[OPT_PROPERTY] = "Id,InvocationID";
+	bus_ask(c, VERB_SHOW, 1, finish_by_invocation);
+}
+
+static void finish_file_state(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+
+	if (bus_fail_by_rows(c))
+		return;
+	if (!row || str_eq_z(row_text(row, "LoadState"), "not-found"))
+		bus_fail(c, DBUS_ERROR_FILE_NOT_FOUND, "No such file or directory");
+	else
+		reply_text(c, row_text(row, "UnitFileState"));
+}
+
+void serve_get_file_state(struct bus_call *c)
+{
+	if (!take_unit(c))
+		return;
+	c->ask.question.options[OPT_PROPERTY] = "LoadState,UnitFileState";
+	bus_ask(c, VERB_SHOW, 1, finish_file_state);
+}
+
+static void finish_default_target(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+
+	reply_text(c, row ? row_text(row, "DefaultUnit") : none);
+}
+
+void serve_get_default_target(struct bus_call *c)
+{
+	c->ask.question.options[OPT_PROPERTY] = "DefaultUnit";
+	bus_ask(c, VERB_SHOW, 0, finish_default_target);
+}
+
+/* --- lists --- */
+
+static bool put_listed_unit(DBusMessageIter *s, const struct row *row)
+{
+	uint32_t job = (uint32_t)row_value(row, "job_id");
+	struct str unit = row_text(row, "unit");
+
+	return bus_put_text(s, unit) && bus_put_text(s, row_text(row, "description")) &&
+	       bus_put_text(s, row_text(row, "load")) && bus_put_text(s, row_text(row, "active")) &&
+	       bus_put_text(s, row_text(row, "sub")) && bus_put_text(s, none) &&
+	       put_path(s, unit, 0) && bus_put_basic(s, DBUS_TYPE_UINT32, job, none) &&
+	       bus_put_text(s, row_text(row, "job")) && put_path(s, none, job);
+}
+
+static void finish_list_units(struct bus_call *c)
+{
+	reply_rows(c, "unit", "(ssssssouso)", put_listed_unit);
+}
+
+/* The states of argument n, joined for the option; "" for none. */
+static bool join_states(struct bus_call *c, unsigned n)
+{
+	const char *states[BUS_ARGS];
+	unsigned count = 0;
+	size_t at = 0;
+
+	c->unit[0] = '\0';
+	if (!list_argument(c, n, states, &count))
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		int r = snprintf(c->unit + at, sizeof(c->unit) - at, "%s%s", i ? "," : "",
+				 states[i]);
+
+		if (r < 0 || (size_t)r >= sizeof(c->unit) - at)
+			return false;
+		at += (size_t)r;
+	}
+	return true;
+}
+
+void serve_list_units(struct bus_call *c)
+{
+	const char *types = dbus_message_get_signature(c->message);
+	unsigned n = 0;
+	bool is_good = (!types[0] || join_states(c, 0)) &&
+		       (strcmp(types, "asas") != 0 || list_argument(c, 1, c->args, &n));
+
+	if (!is_good) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
+		return;
+	}
+	c->ask.question.options[OPT_ALL] = "";
+	if (c->unit[0])
+		c->ask.question.options[OPT_STATE] = c->unit;
+	bus_ask(c, VERB_LIST, n, finish_list_units);
+}
+
+void serve_list_units_by_names(struct bus_call *c)
+{
+	unsigned n = 0;
+
+	if (!list_argument(c, 0, c->args, &n)) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many names");
+		return;
+	}
+	c->ask.question.options[OPT_ALL] = "";
+	bus_ask(c, VERB_LIST, n, finish_list_units);
+}
+
+static bool put_listed_job(DBusMessageIter *s, const struct row *row)
+{
+	uint32_t job = (uint32_t)row_value(row, "job");
+	struct str unit = row_text(row, "unit");
+
+	return bus_put_basic(s, DBUS_TYPE_UINT32, job, none) && bus_put_text(s, unit) &&
+	       bus_put_text(s, row_text(row, "type")) && bus_put_text(s, row_text(row, "state")) &&
+	       put_path(s, none, job) && put_path(s, unit, 0);
+}
+
+static void finish_list_jobs(struct bus_call *c)
+{
+	reply_rows(c, "job", "(usssoo)", put_listed_job);
+}
+
+void serve_list_jobs(struct bus_call *c)
+{
+	bus_ask(c, VERB_JOBS, 0, finish_list_jobs);
+}
+
+static bool put_process(DBusMessageIter *s, const struct row *row)
+{
+	return bus_put_text(s, row_text(row, "cgroup")) &&
+	       bus_put_basic(s, DBUS_TYPE_UINT32, row_value(row, "pid"), none) &&
+	       bus_put_text(s, row_text(row, "command"));
+}
+
+static void finish_processes(struct bus_call *c)
+{
+	reply_rows(c, "process", "(sus)", put_process);
+}
+
+void serve_get_processes(struct bus_call *c)
+{
+	if (take_unit(c))
+		bus_ask(c, VERB_STATUS, 1, finish_processes);
+}
+
+/* --- jobs --- */
+
+static void finish_job(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+	char path[BUS_PATH_MAX];
+	uint32_t id;
+
+	while (row && !row_is(row, "queued"))
+		row = row->next;
+	if (!row && bus_fail_by_rows(c))
+		return;
+	id = row ? (uint32_t)row_value(row, "job") : 0;
+	if (!id)
+		id = bus_job_of_nothing(c->bus, c->unit);
+	bus_path_of_job(id, path);
+	reply_path(c, path);
+}
+
+void serve_job(struct bus_call *c)
+{
+	if (!take_unit(c))
+		return;
+	c->ask.question.options[OPT_NO_WAIT] = "";
+	c->ask.question.options[OPT_JOB_MODE] = text_argument(c, rest_at(c));
+	bus_ask(c, c->method->verb, 1, finish_job);
+}
+
+static uint32_t job_argument(const struct bus_call *c)
+{
+	return c->object.kind == BUS_OBJECT_JOB ? c->object.job : (uint32_t)number_argument(c, 0);
+}
+
+void serve_get_job(struct bus_call *c)
+{
+	uint32_t id = job_argument(c);
+	char path[BUS_PATH_MAX];
+
+	bus_path_of_job(id, path);
+	if (bus_job_find(c->bus, id))
+		reply_path(c, path);
+	else
+		bus_fail(c, "NoSuchJob", "Job %u does not exist.", id);
+}
+
+void serve_cancel_job(struct bus_call *c)
+{
+	uint32_t id = job_argument(c);
+
+	if (!bus_job_find(c->bus, id)) {
+		bus_fail(c, "NoSuchJob", "Job %u does not exist.", id);
+		return;
+	}
+	snprintf(c->unit, sizeof(c->unit), "%u", id);
+	c->args[0] = c->unit;
+	bus_ask(c, VERB_CANCEL, 1, finish_empty);
+}
+
+/* --- changes --- */
+
+void serve_kill(struct bus_call *c)
+{
+	unsigned at = rest_at(c);
+	size_t n;
+
+	if (!take_unit(c))
+		return;
+	n = strlen(c->unit) + 1;
+	c->ask.question.options[OPT_KILL_WHOM] = text_argument(c, at);
+	if (!*c->ask.question.options[OPT_KILL_WHOM])
+		c->ask.question.options[OPT_KILL_WHOM] = "all";
+	if (n + 12 > sizeof(c->unit)) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "the name is too long");
+		return;
+	}
+	snprintf(c->unit + n, sizeof(c->unit) - n, "%u", (uint32_t)number_argument(c, at + 1));
+	c->ask.question.options[OPT_SIGNAL] = c->unit + n;
+	bus_ask(c, VERB_KILL, 1, finish_empty);
+}
+
+/* Methods that are a verb of the manager's, about the unit where there is one. */
+void serve_change(struct bus_call *c)
+{
+	bool is_about_unit = c->object.kind == BUS_OBJECT_UNIT || *c->method->in;
+
+	if (!is_about_unit || take_unit(c))
+		bus_ask(c, c->method->verb, is_about_unit, finish_empty);
+}
+
+void serve_nothing(struct bus_call *c)
+{
+	bus_reply(c, NULL);
+}
+
+void serve_subscribe(struct bus_call *c)
+{
+	if (c->peer)
+		c->peer->is_subscribed = true;
+	bus_reply(c, NULL);
+}
+
+void serve_unsubscribe(struct bus_call *c)
+{
+	if (c->peer)
+		c->peer->is_subscribed = false;
+	bus_reply(c, NULL);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c and bus_standard.c. The
+ * message's types are checked before.
+ */
+#pragma once
+
+#include "core/base.h"
+
+struct bus_call;
+
+/* Each answers the call exactly once, now or later; by then the call is gone. */
+void serve_get_unit(struct bus_call *c);
+void serve_load_unit(struct bus_call *c);
+void serve_get_unit_by_pid(struct bus_call *c);
+void serve_get_unit_by_cgroup(struct bus_call *c);
+void serve_get_unit_by_invocation(struct bus_call *c);
+void serve_get_file_state(struct bus_call *c);
+void serve_get_default_target(struct bus_call *c);
+void serve_get_processes(struct bus_call *c);
+void serve_get_job(struct bus_call *c);
+void serve_list_units(struct bus_call *c);
+void serve_list_units_by_names(struct bus_call *c);
+void serve_list_jobs(struct bus_call *c);
+void serve_job(struct bus_call *c);
+void serve_kill(struct bus_call *c);
+void serve_change(struct bus_call *c);
+void serve_cancel_job(struct bus_call *c);
+void serve_nothing(struct bus_call *c);
+void serve_subscribe(struct bus_call *c);
+void serve_unsubscribe(struct bus_call *c);
+
+/* org.freedesktop.DBus.Properties, Introspectable, Peer: of every object. False: not one of these. */
+bool serve_standard(struct bus_call *c);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus_value.h"
+
+#include "activate/bus_path.h"
+#include "units/words.h"
+
+static const struct str none = {"", 0};
+
+bool bus_put_text(DBusMessageIter *it, struct str text)
+{
+	AUTO_MEM char *copy = mem_dup(text.p ? text.p : "", text.n);
+	const char *repaired;
+
+	if (!copy)
+		return false;
+	for (size_t i = 0; i < text.n; i++)
+		if (!copy[i])
+			copy[i] = '?';
+	if (!dbus_validate_utf8(copy, NULL))
+		for (size_t i = 0; i < text.n; i++)
+			copy[i] = (unsigned char)copy[i] < 0x80 ? copy[i] : '?';
+	repaired = copy;
+	return dbus_message_iter_append_basic(it, DBUS_TYPE_STRING, &repaired);
+}
+
+bool bus_put_basic(DBusMessageIter *it, int type, uint64_t number, struct str text)
+{
+	DBusBasicValue v = {.u64 = number};
+	const char *path = text.n ? text.p : "/";
+
+	switch (type) {
+	case DBUS_TYPE_STRING:
+		return bus_put_text(it, text);
+	case DBUS_TYPE_OBJECT_PATH:
+		path = dbus_validate_path(path, NULL) ? path : "/";
+		return dbus_message_iter_append_basic(it, type, &path);
+	case DBUS_TYPE_BOOLEAN:
+		v.bool_val = number != 0;
+		break;
+	case DBUS_TYPE_DOUBLE:
+		v.u64 = 0; /* no such property has a value here; all zero bits are 0.0 */
+		break;
+	default: /* the narrow ones by their own member: where it lies depends on the machine's byte order */
+		if (type == DBUS_TYPE_BYTE)
+			v.byt = (unsigned char)number;
+		else if (type == DBUS_TYPE_UINT16 || type == DBUS_TYPE_INT16)
+			v.u16 = (dbus_uint16_t)number;
+		else if (type == DBUS_TYPE_UINT32 || type == DBUS_TYPE_INT32)
+			v.u32 = (dbus_uint32_t)number;
+	}
+	return dbus_message_iter_append_basic(it, type, &v);
+}
+
+/* --- arrays --- */
+
+typedef bool (*item_fn)(DBusMessageIter *it, struct str item);
+
+static bool put_byte_pair(DBusMessageIter *it, struct str hex)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		char c = hex.p[i];
+
+		value = value << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return bus_put_basic(it, DBUS_TYPE_BYTE, value, none);
+}
+
+/* "/run/x.sock (Stream)" is (Stream, /run/x.sock) */
+static bool put_kind_and_path(DBusMessageIter *it, struct str item)
+{
+	size_t at = str_rindex(item, ' ');
+	bool has_kind = at < item.n && item.n - at > 2;
+	DBusMessageIter pair;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &pair) &&
+	       bus_put_text(&pair, has_kind ? str_sub(item, at + 2, item.n - 1) : none) &&
+	       bus_put_text(&pair, has_kind ? str_sub(item, 0, at) : item) &&
+	       dbus_message_iter_close_container(it, &pair);
+}
+
+/* "-/etc/default/x": it may be missing */
+static bool put_file_and_may_miss(DBusMessageIter *it, struct str item)
+{
+	bool may_miss = str_has_prefix(item, STR("-"));
+	DBusMessageIter pair;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &pair) &&
+	       bus_put_text(&pair, str_sub(item, may_miss, item.n)) &&
+	       bus_put_basic(&pair, DBUS_TYPE_BOOLEAN, may_miss, none) &&
+	       dbus_message_iter_close_container(it, &pair);
+}
+
+/* "{ path=P ; argv[]=WORDS ; ignore_errors=yes }": the words are quoted as in a unit file. */
+struct command_text {
+	struct str path, words;
+	bool ignores_errors;
+};
+
+static bool read_command(struct str item, struct command_text *ret)
+{
+	static const struct str path = STR("{ path="), argv = STR(" ; argv[]="),
+				end = STR(" ; ignore_errors=");
+	size_t at = path.n;
+
+	if (!str_has_prefix(item, path))
+		return false;
+	while (at < item.n && !str_has_prefix(str_sub(item, at, item.n), argv))
+		at++;
+	ret->path = str_sub(item, path.n, at);
+	ret->words = str_sub(item, at + argv.n < item.n ? at + argv.n : item.n, item.n);
+	at = ret->words.n;
+	while (at > 0 && !str_has_prefix(str_sub(ret->words, at, ret->words.n), end))
+		at--;
+	ret->ignores_errors =
+		str_has_prefix(str_sub(ret->words, at, ret->words.n), STR(" ; ignore_errors=yes"));
+	ret->words = str_sub(ret->words, 0, at);
+	return true;
+}
+
+static bool put_words(DBusMessageIter *it, struct str text)
+{
+	struct arena arena = {0};
+	DBusMessageIter list;
+	size_t at;
+	char *word;
+	bool is_good = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "s", &list);
+
+	while (is_good &&
+	       words_next(&text, WORDS_UNQUOTE | WORDS_CUNESCAPE, &arena, &word, &at) > 0)
+		is_good = bus_put_text(&list, str_of(word));
+	arena_fini(&arena);
+	return is_good && dbus_message_iter_close_container(it, &list);
+}
+
+/* When it was run, with what end: not told for each command. */
+static bool put_no_record(DBusMessageIter *it)
+{
+	static const char types[] = "ttttuii";
+	bool is_good = true;
+
+	for (const char *t = types; *t && is_good; t++)
+		is_good = bus_put_basic(it, *t, 0, none);
+	return is_good;
+}
+
+static bool put_command(DBusMessageIter *it, struct str item)
+{
+	struct command_text c;
+	DBusMessageIter s;
+
+	return read_command(item, &c) &&
+	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, c.path) && put_words(&s, c.words) &&
+	       bus_put_basic(&s, DBUS_TYPE_BOOLEAN, c.ignores_errors, none) && put_no_record(&s) &&
+	       dbus_message_iter_close_container(it, &s);
+}
+
+static bool put_command_ex(DBusMessageIter *it, struct str item)
+{
+	struct command_text c;
+	DBusMessageIter s;
+
+	return read_command(item, &c) &&
+	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, c.path) && put_words(&s, c.words) &&
+	       put_words(&s, c.ignores_errors ? STR("ignore-failure") : none) &&
+	       put_no_record(&s) && dbus_message_iter_close_container(it, &s);
+}
+
+static const struct {
+	const char *element;
+	item_fn put;
+} items[] = {
+	{"s", bus_put_text},
+	{"(ss)", put_kind_and_path},
+	{"(sb)", put_file_and_may_miss},
+	{"(sasbttttuii)", put_command},
+	{"(sasasttttuii)", put_command_ex},
+};
+
+static item_fn find_item(const char *element)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		if (strcmp(items[i].element, element) == 0)
+			return items[i].put;
+	return NULL;
+}
+
+static bool put_array(DBusMessageIter *it, const char *element, const struct row *row,
+		      const char *key)
+{
+	struct str item = row ? row_text(row, key) : none;
+	item_fn put = find_item(element);
+	DBusMessageIter list;
+	unsigned at = 0;
+	bool is_good = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, element, &list);
+
+	if (element[0] == DBUS_TYPE_BYTE)
+		for (size_t i = 0; i + 1 < item.n && is_good; i += 2)
+			is_good = put_byte_pair(&list, str_sub(item, i, i + 2));
+	while (row && put && is_good && row_item(row, key, &at, &item))
+		if (item.n)
+			is_good = put(&list, item);
+	return is_good && dbus_message_iter_close_container(it, &list);
+}
+
+/* --- structures: the few that properties have --- */
+
+/* Member by member: basic types zero and empty, arrays without elements. */
+static bool put_empty_struct(DBusMessageIter *it, const char *signature)
+{
+	DBusMessageIter s, list;
+	bool is_good = dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s);
+
+	for (const char *t = signature + 1; is_good && *t && *t != ')'; t++) {
+		const char element[] = {t[0] == 'a' ? t[1] : '\0', '\0'};
+
+		if (!element[0]) {
+			is_good = bus_put_basic(&s, *t, 0, none);
+			continue;
+		}
+		is_good = dbus_message_iter_open_container(&s, DBUS_TYPE_ARRAY, element, &list) &&
+			  dbus_message_iter_close_container(&s, &list);
+		t++;
+	}
+	return is_good && dbus_message_iter_close_container(it, &s);
+}
+
+static bool put_job(DBusMessageIter *it, uint32_t id)
+{
+	char path[BUS_PATH_MAX];
+	DBusMessageIter s;
+
+	bus_path_of_job(id, path);
+	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_basic(&s, DBUS_TYPE_UINT32, id, none) &&
+	       bus_put_basic(&s, DBUS_TYPE_OBJECT_PATH, 0, id ? str_of(path) : none) &&
+	       dbus_message_iter_close_container(it, &s);
+}
+
+static bool put_load_error(DBusMessageIter *it, struct str text)
+{
+	DBusMessageIter s;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, text.n ? STR("org.freedesktop.systemd1.LoadFailed") : none) &&
+	       bus_put_text(&s, text) && dbus_message_iter_close_container(it, &s);
+}
+
+static bool put_struct(DBusMessageIter *it, const char *signature, const struct row *row,
+		       const char *key)
+{
+	if (strcmp(signature, "(uo)") == 0)
+		return put_job(it, row ? (uint32_t)row_value(row, key) : 0);
+	if (strcmp(signature, "(ss)") == 0)
+		return put_load_error(it, row ? row_text(row, key) : none);
+	return put_empty_struct(it, signature);
+}
+
+/* --- fields --- */
+
+/* Modes are told as texts of octal digits. */
+static uint64_t number_of(const struct field *f)
+{
+	uint32_t mode = 0;
+
+	if (f->tag != TAG_TEXT && f->tag != TAG_ITEM)
+		return f->value;
+	return str_to_octal(f->text, &mode) == 0 ? mode : 0;
+}
+
+bool bus_put_field(DBusMessageIter *it, const char *signature, const struct row *row,
+		   const char *key, uint64_t unset)
+{
+	const struct field *f = row ? row_field(row, key) : NULL;
+
+	if (signature[0] == DBUS_TYPE_ARRAY)
+		return put_array(it, signature + 1, row, key);
+	if (signature[0] == '(')
+		return put_struct(it, signature, row, key);
+	return bus_put_basic(it, signature[0], f ? number_of(f) : unset, f ? f->text : none);
+}
+
+bool bus_put_variant(DBusMessageIter *it, const char *signature, const struct row *row,
+		     const char *key, uint64_t unset)
+{
+	DBusMessageIter v;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_VARIANT, signature, &v) &&
+	       bus_put_field(&v, signature, row, key, unset) &&
+	       dbus_message_iter_close_container(it, &v);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus_watch.h"
+
+#include <stdio.h>
+
+#include "activate/bus_value.h"
+#include "core/log.h"
+#include "core/mem.h"
+
+/* Properties that announce their changes and that the manager knows; asked for with every change. */
+#define FOLLOWED                                                                               \
+	"ActiveState,SubState,StateChangeTimestamp,StateChangeTimestampMonotonic,"             \
+	"InactiveExitTimestamp,InactiveExitTimestampMonotonic,ActiveEnterTimestamp,"           \
+	"ActiveEnterTimestampMonotonic,ActiveExitTimestamp,ActiveExitTimestampMonotonic,"      \
+	"InactiveEnterTimestamp,InactiveEnterTimestampMonotonic,ConditionResult,"              \
+	"ConditionTimestamp,ConditionTimestampMonotonic,Job,InvocationID,Result,MainPID,"      \
+	"ControlPID,StatusText,StatusErrno,NRestarts,ReloadResult,ExecMainStartTimestamp,"     \
+	"ExecMainStartTimestampMonotonic,ExecMainExitTimestamp,"                               \
+	"ExecMainExitTimestampMonotonic,ExecMainPID,ExecMainCode,ExecMainStatus,NConnections," \
+	"NAccepted,NRefused"
+
+enum { FIRST_OF_OURS = 0x80000000 }; /* jobs that the manager had nothing to do for */
+
+/* What was told of a unit last, so that only changes are sent. */
+struct known {
+	struct map_node node;
+	char *unit;       /* owned */
+	struct rows rows; /* one row */
+};
+
+struct held_end {
+	struct list node;
+	uint32_t id;
+	char result[24];
+	char unit[UNIT_NAME_MAX + 1];
+};
+
+struct bus_watch {
+	struct bus *bus;
+	struct ask ask;
+	struct map jobs, units;
+	struct list held; /* ends of jobs, oldest first */
+	struct task release;
+	uint32_t next_of_ours;
+};
+
+/* --- tables --- */
+
+static bool is_job(const struct map_node *node, const void *key)
+{
+	return container_of(node, struct bus_job, node)->id == *(const uint32_t *)key;
+}
+
+static bool is_unit(const struct map_node *node, const void *key)
+{
+	return str_eq_z(*(const struct str *)key, container_of(node, struct known, node)->unit);
+}
+
+static struct bus_job *find_job(const struct bus_watch *w, uint32_t id)
+{
+	struct map_node *node = map_find(&w->jobs, map_hash_u64(id), is_job, &id);
+
+	return node ? container_of(node, struct bus_job, node) : NULL;
+}
+
+const struct bus_job *bus_job_find(struct bus *b, uint32_t id)
+{
+	return b->watch ? find_job(b->watch, id) : NULL;
+}
+
+static void free_job(struct bus_watch *w, struct bus_job *j)
+{
+	map_del(&w->jobs, &j->node);
+	mem_put(j->unit);
+	mem_put(j);
+}
+
+static void free_known(struct bus_watch *w, struct known *k)
+{
+	map_del(&w->units, &k->node);
+	rows_fini(&k->rows);
+	mem_put(k->unit);
+	mem_put(k);
+}
+
+/* --- signals --- */
+
+static DBusMessage *new_signal(const char *path, const char *interface, const char *name,
+			       DBusMessageIter *it)
+{
+	DBusMessage *m = dbus_message_new_signal(path, interface, name);
+
+	if (m)
+		dbus_message_iter_init_append(m, it);
+	return m;
+}
+
+/* To every connection; subscribers_only: to those that asked to be told of units. */
+static void broadcast(struct bus *b, DBusMessage *m, bool subscribers_only)
+{
+	list_for_each(node, &b->peers) {
+		struct bus_peer *p = list_entry(node, struct bus_peer, node);
+
+		if (!p->is_gone && (p->is_subscribed || !subscribers_only))
+			dbus_connection_send(p->line.conn, m, NULL);
+	}
+	dbus_message_unref(m);
+}
+
+/* result NULL: JobNew */
+static void tell_job(struct bus *b, uint32_t id, const char *unit, const char *result)
+{
+	char path[BUS_PATH_MAX];
+	DBusMessageIter it;
+	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, result ? "JobRemoved" : "JobNew", &it);
+
+	if (!m)
+		return;
+	bus_path_of_job(id, path);
+	if (bus_put_basic(&it, DBUS_TYPE_UINT32, id, str_of("")) &&
+	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path)) &&
+	    bus_put_text(&it, str_of(unit)) && (!result || bus_put_text(&it, str_of(result))))
+		broadcast(b, m, false);
+	else
+		dbus_message_unref(m);
+}
+
+static bool has_subscribers(const struct bus *b)
+{
+	list_for_each(node, &b->peers) {
+		if (list_entry(node, struct bus_peer, node)->is_subscribed)
+			return true;
+	}
+	return false;
+}
+
+static void tell_unit_new(struct bus *b, const char *unit)
+{
+	char path[BUS_PATH_MAX];
+	DBusMessageIter it;
+	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, "UnitNew", &it);
+
+	if (!m)
+		return;
+	bus_path_of_unit(unit, path);
+	if (bus_put_text(&it, str_of(unit)) &&
+	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path)))
+		broadcast(b, m, true);
+	else
+		dbus_message_unref(m);
+}
+
+static bool is_same(const struct row *old, const struct row *now, const char *key)
+{
+	const struct field *a = old ? row_field(old, key) : NULL;
+	const struct field *b = row_field(now, key);
+
+	if (!a || !b)
+		return a == b;
+	return a->value == b->value && str_eq(a->text, b->text);
+}
+
+static bool put_change(DBusMessageIter *dict, const struct bus_property *p, const struct row *row)
+{
+	DBusMessageIter entry;
+
+	return dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       bus_put_text(&entry, str_of(p->name)) &&
+	       bus_put_variant(&entry, p->type, row, p->name, 0) &&
+	       dbus_message_iter_close_container(dict, &entry);
+}
+
+/* One message an interface of the unit that has something new. */
+static void tell_changes(struct bus *b, const struct bus_object *o, const struct bus_interface *i,
+			 const struct row *old, const struct row *now)
+{
+	char path[BUS_PATH_MAX];
+	DBusMessageIter it, dict, none;
+	const struct bus_property *p;
+	DBusMessage *m;
+	unsigned at = 0, n = 0;
+	bool is_good;
+
+	bus_path_of_unit(o->unit, path);
+	m = new_signal(path, BUS_PROPERTIES, "PropertiesChanged", &it);
+	if (!m)
+		return;
+	is_good = bus_put_text(&it, str_of(i->name)) &&
+		  dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	while (is_good && (p = bus_next_property(i, &at)))
+		if (p->emits == EMIT_CHANGE && row_field(now, p->name) &&
+		    !is_same(old, now, p->name)) {
+			is_good = put_change(&dict, p, now);
+			n++;
+		}
+	is_good = is_good && dbus_message_iter_close_container(&it, &dict) &&
+		  dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "s", &none) &&
+		  dbus_message_iter_close_container(&it, &none);
+	if (is_good && n)
+		broadcast(b, m, true);
+	else
+		dbus_message_unref(m);
+}
+
+/* --- what the manager tells --- */
+
+static struct known *know(struct bus_watch *w, struct str unit)
+{
+	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
+	struct known *k;
+
+	if (node)
+		return container_of(node, struct known, node);
+	k = map_reserve(&w->units, 1) == 0 ? mem_get(sizeof(*k)) : NULL;
+	if (k)
+		k->unit = mem_dup(unit.p, unit.n);
+	if (!k || !k->unit) {
+		mem_put(k);
+		return NULL;
+	}
+	rows_init(&k->rows);
+	map_add(&w->units, &k->node, str_hash(unit));
+	return k;
+}
+
+static void take_unit(struct bus_watch *w, const struct row *row)
+{
+	struct str unit = row_text(row, "unit");
+	struct known *k = know(w, unit);
+	struct bus_object o = {.kind = BUS_OBJECT_UNIT};
+	const struct bus_interface *i;
+	unsigned at = 0;
+	int type = unit_type_of(unit.p);
+
+	if (!k || type < 0 || unit.n > UNIT_NAME_MAX)
+		return;
+	o.type = (enum unit_type)type;
+	memcpy(o.unit, unit.p, unit.n);
+	if (has_subscribers(w->bus)) {
+		if (!k->rows.first)
+			tell_unit_new(w->bus, k->unit);
+		while ((i = bus_next_interface(&o, &at)))
+			tell_changes(w->bus, &o, i, k->rows.first, row);
+	}
+	rows_reset(&k->rows);
+	rows_copy(&k->rows, row);
+}
+
+static void take_job(struct bus_watch *w, const struct row *row)
+{
+	uint32_t id = (uint32_t)row_value(row, "job");
+	struct str unit = row_text(row, "unit"), type = row_text(row, "type");
+	struct bus_job *j = id ? find_job(w, id) : NULL;
+	bool is_new = id && !j;
+
+	if (is_new) {
+		j = map_reserve(&w->jobs, 1) == 0 ? mem_get(sizeof(*j)) : NULL;
+		if (j)
+			j->unit = mem_dup(unit.p, unit.n);
+		if (!j || !j->unit) {
+			mem_put(j);
+			return;
+		}
+		j->id = id;
+		map_add(&w->jobs, &j->node, map_hash_u64(id));
+	}
+	if (!j)
+		return;
+	snprintf(j->type, sizeof(j->type), STR_FMT, STR_ARG(type));
+	j->is_running = str_eq_z(row_text(row, "state"), "running");
+	if (is_new)
+		tell_job(w->bus, id, j->unit, NULL);
+}
+
+static void hold_end(struct bus_watch *w, uint32_t id, struct str unit, struct str result)
+{
+	struct held_end *e = mem_get(sizeof(*e));
+
+	if (!e)
+		return;
+	e->id = id;
+	snprintf(e->unit, sizeof(e->unit), STR_FMT, STR_ARG(unit));
+	snprintf(e->result, sizeof(e->result), STR_FMT, STR_ARG(result));
+	list_add_tail(&w->held, &e->node);
+	loop_defer(w->bus->loop, &w->release);
+}
+
+static void release(struct task *t)
+{
+	struct bus_watch *w = container_of(t, struct bus_watch, release);
+
+	while (w->bus->jobs_asked == 0 && !list_is_empty(&w->held)) {
+		struct held_end *e = list_entry(list_pop(&w->held), struct held_end, node);
+		struct bus_job *j = find_job(w, e->id);
+
+		if (!j) /* it came and went between two looks */
+			tell_job(w->bus, e->id, e->unit, NULL);
+		tell_job(w->bus, e->id, e->unit, e->result);
+		if (j)
+			free_job(w, j);
+		mem_put(e);
+	}
+}
+
+static void on_job_known(struct bus *b)
+{
+	loop_defer(b->loop, &b->watch->release);
+}
+
+uint32_t bus_job_of_nothing(struct bus *b, const char *unit)
+{
+	uint32_t id = FIRST_OF_OURS | b->watch->next_of_ours++;
+
+	hold_end(b->watch, id, str_of(unit), STR("done"));
+	return id;
+}
+
+static void on_row(void *arg, const struct row *row)
+{
+	struct bus_watch *w = arg;
+
+	if (row_is(row, "changed")) {
+		take_job(w, row);
+		take_unit(w, row);
+	} else if (row_is(row, "job")) {
+		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
+			 row_text(row, "result"));
+	} else if (row_is(row, "lost")) {
+		log_at(LOG_WARN, "some changes of units were not told on D-Bus: too slow");
+	}
+}
+
+static void begin(struct bus_watch *w);
+
+/* An endless answer has ended all the same. */
+static void on_end(struct ask *a, int err UNUSED)
+{
+	begin(container_of(a, struct bus_watch, ask));
+}
+
+static void begin(struct bus_watch *w)
+{
+	w->ask = (struct ask){.done = on_end};
+	w->ask.question = (struct question){
+		.verb = &verbs[VERB_MONITOR], .on_row = on_row, .arg = w, .is_endless = true};
+	w->ask.question.options[OPT_PROPERTY] = FOLLOWED;
+	ask_start(&w->bus->asker, &w->ask);
+}
+
+int bus_watch_open(struct bus *b)
+{
+	struct bus_watch *w = mem_get(sizeof(*w));
+
+	if (!w)
+		return err_here(-ENOMEM);
+	w->bus = b;
+	w->release.fn = release;
+	list_init(&w->held);
+	b->watch = w;
+	b->on_job_known = on_job_known;
+	begin(w);
+	return 0;
+}
+
+void bus_watch_close(struct bus *b)
+{
+	struct bus_watch *w = b->watch;
+	struct map_node *node;
+
+	if (!w)
+		return;
+	b->watch = NULL;
+	b->on_job_known = NULL;
+	loop_undefer(&w->release);
+	while (!list_is_empty(&w->held))
+		mem_put(list_entry(list_pop(&w->held), struct held_end, node));
+	while ((node = map_next(&w->jobs, NULL)))
+		free_job(w, container_of(node, struct bus_job, node));
+	while ((node = map_next(&w->units, NULL)))
+		free_known(w, container_of(node, struct known, node));
+	map_fini(&w->jobs);
+	map_fini(&w->units);
+	mem_put(w);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bus_watch - what is told unasked: JobNew, JobRemoved, UnitNew, PropertiesChanged. Follows the manager's `monitor`.
+ *
+ * Only what changed is sent, and only to who wants it: a private connection hears of jobs, and of units once it called Subscribe(). The end of a
+ * job is held back while a call's job is not known to its caller yet: the reply comes first.
+ */
+#pragma once
+
+#include "activate/bus.h"
+
+struct bus_job {
+	struct map_node node;
+	uint32_t id;
+	char *unit; /* owned */
+	char type[24];
+	bool is_running;
+};
+
+/* Begin to follow. 0 or -ENOMEM. */
+MUST_USE int bus_watch_open(struct bus *b);
+void bus_watch_close(struct bus *b);
+/* A job that is not over; NULL: unknown. */
+const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
+/* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */
+uint32_t bus_job_of_nothing(struct bus *b, const char *unit);

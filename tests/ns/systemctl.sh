@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Debian's own systemctl, unmodified, with hark behind the private socket: the socket is a unit, hark-bus starts at the first connection.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+command -v systemctl >/dev/null || skip_all "no systemctl"
+[ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
+hark_up systemctl || finish
+mkdir -p /run/systemd/system
+export SYSTEMD_IGNORE_CHROOT=1 SYSTEMD_PAGER= SYSTEMD_COLORS=0
+sc() { timeout 10 systemctl "$@" 2>&1; }
+# What it says and its exit status, on one line.
+answer() { (sc "$@"; echo $?) | paste -sd" "; }
+put() { cat >"$UNITS/$1"; }
+put hark-bus.socket <<X
+[Unit]
+DefaultDependencies=no
+[Socket]
+ListenStream=/run/systemd/private
+SocketMode=0600
+X
+put hark-bus.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=$BIN/hark-bus
+Environment=HARK_RUN_DIR=$RUN_DIR
+Restart=on-failure
+X
+put hello.service <<X
+[Unit]
+Description=Says hello
+DefaultDependencies=no
+Documentation=man:true(1)
+[Service]
+ExecStart=$PAYLOAD pause
+ExecReload=$PAYLOAD log $T/reloaded x
+X
+put fails.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/false
+X
+put echo.socket <<X
+[Unit]
+DefaultDependencies=no
+[Socket]
+ListenStream=$T/echo
+X
+put echo.service <<X
+[Service]
+ExecStart=$PAYLOAD pause "two words" 'a"b'
+X
+ctl daemon-reload >/dev/null
+ctl start hark-bus.socket >/dev/null
+
+is "is-active of what is down" "" "inactive 3" "$(answer is-active hello.service)"
+is "hark-bus was started by the connection" "" active "$(ctl is-active hark-bus.service)"
+is "start" "" "0" "$(sc start hello.service; echo $?)"
+is "is-active" "" "active 0" "$(answer is-active hello.service)"
+is "start of what runs is done at once" "" "0" "$(sc start hello.service; echo $?)"
+pid=$(prop hello.service MainPID)
+is "show has the manager's values" "" "ActiveState=active Description=Says hello MainPID=$pid" \
+	"$(sc show -p MainPID,ActiveState,Description hello.service | sort | paste -sd' ')"
+is "show has every property of a service" "" yes "$([ "$(sc show -a hello.service | wc -l)" -ge 280 ] && echo yes || sc show -a hello.service | wc -l)"
+ok_if "status names the process" "" sh -c "systemctl status hello.service | grep -q 'Main PID: $pid'"
+ok_if "list-units" "" sh -c "systemctl list-units | grep -q 'hello.service *loaded active running Says hello'"
+is "reload" "" "0 1" "$(sc reload hello.service; echo $?) $(wc -l <"$T/reloaded" 2>/dev/null)"
+is "restart" "" 0 "$(sc restart hello.service; echo $?)"
+is "... is another process" "" yes "$([ "$(prop hello.service MainPID)" != "$pid" ] && echo yes)"
+is "kill" "" 0 "$(sc kill -s KILL hello.service; echo $?)"
+ok_if "... and is-failed" "" wait_for 'systemctl is-failed hello.service' 5
+is "reset-failed" "" "0 inactive" "$(sc reset-failed hello.service; echo $?) $(sc is-active hello.service)"
+is "stop" "" 0 "$(sc stop hello.service; echo $?)"
+is "a start that fails" "" 1 "$(sc start fails.service >/dev/null; echo $?)"
+is "a unit that is not there" "" 5 "$(sc start nosuch.service >/dev/null; echo $?)"
+is "a mode that is none" "" 1 "$(sc start --job-mode=nonsense hello.service >/dev/null; echo $?)"
+is "status of a unit that is not there" "" 4 "$(sc status nosuch.service >/dev/null; echo $?)"
+sc start echo.socket
+ok_if "list-sockets" "" sh -c "systemctl list-sockets | grep -q '$T/echo *echo.socket *echo.service'"
+ok_if "words of commands stay whole" "" sh -c "systemctl show -p ExecStart echo.service | grep -q 'argv\[\]=$PAYLOAD pause two words a\"b '"
+is "cat" "" 0 "$(sc cat hello.service >/dev/null; echo $?)"
+is "daemon-reload" "" 0 "$(sc daemon-reload; echo $?)"
+is "list-jobs" "" "No jobs running." "$(sc list-jobs)"
+is "is-system-running" "" degraded "$(sc is-system-running)"
+is "isolate without leave" "" 4 "$(sc isolate hello.service >/dev/null; echo $?)"
+kill -9 "$(manager_pid)"
+is "over a killed manager" "" "0 active" "$(sc start hello.service; echo $?) $(sc is-active hello.service)"
+kill -9 "$(prop hark-bus.service MainPID)"
+is "over a killed hark-bus" "" active "$(sc is-active hello.service)"
+finish
