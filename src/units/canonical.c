@@ -26,6 +26,15 @@ static const uint8_t ways[PARSERS] = {
 	[PARSER_interface] = WAY_LAST,     [PARSER_working_directory] = WAY_LAST,
 };
 
+/* The row of a line by the name of today. */
+static const struct directive *row_of(const struct unit_line *l)
+{
+	enum section section = (enum section)l->section;
+	const struct directive *now = directive_renamed(l->directive, &section);
+
+	return now ? now : l->directive;
+}
+
 /* What cannot be empty holds one value. */
 static enum way way_of(const struct unit_line *l)
 {
@@ -42,8 +51,7 @@ static bool is_condition(const struct unit_line *l)
 /* Do both lines belong to the same list? An empty condition forgets all kinds of conditions, or of assertions. */
 static bool is_same_list(const struct unit_line *a, const struct unit_line *b)
 {
-	return is_condition(a) && is_condition(b) ? a->key[0] == b->key[0]
-						  : a->directive == b->directive;
+	return is_condition(a) && is_condition(b) ? a->key[0] == b->key[0] : row_of(a) == row_of(b);
 }
 
 /* An error in a list is one of its words, in another line the whole of it. A refusal has to stay one. */
@@ -63,7 +71,7 @@ static bool counts(const struct unit_line *l)
 		return false;
 	for (const struct unit_line *later = l->next; later; later = later->next)
 		if (way == WAY_LAST
-			    ? later->directive == l->directive && !is_void(later)
+			    ? row_of(later) == row_of(l) && !is_void(later)
 			    : way == WAY_FORGET && is_same_list(l, later) && !later->value[0])
 			return false;
 	return true;

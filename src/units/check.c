@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/check.h"
 
+#include <stdio.h>
+
 #include "units/name.h"
 
 void check_report(struct check *k, enum code code, struct diag_place at, const char *suggestion,
@@ -48,22 +50,48 @@ static struct diag_place place_of(const struct check *k, const struct dep *d)
 	return (struct diag_place){d->file ? d->file : k->config->fragment, d->line, 0, 0};
 }
 
+/* The unit whose name is most like it and of the same type, or NULL. */
+static const char *find_alike(const struct check *k, const char *name)
+{
+	enum { LIMIT = 2, SHORTEST = 4 }; /* bytes: every short name is like every other */
+	unsigned best = LIMIT + 1;
+	const char *found = NULL, *other;
+	const void *at = NULL;
+
+	while (name_prefix(name).n >= SHORTEST && load_next_name(k->world->load, &at, &other)) {
+		unsigned distance = str_distance(str_of(name), str_of(other), LIMIT);
+
+		if (unit_type_of(other) != unit_type_of(name) || distance > best ||
+		    strcmp(other, k->config->name) == 0 ||
+		    (distance == best && (!found || strcmp(other, found) > 0)))
+			continue;
+		best = distance;
+		found = other;
+	}
+	return found;
+}
+
 static void check_target(struct check *k, const struct dep *d)
 {
 	bool is_hard = weights[d->type] == WEIGHT_HARD;
+	char hint[UNIT_NAME_MAX + 32];
+	const char *alike;
 
 	if (weights[d->type] == WEIGHT_NONE || d->origin == DEP_DEFAULT ||
 	    world_has(k->world, d->name))
 		return;
+	alike = find_alike(k, d->name);
+	if (alike)
+		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", alike);
 	if (d->type == DEP_TRIGGERS)
-		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), NULL,
+		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), alike ? hint : NULL,
 			     "there is no %s, which this unit is to start", d->name);
 	else if (is_hard)
-		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), NULL,
+		check_report(k, CODE_NO_SUCH_UNIT, place_of(k, d), alike ? hint : NULL,
 			     "%s=%s: there is no such unit%s", dep_names[d->type], d->name,
 			     d->type <= DEP_BINDS_TO ? "; a start will fail" : "");
 	else
-		check_report(k, CODE_NO_WANTED_UNIT, place_of(k, d), NULL,
+		check_report(k, CODE_NO_WANTED_UNIT, place_of(k, d), alike ? hint : NULL,
 			     "%s=%s: there is no such unit; nothing is started for it",
 			     dep_names[d->type], d->name);
 }

@@ -316,6 +316,31 @@ void directive_report_unknown(struct assignment *a, enum section section)
 	a->value = value;
 }
 
+void directive_report_section(struct assignment *a, struct str name)
+{
+	const char *names[SECTIONS];
+	int section = section_find(name), type = unit_type_of(a->config->name);
+	const char *alike;
+	char text[64];
+
+	for (unsigned k = 0; k < SECTIONS; k++)
+		names[k] = type < 0 || section_fits((enum section)k, (enum unit_type)type)
+				   ? sections[k].name
+				   : NULL;
+	alike = value_suggest(name, names, SECTIONS);
+	if (alike && snprintf(text, sizeof(text), "did you mean [%s]?", alike) > 0)
+		a->suggestion = text;
+	if (section < 0)
+		parse_report(a, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
+			     "unknown section [" STR_FMT "]; its lines have no effect",
+			     STR_ARG(str_sub(name, 0, 100)));
+	else
+		parse_report(a, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
+			     "section [%s] does not belong in a %s unit; its lines have no effect",
+			     sections[section].name, unit_type_names[type]);
+	a->suggestion = NULL;
+}
+
 /* --- taking effect --- */
 
 const void *directive_member(const struct directive *d, const struct unit_config *c)

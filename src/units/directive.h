@@ -108,5 +108,7 @@ const struct directive *directive_renamed(const struct directive *d, enum sectio
  * becomes a finding. Returns 0 or -ENOMEM.
  */
 MUST_USE int directive_apply(struct assignment *a, enum section section);
+/* A finding about a section that the unit cannot have: what it may have been. */
+void directive_report_section(struct assignment *a, struct str name);
 /* A finding about an assignment's name: what it may have been, and where it belongs. */
 void directive_report_unknown(struct assignment *a, enum section section);

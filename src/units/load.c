@@ -166,16 +166,9 @@ static int enter_section(struct loading *g, struct str name)
 
 	if (str_has_prefix(name, STR("X-")) || (g->only_install && section != SECTION_INSTALL))
 		return -1;
-	if (section < 0)
-		parse_report(&g->line, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
-			     "unknown section [" STR_FMT "]; its lines have no effect",
-			     STR_ARG(str_sub(name, 0, 100)));
-	else if (type >= 0 && !section_fits((enum section)section, (enum unit_type)type))
-		parse_report(&g->line, CODE_UNKNOWN_SECTION, DIAG_ERROR, PARSE_WHOLE,
-			     "section [%s] does not belong in a %s unit; its lines have no effect",
-			     section_name((enum section)section), unit_type_names[type]);
-	else
+	if (section >= 0 && (type < 0 || section_fits((enum section)section, (enum unit_type)type)))
 		return section;
+	directive_report_section(&g->line, name);
 	return -1;
 }
 

@@ -336,7 +336,7 @@ static const char *alias_instance(struct load *l, const char *name)
 {
 	char template[UNIT_NAME_MAX + 1], full[UNIT_NAME_MAX + 1];
 	const struct load_entry *t;
-	struct load_entry *e;
+	struct load_entry *e, *of;
 
 	if (name_form(name) != NAME_INSTANCE || name_template(name, template, sizeof(template)) < 0)
 		return NULL;
@@ -345,9 +345,12 @@ static const char *alias_instance(struct load *l, const char *name)
 	    name_with_instance(t->alias_of, name_instance(name), full, sizeof(full)) < 0)
 		return NULL;
 	e = index_get(l, str_of(name));
-	if (!e)
+	of = index_get(l, str_of(full));
+	if (!e || !of)
 		return NULL;
-	e->alias_of = arena_dup(&l->arena, full, strlen(full));
+	e->alias_of = of->name;
+	e->alias_next = of->aliases;
+	of->aliases = e;
 	return e->alias_of;
 }
 

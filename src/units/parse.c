@@ -459,6 +459,8 @@ int parse_signal(struct assignment *a)
 
 	if (r == 0)
 		*(int *)a->target = value;
+	else
+		a->suggestion = value_suggest_signal(a->value);
 	return r;
 }
 

@@ -366,6 +366,17 @@ int parse_exit_set(struct assignment *a)
 
 /* --- privileges --- */
 
+static void report_capability(struct assignment *a, struct str raw)
+{
+	const char *alike = value_suggest_capability(raw);
+	char hint[64];
+
+	if (alike && snprintf(hint, sizeof(hint), "did you mean \"%s\"?", alike) > 0)
+		a->suggestion = hint;
+	parse_word_ignored(a, CODE_BAD_CAPABILITY, raw, "a capability");
+	a->suggestion = NULL;
+}
+
 static int take_capabilities(struct assignment *a, struct str text, uint64_t *ret_set)
 {
 	struct str raw;
@@ -375,7 +386,7 @@ static int take_capabilities(struct assignment *a, struct str text, uint64_t *re
 	*ret_set = 0;
 	while (str_word(&text, &raw))
 		if (value_capability(raw, &capability) < 0) {
-			parse_word_ignored(a, CODE_BAD_CAPABILITY, raw, "a capability");
+			report_capability(a, raw);
 			is_bad = true;
 		} else {
 			*ret_set |= UINT64_C(1) << capability;

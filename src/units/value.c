@@ -617,6 +617,16 @@ const char *value_suggest(struct str s, const char *const *names, unsigned n)
 	return best;
 }
 
+const char *value_suggest_signal(struct str s)
+{
+	return value_suggest(s, signal_names, ARRAY_SIZE(signal_names));
+}
+
+const char *value_suggest_capability(struct str s)
+{
+	return value_suggest(s, capability_names, ARRAY_SIZE(capability_names));
+}
+
 /* How a span is printed: its units from the longest. digits: places of a fraction; used below a minute, to end the text. */
 static const struct print_unit {
 	const char *name;

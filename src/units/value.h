@@ -35,5 +35,7 @@ const char *value_capability_name(unsigned cap);
 MUST_USE int value_cpus(struct str s, unsigned char *mask, size_t n);
 /* Nearest of names[0..n) at edit distance <= 2 (or same in other case, or common prefix), or NULL. */
 const char *value_suggest(struct str s, const char *const *names, unsigned n);
+const char *value_suggest_signal(struct str s);
+const char *value_suggest_capability(struct str s);
 /* "1h 2min 3.5s" as systemd prints it ("infinity" for TIME_NEVER, "0" for 0). Bytes written. */
 size_t value_format_span(uint64_t us, char *out, size_t cap);

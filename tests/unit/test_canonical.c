@@ -250,6 +250,7 @@ START_TEST(units_of_ours)
 		closedir(folder);
 		ck_assert_int_gt(n, 50);
 		ck_assert_int_gt(check_folder(HARK_SOURCE_DIR "/units"), 20);
+		ck_assert_int_gt(check_folder(HARK_SOURCE_DIR "/tests/oracle/grammar"), 20);
 	}
 }
 END_TEST

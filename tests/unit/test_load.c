@@ -276,7 +276,9 @@ START_TEST(links_of_instances)
 	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
 	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
 	ck_assert_str_eq(load_canonical(&load, "v@z.service"), "t@z.service");
-	check_description("u@y.service", "y of t");
+	put("low/u@y.service.d/1.conf", "[Unit]\nDescription=of the alias\n");
+	scan();
+	check_description("u@y.service", "of the alias");
 	check_description("far@x.service", "far x");
 }
 END_TEST
