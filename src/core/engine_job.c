@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/engine_inner.h"
+#include "core/job_draft.h"
 
 #include "core/job_order.h"
 #include "core/log.h"
@@ -151,7 +152,7 @@ static void start_from_rest(struct engine *e, struct unit *u)
 	enum emergency_action action = (enum emergency_action)u->config->start_limit_action;
 	int r = u->ops->can_start ? u->ops->can_start(u) : 0;
 
-	if (u->config->load != LOAD_LOADED)
+	if (draft_refusal(u) != PLAN_OK)
 		refuse_start(e, u, JOB_RES_INVALID);
 	else if (r > 0)
 		refuse_start(e, u, (enum job_result)r);

@@ -171,6 +171,7 @@ void job_refusal_text(const struct job_plan *p, const struct registry *r, struct
 		[PLAN_NOT_FOUND] = "has no unit file",
 		[PLAN_MASKED] = "is masked",
 		[PLAN_BAD] = "has a unit file that cannot be used",
+		[PLAN_UNSUPPORTED] = "asks for protection that this hark cannot give",
 		[PLAN_NO_START_MANUAL] = "may be started by dependencies only (RefuseManualStart=)",
 		[PLAN_NO_STOP_MANUAL] = "may be stopped by dependencies only (RefuseManualStop=)",
 		[PLAN_NO_ISOLATE] = "may not be isolated (AllowIsolate=)",

@@ -196,7 +196,8 @@ struct unit_config {
 	struct sandbox *sandbox;      /* NULL: nothing said, sandbox_of() */
 	struct service_config *service;
 	struct socket_config *socket;
-	struct name_list *notes; /* "accepted and not enforced: ..." shown in status */
+	struct name_list *refusals; /* "DynamicUser= cannot be done ...": loaded, never started */
+	struct name_list *notes;    /* "accepted and not enforced: ..." shown in status */
 };
 void unit_config_free(struct unit_config *c);
 

@@ -37,6 +37,7 @@ int dump_units(struct screen *s, const struct question *q)
 
 	if (load_init(&l, q->options[OPT_UNIT_PATH], q->options[OPT_ROOT]) < 0)
 		return DUMP_FAILED;
+	l.links_only = q->options[OPT_UNIT_PATH];
 	if (load_scan(&l) < 0)
 		status = DUMP_FAILED;
 	for (unsigned k = 0; status != DUMP_FAILED && k < q->args_n; k++) {

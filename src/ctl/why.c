@@ -310,6 +310,11 @@ void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, ui
 
 	*ret_file = NULL;
 	*ret_line = 0;
+	if (u->config && u->config->refusals) {
+		sbuf_addf(text, "it asks for %s=, which this hark cannot do",
+			  u->config->refusals->text);
+		return;
+	}
 	if (unit_load_state(u) != LOAD_LOADED) {
 		tell_load(u, text);
 	} else if (u->condition_result == 2 && u->condition_failed && unit_is_at_rest(u)) {

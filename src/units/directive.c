@@ -421,19 +421,19 @@ static void report_bad(struct assignment *a, const struct directive *d)
 	sbuf_fini(&words);
 }
 
-/* One note a directive, gone again when the last line asks for nothing. */
-static int note_inert(struct assignment *a, const struct directive *d)
+/* One text a directive in the list, gone again when the last line asks for nothing. */
+static int note(struct assignment *a, struct name_list **at, const char *text)
 {
-	struct name_list **at = &a->config->notes;
+	struct name_list **head = at;
 
-	while (*at && (*at)->text != d->note)
+	while (*at && (*at)->text != text)
 		at = &(*at)->next;
 	if (*at && a->is_off)
 		*at = (*at)->next;
 	if (*at || a->is_off)
 		return 0;
 	a->list_head = NULL;
-	return parse_add_name(a, &a->config->notes, d->note);
+	return parse_add_name(a, head, text);
 }
 
 static int after_effect(struct assignment *a, const struct directive *d, enum section section)
@@ -444,20 +444,20 @@ static int after_effect(struct assignment *a, const struct directive *d, enum se
 	case ENFORCED:
 		return 0;
 	case INERT:
-		return note_inert(a, d);
+		return note(a, &a->config->notes, d->note);
 	case REFUSED:
-		if (!a->is_off) {
-			a->is_strict = true;
-			parse_report(a, CODE_REFUSED_DIRECTIVE, DIAG_ERROR, PARSE_WHOLE,
-				     "%s= cannot be done by this hark: %s; the unit is refused",
-				     d->name, d->why);
-		}
-		return 0;
+		a->is_strict = false; /* the files are good */
+		if (!a->is_off)
+			parse_report(
+				a, CODE_REFUSED_DIRECTIVE, DIAG_ERROR, PARSE_WHOLE,
+				"%s= cannot be done by this hark: %s; the unit cannot be started",
+				d->name, d->why);
+		return note(a, &a->config->refusals, d->name);
 	case LEGACY:
 		a->value = (struct str){NULL, 0}; /* the place is the name's */
 		parse_report(a, CODE_OLD_NAME, DIAG_NOTE, PARSE_WHOLE,
 			     "%s= is the old form of %s and taken as that", d->name, d->why);
-		return now && now->verdict == INERT ? note_inert(a, now) : 0;
+		return now && now->verdict == INERT ? note(a, &a->config->notes, now->note) : 0;
 	}
 	return 0;
 }

@@ -111,10 +111,7 @@ void dump_fd_name(struct dumping *d)
 {
 	const struct socket_config *s = d->config->socket;
 
-	dump_line(d, "FileDescriptorName", "%s",
-		  s->fd_name  ? s->fd_name
-		  : s->accept ? "connection"
-			      : d->unit->name);
+	dump_line(d, "FileDescriptorName", "%s", s->fd_name ? s->fd_name : d->unit->name);
 }
 
 void dump_connections(struct dumping *d)

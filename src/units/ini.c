@@ -13,7 +13,14 @@ void ini_init(struct ini *i, struct str text, struct arena *arena)
 		i->at = 3;
 }
 
-/* One physical line, blanks at its beginning and its end-of-line cut off. False behind the last one. */
+static struct str skip_blanks(struct str s)
+{
+	for (; s.n > 0 && is_blank(*s.p); s.n--)
+		s.p++;
+	return s;
+}
+
+/* One physical line without its end-of-line. False behind the last one. */
 static bool take_line(struct str text, size_t *at, struct str *ret_line)
 {
 	const char *from = text.p + *at;
@@ -28,14 +35,13 @@ static bool take_line(struct str text, size_t *at, struct str *ret_line)
 		n = (size_t)(end - from);
 	if (n > 0 && from[n - 1] == '\r')
 		n--;
-	for (; n > 0 && is_blank(*from); n--)
-		from++;
 	*ret_line = (struct str){from, n};
 	return true;
 }
 
 static bool is_comment(struct str line)
 {
+	line = skip_blanks(line);
 	return line.n > 0 && (line.p[0] == '#' || line.p[0] == ';');
 }
 
@@ -51,7 +57,7 @@ static bool continues(struct str line)
 
 /*
  * The rest of a logical line that began with `first`; the cursor stands behind first. Each backslash at a line's end
- * becomes one blank.
+ * becomes one blank; blanks at the beginning of the lines that follow stay.
  */
 static int join(struct ini *i, struct str first, struct str *ret_line)
 {
@@ -97,6 +103,7 @@ static int take_logical(struct ini *i, struct ini_item *item, struct str *ret_li
 		if (!take_line(i->text, &i->at, &line))
 			return 0;
 		i->line++;
+		line = skip_blanks(line);
 	} while (line.n == 0 || is_comment(line));
 	item->line = i->line;
 	item->col = (uint32_t)(line.p - (i->text.p + item->start)) + 1;
@@ -202,7 +209,9 @@ void ini_locate(const struct ini *i, const struct ini_item *item, size_t at, uin
 	struct str line = {i->text.p + from, 0};
 
 	for (at += item->value_at; take_line(i->text, &next, &line); line_no++, from = next) {
-		if (is_comment(line) && line_no != item->line)
+		if (line_no == item->line)
+			line = skip_blanks(line);
+		else if (is_comment(line))
 			continue;
 		if (at < line.n || !continues(line) || next >= i->text.n)
 			break;

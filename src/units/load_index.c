@@ -297,7 +297,8 @@ int index_read(struct load *l, struct load_entry **ret_enabled)
 		if (!reading.dir)
 			continue;
 		reading.fd = dirfd(reading.dir);
-		reading.is_enabling = str_has_suffix(str_of(l->dirs[k]), STR("/units")) &&
+		reading.is_enabling = !l->links_only &&
+				      str_has_suffix(str_of(l->dirs[k]), STR("/units")) &&
 				      !str_has_prefix(str_of(l->dirs[k]), STR("/usr/"));
 		r = read_dir(&reading);
 		closedir(reading.dir);

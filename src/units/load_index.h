@@ -25,6 +25,7 @@ struct load {
 	unsigned dirs_n;
 	char *root; /* prefix for offline use, "" normally */
 	struct specifier_host host;
+	bool links_only;    /* presence enables nothing: as other loaders have it */
 	struct map names;   /* struct load_entry */
 	struct arena arena; /* of the index */
 	struct load_text template;

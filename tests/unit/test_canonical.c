@@ -165,7 +165,7 @@ START_TEST(texts)
 		 "[Service]\nStartLimitInterval=90\nRestart=alway\nRestart=on-failure\nRestart=bad\n"
 		 "RemainAfterExit=1\nTimeoutSec=5\nTimeoutStartSec=6\nTimeoutSec=7\nUMask=22\n",
 		 "\n\n[Unit]\nAfter=x.target\nDescription=b\nBindsTo=y.service\nAssertPathExists=/b\n"
-		 "StartLimitIntervalSec=1min 30s\n\n[Service]\nExecStart=/bin/true  x\n"
+		 "StartLimitIntervalSec=1min 30s\n\n[Service]\nExecStart=/bin/true    x\n"
 		 "Restart=on-failure\nRemainAfterExit=yes\nTimeoutStartSec=6\nTimeoutSec=7\n"
 		 "UMask=0022\n"},
 		{"b.service",

@@ -338,7 +338,6 @@ START_TEST(refusals)
 		{"a.service", "[Service]\nExecStart=/a\nNoNewPrivileges=maybe\n", "U011"},
 		{"a.service", "[Service]\nExecStart=/a\nProtectHome=maybe\n", "U014"},
 		{"a.service", "[Service]\nExecStart=/a\nSystemCallFilter=a$b\n", "U034"},
-		{"a.service", "[Service]\nExecStart=/a\nDynamicUser=yes\n", "U040"},
 		{"a.service", "[Service]\nExecStart=/a 'b\n", "U020"},
 		{"a.socket", "[Socket]\nAccept=yes\n", "U046"},
 		{"a.socket", "[Socket]\nListenDatagram=/a\nAccept=yes\n", "U047"},
@@ -355,6 +354,21 @@ START_TEST(refusals)
 		ck_assert_str_eq(c->diags.first->code, cases[k].code);
 		unit_config_free(c);
 	}
+}
+END_TEST
+
+/* What cannot be done is no mistake of the file: it loads, and is not started without that. */
+START_TEST(what_cannot_be_done_is_not_started)
+{
+	struct unit_config *c = parse("a.service", "[Service]\nExecStart=/a\nDynamicUser=yes\n");
+
+	ck_assert_int_eq(c->load, LOAD_LOADED);
+	ck_assert_str_eq(c->diags.first->code, "U040");
+	ck_assert_str_eq(c->refusals->text, "DynamicUser");
+	unit_config_free(c);
+	c = parse("a.service", "[Service]\nExecStart=/a\nDynamicUser=yes\nDynamicUser=no\n");
+	ck_assert_ptr_null(c->refusals);
+	unit_config_free(c);
 }
 END_TEST
 
@@ -390,6 +404,7 @@ int main(void)
 	tcase_add_test(tc, resets_and_overrides);
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, refusals);
+	tcase_add_test(tc, what_cannot_be_done_is_not_started);
 	tcase_add_test(tc, stray_percents_are_kept);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);
