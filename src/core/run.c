@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "activate/accept.h"
 #include "activate/notify.h"
 #include "activate/output.h"
-#include "activate/socket.h"
 #include "core/fd.h"
 #include "core/kill.h"
 #include "core/log.h"
@@ -106,7 +106,7 @@ static void let_instance_go(struct hark *h, struct service *s)
 {
 	output_close(h, s);
 	notify_close(h, s);
-	socket_instance_gone(h, s);
+	accept_instance_gone(h, s);
 	engine_retire(&h->engine, &s->unit);
 }
 
@@ -435,7 +435,7 @@ static void on_reply(struct hark *h, const struct bank_note *n)
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 
 	if (n->op == BANK_ACCEPT)
-		socket_accepted(h, n);
+		accept_answered(h, n);
 	else if (p && n->op == BANK_SPAWN)
 		on_spawn_reply(h, p, u, n);
 	else if (p)

@@ -282,8 +282,11 @@ void socket_settle(struct unit_config *c)
 
 	if (s->trigger_limit_burst == UINT32_MAX)
 		s->trigger_limit_burst = s->accept ? 200 : 20;
+	/* It is there to keep a socket below its trigger limit: where that is switched off it has to be asked for. */
 	if (s->poll_limit_burst == UINT32_MAX)
-		s->poll_limit_burst = s->accept ? 150 : 15;
+		s->poll_limit_burst = !s->trigger_limit_interval_us || !s->trigger_limit_burst ? 0
+				      : s->accept                                              ? 150
+											       : 15;
 	for (struct listener *l = s->listeners; l; l = l->next)
 		l->protocol = s->protocol;
 	exec_config_settle(c->exec);

@@ -161,6 +161,25 @@ limits() {
 	quiet ctl stop lost.socket
 }
 
+# PollLimitBurst= of PollLimitIntervalSec=: what is more waits for the next window, and nothing fails.
+polls() {
+	local start
+	socket poll "ListenStream=$T/poll" Accept=yes PollLimitIntervalSec=1s PollLimitBurst=4
+	service poll@ "ExecStart=$SOCK answer" StandardInput=socket
+	socket poll1 "ListenStream=$T/poll1" TriggerLimitIntervalSec=0 PollLimitIntervalSec=1s PollLimitBurst=3
+	service poll1 "ExecStart=/bin/sh -c 'echo >>$T/poll1.runs'"
+	rescan
+	quiet ctl start poll.socket poll1.socket
+	start=$(now_ms)
+	is "PollLimitBurst=: all connections are served" "" served=10 "$(served "$T/poll" 10)"
+	is "but not at once" "" yes "$([ $(($(now_ms) - start)) -ge 1900 ] && echo yes || echo "after $(($(now_ms) - start)) ms")"
+	quiet "$SOCK" hold "$T/poll1" 1 500
+	is "a service that does not accept is started so often and no more" "" 3 "$(wc -l <"$T/poll1.runs")"
+	ok_if "and again in the next window" "" wait_for "[ \$(wc -l <$T/poll1.runs) -ge 6 ]"
+	is "the socket goes on" "" active "$(active poll1.socket)"
+	quiet ctl stop poll.socket poll1.socket poll1.service
+}
+
 # Bad input: file and line, and nobody else is hurt.
 bad() { # NAME LINE-NUMBER LINES...
 	local name=$1 line=$2 rc
@@ -195,7 +214,7 @@ bad_input() {
 	ok_if "but is named by file and line" "" grep -q 'odd.socket:6' "$HARK_LOG"
 }
 
-for test in kinds files options accept limits bad_input; do
+for test in kinds files options accept limits polls bad_input; do
 	$test
 done
 finish

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "activate/accept.h"
 #include "activate/socket.h"
 
 #include <arpa/inet.h>
@@ -348,7 +349,7 @@ START_TEST(connections_become_instances)
 	q = fake_request(BANK_ACCEPT);
 	ck_assert_int_eq(q.refs[0], (int)k->ports[0].slot - 1);
 	n = answer(&q, 0);
-	socket_accepted(&fake, &n);
+	accept_answered(&fake, &n);
 	ck_assert_uint_eq(k->n_connections, 1);
 	ck_assert_uint_eq(k->n_accepted, 1);
 	ck_assert_ptr_null(procs_find(&fake, q.token));
@@ -366,9 +367,9 @@ START_TEST(connections_become_instances)
 	/* the queue is empty: watched again */
 	ck_assert_uint_ne(k->ports[0].watch.events, 0);
 	/* a reply that is told again after a takeover changes nothing */
-	socket_accepted(&fake, &n);
+	accept_answered(&fake, &n);
 	ck_assert_uint_eq(k->n_connections, 1);
-	socket_instance_gone(&fake, service_of(u));
+	accept_instance_gone(&fake, service_of(u));
 	ck_assert_uint_eq(k->n_connections, 0);
 	ck_assert_uint_eq(fake_request(BANK_DROP).slot, q.slot);
 	printf("rows: D16 D+9\n");
@@ -385,7 +386,7 @@ START_TEST(more_than_allowed_are_closed)
 		poll_port(&k->ports[0]);
 		q = fake_request(BANK_ACCEPT);
 		n = answer(&q, 0);
-		socket_accepted(&fake, &n);
+		accept_answered(&fake, &n);
 	}
 	ck_assert_uint_eq(k->n_connections, 2);
 	ck_assert_uint_eq(k->n_refused, 1);
@@ -404,7 +405,7 @@ START_TEST(one_source_has_its_limit)
 		poll_port(&k->ports[0]);
 		q = fake_request(BANK_ACCEPT);
 		n = answer(&q, 0);
-		socket_accepted(&fake, &n);
+		accept_answered(&fake, &n);
 	}
 	ck_assert_uint_eq(k->n_connections, 1);
 	ck_assert_uint_eq(k->n_refused, 1);
@@ -425,7 +426,7 @@ START_TEST(without_descriptors_it_waits)
 		poll_port(p);
 		q = fake_request(BANK_ACCEPT);
 		n = answer(&q, -EMFILE);
-		socket_accepted(&fake, &n);
+		accept_answered(&fake, &n);
 		ck_assert_uint_eq(p->watch.events, 0);
 		ck_assert(p->retry.is_armed);
 		ck_assert_uint_ge(p->retry_us, last);
@@ -436,7 +437,7 @@ START_TEST(without_descriptors_it_waits)
 	poll_port(p);
 	q = fake_request(BANK_ACCEPT);
 	n = answer(&q, -EAGAIN); /* the client went away again */
-	socket_accepted(&fake, &n);
+	accept_answered(&fake, &n);
 	ck_assert_uint_ne(p->watch.events, 0);
 	ck_assert_uint_eq(k->n_refused, 0);
 }
@@ -453,7 +454,7 @@ START_TEST(a_closed_socket_takes_no_late_connection)
 	socket_activator.drop(&fake, &k->unit);
 	(void)fake_request(BANK_DROP);
 	n = answer(&q, 0);
-	socket_accepted(&fake, &n);
+	accept_answered(&fake, &n);
 	ck_assert_uint_eq(fake_request(BANK_DROP).slot, q.slot);
 	ck_assert_uint_eq(k->n_connections, 0);
 }
