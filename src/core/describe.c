@@ -157,10 +157,8 @@ static int put_input(struct making *m)
 	case STDIO_FD:
 		return named_slot(m, in->path, EXIT_STDIN, &m->refs[0]);
 	case STDIO_DATA:
-		excuse_set(&m->excuse, EXIT_STDIN,
-			   "%s: StandardInput=data is not supported; use StandardInput=file:",
-			   m->in->unit->name);
-		return -EOPNOTSUPP;
+		m->refs[0] = m->in->data_slot;
+		break;
 	case STDIO_NULL:
 	case STDIO_JOURNAL:
 	case STDIO_JOURNAL_CONSOLE:
@@ -281,6 +279,9 @@ static int put_listen_fds(struct making *m, struct process *out)
 	for (unsigned i = 0; i < in->fds_n; i++)
 		m->refs[n++] = in->fd_slots[i];
 	out->refs_n = n;
+	if (in->unit->config->service && in->unit->config->service->non_blocking &&
+	    in->sockets_n + passes_connection(m))
+		step(m, PLAN_NONBLOCK, FIRST_FD, in->sockets_n + passes_connection(m), 0, NULL);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/fd.h"
+#include "units/glob.h"
 #include "units/words.h"
 
 enum { ENV_FIRST = 32, ENV_FILE_MAX = 1024 * 1024 };
@@ -114,17 +115,29 @@ const char *env_get(void *arg, struct str name)
 	return item && !item->is_pid ? item->text + name.n + 1 : NULL;
 }
 
-/* "-/path": a missing file is fine. */
 static int read_env_file(struct env *e, const char *path)
 {
-	bool is_optional = path[0] == '-';
 	AUTO_MEM char *text = NULL;
 	size_t n = 0;
-	int r = fd_read_file(AT_FDCWD, path + is_optional, ENV_FILE_MAX, &text, &n);
+	int r = fd_read_file(AT_FDCWD, path, ENV_FILE_MAX, &text, &n);
 
-	if (r < 0)
-		return is_optional && r != -ENOMEM ? 0 : r;
-	return words_env_file((struct str){text, n}, e->arena, set_str, e);
+	return r < 0 ? r : words_env_file((struct str){text, n}, e->arena, set_str, e);
+}
+
+/* "-/path": a missing file is fine. A pattern stands for all that match, sorted by name, and for a missing file when none does. */
+static int read_env_files(struct env *e, const char *path)
+{
+	bool is_optional = path[0] == '-';
+	struct name_list one = {.text = path + is_optional}, *files = &one;
+	int r = 0;
+
+	if (glob_is_pattern(one.text))
+		r = glob_find(one.text, false, e->arena, &files);
+	if (r == 0 && !files)
+		r = -ENOENT;
+	for (; r == 0 && files; files = files->next)
+		r = read_env_file(e, files->text);
+	return is_optional && r != -ENOMEM ? 0 : r;
 }
 
 int env_configured(struct env *e, const struct exec_config *c, const char **ret_file)
@@ -134,7 +147,7 @@ int env_configured(struct env *e, const struct exec_config *c, const char **ret_
 	for (const struct name_list *l = c->environment; l; l = l->next)
 		env_put(e, l->text);
 	for (const struct name_list *l = c->environment_files; l; l = l->next) {
-		int r = read_env_file(e, l->text);
+		int r = read_env_files(e, l->text);
 
 		*ret_file = l->text;
 		if (r < 0)

@@ -351,9 +351,22 @@ static int step_privilege(const struct plan_record *rec)
 	}
 }
 
+static int set_nonblocking(int first, uint64_t n)
+{
+	int flags = 0, r = 0;
+
+	for (int fd = first; n-- && r == 0; fd++) {
+		flags = fcntl(fd, F_GETFL);
+		r = flags < 0 ? -errno : sys(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+	}
+	return r;
+}
+
 static int step_extra(const struct plan_record *rec, struct plan_space *space)
 {
 	switch (rec->step) {
+	case PLAN_NONBLOCK:
+		return set_nonblocking((int)rec->w[0], rec->w[1]);
 	case PLAN_TTY:
 		return open_tty(rec->w[0], rec->text);
 	case PLAN_SETTLE:

@@ -57,7 +57,8 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \
 	STEP(USER, PLAN_EXEC_ONLY, 217, 1, PLAN_STR, "w0 what (1 uid 2 gid 4 groups 8 environment), user NUL group NUL: by NSS") \
 	STEP(UNSHARE, PLAN_EXEC_ONLY, 226, 1, PLAN_NONE, "w0 CLONE_NEW* flags") \
-	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_NONE, "")
+	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_NONE, "") \
+	STEP(NONBLOCK, PLAN_EXEC_ONLY, 202, 2, PLAN_NONE, "w0 first descriptor, w1 how many: O_NONBLOCK")
 /* clang-format on */
 
 enum plan_step {

@@ -53,7 +53,7 @@ void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text)
 struct fd_list {
 	int32_t slots[BANK_REFS];
 	const char *names[BANK_REFS];
-	unsigned n;
+	unsigned n, sockets_n;
 };
 
 /* Two settings may say the same (Service= there, Sockets= here): each gives an edge of its own. */
@@ -81,6 +81,7 @@ static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
 			list->n += a->fds(h, k, list->slots + list->n, list->names + list->n,
 					  BANK_REFS - 3 - list->n);
 	}
+	list->sockets_n = list->n;
 	list->n += notify_stored(s, list->slots + list->n, list->names + list->n,
 				 BANK_REFS - 3 - list->n);
 }
@@ -144,36 +145,50 @@ static const struct command *command_of(struct unit *u)
 
 /* --- from the description to the record --- */
 
-/* A plan that only hark-exec can run travels in a sealed memfd, put behind the other descriptors. */
-static int wrap_plan(struct hark *h, struct process *p, uint32_t *ret_slot)
+/* A bank slot with a sealed file of these bytes, for one process: to be given up once that was asked for. Or -errno. */
+static int lend(struct hark *h, const char *name, struct str bytes)
 {
-	AUTO_FD int fd = memfd_create("hark-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	char number[16];
+	AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int slot, r;
 
 	if (fd < 0)
 		return err_here(-errno);
-	r = fd_write_all(fd, p->plan.p, p->plan.n);
+	r = fd_write_all(fd, bytes.p, bytes.n);
 	if (r < 0)
 		return r;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ||
+	    lseek(fd, 0, SEEK_SET) < 0)
 		return err_here(-errno);
 	slot = bank_take(&h->bank);
 	if (slot < 0)
 		return slot;
-	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), "plan", fd, false, 0);
-	if (r < 0) {
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
+	if (r < 0)
 		bank_release(&h->bank, (uint32_t)slot);
-		return r;
-	}
+	return r < 0 ? r : slot;
+}
+
+/* PID 1 takes requests in order: the child has its copy by then. 0 or -EPIPE. */
+static int take_back(struct hark *h, int slot)
+{
+	return slot >= 0 && bank_drop(&h->bank, (uint32_t)slot) < 0 ? -EPIPE : 0;
+}
+
+/* A plan that only hark-exec can run travels in a file of its own, put behind the other descriptors. Its slot, or -errno. */
+static int wrap_plan(struct hark *h, struct process *p)
+{
+	int slot = lend(h, "plan", (struct str){p->plan.p, p->plan.n});
+	char number[16];
+
+	if (slot < 0)
+		return slot;
 	snprintf(number, sizeof(number), "%u", p->refs_n);
 	p->refs[p->refs_n++] = slot;
 	p->plan.n = 0;
 	plan_put_str(&p->plan, PLAN_ARG, STR("hark-exec"));
 	plan_put_str(&p->plan, PLAN_ARG, str_of(number));
 	plan_put_str(&p->plan, PLAN_EXEC, str_of(h->exec_path));
-	*ret_slot = (uint32_t)slot;
-	return 0;
+	return slot;
 }
 
 static int open_cgroup(struct hark *h, const struct unit *u)
@@ -208,12 +223,12 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 	char name[BANK_NAME];
 	struct bank_spawn req = {
 		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
-	uint32_t plan_slot = UINT32_MAX;
+	int plan_slot = p->needs_exec ? wrap_plan(h, p) : -1;
 	struct proc_entry *entry;
-	int r = p->needs_exec ? wrap_plan(h, p, &plan_slot) : 0;
+	int r = 0;
 
-	if (r < 0)
-		return r;
+	if (p->needs_exec && plan_slot < 0)
+		return plan_slot;
 	bank_name(name, u->name,
 		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
 	entry = procs_add(h, u, role, &r);
@@ -237,9 +252,8 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 			procs_del(h, entry);
 		}
 	}
-	if (plan_slot !=
-	    UINT32_MAX) /* PID 1 takes requests in order: the child has its copy by then */
-		r = bank_drop(&h->bank, plan_slot) < 0 && r == 0 ? -EPIPE : r;
+	if (take_back(h, plan_slot) < 0 && r == 0)
+		r = -EPIPE;
 	return r;
 }
 
@@ -270,6 +284,7 @@ static int prepare(struct hark *h, struct service *s, struct describe_in *in, st
 	in->fd_slots = fds->slots;
 	in->fd_names = fds->names;
 	in->fds_n = fds->n;
+	in->sockets_n = fds->sockets_n;
 	in->main_pid = s->main.slot ? s->main.pid : 0;
 	return 0;
 }
@@ -289,6 +304,7 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 				 .command = command_of(u),
 				 .role = role,
 				 .out_slot = -1,
+				 .data_slot = -1,
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
 	char notify[128], text[3][64], *why = NULL;
@@ -303,10 +319,15 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 		in.extra_env = env;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
-	if (r == 0)
+	if (r == 0 && in.exec->in.kind == STDIO_DATA)
+		r = in.data_slot =
+			lend(h, "stdin", (struct str){in.exec->stdin_data, in.exec->stdin_data_n});
+	if (r >= 0)
 		r = describe(h, &in, &p, &exit_code, &why);
 	if (r == 0)
 		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
+	if (take_back(h, in.data_slot) < 0 && r == 0)
+		r = -EPIPE;
 	if (r < 0) {
 		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, in.command->path,
 		       why ? why : strerror(-r));
@@ -417,6 +438,12 @@ void spawn_find_main(struct hark *h, struct service *s)
 		if (procs_adopt_main(h, &s->unit, s->next_main) < 0)
 			log_at(LOG_WARN, "%s: MAINPID=%d cannot be taken over", s->unit.name,
 			       (int)s->next_main);
+		return;
+	}
+	if (c->exit_type == EXIT_TYPE_CGROUP) {
+		spawn_watch_members(h, s);
+		if (!s->events_wd) /* no cgroups: nobody could say when the others end */
+			engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);
 		return;
 	}
 	if (c->pid_file) {

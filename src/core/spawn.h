@@ -11,7 +11,10 @@
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role);
 /* Path of the unit's cgroup relative to the root: "system.slice/ssh.service". */
 void spawn_cgroup_path(const struct unit *u, char *out, size_t cap);
-/* Type=forking, the starter has ended well: find the main process by PIDFile= or by the cgroup; posts MAIN_PID now or later. */
+/*
+ * Type=forking, the starter has ended well: find the main process by PIDFile= or by the cgroup; posts MAIN_PID now or later.
+ * ExitType=cgroup, the main process has ended: see to it that EMPTY is posted when the others have, too.
+ */
 void spawn_find_main(struct hark *h, struct service *s);
 /* Keep a sentence as the reason why the unit's last start failed; owned text is taken over. */
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text);

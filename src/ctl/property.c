@@ -85,6 +85,12 @@ static void print_u64(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_NUMBER, p->name, value);
 }
 
+/* Of a struct proc_ref: 0 once the process has ended. */
+static void print_live_pid(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_NUMBER, p->name, (uint64_t)proc_pid(field(v, p)));
+}
+
 static void print_int(struct view *v, const struct property *p)
 {
 	int value;
@@ -425,8 +431,8 @@ static const struct property properties[] = {
 	{ "WatchdogUSec", SERVICES, SERVICE_FIELD(watchdog_us), print_span, NULL },
 	{ "FileDescriptorStoreMax", SERVICES, SERVICE_FIELD(fd_store_max), print_u32, NULL },
 	{ "NFileDescriptorStore", SERVICES, SERVICE_OBJECT(fd_store_n), print_u32, NULL },
-	{ "MainPID", SERVICES, SERVICE_OBJECT(main.pid), print_int, NULL },
-	{ "ControlPID", SERVICES, SERVICE_OBJECT(control.pid), print_int, NULL },
+	{ "MainPID", SERVICES, SERVICE_OBJECT(main), print_live_pid, NULL },
+	{ "ControlPID", SERVICES, SERVICE_OBJECT(control), print_live_pid, NULL },
 	{ "StatusText", SERVICES, SERVICE_OBJECT(status_text), print_text, NULL },
 	{ "StatusErrno", SERVICES, SERVICE_OBJECT(status_errno), print_int, NULL },
 	{ "NRestarts", SERVICES, SERVICE_OBJECT(n_restarts), print_u32, NULL },

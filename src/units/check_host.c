@@ -7,6 +7,7 @@
 #include "units/check.h"
 #include "units/condition.h"
 #include "units/exec_config.h"
+#include "units/glob.h"
 #include "units/name.h"
 #include "units/probe.h"
 #include "units/service.h"
@@ -161,7 +162,7 @@ static int check_users(struct check *k)
 static void check_environment_files(struct check *k)
 {
 	for (const struct name_list *f = k->config->exec->environment_files; f; f = f->next)
-		if (f->text[0] == '/' && !strpbrk(f->text, "*?[") &&
+		if (f->text[0] == '/' && !glob_is_pattern(f->text) &&
 		    !is_open(k, line_at(k, f->file, f->line)) &&
 		    !probe_exists(below_root(k, f->text)))
 			check_report(k, CODE_NO_ENVIRONMENT_FILE,

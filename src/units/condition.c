@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "units/compare.h"
 #include "units/fact.h"
+#include "units/glob.h"
 #include "units/probe.h"
 #include "units/users.h"
 #include "units/value.h"
@@ -38,78 +39,14 @@ static int path_exists(const char *path, const struct specifier_host *host UNUSE
 	return stat_test(path, 0, &st);
 }
 
-/* The paths that match a pattern so far, in an arena: one level of folders after the other. */
-struct glob_walk {
-	struct arena arena;
-	struct name_list *found; /* of this level */
-	const char *dir;         /* the folder being read */
-	const char *part;        /* component of the pattern */
-	bool is_last;
-	int err;
-};
-
-static void glob_add(struct glob_walk *w, const char *name)
-{
-	struct name_list *item = arena_get(&w->arena, sizeof(*item));
-	size_t dir_n = strlen(w->dir);
-	size_t name_n = strlen(name);
-	char *path = item ? arena_get(&w->arena, dir_n + name_n + 2) : NULL;
-
-	if (!path) {
-		w->err = err_here(-ENOMEM);
-		return;
-	}
-	memcpy(path, w->dir, dir_n);
-	path[dir_n] = '/';
-	memcpy(path + dir_n + 1, name, name_n);
-	if (!probe_exists(path))
-		return;
-	item->text = path;
-	item->next = w->found;
-	w->found = item;
-}
-
-/* A probe_fn: stops when there is no memory, or at the first hit of the last component. */
-static bool glob_entry(void *arg, const char *name)
-{
-	struct glob_walk *w = arg;
-
-	if (fnmatch(w->part, name, FNM_PERIOD) == 0)
-		glob_add(w, name);
-	return w->err < 0 || (w->is_last && w->found);
-}
-
-/*
- * Not glob(3): it allocates behind our back and opens automount points. Breadth first: the next component is looked for
- * in every folder the last one has given. A component without a wildcard needs no reading.
- */
 static int path_exists_glob(const char *path, const struct specifier_host *host UNUSED)
 {
-	struct name_list root = {.text = ""};
-	struct name_list *level = &root;
-	struct str rest = str_of(path);
-	struct glob_walk w = {0};
-	struct str part;
+	struct arena arena = {0};
+	struct name_list *found = NULL;
+	int r = glob_find(path, true, &arena, &found);
 
-	if (path[0] != '/')
-		return err_here(-EINVAL);
-	while (level && w.err == 0 && str_cut(&rest, '/', &part)) {
-		if (part.n == 0)
-			continue;
-		w.found = NULL;
-		w.is_last = rest.n == 0;
-		w.part = arena_dup(&w.arena, part.p, part.n);
-		for (w.err = w.part ? 0 : -ENOMEM; level && w.err == 0; level = level->next) {
-			w.dir = level->text;
-			if (strpbrk(w.part, "*?[\\"))
-				(void)!probe_each_entry(w.dir[0] ? w.dir : "/", glob_entry, &w);
-			else
-				glob_add(&w, w.part);
-		}
-		level = w.found;
-	}
-	arena_fini(&w.arena);
-	return w.err < 0 ? w.err : level != NULL;
+	arena_fini(&arena);
+	return r < 0 ? r : found != NULL;
 }
 
 static int path_is_directory(const char *path, const struct specifier_host *host UNUSED)

@@ -319,6 +319,18 @@ static int main_verdict(struct service *s)
 	return SE_MAIN_OK;
 }
 
+static bool ends_with_cgroup(const struct service *s)
+{
+	return config_of(s)->exit_type == EXIT_TYPE_CGROUP;
+}
+
+/* ExitType=cgroup: it is a service whose main process is not known from now on, and ends when its cgroup is empty. */
+static int outlive_main(struct service *s)
+{
+	s->is_main_known = s->main_exited_early = false;
+	return SE_MAIN_MOVED;
+}
+
 /* The end of a oneshot's command is its start; anybody else is gone before it was ready. */
 static int main_exited_starting(struct service *s, bool ok)
 {
@@ -348,9 +360,11 @@ static int main_exited(struct service *s)
 		return nobody_left(s) && state < SVC_FINAL_SIGTERM ? SE_EMPTY : -1;
 	if (state == SVC_START)
 		return main_exited_starting(s, ok);
-	if (state == SVC_RUNNING || state == SVC_RELOAD)
+	if (state == SVC_RUNNING && ends_with_cgroup(s))
+		return outlive_main(s);
+	if (state == SVC_RUNNING || (state == SVC_RELOAD && !ends_with_cgroup(s)))
 		return main_verdict(s);
-	s->main_exited_early = true; /* start-post still runs: looked at on entering running */
+	s->main_exited_early = true; /* a command still runs: looked at on entering running */
 	return -1;
 }
 
@@ -438,7 +452,7 @@ static int on_empty(struct service *s)
 		return SE_MAIN_FAIL;
 	}
 	if (state == SVC_RUNNING && !s->is_main_known) {
-		s->did_exit_clean = true;
+		s->did_exit_clean = s->result == RESULT_SUCCESS;
 		return main_verdict(s);
 	}
 	return -1;
@@ -465,6 +479,8 @@ static int on_nothing(struct service *s)
 	}
 	if (s->unit.state != SVC_RUNNING)
 		return is_killing(s->unit.state) ? SE_EMPTY : SE_VOID;
+	if (ends_with_cgroup(s))
+		return outlive_main(s);
 	if (config_of(s)->type == SERVICE_ONESHOT || !s->main_exited_early)
 		s->did_exit_clean = true;
 	s->main_exited_early = false;
@@ -571,7 +587,8 @@ static enum event_kind entered(struct unit *u)
 	case SVC_RUNNING:
 		if (c->type == SERVICE_ONESHOT || s->main_exited_early)
 			return EV_NOTHING;
-		return s->is_main_known && !s->main.slot ? EV_NOTHING : EV_NONE;
+		return (s->is_main_known || ends_with_cgroup(s)) && !s->main.slot ? EV_NOTHING
+										  : EV_NONE;
 	case SVC_STOP_WATCHDOG:
 	case SVC_STOP_SIGTERM:
 	case SVC_STOP_SIGKILL:

@@ -52,6 +52,8 @@ enum service_result {
 };
 extern const char *const service_result_names[SERVICE_RESULTS];
 
+enum exit_type { EXIT_TYPE_MAIN, EXIT_TYPE_CGROUP };
+
 enum notify_access { NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL, NOTIFY_ACCESSES };
 extern const char *const notify_access_names[NOTIFY_ACCESSES];
 
@@ -87,7 +89,7 @@ struct exit_set {
 bool exit_set_has(const struct exit_set *s, int cld_code, int status);
 
 struct service_config {
-	uint8_t type, restart, notify_access, exit_type /* 0 main, 1 cgroup */;
+	uint8_t type, restart, notify_access, exit_type;
 	bool type_is_set, notify_access_is_set;
 	bool remain_after_exit, guess_main_pid, non_blocking, permissions_start_only,
 		root_directory_start_only;

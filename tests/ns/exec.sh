@@ -114,6 +114,14 @@ environment() {
 		"ExecStart=$PAYLOAD log $T/env2 \${ONE}x log $T/env2 \"\${TWO}\" log $T/env2 \$\$ONE log $T/env2 pre\$ONE" \
 		"ExecStart=:$PAYLOAD log $T/env2 \$ONE" "ExecStart=/bin/sh -c 'echo \"\$\$#:\$\$*\" >>$T/env2' sh \$TWO \${EMPTY} \$EMPTY"
 	is "expansion of variables" "E18" '1x|a b|$ONE|pre$ONE|$ONE|3:a b ' "$(paste -sd'|' "$T/env2")"
+	mkdir "$T/env.d"
+	echo "ORDER=first" >"$T/env.d/10-a.conf"
+	printf 'ORDER=second\nBOTH=1\n' >"$T/env.d/20-b.conf"
+	echo "BOTH=hidden" >"$T/env.d/.30.conf"
+	run env4 "EnvironmentFile=$T/env.d/*.conf" "EnvironmentFile=-$T/env.d/*.none" "ExecStart=$PAYLOAD report $T/env4"
+	is "EnvironmentFile= with a pattern" "" "env BOTH=1|env ORDER=second" "$(grep -E '^env (ORDER|BOTH)=' "$T/env4" | sort | paste -sd'|')"
+	run env5 "EnvironmentFile=$T/env.d/*.none" "ExecStart=/bin/true"
+	is "a pattern that nothing matches fails like a missing file" "" "failed resources" "$(active env5.service) $(prop env5.service Result)"
 	run env3 "EnvironmentFile=/nonexistent/file" "ExecStart=/bin/true"
 	is "a missing EnvironmentFile= fails" "" "failed resources" "$(active env3.service) $(prop env3.service Result)"
 }
@@ -141,6 +149,10 @@ streams() {
 	ok_if "a failed start shows the last output" "" grep -q alsotoself "$T/out4"
 	ctl status out4.service >"$T/out4" 2>&1
 	ok_if "status shows it too" "" grep -q toself "$T/out4"
+	run data "StandardInputText=one \\x41" "StandardInputData=dHdvCg==" "StandardOutput=append:$T/data" "ExecStart=/bin/cat" "ExecStart=/bin/cat"
+	is "StandardInput=data: each command reads it from the beginning" "" "one A two one A two" "$(paste -sd' ' "$T/data")"
+	run data2 "StandardInput=data" "StandardOutput=file:$T/data2" "ExecStart=/usr/bin/wc -c"
+	is "and there may be none" "" 0 "$(cat "$T/data2")"
 	run out5 StandardOutput=null "ExecStart=$PAYLOAD report $T/out5"
 	is "null" "" /dev/null "$(found "$T/out5" fd1)"
 	unit stream.socket <<-Y

@@ -161,6 +161,28 @@ limits() {
 	quiet ctl stop lost.socket
 }
 
+# flags3 NAME: has descriptor 3 of the service O_NONBLOCK (2048, written in octal)?
+flags3() { echo $(($(cut -f2 "$T/$1.fd") & 2048)); }
+nonblocking() {
+	local name flags see="/bin/grep ^flags /proc/self/fdinfo/3"
+	for name in blocks nonblocks; do
+		flags="NonBlocking=$([ $name = nonblocks ] && echo yes || echo no)"
+		socket $name "ListenStream=$T/$name"
+		service $name "$flags" "ExecStart=/bin/sh -c '$see >$T/$name.fd; exec $SOCK listen'"
+		socket $name-each "ListenStream=$T/$name-each" Accept=yes
+		service $name-each@ "$flags" "ExecStart=/bin/sh -c '$see >$T/$name-each.fd'"
+	done
+	rescan
+	quiet ctl start {blocks,nonblocks}{,-each}.socket
+	for name in {blocks,nonblocks}{,-each}; do
+		served "$T/$name" 1 >/dev/null
+		wait_for "[ -s $T/$name.fd ]"
+	done
+	is "NonBlocking=no: passed sockets block" "" "0 0" "$(flags3 blocks) $(flags3 blocks-each)"
+	is "NonBlocking=yes: listeners and connections do not" "" "2048 2048" "$(flags3 nonblocks) $(flags3 nonblocks-each)"
+	quiet ctl stop {blocks,nonblocks}{,-each}.socket
+}
+
 # PollLimitBurst= of PollLimitIntervalSec=: what is more waits for the next window, and nothing fails.
 polls() {
 	local start
@@ -214,7 +236,7 @@ bad_input() {
 	ok_if "but is named by file and line" "" grep -q 'odd.socket:6' "$HARK_LOG"
 }
 
-for test in kinds files options accept limits polls bad_input; do
+for test in kinds files options accept limits nonblocking polls bad_input; do
 	$test
 done
 finish

@@ -120,6 +120,34 @@ forking() {
 	is "forking: a failing starter fails it" "" "1 failed exit-code" "$? $(active forkfail.service) $(prop forkfail.service Result)"
 }
 
+# ExitType=cgroup: the service lives as long as any of its processes, and ends as its main one did.
+exit_type() {
+	service group ExitType=cgroup "ExecStart=$PAYLOAD child exit 0"
+	ok_if "ExitType=cgroup: started" "" ctl start group.service
+	ok_if "its main process ends, it goes on" "" wait_for "[ \"\$(sub group.service) \$(main_of group.service) \$(pids_of group.service | wc -l)\" = 'running 0 1' ]"
+	is "with what is left" "" 1 "$(pids_of group.service | wc -l)"
+	kill -KILL "$(manager_pid)"
+	sleep 0.3
+	is "also under a new manager" "" running "$(sub group.service)"
+	kill -KILL $(pids_of group.service)
+	ok_if "the last one is its end" "" wait_active group.service inactive
+	service group2 ExitType=cgroup "ExecStart=$PAYLOAD child exit 3"
+	ctl start group2.service
+	ok_if "a main process that failed" "" wait_for "[ \"\$(main_of group2.service)\" = 0 ]"
+	is "is remembered" "" running "$(sub group2.service)"
+	kill -KILL $(pids_of group2.service)
+	wait_active group2.service failed
+	is "until the end" "" "failed exit-code" "$(active group2.service) $(prop group2.service Result)"
+	service group3 ExitType=cgroup "ExecStart=$PAYLOAD child pause"
+	ctl start group3.service
+	ok_if "stop ends all" "" ctl stop group3.service
+	is "and leaves nobody" "" "inactive " "$(active group3.service) $(pids_of group3.service)"
+	service group4 ExitType=cgroup Restart=on-failure "ExecStart=$PAYLOAD sleep 100 exit 3"
+	ctl start group4.service
+	ok_if "alone in its cgroup it ends with its main process" "" wait_for "[ \"\$(prop group4.service NRestarts)\" -ge 2 ]"
+	ctl stop group4.service
+}
+
 pid_files() {
 	service late Type=forking "PIDFile=$T/late.pid" "ExecStart=$PAYLOAD daemon pidfile $T/late.pid 300 pause"
 	ok_if "PIDFile= written late" "E31" ctl start late.service
@@ -185,7 +213,7 @@ order_of_commands() {
 	is "no reload without ExecReload=" "" no "$(ctl reload forks2.service >/dev/null 2>&1 && echo yes || echo no)"
 }
 
-for test in simple simple_lost exec_type oneshot notify_type start_timeouts idle_and_dbus forking pid_files order_of_commands; do
+for test in simple simple_lost exec_type oneshot notify_type start_timeouts idle_and_dbus forking exit_type pid_files order_of_commands; do
 	$test
 done
 hark_down
