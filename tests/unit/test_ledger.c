@@ -98,6 +98,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, entries_are_found_until_overwritten);
 	tcase_add_test(t, a_parent_is_older);
 	tcase_add_test(t, an_entry_without_its_count_counts);
