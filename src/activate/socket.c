@@ -143,6 +143,8 @@ static uint32_t find_kept(const struct hark *h, const char *name)
 static int make_port(struct hark *h, struct socket_unit *k, struct socket_port *p, char **ret_why)
 {
 	const struct socket_config *c = port_config(k);
+	int backlog = c->backlog > INT_MAX ? INT_MAX : (int)c->backlog;
+	bool is_stream = listener_is_stream(p->listener);
 	char name[BANK_NAME];
 	AUTO_FD int fd = -1;
 	int slot, r;
@@ -157,12 +159,16 @@ static int make_port(struct hark *h, struct socket_unit *k, struct socket_port *
 	slot = bank_take(&h->bank);
 	if (slot < 0)
 		return slot;
-	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd,
-		       listener_is_stream(p->listener),
-		       c->backlog > INT_MAX ? INT_MAX : (int)c->backlog);
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, is_stream,
+		       backlog);
 	if (r < 0) {
 		bank_release(&h->bank, (uint32_t)slot);
 		return r;
+	}
+	/* PID 1 does the same when it comes to it; whoever is told that the socket is there may connect before. */
+	if (is_stream && listen(fd, backlog) < 0) {
+		r = -errno;
+		return bank_drop(&h->bank, (uint32_t)slot) < 0 ? -EPIPE : r;
 	}
 	p->slot = (uint32_t)slot + 1;
 	listener_link(k->unit.name, p->listener, c);
