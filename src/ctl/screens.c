@@ -256,7 +256,10 @@ static void show_file(struct screen *s, struct str path)
 	paint_z(&s->paint, "# ");
 	paint_text(&s->paint, path);
 	paint_z(&s->paint, "\n");
-	if (r < 0)
+	if (r == -ENXIO) /* a link to /dev/null */
+		paint_z(&s->paint,
+			"# masked: it hides the files of its name in less important directories\n");
+	else if (r < 0)
 		paintf(&s->paint, "# cannot be read: %s\n", strerror(-r));
 	else
 		sbuf_add(&s->paint.out, (struct str){text, n});

@@ -128,7 +128,8 @@ static void check_dep(struct check *k, const struct dep *d)
 			     "%s is required and conflicted with: this unit cannot be started",
 			     d->name);
 	else if (is_requirement(d) && d->type != DEP_REQUISITE && type == UNIT_SERVICE &&
-		 !is_ordered(c, d->name) && !is_ordered_by(k, d->name))
+		 world_has(k->world, d->name) && !is_ordered(c, d->name) &&
+		 !is_ordered_by(k, d->name))
 		check_report(k, CODE_NO_ORDER, place_of(k, d), "add After= if it has to wait",
 			     "%s=%s without After=: both are started at the same time",
 			     dep_names[d->type], d->name);

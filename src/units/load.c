@@ -345,7 +345,7 @@ static int apply_dropins(struct loading *g)
 			return -ENOMEM;
 		(*end)->text = path;
 		end = &(*end)->next;
-		r = apply_file(g, path, false);
+		r = parts.parts[k]->is_masked ? 0 : apply_file(g, path, false);
 	}
 	return r;
 }
@@ -649,7 +649,8 @@ static int stamp_now(const struct load *l, const struct unit_config *c, struct a
 	if (r == 0)
 		r = index_parts(l, c->name, true, scratch, &links);
 	for (uint32_t k = 0; r == 0 && k < dropins.n; k++)
-		stamp = file_stamp(stamp, index_part_path(l, dropins.parts[k], scratch));
+		if (!dropins.parts[k]->is_masked)
+			stamp = file_stamp(stamp, index_part_path(l, dropins.parts[k], scratch));
 	for (uint32_t k = 0; r == 0 && k < links.n; k++) {
 		char full[UNIT_NAME_MAX + 1];
 		const char *member = links.parts[k]->name;

@@ -477,8 +477,8 @@ static int compare_parts(const void *a, const void *b)
 	return order ? order : (int)strlen(q->owner) - (int)strlen(p->owner);
 }
 
-/* The first of each name, unless it is a mask. */
-static void drop_hidden(struct load_parts *v)
+/* The first of each name; a mask only where it is of interest. */
+static void drop_hidden(struct load_parts *v, bool keeps_masks)
 {
 	const struct load_part *last = NULL;
 	uint32_t n = 0;
@@ -488,7 +488,7 @@ static void drop_hidden(struct load_parts *v)
 		bool is_hidden = last && p->type == last->type && strcmp(p->name, last->name) == 0;
 
 		last = p;
-		if (!is_hidden && !p->is_masked)
+		if (!is_hidden && (keeps_masks || !p->is_masked))
 			v->parts[n++] = p;
 	}
 	v->n = n;
@@ -510,7 +510,7 @@ int index_parts(const struct load *l, const char *name, bool links, struct arena
 		return r;
 	if (v.n > 1)
 		qsort(v.parts, v.n, sizeof(const struct load_part *), compare_parts);
-	drop_hidden(&v);
+	drop_hidden(&v, !links);
 	*ret_parts = v;
 	return 0;
 }

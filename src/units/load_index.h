@@ -79,7 +79,7 @@ MUST_USE int index_add_link(struct load *l, const char *owner, enum dep_type typ
 			    const char *member, const char *file, uint16_t dir);
 /*
  * Drop-ins (links: members of .wants and its like) of a canonical name: of itself, its aliases, its template, its prefixes and its
- * type. Of files with the same name the most important counts; masked ones count for nothing. Memory is scratch's. 0 or -ENOMEM.
+ * type. Of files with the same name the most important counts. Masks among drop-ins are given too: they are to be shown, not read. Memory is scratch's. 0 or -ENOMEM.
  */
 MUST_USE int index_parts(const struct load *l, const char *name, bool links, struct arena *scratch,
 			 struct load_parts *ret_parts);

@@ -624,7 +624,14 @@ const char *value_suggest_signal(struct str s)
 
 const char *value_suggest_capability(struct str s)
 {
-	return value_suggest(s, capability_names, ARRAY_SIZE(capability_names));
+	char lower[64];
+
+	if (s.n > sizeof(lower))
+		return NULL;
+	for (size_t k = 0; k < s.n; k++)
+		lower[k] = s.p[k] >= 'A' && s.p[k] <= 'Z' ? (char)(s.p[k] - 'A' + 'a') : s.p[k];
+	return value_suggest((struct str){lower, s.n}, capability_names,
+			     ARRAY_SIZE(capability_names));
 }
 
 /* How a span is printed: its units from the longest. digits: places of a fraction; used below a minute, to end the text. */

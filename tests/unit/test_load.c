@@ -188,6 +188,8 @@ START_TEST(order_of_dropins)
 	put("high/foo-.service.d/30.conf", "[Service]\nEnvironment=A=prefix30\n");
 	put("low/service.d/10.conf", "[Service]\nEnvironment=A=type10\n");
 	put("high/service.d/20.conf", "[Service]\nEnvironment=A=type20\n");
+	put("low/foo-bar.service.d/55.conf", "[Service]\nEnvironment=A=hidden\n");
+	put("high/foo-bar.service.d/55.conf", "");
 	put("low/foo-bar.service.d/60.conf", "[Service]\nEnvironment=A=masked\n");
 	put_link("high/foo-bar.service.d/60.conf", "/dev/null");
 	put("high/foo-bar.service.d/ignored", "x\n");
@@ -204,6 +206,15 @@ START_TEST(order_of_dropins)
 		ck_assert_uint_eq(k, ARRAY_SIZE(order));
 	}
 	ck_assert_ptr_nonnull(strstr(c->dropins->text, "/low/service.d/10.conf"));
+	/* A mask is shown, and that is all; an empty file hides as well. */
+	{
+		const struct name_list *last = c->dropins;
+
+		while (last->next)
+			last = last->next;
+		ck_assert_ptr_nonnull(strstr(last->text, "/high/foo-bar.service.d/60.conf"));
+	}
+	ck_assert(!load_is_stale(&load, c));
 	unit_config_free(c);
 }
 END_TEST
