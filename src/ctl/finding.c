@@ -28,24 +28,6 @@ static bool is_continuation_byte(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Blanks as wide as the text, tabs kept, so that a caret below stands right. */
-static void pad(struct paint *p, struct str text)
-{
-	for (size_t k = 0; k < text.n; k++)
-		if (!is_continuation_byte(text.p[k]))
-			paint_z(p, text.p[k] == '\t' ? "\t" : " ");
-}
-
-/* Foreign bytes, one column each: control bytes would move the terminal's cursor. */
-static void show_text(struct paint *p, struct str text)
-{
-	for (size_t k = 0; k < text.n; k++) {
-		char c = text.p[k];
-
-		sbuf_add_c(&p->out, (c >= ' ' && c != 0x7f) || c < 0 || c == '\t' ? c : '?');
-	}
-}
-
 /* A file that says a line but no column: the name in front of the = sign. */
 static void find_name(struct str line, struct finding_place *place)
 {
@@ -59,17 +41,14 @@ static void find_name(struct str line, struct finding_place *place)
 
 static void show_caret(struct paint *p, struct str line, const struct finding_place *place)
 {
-	size_t from = (size_t)place->col - 1, to = from + 1;
-	struct str about;
+	size_t from = (size_t)place->col - 1, to = from + 1, n;
 
 	if (place->end > place->col && place->end <= line.n + 1)
 		to = (size_t)place->end - 1;
-	about = str_sub(line, from, to < SHOWN_MAX ? to : SHOWN_MAX);
-	pad(p, str_sub(line, 0, from));
-	paint_tone(p, TONE_BAD, "^");
-	for (size_t k = 1; k < about.n; k++)
-		if (!is_continuation_byte(about.p[k]))
-			paint_tone(p, TONE_BAD, "^");
+	n = paint_columns(str_sub(line, from, to));
+	paintf(p, "%*s", (int)paint_columns(str_sub(line, 0, from)), "");
+	for (size_t k = 0; k < n || k == 0; k++)
+		paint_tone(p, TONE_BAD, "^");
 	if (place->note.n) {
 		paint_z(p, " ");
 		paint_text(p, place->note);
@@ -102,7 +81,7 @@ static void show_source(struct paint *p, struct str line, struct finding_place p
 	paintf(p, "%*s |", (int)indent + digits, "");
 	paint_end(p);
 	paintf(p, "%*s%llu | ", (int)indent, "", (unsigned long long)place.line);
-	show_text(p, line);
+	paint_text(p, line);
 	paint_end(p);
 	paintf(p, "%*s | ", (int)indent + digits, "");
 	if (place.col && place.col <= line.n + 1)

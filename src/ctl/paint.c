@@ -121,6 +121,19 @@ void paint_text(struct paint *p, struct str text)
 	}
 }
 
+size_t paint_columns(struct str text)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < text.n;) {
+		size_t n = utf8_length(str_sub(text, i, text.n));
+
+		columns += n || text.p[i] == '\t' ? 1 : strlen("\\x00");
+		i += n ? n : 1;
+	}
+	return columns;
+}
+
 void paint_tone(struct paint *p, enum tone tone, const char *text)
 {
 	bool is_coloured = p->has_color && tone != TONE_PLAIN;

@@ -32,6 +32,8 @@ void paint_z(struct paint *p, const char *text);
 void paintf(struct paint *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Foreign words: control bytes and broken UTF-8 become \xNN. */
 void paint_text(struct paint *p, struct str text);
+/* Columns that paint_text() takes for it. */
+size_t paint_columns(struct str text);
 void paint_tone(struct paint *p, enum tone tone, const char *text);
 /* End of line; cuts it to the width of the terminal. */
 void paint_end(struct paint *p);
