@@ -40,6 +40,11 @@ void bank_name(char out[BANK_NAME], const char *unit, const char *what)
 	snprintf(out, BANK_NAME, "%s/%s", unit, what);
 }
 
+bool bank_has(const struct bank *b, uint32_t slot)
+{
+	return is_taken(b, slot);
+}
+
 int bank_take(struct bank *b)
 {
 	uint32_t n = b->table->slots_n > BANK_RESERVE ? b->table->slots_n - BANK_RESERVE : 0;

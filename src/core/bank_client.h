@@ -31,6 +31,8 @@ static inline int bank_fd(uint32_t slot)
 }
 /* "unit/what", cut to fit: what a slot is called. */
 void bank_name(char out[BANK_NAME], const char *unit, const char *what);
+/* Is the slot in use as this process sees it? The table still shows what PID 1 has not come to drop yet. */
+bool bank_has(const struct bank *b, uint32_t slot);
 /* A free slot number, now taken, or -ENOSPC. Give it back with bank_release() only if nothing was stored there. */
 MUST_USE int bank_take(struct bank *b);
 void bank_release(struct bank *b, uint32_t slot);

@@ -91,6 +91,8 @@ MUST_USE int engine_request(struct engine *e, struct unit *u, enum job_type type
 			    uint32_t *ret_job);
 /* Make sure a unit is loaded and its edges attached. 0, > 0 not loadable, -errno. */
 MUST_USE int engine_load(struct engine *e, struct unit *u);
+/* Load what the loaded units pull in: after a takeover requests go the ways they would have gone before. 0 or -errno. */
+MUST_USE int engine_load_pulled(struct engine *e);
 /* Cancel a waiting or running job (result CANCELED). */
 void engine_cancel(struct engine *e, struct unit *u);
 /* reset-failed. */

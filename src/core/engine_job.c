@@ -47,6 +47,12 @@ static void doom_dependents(struct engine *e, const struct unit *u)
 	}
 }
 
+/* Restart= has asked for its start, and that is not going to be: nothing else would ever take it out of there. */
+static bool waits_in_vain(const struct unit *u)
+{
+	return u->ops->fsm->states[u->state].is_between_runs && !u->state_timer.is_armed;
+}
+
 void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 {
 	struct job old = u->job;
@@ -71,9 +77,12 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 	e->ops->job_done(e->arg, u, old.id, (enum job_type)old.type, result);
 	if (is_start_like(old.type) && result != JOB_RES_DONE && result != JOB_RES_SKIPPED)
 		doom_dependents(e, u);
-	if (old.type == JOB_START && result != JOB_RES_DONE && unit_is_at_rest(u))
+	if (unit_is_at_rest(
+		    u)) /* what triggered the unit waits for this, also when a stop took the place of the start */
 		engine_tell_triggers(e, u, EV_TRIGGERED_DEAD);
 	wake_neighbours(e, u);
+	if (waits_in_vain(u))
+		engine_give(e, u, EV_STOP);
 }
 
 /* What the unit's new state means for the job that runs on it. */
@@ -272,6 +281,11 @@ int engine_load(struct engine *e, struct unit *u)
 	return load_one(e, u);
 }
 
+int engine_load_pulled(struct engine *e)
+{
+	return graph_close(e->reg, load_one, e);
+}
+
 int engine_gather(struct engine *e, struct graph_walk *walk, struct unit *u)
 {
 	const struct graph_loader loader = {.load = load_one, .arg = e, .at_most = UNITS_A_STEP};
@@ -371,6 +385,13 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 	if (r != 0)
 		return r;
 	job_plan_apply(&e->last_plan, e->reg, mode, &sink);
+	for (uint32_t i = 0; i < e->last_plan.n;
+	     i++) { /* one that was there may have been told not to wait */
+		struct unit *v = registry_unit(e->reg, e->last_plan.steps[i].unit);
+
+		engine_touch(e, v);
+		engine_wake_job(e, v);
+	}
 	loop_defer(e->loop, &e->turn);
 	if (ret_job)
 		*ret_job = u->job.id;

@@ -291,6 +291,23 @@ void graph_walk_fini(struct graph_walk *w)
 	*w = (struct graph_walk){0};
 }
 
+int graph_close(struct registry *r, int (*load)(void *arg, struct unit *u), void *arg)
+{
+	struct graph_loader loader = {.load = load, .arg = arg, .at_most = UINT32_MAX};
+	struct graph_walk w = {0};
+	int err = 0;
+
+	new_visit(r);
+	w.visit = r->visit;
+	for (uint32_t i = 0; i < r->n && err == 0; i++)
+		if (r->units[i] && r->units[i]->config)
+			err = queue_unit(r, &w, r->units[i]);
+	if (err == 0 && w.n)
+		err = graph_walk(&w, r, NULL, &loader);
+	graph_walk_fini(&w);
+	return err;
+}
+
 int graph_closure(struct registry *r, struct unit *anchor, int (*load)(void *arg, struct unit *u),
 		  void *arg)
 {

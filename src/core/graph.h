@@ -45,6 +45,8 @@ struct graph_walk {
 MUST_USE int graph_walk(struct graph_walk *w, struct registry *r, struct unit *anchor,
 			const struct graph_loader *loader);
 void graph_walk_fini(struct graph_walk *w);
+/* Load what the loaded units pull in, and what that pulls in. 0 or -errno. */
+MUST_USE int graph_close(struct registry *r, int (*load)(void *arg, struct unit *u), void *arg);
 /* The whole walk at once: 0 or -errno. */
 MUST_USE int graph_closure(struct registry *r, struct unit *anchor,
 			   int (*load)(void *arg, struct unit *u), void *arg);

@@ -515,6 +515,17 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 			   is_main ? ROLE_MAIN : ROLE_CONTROL);
 }
 
+/* It waits for its cgroup to be empty, which may have been told while this process was not known to be dead. */
+static bool is_last_end(struct unit *u)
+{
+	const struct fsm_state *state = &u->ops->fsm->states[u->state];
+	const struct proc_ref *main = procs_ref(u, ROLE_MAIN),
+			      *control = procs_ref(u, ROLE_CONTROL);
+
+	return state->coarse == DEACTIVATING && !state->commands && !(main && main->slot) &&
+	       !(control && control->slot);
+}
+
 /*
  * What a process said before it died is digested first (READY=1, then the exit); the exit is acknowledged only when all that
  * follows from it is stored, so that a manager that dies here hears of it again.
@@ -537,6 +548,8 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 		if (ref && ref->token == n->token)
 			tell_exit(h, u, ref, n);
 		engine_digest(&h->engine);
+		if (is_last_end(u))
+			kill_await_empty(h, u);
 	}
 	if (bank_ack(&h->bank, n->slot, n->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");

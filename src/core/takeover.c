@@ -104,8 +104,6 @@ static void restore_service(struct hark *h, struct service *s, const struct stat
 	restore_socket_of(h, s, st->socket_unit);
 	if (st->flags & STATE_HAS_TEXT)
 		restore_text(h, s);
-	if (!u->config)
-		return; /* it rests */
 	notify_adopt(h, s);
 	output_adopt(h, s);
 	if (st->watchdog_us)
@@ -294,27 +292,23 @@ static void tell_of_main(struct hark *h, struct unit *u)
 		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 }
 
-/* A unit that rests and has nothing before it is not loaded for that. 0 or -errno. */
+/* Also one that rests: others may be bound to it. 0 or -errno. */
 static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const struct state_unit *st)
 {
-	bool rests = st->state == 0 && !st->fx && !st->job;
 	uint8_t state = st->state;
 	uint32_t fx = 0;
-	int r = rests ? 0 : engine_load(&h->engine, u);
+	int r = engine_load(&h->engine, u);
 
 	if (r < 0)
 		return r;
 	if (st->type != u->type || state >= u->ops->fsm->states_n)
 		return err_here(-EBADMSG);
 	u->state_slot = slot;
-	u->engine = &h->engine;
 	restore_unit_facts(u, st);
 	if (u->type == UNIT_SERVICE)
 		restore_service(h, service_of(u), st);
-	if (u->type == UNIT_SOCKET && !rests)
+	if (u->type == UNIT_SOCKET)
 		state = restore_socket(h, socket_of(u), st, &fx);
-	if (rests)
-		return 0;
 	fx |= effects_left(u, st);
 	engine_restore(&h->engine, u, state, st->timer_us, 0);
 	if (u->type == UNIT_SERVICE)
@@ -377,6 +371,8 @@ void run_takeover(struct hark *h)
 	restore_manager(h);
 	n = restore_units(h);
 	derived = derive_units(h);
+	if (engine_load_pulled(&h->engine) < 0)
+		log_at(LOG_ERROR, "out of memory: some units that others need are not loaded");
 	for (uint32_t id = 0; id < h->reg.n; id++)
 		if (registry_unit(&h->reg, id))
 			wake_socket(h, registry_unit(&h->reg, id));
