@@ -35,13 +35,9 @@ static void end(struct ask *a, int err)
 /* The connection broke under it. */
 static void lose(struct asker *k, struct ask *a)
 {
-	enum repeat repeat = client_repeat(a->question.verb->id);
-
 	a->line = NULL;
-	if (repeat == REPEAT_GRANTED) {
+	if (client_is_ending(a->question.verb->id)) {
 		end(a, 0);
-	} else if (repeat == REPEAT_NEVER || (repeat == REPEAT_AS_WAIT && !a->was_queued)) {
-		end(a, -ECONNRESET);
 	} else {
 		rows_reset(&a->rows);
 		list_add_head(&k->waiting, &a->node);
@@ -51,8 +47,6 @@ static void lose(struct asker *k, struct ask *a)
 
 static void take_row(struct ask *a, const struct row *row)
 {
-	if (row_is(row, "queued"))
-		a->was_queued = true;
 	if (a->question.on_row)
 		a->question.on_row(a->question.arg, row);
 	if (a->question.is_endless)
@@ -136,7 +130,7 @@ static struct ask_line *free_line(struct asker *k, int *ret_err)
 static int send_on(struct ask_line *l, struct ask *a)
 {
 	static struct wire_out out;
-	int r = client_encode(&out, &a->question, a->was_queued);
+	int r = client_encode(&out, &a->question);
 
 	if (r == 0)
 		r = wire_send(l->fd, &out);
@@ -221,7 +215,7 @@ void ask_start(struct asker *k, struct ask *a)
 {
 	rows_init(&a->rows);
 	a->exit = 0;
-	a->was_queued = false;
+	a->question.id = client_number();
 	a->line = NULL;
 	list_add_tail(&k->waiting, &a->node);
 	loop_timer_arm(k->loop, &k->retry, loop_now_us(k->loop));

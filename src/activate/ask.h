@@ -2,8 +2,7 @@
 /*
  * ask - questions to the manager from a program with a loop: many at once, over a few connections, over a manager that dies.
  *
- * What only reads is asked again when the connection broke, a job that is there already is waited for, what must not happen twice fails
- * with -ECONNRESET (ctl/client.h says which is which). A missing manager is waited for CLIENT_PATIENCE_US, except by an endless question, which
+ * What broke with its connection is asked again, with its number: the manager performs it once (ctl/client.h). A missing manager is waited for CLIENT_PATIENCE_US, except by an endless question, which
  * waits for ever.
  */
 #pragma once
@@ -21,7 +20,6 @@ struct ask {
 	struct rows rows;
 	int exit; /* of the answer: enum call_exit */
 	ask_fn done;
-	bool was_queued;
 	struct ask_line *line; /* that carries it; NULL: it waits for one */
 };
 

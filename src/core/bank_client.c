@@ -247,6 +247,23 @@ int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const char *name
 	return r < 0 ? r : send_request(&q, name, STR(""), fd);
 }
 
+int bank_find(const struct bank *b, const char *name)
+{
+	for (uint32_t i = 0; i < b->table->high; i++)
+		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+int bank_keep(struct bank *b, int old, const char *name, int fd)
+{
+	int slot = old >= 0 ? old : bank_take(b);
+
+	if (slot < 0)
+		return slot;
+	return bank_replace(b, (uint32_t)slot, bank_token(b), name, fd);
+}
+
 int bank_drop(struct bank *b, uint32_t slot)
 {
 	struct bank_req q = {.op = BANK_DROP, .slot = slot};

@@ -46,6 +46,10 @@ uint64_t bank_token(struct bank *b);
 MUST_USE int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd,
 			bool listen, int backlog);
 MUST_USE int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd);
+/* What an earlier manager left under that name: its slot, or -1. */
+int bank_find(const struct bank *b, const char *name);
+/* Leave fd under that name, in place of what is in slot old (-1: nothing). 0, -ENOSPC or as bank_store(). */
+MUST_USE int bank_keep(struct bank *b, int old, const char *name, int fd);
 /* Closes here and there, frees the slot. */
 MUST_USE int bank_drop(struct bank *b, uint32_t slot);
 MUST_USE int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot);

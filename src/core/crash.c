@@ -2,12 +2,9 @@
 #include "core/crash.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 #include <signal.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -28,48 +25,29 @@ static struct crash *place(struct crash_ring *ring, uint64_t number)
 	return &ring->record[number % CRASH_RECORDS];
 }
 
-static int make_ring(void)
-{
-	AUTO_FD int fd = memfd_create("hark-crashes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	/* A mapped page that somebody cut off would be one more crash. */
-	if (fd < 0 || ftruncate(fd, sizeof(struct crash_ring)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-		return err_here(-errno);
-	return take_fd(fd);
-}
-
 int crash_open(struct crash_log *l, int fd)
 {
-	bool is_new = fd < 0;
-	struct stat st;
-	void *map;
+	void *map = NULL;
+	int r = fd_memory("hark-crashes", sizeof(struct crash_ring), fd, &map);
 
-	*l = (struct crash_log){.fd = is_new ? make_ring() : fd, .is_new = is_new};
-	if (l->fd < 0)
-		return l->fd;
-	if (fstat(l->fd, &st) < 0 || st.st_size != sizeof(struct crash_ring))
-		return err_here(-EBADMSG);
-	map = mmap(NULL, sizeof(struct crash_ring), PROT_READ | PROT_WRITE, MAP_SHARED, l->fd, 0);
-	if (map == MAP_FAILED)
-		return err_here(-errno);
-	l->ring = map;
-	if (is_new) {
+	*l = (struct crash_log){.fd = -1};
+	if (r < 0)
+		return r;
+	*l = (struct crash_log){.ring = map, .fd = r, .is_new = fd < 0};
+	if (l->is_new) {
 		l->ring->magic = CRASH_MAGIC;
 		l->ring->layout = CRASH_LAYOUT;
 		l->ring->next = 1;
 	}
 	if (l->ring->magic == CRASH_MAGIC && l->ring->layout == CRASH_LAYOUT && l->ring->next)
 		return 0;
-	munmap(map, sizeof(struct crash_ring));
-	l->ring = NULL;
+	crash_close(l);
 	return err_here(-EBADMSG);
 }
 
 void crash_close(struct crash_log *l)
 {
-	if (l->ring)
-		munmap(l->ring, sizeof(*l->ring));
+	fd_unmap(l->ring, sizeof(*l->ring));
 	*l = (struct crash_log){.fd = -1};
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -271,4 +272,43 @@ int fd_remove_tree(const char *path)
 	if (r == 0 && rmdir(path) < 0)
 		r = -errno;
 	return r;
+}
+
+/* --- shared memory --- */
+
+static int make_memory(const char *name, size_t n)
+{
+	AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)n) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+		return err_here(-errno);
+	return take_fd(fd);
+}
+
+int fd_memory(const char *name, size_t n, int fd, void **ret_map)
+{
+	AUTO_FD int made = fd < 0 ? make_memory(name, n) : -1;
+	struct stat st;
+	void *map;
+	int seals;
+
+	if (fd < 0 && made < 0)
+		return made;
+	fd = fd < 0 ? made : fd;
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 || st.st_size != (off_t)n)
+		return err_here(-EBADMSG);
+	map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return err_here(-errno);
+	*ret_map = map;
+	take_fd(made);
+	return fd;
+}
+
+void fd_unmap(void *map, size_t n)
+{
+	if (map)
+		munmap(map, n);
 }

@@ -28,5 +28,14 @@ MUST_USE int fd_mkdir_parents(const char *path, bool last, mode_t mode);
 /* Microseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
 uint64_t clock_mono_us(void);
 uint64_t clock_wall_us(void);
+/*
+ * fd_memory() - memory that others may map too, read and write, of a size that nobody can change (a cut-off page would be SIGBUS).
+ *
+ * @fd: such memory made before (borrowed), or -1 to make it, all zeros
+ *
+ * Returns the descriptor, -EBADMSG (fd is something else), -errno. fd_unmap() gives *ret_map back.
+ */
+MUST_USE int fd_memory(const char *name, size_t n, int fd, void **ret_map);
+void fd_unmap(void *map, size_t n);
 /* Remove a directory with everything in it, not following links, not crossing file systems, at most 16 levels deep. 0 or -errno. */
 MUST_USE int fd_remove_tree(const char *path);

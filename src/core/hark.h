@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/activator.h"
+#include "core/asked.h"
 #include "core/bank_client.h"
 #include "core/cgroup.h"
 #include "core/crash.h"
@@ -21,6 +22,7 @@ struct hark {
 	struct load load;
 	struct state_table state;
 	struct crash_log crashes;
+	struct asked_log asked;
 	struct engine engine;
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];

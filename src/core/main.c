@@ -133,25 +133,21 @@ static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 		server_close(arg);
 }
 
-/* Slot of the bank that an earlier manager left under that name, or -1. */
-static int find_kept(const struct bank *b, const char *name)
+/* Without it a request that is sent again is performed again; we go on. */
+static void open_asked(struct hark *h)
 {
-	for (uint32_t i = 0; i < b->table->high; i++)
-		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, name) == 0)
-			return (int)i;
-	return -1;
-}
+	int old = bank_find(&h->bank, "asked");
+	int r = old >= 0 ? asked_open(&h->asked, bank_fd((uint32_t)old)) : -ENOENT;
 
-/* old: the slot whose content it replaces, or -1. */
-static int keep(struct bank *b, int old, const char *name, int fd)
-{
-	int slot = old >= 0 ? old : bank_take(b);
-
-	if (slot < 0)
-		return slot;
-	if (old >= 0)
-		return bank_replace(b, (uint32_t)slot, bank_token(b), name, fd);
-	return bank_store(b, (uint32_t)slot, bank_token(b), name, fd, false, 0);
+	if (r < 0) {
+		r = asked_open(&h->asked, -1);
+		if (r == 0)
+			r = bank_keep(&h->bank, old, "asked", h->asked.fd);
+	}
+	if (r < 0)
+		log_at(LOG_ERROR, "requests are not remembered: %s", strerror(-r));
+	if (h->state.image)
+		asked_settle(&h->asked, &h->state);
 }
 
 /* First of all, so that nothing that comes later can end us without a word. Without it we go on. */
@@ -159,13 +155,13 @@ static void open_crashes(struct hark *h)
 {
 	const struct bank_table *t = h->bank.table;
 	struct crash_death last = {t->generation - 1, t->last_code, t->last_status, false};
-	int old = find_kept(&h->bank, "crashes");
+	int old = bank_find(&h->bank, "crashes");
 	int r = old >= 0 ? crash_open(&h->crashes, bank_fd((uint32_t)old)) : -ENOENT;
 
 	if (r < 0) {
 		r = crash_open(&h->crashes, -1);
 		if (r == 0)
-			r = keep(&h->bank, old, "crashes", h->crashes.fd);
+			r = bank_keep(&h->bank, old, "crashes", h->crashes.fd);
 	}
 	if (r < 0)
 		log_at(LOG_ERROR, "crashes leave no record: %s", strerror(-r));
@@ -178,7 +174,7 @@ static void open_crashes(struct hark *h)
 static int open_state(struct hark *h)
 {
 	bool is_trusted = h->bank.table->crashes < BANK_CRASHES_NO_STATE;
-	int old = find_kept(&h->bank, "state"), r = -ENOENT;
+	int old = bank_find(&h->bank, "state"), r = -ENOENT;
 
 	if (old >= 0 && is_trusted)
 		r = state_open(&h->state, bank_fd((uint32_t)old));
@@ -195,7 +191,7 @@ static int open_state(struct hark *h)
 		old >=
 		0; /* what was asked for and what is done is not known: nothing is started by itself */
 	r = state_open(&h->state, -1);
-	return r < 0 ? r : keep(&h->bank, old, "state", h->state.fd);
+	return r < 0 ? r : bank_keep(&h->bank, old, "state", h->state.fd);
 }
 
 static int open_units(struct hark *h, const struct options *o)
@@ -268,6 +264,7 @@ static int open_all(struct hark *h, const struct options *o)
 	open_crashes(h);
 	listener_tune_kernel();
 	r = open_state(h);
+	open_asked(h);
 	if (r == 0)
 		r = open_units(h, o);
 	if (r == 0)

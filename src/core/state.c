@@ -393,6 +393,11 @@ void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
 		put(t, name, slot_at(t, slot), &fresh);
 }
 
+uint64_t state_next_commit(const struct state_table *t)
+{
+	return seq_of(t->image->committed) + 1;
+}
+
 void state_commit(struct state_table *t)
 {
 	if (!t->is_open)

@@ -139,6 +139,8 @@ const char *state_name(const struct state_table *t, uint32_t slot);
 void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u);
 /* All that was put counts from here on. */
 void state_commit(struct state_table *t);
+/* The number that the next commit has; greater than that of any before. */
+uint64_t state_next_commit(const struct state_table *t);
 /* What counts of a unit. 0, -ENOENT (nothing is known of it), or -EBADMSG (it was damaged, and may have been anything). */
 MUST_USE int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret);
 

@@ -9,6 +9,12 @@
 #include "ctl/refresh.h"
 #include "units/name.h"
 
+struct asked *call_asked(const struct call *c)
+{
+	/* Its place may be another's by now. */
+	return c->asked && c->asked->id == c->request.id ? c->asked : NULL;
+}
+
 void call_fini(struct call *c)
 {
 	request_fini(&c->request);

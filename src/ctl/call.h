@@ -44,8 +44,9 @@ struct call {
 	uid_t uid;
 	pid_t pid;
 	bool may_change;
-	int exit;                /* enum call_exit; the first that is not 0 stays */
-	uint64_t at, sub;        /* cursors of the handler */
+	struct asked *asked; /* what is known of this request from an earlier life; NULL: nothing */
+	int exit;            /* enum call_exit; the first that is not 0 stays */
+	uint64_t at, sub;    /* cursors of the handler */
 	struct graph_walk walk;  /* over what the job in hand may pull in */
 	struct call_wait *waits; /* owned */
 	unsigned waits_n, waits_cap;
@@ -56,6 +57,8 @@ struct call {
 typedef int (*serve_fn)(struct call *c);
 extern const serve_fn call_handlers[VERBS]; /* NULL: answered by harkctl alone */
 
+/* The record of its request; NULL when there is none (any more). */
+struct asked *call_asked(const struct call *c);
 /* Releases everything; the call is zeroed. */
 void call_fini(struct call *c);
 /* Sets the exit status unless an earlier failure has. */

@@ -35,7 +35,9 @@ static unsigned kill_whom(struct call *c)
 int serve_kill(struct call *c)
 {
 	const char *word = c->request.options[OPT_SIGNAL];
+	struct asked *asked = call_asked(c);
 	unsigned whom = kill_whom(c);
+	uint32_t step;
 	int sig = 15;
 	struct unit *u;
 	int r;
@@ -44,10 +46,23 @@ int serve_kill(struct call *c)
 		call_error(c, EXIT_USAGE, NULL, "\"%s\" is not a signal", word);
 	if (c->exit == EXIT_USAGE || c->at == c->request.args_n || !whom)
 		return CALL_DONE;
-	u = call_unit(c, c->request.args[c->at++], EXIT_FAILED);
+	step = (uint32_t)c->at++;
+	if (asked_was_performed(asked, step))
+		return CALL_MORE;
+	if (asked_is_unknown(asked, step)) {
+		call_error(
+			c, EXIT_FAILED, NULL,
+			"the manager died as it signalled %s; whether that was done is not known",
+			c->request.args[step]);
+		asked_end_outside(asked, step);
+		return CALL_MORE;
+	}
+	u = call_unit(c, c->request.args[step], EXIT_FAILED);
 	if (!u)
 		return CALL_MORE;
+	asked_begin_outside(asked, step);
 	r = kill_unit(c->h, u, whom, sig);
+	asked_end_outside(asked, step);
 	if (r == 0 || r == -ESRCH)
 		call_error(c, EXIT_FAILED, u->name, "%s has no process to signal", u->name);
 	else if (r < 0)

@@ -2,6 +2,7 @@
 #include "ctl/client.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "core/fd.h"
@@ -10,9 +11,8 @@ static const struct timespec retry_pause = {.tv_nsec = 5 * 1000 * 1000};
 
 struct asking {
 	const char *path;
-	const struct question *q;
+	struct question q; /* with a number */
 	struct rows *rows;
-	bool was_queued;  /* the manager has our jobs */
 	bool is_finished; /* the last frame came */
 	int exit;
 	uint64_t until_us; /* how long a missing manager is waited for */
@@ -31,12 +31,21 @@ static int put_option(struct wire_out *o, enum option_id id, const char *value)
 	return wire_put(o, TAG_OPTION, (struct str){text, (size_t)n}) ? 0 : -E2BIG;
 }
 
-int client_encode(struct wire_out *o, const struct question *q, bool as_wait)
+uint64_t client_number(void)
 {
-	const char *word = as_wait ? verbs[VERB_WAIT].word : q->verb->word;
+	uint64_t id = 0;
 
+	(void)!getrandom(&id, sizeof(id), GRND_NONBLOCK);
+	return id ? id : clock_wall_us();
+}
+
+int client_encode(struct wire_out *o, const struct question *q)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)q->id);
 	wire_begin(o, FRAME_REQUEST, 1);
-	if (!wire_put(o, TAG_VERB, str_of(word)))
+	if (!wire_put(o, TAG_VERB, str_of(q->verb->word)) || !wire_put(o, TAG_ID, str_of(id)))
 		return -E2BIG;
 	for (unsigned i = 0; i < q->args_n; i++)
 		if (!wire_put(o, TAG_ARG, str_of(q->args[i])))
@@ -52,11 +61,9 @@ int client_encode(struct wire_out *o, const struct question *q, bool as_wait)
 
 static void take_row(struct asking *a, const struct row *row)
 {
-	if (row_is(row, "queued"))
-		a->was_queued = true;
-	if (a->q->on_row)
-		a->q->on_row(a->q->arg, row);
-	if (a->q->is_endless)
+	if (a->q.on_row)
+		a->q.on_row(a->q.arg, row);
+	if (a->q.is_endless)
 		rows_reset(a->rows);
 }
 
@@ -83,7 +90,7 @@ static void take_frame(struct asking *a)
 static int converse(struct asking *a)
 {
 	AUTO_FD int fd = wire_connect(a->path);
-	int r = fd < 0 ? fd : client_encode(&a->out, a->q, a->was_queued);
+	int r = fd < 0 ? fd : client_encode(&a->out, &a->q);
 
 	if (r < 0)
 		return r;
@@ -100,21 +107,9 @@ static int converse(struct asking *a)
 	return 0;
 }
 
-static const uint8_t repeats[VERBS] = {
-	[VERB_RESTART] = REPEAT_AS_WAIT,
-	[VERB_TRY_RESTART] = REPEAT_AS_WAIT,
-	[VERB_RELOAD_OR_RESTART] = REPEAT_AS_WAIT,
-	[VERB_RELOAD] = REPEAT_AS_WAIT,
-	[VERB_KILL] = REPEAT_NEVER,
-	[VERB_POWEROFF] = REPEAT_GRANTED,
-	[VERB_REBOOT] = REPEAT_GRANTED,
-	[VERB_HALT] = REPEAT_GRANTED,
-	[VERB_EXIT] = REPEAT_GRANTED,
-};
-
-enum repeat client_repeat(enum verb_id verb)
+bool client_is_ending(enum verb_id id)
 {
-	return (enum repeat)repeats[verb];
+	return id == VERB_POWEROFF || id == VERB_REBOOT || id == VERB_HALT || id == VERB_EXIT;
 }
 
 /* After a break: is there hope in trying again? A dead manager's socket refuses, and for an instant is not there. */
@@ -126,22 +121,20 @@ static bool is_restarting(int err, bool was_connected)
 int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)
 {
 	AUTO_MEM struct asking *a = mem_get(sizeof(*a)); /* two frames: too big for a stack */
-	enum repeat repeat = client_repeat(q->verb->id);
 	bool was_connected = false;
 	int r;
 
 	if (!a)
 		return -ENOMEM;
 	a->path = path;
-	a->q = q;
+	a->q = *q;
+	a->q.id = client_number();
 	a->rows = rows;
 	while ((r = converse(a)) < 0) {
 		if (r == -ECONNRESET || r == -EPIPE) {
 			was_connected = true;
-			if (repeat == REPEAT_GRANTED)
+			if (client_is_ending(q->verb->id))
 				break;
-			if (repeat == REPEAT_NEVER || (repeat == REPEAT_AS_WAIT && !a->was_queued))
-				return -ECONNRESET;
 			rows_reset(rows);
 		} else if (!is_restarting(r, was_connected)) {
 			return r;

@@ -2,8 +2,8 @@
 /*
  * client - one question to the manager and its answer, over a manager that may be killed at any moment.
  *
- * When the connection breaks, a new one is tried for CLIENT_PATIENCE_US. Questions that only read are asked again; a job that was
- * already installed is waited for, not asked for twice; what must not happen twice (a signal) is reported as uncertain.
+ * When the connection breaks, a new one is tried for CLIENT_PATIENCE_US and the question asked again, with the number it
+ * had: the manager does not perform a second time what it has performed (core/asked).
  */
 #pragma once
 
@@ -18,19 +18,17 @@ struct question {
 	const char *options[OPTIONS];                     /* NULL: not given; "" for a switch */
 	void (*on_row)(void *arg, const struct row *row); /* as each row is whole; may be NULL */
 	void *arg;
+	uint64_t
+		id; /* the same when it is asked again: the manager performs it once; client_ask() sets its own */
 	bool is_endless; /* rows are forgotten once on_row has seen them */
 };
 
-/* May a question be asked again when it is not known whether it was heard? A signal or a restart must not happen twice. */
-enum repeat {
-	REPEAT_FREELY,
-	REPEAT_AS_WAIT, /* only when the job is known to be there: then it is waited for */
-	REPEAT_NEVER,
-	REPEAT_GRANTED, /* that the manager went away is what was asked for */
-};
-enum repeat client_repeat(enum verb_id verb);
-/* The request frame of a question; as_wait: its job is there and is only waited for. 0, -E2BIG. */
-MUST_USE int client_encode(struct wire_out *o, const struct question *q, bool as_wait);
+/* A number for a question. */
+uint64_t client_number(void);
+/* The request frame of a question. 0, -E2BIG. */
+MUST_USE int client_encode(struct wire_out *o, const struct question *q);
+/* That the manager goes away is what the verb asks for: not to be asked again. */
+bool client_is_ending(enum verb_id id);
 
 /*
  * client_ask() - ask and collect the answer.

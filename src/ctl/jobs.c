@@ -187,10 +187,12 @@ static int request(struct call *c, struct unit *u, enum job_type type, enum job_
 {
 	struct cause cause = call_cause(c);
 	uint32_t job = 0;
-	int r = engine_request(&c->h->engine, u, type, mode, &cause, true, &job);
+	int r;
 
+	r = engine_request(&c->h->engine, u, type, mode, &cause, true, &job);
 	if (r < 0)
 		return r;
+	asked_perform(call_asked(c), (uint32_t)c->at, &c->h->state);
 	tell_cycles(c);
 	if (r > 0) {
 		tell_refusal(c, u, (enum job_refusal)r);
@@ -365,13 +367,35 @@ static int wait_jobs(struct call *c)
 	return is_waiting ? CALL_WAIT : watch_started(c);
 }
 
+/* Its present job, or how the last one ended. NULL: a unit that nobody knows has nothing to wait for. */
+static int await(struct call *c, const struct unit *u, enum job_type type)
+{
+	int r = u ? add_wait(c, u, u->job.id, type) : 0;
+
+	if (u && !u->job.id && r == 0 && u->last_job_result != JOB_RES_DONE)
+		c->waits[c->waits_n - 1].result = u->last_job_result;
+	return r;
+}
+
+/* The manager before us installed that job and died. */
+static int ask_again(struct call *c)
+{
+	enum job_type type = job_verbs[c->request.verb->id].type;
+	char name[UNIT_NAME_MAX + 1];
+	struct unit *u = call_known_unit(c, c->request.args[c->at++], name);
+
+	if (u)
+		tell_queued(c, u, u->job.id, type);
+	return c->request.options[OPT_NO_WAIT] ? 0 : await(c, u, type);
+}
+
 int serve_job(struct call *c)
 {
 	int r;
 
 	if (c->at == c->request.args_n)
 		return wait_jobs(c);
-	r = ask(c);
+	r = asked_was_performed(call_asked(c), c->at) ? ask_again(c) : ask(c);
 	return r < 0 ? r : CALL_MORE;
 }
 
@@ -379,15 +403,12 @@ int serve_wait(struct call *c)
 {
 	char name[UNIT_NAME_MAX + 1];
 	struct unit *u;
-	int r = 0;
+	int r;
 
 	if (c->at == c->request.args_n)
 		return wait_jobs(c);
 	u = call_known_unit(c, c->request.args[c->at++], name);
-	if (u)
-		r = add_wait(c, u, u->job.id, (enum job_type)u->job.type);
-	if (u && !u->job.id && u->last_job_result != JOB_RES_DONE)
-		c->waits[c->waits_n - 1].result = u->last_job_result;
+	r = await(c, u, u ? (enum job_type)u->job.type : JOB_NONE);
 	return r < 0 ? r : CALL_MORE;
 }
 
@@ -472,12 +493,15 @@ int serve_monitor(struct call *c)
 
 int serve_cancel(struct call *c)
 {
+	struct asked *asked = call_asked(c);
+	uint32_t step = (uint32_t)c->at;
 	uint64_t id = 0;
 	struct unit *found = NULL;
 
 	if (c->at == c->request.args_n)
 		return CALL_DONE;
-	if (str_to_u64(str_of(c->request.args[c->at++]), &id) < 0)
+	if (str_to_u64(str_of(c->request.args[c->at++]), &id) < 0 ||
+	    asked_was_performed(asked, step))
 		return CALL_MORE;
 	for (uint32_t i = 0; id && i < c->h->reg.n && !found; i++) {
 		struct unit *u = c->h->reg.units[i];
@@ -488,5 +512,6 @@ int serve_cancel(struct call *c)
 		engine_cancel(&c->h->engine, found);
 	else
 		call_error(c, EXIT_FAILED, NULL, "there is no job %llu", (unsigned long long)id);
+	asked_perform(asked, step, &c->h->state);
 	return CALL_MORE;
 }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/fd.h"
@@ -225,6 +227,8 @@ static int begin_call(struct conn *c)
 		refuse_call(c, EXIT_USAGE, "the manager does not answer this verb");
 	else if (c->call.request.verb->access == ACCESS_CHANGE && !c->call.may_change)
 		refuse_call(c, EXIT_NO_PERMISSION, "only root may do this");
+	else if (c->call.request.verb->access == ACCESS_CHANGE)
+		c->call.asked = asked_find(&h->asked, c->call.request.id, c->uid);
 	return 0;
 }
 
@@ -346,6 +350,27 @@ static int control_path(const struct hark *h, char *out, size_t cap)
 	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
 }
 
+/*
+ * The listening socket of an earlier manager, if clients still get to it by that path, or a new one, left with PID 1: who comes while
+ * no manager lives waits in the queue.
+ */
+static int open_listener(struct bank *b, const char *path)
+{
+	int old = bank_find(b, "control"), fd = old >= 0 ? bank_fd((uint32_t)old) : -1;
+	struct sockaddr_un a = {0};
+	socklen_t n = sizeof(a) - 1; /* a NUL stays behind the path */
+	int r;
+
+	if (fd >= 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0 &&
+	    strcmp(a.sun_path, path) == 0 && access(path, F_OK) == 0)
+		return fd;
+	fd = wire_listen(path, 0666);
+	r = fd < 0 ? fd : bank_keep(b, old, "control", fd);
+	if (r < 0 && fd >= 0)
+		log_at(LOG_WARN, "clients are refused while no manager lives: %s", strerror(-r));
+	return fd;
+}
+
 int server_open(struct hark *h)
 {
 	AUTO_MEM struct server *s = mem_get(sizeof(*s));
@@ -359,7 +384,7 @@ int server_open(struct hark *h)
 	list_init(&s->conns);
 	s->h = h;
 	s->watch.fn = on_listen;
-	s->fd = wire_listen(path, 0666);
+	s->fd = open_listener(&h->bank, path);
 	if (s->fd < 0)
 		return s->fd;
 	r = loop_watch(&h->loop, &s->watch, s->fd, EPOLLIN);

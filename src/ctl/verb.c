@@ -120,6 +120,8 @@ static int add_field(struct request *q, uint16_t tag, const char *text, size_t n
 		return 0;
 	case TAG_OPTION:
 		return add_option(q, text, n, ret_why);
+	case TAG_ID:
+		return str_to_u64(str_of(text), &q->id) < 0 ? -EBADMSG : 0;
 	default:
 		return 0; /* of a newer harkctl */
 	}

@@ -19,6 +19,7 @@ enum frame_tag {
 	TAG_VERB = 1,
 	TAG_ARG = 2,
 	TAG_OPTION = 3,
+	TAG_ID = 4,       /* decimal number of the request: the same when it is sent again */
 	TAG_ROW = 16,     /* begins a row; its kind: "unit", "process" ... */
 	TAG_ROW_END = 17, /* the row is whole; empty */
 	TAG_TEXT = 18,    /* key, text */
@@ -108,6 +109,7 @@ struct request {
 	const char *args[REQUEST_ARGS];
 	unsigned args_n;
 	const char *options[OPTIONS]; /* value, "" for a switch, NULL: not given */
+	uint64_t id;                  /* 0: none */
 };
 
 /*
