@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +41,27 @@ int fd_open(int dir, const char *path, int flags, mode_t mode)
 		fd = openat(dir, path, flags | O_CLOEXEC | O_NOCTTY, mode);
 	while (fd < 0 && errno == EINTR);
 	return fd < 0 ? -errno : fd;
+}
+
+int fd_open_below(const char *root, const char *path, int flags)
+{
+	struct open_how how = {
+		/* Unlike open(2) it refuses flags that have no effect. */
+		.flags = (unsigned)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
+		.resolve = RESOLVE_IN_ROOT,
+	};
+	AUTO_FD int dir = -1;
+	long r;
+
+	if (!*root)
+		return fd_open(AT_FDCWD, path, flags, 0);
+	dir = fd_open(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
+	if (dir < 0)
+		return dir;
+	do
+		r = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? err_here(-errno) : (int)r;
 }
 
 ssize_t fd_read(int fd, void *p, size_t n)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a unit names outside of the unit directories: programs, users, files; and what the kernel must have for a setting. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "core/fd.h"
 #include "units/check.h"
 #include "units/condition.h"
 #include "units/exec_config.h"
@@ -59,6 +61,18 @@ static bool is_open(const struct check *k, const struct unit_line *l)
 	return l && strchr(l->value, '%') && name_form(k->config->name) == NAME_TEMPLATE;
 }
 
+enum found { FOUND, NOT_THERE, CANNOT_TELL };
+
+/* What lies there below the root, behind all links. */
+static enum found find_file(const struct check *k, const char *path, struct stat *ret_st)
+{
+	AUTO_FD int fd = fd_open_below(k->world->load->root, path, O_PATH);
+
+	if (fd >= 0 && fstat(fd, ret_st) == 0)
+		return FOUND;
+	return fd == -ENOENT || fd == -ENOTDIR ? NOT_THERE : CANNOT_TELL;
+}
+
 /* --- programs --- */
 
 /* Is the unit only started when that file is there? */
@@ -70,34 +84,36 @@ static bool is_conditional(const struct unit_config *c, const char *path)
 	return false;
 }
 
-/* stat(2) of a program, also of a bare name in the usual places. False: there is none. */
-static bool find_program(const struct check *k, const char *program, struct stat *ret_st)
+/* A program, also a bare name in the usual places. */
+static enum found find_program(const struct check *k, const char *program, struct stat *ret_st)
 {
 	static const char *const places[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 					     "/usr/bin",        "/sbin",          "/bin"};
+	enum found found = NOT_THERE;
 	char name[PATH_MAX];
 
 	if (program[0] == '/')
-		return stat(below_root(k, program), ret_st) == 0;
-	for (unsigned n = 0; n < ARRAY_SIZE(places); n++) {
+		return find_file(k, program, ret_st);
+	for (unsigned n = 0; found == NOT_THERE && n < ARRAY_SIZE(places); n++) {
 		snprintf(name, sizeof(name), "%s/%s", places[n], program);
-		if (stat(below_root(k, name), ret_st) == 0)
-			return true;
+		found = find_file(k, name, ret_st);
 	}
-	return false;
+	return found;
 }
 
 static void check_command(struct check *k, const struct command *c)
 {
+	enum found found;
 	struct stat st;
 
 	if (c->ignore_failure || is_conditional(k->config, c->path) ||
 	    is_open(k, line_at(k, c->file, c->line)))
 		return;
-	if (!find_program(k, c->path, &st))
+	found = find_program(k, c->path, &st);
+	if (found == NOT_THERE)
 		check_report(k, CODE_NO_PROGRAM, place_in(k, c->file, c->line, c->path), NULL,
 			     "there is no program %s; the command will fail", c->path);
-	else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+	else if (found == FOUND && (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)))
 		check_report(k, CODE_NOT_EXECUTABLE, place_in(k, c->file, c->line, c->path),
 			     S_ISREG(st.st_mode) ? "chmod +x" : NULL,
 			     "%s cannot be executed; the command will fail", c->path);
@@ -161,10 +177,12 @@ static int check_users(struct check *k)
 
 static void check_environment_files(struct check *k)
 {
+	struct stat st;
+
 	for (const struct name_list *f = k->config->exec->environment_files; f; f = f->next)
 		if (f->text[0] == '/' && !glob_is_pattern(f->text) &&
 		    !is_open(k, line_at(k, f->file, f->line)) &&
-		    !probe_exists(below_root(k, f->text)))
+		    find_file(k, f->text, &st) == NOT_THERE)
 			check_report(k, CODE_NO_ENVIRONMENT_FILE,
 				     place_in(k, f->file, f->line, f->text),
 				     "write EnvironmentFile=-... if it may be missing",

@@ -136,6 +136,36 @@ START_TEST(small_files)
 }
 END_TEST
 
+/* Below a root no link leads out: what is absolute begins there, and ".." ends there. */
+START_TEST(open_below_a_root)
+{
+	char text[8];
+	int fd;
+
+	ck_assert_int_eq(mkdir("root", 0755), 0);
+	write_file("root/file", "in", 2);
+	write_file("out", "out", 3);
+	ck_assert_int_eq(symlink("/file", "root/in"), 0);
+	ck_assert_int_eq(symlink("/etc/passwd", "root/away"), 0);
+	ck_assert_int_eq(symlink("../out", "root/up"), 0);
+	fd = fd_open_below("root", "/in", O_RDONLY);
+	if (fd == -ENOSYS || fd == -EPERM)
+		return; /* a container may forbid the call */
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fd_read(fd, text, sizeof(text)), 2);
+	fd_close(fd);
+	fd = fd_open_below("root", "/file", O_PATH);
+	ck_assert_int_ge(fd, 0);
+	fd_close(fd);
+	ck_assert_int_eq(fd_open_below("root", "/away", O_PATH), -ENOENT);
+	ck_assert_int_eq(fd_open_below("root", "/up", O_PATH), -ENOENT);
+	ck_assert_int_eq(fd_open_below("nowhere", "/file", O_PATH), -ENOENT);
+	fd = fd_open_below("", "/dev/null", O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	fd_close(fd);
+}
+END_TEST
+
 START_TEST(write_all_reports_the_error)
 {
 	AUTO_FD int full = fd_open(dir_fd, "/dev/full", O_WRONLY, 0);
@@ -193,6 +223,7 @@ int main(void)
 	tcase_add_test(tc, read_file_refuses_what_is_no_file);
 	tcase_add_test(tc, read_file_without_memory);
 	tcase_add_test(tc, small_files);
+	tcase_add_test(tc, open_below_a_root);
 	tcase_add_test(tc, write_all_reports_the_error);
 	tcase_add_test(tc, mkdir_parents);
 	tcase_add_test(tc, clocks);
