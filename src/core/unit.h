@@ -98,6 +98,7 @@ enum dep_origin {
 	DEP_FILE,     /* a line or a link says it */
 	DEP_SETTING,  /* what another line says needs it */
 	DEP_IMPLICIT, /* what the unit is needs it */
+	DEP_MOUNT,    /* usual for what a mount unit says */
 	DEP_DEFAULT,  /* usual for its type: DefaultDependencies= */
 	DEP_ORIGINS
 };
@@ -150,6 +151,11 @@ struct cgroup_config;
 struct sandbox;
 struct service_config;
 struct socket_config;
+struct timer_config;
+struct path_config;
+struct mount_config;
+struct automount_config;
+struct swap_config;
 
 /* Everything the files of one unit say. Immutable once loaded; owned by the unit. */
 struct unit_config {
@@ -173,7 +179,8 @@ struct unit_config {
 	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
 		allow_isolate;
 	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
-	uint8_t collect;                                  /* enum collect_mode */
+	bool is_perpetual; /* always there: the root slice, the root mount */
+	uint8_t collect;   /* enum collect_mode */
 	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
 	uint8_t failure_action, success_action, start_limit_action,
 		job_timeout_action;                   /* enum emergency_action */
@@ -196,6 +203,11 @@ struct unit_config {
 	struct sandbox *sandbox;      /* NULL: nothing said, sandbox_of() */
 	struct service_config *service;
 	struct socket_config *socket;
+	struct timer_config *timer;
+	struct path_config *path;
+	struct mount_config *mount;
+	struct automount_config *automount;
+	struct swap_config *swap;
 	struct name_list *refusals; /* "DynamicUser= cannot be done ...": loaded, never started */
 	struct name_list *notes;    /* "accepted and not enforced: ..." shown in status */
 };

@@ -4,9 +4,12 @@
 #include <stdio.h>
 
 #include "units/exec_config.h"
+#include "units/mount.h"
 #include "units/name.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 const char *const relation_origin_names[RELATION_ORIGINS] = {
 #define ORIGIN(name, word) [RELATION_##name] = word,
@@ -17,10 +20,8 @@ const char *const relation_origin_names[RELATION_ORIGINS] = {
 #define BIT(origin) ((uint16_t)(1u << RELATION_##origin))
 
 static const uint16_t dep_bits[DEP_ORIGINS] = {
-	[DEP_FILE] = BIT(FILE),
-	[DEP_SETTING] = BIT(FILE),
-	[DEP_IMPLICIT] = BIT(IMPLICIT),
-	[DEP_DEFAULT] = BIT(DEFAULT),
+	[DEP_FILE] = BIT(FILE),        [DEP_SETTING] = BIT(FILE),    [DEP_IMPLICIT] = BIT(IMPLICIT),
+	[DEP_MOUNT] = BIT(MOUNT_FILE), [DEP_DEFAULT] = BIT(DEFAULT),
 };
 
 static const char root_mount[] = "-.mount";
@@ -153,6 +154,47 @@ static const char *listener_path(const struct listener *l)
 										     : NULL;
 }
 
+/* The folder that a mount point lies in; the root lies in none. */
+static int need_parent(struct closure *g, const char *where, struct mount_need **first)
+{
+	const char *slash = where ? strrchr(where, '/') : NULL;
+	const char *parent;
+
+	if (!slash || slash[1] == '\0')
+		return 0;
+	parent = slash == where ? "/" : arena_dup(&g->arena, where, (size_t)(slash - where));
+	return parent ? need(g, first, parent, RELATION_IMPLICIT) : -ENOMEM;
+}
+
+static int need_mount(struct closure *g, const struct mount_config *m, struct mount_need **first)
+{
+	int r = need_parent(g, m->where, first);
+
+	if (r == 0 && m->what && m->what[0] == '/' &&
+	    (mount_is_bind(m) || mount_option(m->options, "loop").p || !mount_is_network(m)))
+		r = need(g, first, m->what, RELATION_FILE);
+	return r;
+}
+
+/* What units of the types without processes need. */
+static int need_own(struct closure *g, const struct unit_config *c, struct mount_need **first)
+{
+	int r = 0;
+
+	for (const struct path_watch *w = c->path ? c->path->watches : NULL; r == 0 && w;
+	     w = w->next)
+		r = need(g, first, w->path, RELATION_FILE);
+	if (r == 0 && c->timer && c->timer->persistent)
+		r = need(g, first, timer_stamps_dir, RELATION_FILE);
+	if (r == 0 && c->mount)
+		r = need_mount(g, c->mount, first);
+	if (r == 0 && c->automount)
+		r = need_parent(g, c->automount->where, first);
+	if (r == 0 && c->swap && c->swap->what)
+		r = need(g, first, c->swap->what, RELATION_IMPLICIT);
+	return r;
+}
+
 int closure_mounts(struct closure *g, const struct unit_config *c, struct mount_need **ret_first)
 {
 	struct mount_need *first = NULL;
@@ -164,6 +206,8 @@ int closure_mounts(struct closure *g, const struct unit_config *c, struct mount_
 	     l = l->next)
 		if (listener_path(l))
 			r = need(g, &first, listener_path(l), RELATION_FILE);
+	if (r == 0)
+		r = need_own(g, c, &first);
 	if (r == 0 && c->exec)
 		r = need_exec(g, c->exec, &first);
 	*ret_first = first;
@@ -325,7 +369,8 @@ static int say_mount(void *arg, const struct closure_unit *u, struct closure_uni
 	int r;
 
 	if (!mount->config ||
-	    (mount->config->load != LOAD_LOADED && strcmp(mount->name, root_mount) != 0))
+	    (mount->config->load != LOAD_LOADED && mount->config->load != LOAD_BAD &&
+	     strcmp(mount->name, root_mount) != 0))
 		return 0;
 	r = say_dep(w, u, DEP_AFTER, mount, BIT(PATH));
 	return r == 0 && mount->config->fragment ? say_dep(w, u, DEP_REQUIRES, mount, BIT(PATH))
@@ -334,12 +379,18 @@ static int say_mount(void *arg, const struct closure_unit *u, struct closure_uni
 
 static int say_slice(struct relating *w, const struct closure_unit *u)
 {
+	bool is_slice = unit_type_of(u->name) == UNIT_SLICE;
 	struct closure_unit *slice = u->config->slice ? name_unit(w->g, u->config->slice) : NULL;
-	int r = slice ? say_dep(w, u, DEP_REQUIRES, slice, BIT(FILE)) : 0;
+	int r = 0;
 
-	if (r == 0 && slice)
+	if (!slice)
+		return 0;
+	if (is_slice) /* its other dependencies on the slice above are in its list */
+		return say_dep(w, u, DEP_IN_SLICE, slice, BIT(IMPLICIT));
+	r = say_dep(w, u, DEP_REQUIRES, slice, BIT(FILE));
+	if (r == 0)
 		r = say_dep(w, u, DEP_AFTER, slice, BIT(FILE));
-	if (r == 0 && slice)
+	if (r == 0)
 		r = say_dep(w, u, DEP_IN_SLICE, slice, BIT(SLICE));
 	return r;
 }

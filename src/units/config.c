@@ -4,21 +4,30 @@
 #include "core/job.h"
 #include "core/share.h"
 #include "units/exec_config.h"
+#include "units/mount.h"
 #include "units/name.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 /* What a type brings along beside struct unit_config. */
 static const struct type_parts {
-	bool has_exec, has_service, has_socket;
+	bool has_exec, has_service, has_socket, has_timer, has_path, has_mount, has_automount,
+		has_swap;
 	bool file_is_optional; /* exists without any file */
+	bool stays_on_isolate; /* IgnoreOnIsolate= when nothing is said */
 } type_parts[UNIT_TYPES] = {
 	[UNIT_SERVICE] = {.has_exec = true, .has_service = true},
 	[UNIT_SOCKET] = {.has_exec = true, .has_socket = true},
-	[UNIT_MOUNT] = {.has_exec = true},
-	[UNIT_SWAP] = {.has_exec = true},
-	[UNIT_SCOPE] = {.has_exec = true},
-	[UNIT_SLICE] = {.file_is_optional = true},
+	[UNIT_MOUNT] = {.has_exec = true, .has_mount = true, .stays_on_isolate = true},
+	[UNIT_AUTOMOUNT] = {.has_automount = true, .stays_on_isolate = true},
+	[UNIT_SWAP] = {.has_exec = true, .has_swap = true, .stays_on_isolate = true},
+	[UNIT_TIMER] = {.has_timer = true},
+	[UNIT_PATH] = {.has_path = true},
+	[UNIT_SCOPE] = {.has_exec = true, .stays_on_isolate = true},
+	[UNIT_SLICE] = {.file_is_optional = true, .stays_on_isolate = true},
+	[UNIT_DEVICE] = {.stays_on_isolate = true},
 };
 
 static void unit_config_defaults(struct unit_config *c)
@@ -30,6 +39,26 @@ static void unit_config_defaults(struct unit_config *c)
 	c->on_failure_job_mode = MODE_REPLACE;
 	c->on_success_job_mode = MODE_FAIL;
 	c->failure_exit_status = c->success_exit_status = -1;
+}
+
+/* What few units have is not shared, and lies in the arena. */
+#define ADD_PART(c, part)                                               \
+	({                                                              \
+		(c)->part = arena_get(&(c)->arena, sizeof(*(c)->part)); \
+		if ((c)->part)                                          \
+			part##_config_defaults((c)->part);              \
+		(c)->part != NULL;                                      \
+	})
+
+static int add_own_part(struct unit_config *c, const struct type_parts *parts)
+{
+	bool is_there = (!parts->has_timer || ADD_PART(c, timer)) &&
+			(!parts->has_path || ADD_PART(c, path)) &&
+			(!parts->has_mount || ADD_PART(c, mount)) &&
+			(!parts->has_automount || ADD_PART(c, automount)) &&
+			(!parts->has_swap || ADD_PART(c, swap));
+
+	return is_there ? 0 : -ENOMEM;
 }
 
 static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
@@ -44,13 +73,14 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 	if ((parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
 	    (parts->has_socket && !c->socket))
 		return -ENOMEM;
+	c->ignore_on_isolate = parts->stays_on_isolate;
 	if (c->exec)
 		exec_config_defaults(c->exec);
 	if (c->service)
 		service_config_defaults(c->service);
 	if (c->socket)
 		socket_config_defaults(c->socket);
-	return 0;
+	return add_own_part(c, parts);
 }
 
 void config_settle(struct unit_config *c, struct share *share)

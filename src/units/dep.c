@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/dep.h"
 
+#include <stdio.h>
+
+#include "units/name.h"
+
 void dep_list_init(struct dep_list *l, struct unit_config *c)
 {
 	*l = (struct dep_list){.config = c, .tail = &c->deps};
@@ -54,4 +58,26 @@ int dep_add_slice(struct dep_list *l)
 	if (r == 0 && l->config->slice_is_set)
 		r = dep_add(l, DEP_AFTER, DEP_SETTING, l->config->slice);
 	return r;
+}
+
+void dep_triggered_name(const char *name, const char *unit, const char *suffix, char *out,
+			size_t cap)
+{
+	int n = unit ? snprintf(out, cap, "%s", unit) : name_with_suffix(name, suffix, out, cap);
+
+	if (cap && (n < 0 || (size_t)n >= cap))
+		out[0] = '\0';
+}
+
+int dep_add_trigger(struct dep_list *l, const char *unit, const char *suffix)
+{
+	enum dep_origin origin = unit ? DEP_SETTING : DEP_IMPLICIT;
+	char name[UNIT_NAME_MAX + 1];
+	int r;
+
+	dep_triggered_name(l->config->name, unit, suffix, name, sizeof(name));
+	if (name[0] == '\0')
+		return 0;
+	r = dep_add_copy(l, DEP_BEFORE, origin, name);
+	return r == 0 ? dep_add_copy(l, DEP_TRIGGERS, origin, name) : r;
 }

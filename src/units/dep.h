@@ -31,5 +31,13 @@ bool dep_exists(const struct unit_config *c, enum dep_type type, const char *nam
 #define DEP_DEFAULTS_END(row, dep_type, unit) [row] = {NULL, unit, NULL, 0, dep_type, DEP_DEFAULT}
 /* Put them behind the list, unless DefaultDependencies=no: nothing can be added after that. */
 void dep_add_defaults(struct dep_list *l, const struct dep *defaults);
+/*
+ * The unit that another one starts: unit when it is written, or that with the same name and another suffix ("service"). Before= and
+ * Triggers= on it. 0 or -ENOMEM.
+ */
+MUST_USE int dep_add_trigger(struct dep_list *l, const char *unit, const char *suffix);
+/* The name of that unit, into out; empty when it would be too long. */
+void dep_triggered_name(const char *name, const char *unit, const char *suffix, char *out,
+			size_t cap);
 /* After= and Requires= on the slice, when Slice= named one. 0 or -ENOMEM. */
 MUST_USE int dep_add_slice(struct dep_list *l);

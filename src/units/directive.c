@@ -6,9 +6,12 @@
 
 #include "units/cgroup_config.h"
 #include "units/exec_config.h"
+#include "units/mount.h"
+#include "units/path.h"
 #include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 #include "units/value.h"
 
 /* --- the table --- */
@@ -22,6 +25,11 @@
 #define SOCKET(member) AT(BASE_SOCKET, socket_config, member)
 #define CGROUP(member) AT(BASE_CGROUP, cgroup_config, member)
 #define SANDBOX(member) AT(BASE_SANDBOX, sandbox, member)
+#define TIMER(member) AT(BASE_TIMER, timer_config, member)
+#define PATH(member) AT(BASE_PATH, path_config, member)
+#define MOUNT(member) AT(BASE_MOUNT, mount_config, member)
+#define AUTOMOUNT(member) AT(BASE_AUTOMOUNT, automount_config, member)
+#define SWAP(member) AT(BASE_SWAP, swap_config, member)
 #define NOWHERE .base = BASE_NONE
 #define NONE .num = 0
 #define NUM(n) .num = (n)
@@ -350,6 +358,11 @@ const void *directive_member(const struct directive *d, const struct unit_config
 		[BASE_EXEC] = c->exec,
 		[BASE_SERVICE] = c->service,
 		[BASE_SOCKET] = c->socket,
+		[BASE_TIMER] = c->timer,
+		[BASE_PATH] = c->path,
+		[BASE_MOUNT] = c->mount,
+		[BASE_AUTOMOUNT] = c->automount,
+		[BASE_SWAP] = c->swap,
 		[BASE_CGROUP] = cgroup_config_of(c),
 		[BASE_SANDBOX] = sandbox_of(c),
 	};

@@ -201,12 +201,12 @@ void dump_identity(struct dumping *d)
 	dump_line(d, "Instance", "%s", c->instance ? c->instance : "n/a");
 	dump_line(d, "Unit Load State", "%s", load_state_names[c->load]);
 	dump_line(d, "Unit Active State", "inactive");
-	dump_line(d, "Perpetual", "no");
+	dump_line(d, "Perpetual", "%s", c->is_perpetual ? "yes" : "no");
 }
 
 void dump_slice(struct dumping *d)
 {
-	if (d->config->exec)
+	if (d->config->exec || unit_type_of(d->unit->name) == UNIT_SLICE)
 		dump_line(d, "Slice", "%s", d->config->slice ? d->config->slice : "n/a");
 }
 

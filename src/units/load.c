@@ -9,12 +9,10 @@
 #include "core/fd.h"
 #include "units/config.h"
 #include "units/directive.h"
+#include "units/finish.h"
 #include "units/load_index.h"
 #include "units/name.h"
-#include "units/passive.h"
-#include "units/sandbox.h"
-#include "units/service.h"
-#include "units/socket.h"
+#include "units/probe.h"
 
 enum { FILE_MAX = 4 * 1024 * 1024 };
 
@@ -64,6 +62,7 @@ int load_init(struct load *l, const char *dirs, const char *root)
 		return -ENOMEM;
 	}
 	specifier_host_read(&l->host, l->root);
+	l->in_container = probe_container() != NULL;
 	return 0;
 }
 
@@ -121,6 +120,17 @@ static const char *name_for_specifiers(struct loading *g)
 	return arena_dup(&g->scratch, full, strlen(full));
 }
 
+/* A name says no more than that there is a regular file; what is in it is seen when the timer is started. */
+static bool has_zone(void *arg, const char *name)
+{
+	const struct load *l = arg;
+	char path[PATH_MAX];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/usr/share/zoneinfo/%s", l->root, name);
+
+	return n > 0 && (size_t)n < sizeof(path) && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int loading_init(struct loading *g, struct load *l, const char *name)
 {
 	memset(g, 0, sizeof(*g));
@@ -132,6 +142,8 @@ static int loading_init(struct loading *g, struct load *l, const char *name)
 	g->line.config = g->config;
 	g->line.arena = &g->config->arena;
 	g->line.scratch = &g->scratch;
+	g->line.has_zone = has_zone;
+	g->line.zone_arg = l;
 	g->line.spec = (struct specifier_context){.host = &l->host, .unit = name_for_specifiers(g)};
 	return g->line.spec.unit ? 0 : -ENOMEM;
 }
@@ -417,71 +429,6 @@ static int apply_files(struct loading *g)
 	return r == 0 && g->state < 0 ? apply_dropins(g) : r;
 }
 
-/* --- what follows from the files --- */
-
-/* "system.slice", or for instances a slice of their own below it, as systemd has it. */
-static int set_slice(struct unit_config *c)
-{
-	char escaped[UNIT_NAME_MAX + 1], name[2 * UNIT_NAME_MAX];
-	int n;
-
-	if (c->slice || !c->exec)
-		return 0;
-	c->slice = "system.slice";
-	if (!c->instance || name_escape(name_prefix(c->name), false, escaped, sizeof(escaped)) < 0)
-		return 0;
-	n = snprintf(name, sizeof(name), "system-%s.slice", escaped);
-	if (n < 0 || !name_is_valid(name, NAME_PLAIN))
-		return 0;
-	c->slice = arena_dup(&c->arena, name, (size_t)n);
-	return c->slice ? 0 : -ENOMEM;
-}
-
-static int finish_service(struct unit_config *c)
-{
-	int r;
-
-	service_settle(c);
-	r = service_links(c);
-	/* What a refused unit lacks beside is often what its broken line should have said. */
-	if (r == 0 && !c->diags.has_fatal)
-		service_verify(c);
-	return r;
-}
-
-static int finish_socket(struct unit_config *c)
-{
-	int r;
-
-	socket_settle(c);
-	r = socket_links(c);
-	if (r == 0 && !c->diags.has_fatal)
-		socket_verify(c);
-	return r;
-}
-
-static int finish(struct loading *g)
-{
-	struct unit_config *c = g->config;
-	const struct load_entry *slice;
-	int type = unit_type_of(c->name);
-	int r = set_slice(c);
-
-	if (r == 0)
-		r = sandbox_settle(c);
-	slice = c->slice ? index_find(g->load, str_of(c->slice)) : NULL;
-	if (slice && slice->has_file)
-		c->slice_is_set = true;
-	if (r == 0 && type == UNIT_SERVICE)
-		r = finish_service(c);
-	else if (r == 0 && type == UNIT_SOCKET)
-		r = finish_socket(c);
-	else if (r == 0 && type == UNIT_TARGET)
-		r = target_links(c);
-	c->load = c->diags.has_fatal ? LOAD_BAD : LOAD_LOADED;
-	return r;
-}
-
 static int load_all(struct loading *g)
 {
 	int r = apply_files(g);
@@ -489,7 +436,7 @@ static int load_all(struct loading *g)
 	if (r == 0 && g->state < 0)
 		r = apply_links(g);
 	if (r == 0 && g->state < 0)
-		r = finish(g);
+		r = finish_config(g->load, g->config);
 	if (g->state >= 0)
 		g->config->load = (enum load_state)g->state;
 	g->config->files_stamp = g->stamp;
@@ -532,7 +479,7 @@ int load_unit_text(struct load *l, const char *name, const char *file, struct st
 	if (r == 0)
 		r = apply_links(&g);
 	if (r == 0)
-		r = finish(&g);
+		r = finish_config(g.load, g.config);
 	if (g.state >= 0)
 		g.config->load = (enum load_state)g.state;
 	g.config->files_stamp = g.stamp;

@@ -26,6 +26,7 @@ struct load {
 	char *root; /* prefix for offline use, "" normally */
 	struct specifier_host host;
 	bool links_only;    /* presence enables nothing: as other loaders have it */
+	bool in_container;  /* hark itself */
 	struct map names;   /* struct load_entry */
 	struct arena arena; /* of the index */
 	struct load_text template;

@@ -32,6 +32,8 @@ struct assignment {
 	struct arena *arena;   /* of the configuration */
 	struct arena *scratch; /* until the end of the load */
 	struct specifier_context spec;
+	bool (*has_zone)(void *arg, const char *name); /* is there such a time zone? */
+	void *zone_arg;
 	const char *file;
 	const struct ini *ini; /* NULL: no file behind it */
 	const struct ini_item *item;
@@ -154,7 +156,12 @@ typedef int (*parse_fn)(struct assignment *a);
 	     "a type of service (low-delay, throughput, reliability, low-cost) or a number",       \
 	     false)                                                                                \
 	KIND(ip_ttl, BAD_NUMBER, "a number from 1 to 255", false)                                  \
-	KIND(timestamping, BAD_WORD, "a kind of timestamps (off, us, ns)", false)
+	KIND(timestamping, BAD_WORD, "a kind of timestamps (off, us, ns)", false)                  \
+	KIND(timer_span, BAD_SPAN, "a time span", true)                                            \
+	KIND(timer_calendar, BAD_CALENDAR, "a calendar event", true)                               \
+	KIND(trigger_unit, BAD_UNIT_NAME, "the name of a unit", false)                             \
+	KIND(path_watch, BAD_PATH, "an absolute path", true)                                       \
+	KIND(swap_priority, BAD_NUMBER, "a priority from -1 to 32767", false)
 
 enum parser_kind {
 #define KIND(name, code, noun, empty) PARSER_##name,
@@ -170,7 +177,7 @@ struct parser {
 };
 extern const struct parser parsers[PARSERS];
 
-/* Implementations: parse.c, parse_exec.c, parse_lists.c. */
+/* Implementations: parse.c, parse_exec.c, parse_lists.c, parse_types.c. */
 #define KIND(name, code, noun, empty) MUST_USE int parse_##name(struct assignment *a);
 PARSERS_LIST(KIND)
 #undef KIND

@@ -16,3 +16,11 @@ extern const struct unit_type_ops unsupported_ops[8];
 
 /* Default dependencies of systemd.target(5) into c->deps. 0 or -ENOMEM. */
 MUST_USE int target_links(struct unit_config *c);
+/* The slice above, and a description. 0 or -ENOMEM. */
+MUST_USE int slice_settle(struct unit_config *c);
+/* Implicit and default dependencies of systemd.slice(5). 0 or -ENOMEM. */
+MUST_USE int slice_links(struct unit_config *c);
+/* A finding that refuses the unit: dashes in its name with nothing between. */
+void slice_verify(struct unit_config *c);
+/* Default dependencies of systemd.scope(5). 0 or -ENOMEM. */
+MUST_USE int scope_links(struct unit_config *c);

@@ -6,8 +6,8 @@
 
 #include <sys/wait.h>
 
-#include "units/codes.h"
 #include "units/dep.h"
+#include "units/refuse.h"
 #include "units/sandbox.h"
 
 const char *const service_type_names[SERVICE_TYPES] = {
@@ -139,16 +139,11 @@ static bool exit_set_is_empty(const struct exit_set *s)
 	return (s->codes[0] | s->codes[1] | s->codes[2] | s->codes[3] | s->signals) == 0;
 }
 
-/* The finding that refuses the unit; the place is the command list's first line where there is one. */
+/* At the line of a command, or of the unit as a whole. */
 static void refuse(struct unit_config *c, enum code code, const struct command *at,
 		   const char *suggestion, const char *text)
 {
-	struct diag_place place = {at && at->file ? at->file : c->fragment, at ? at->line : 0, 0,
-				   0};
-
-	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion,
-		 "%s; the unit is refused", text);
-	c->diags.has_fatal = true;
+	refuse_unit(c, code, at ? at->file : NULL, at ? at->line : 0, suggestion, text);
 }
 
 static void verify_commands(struct unit_config *c)

@@ -7,9 +7,9 @@
 #include <linux/netlink.h>
 #include <stdio.h>
 
-#include "units/codes.h"
 #include "units/dep.h"
 #include "units/name.h"
+#include "units/refuse.h"
 #include "units/sandbox.h"
 #include "units/value.h"
 
@@ -323,16 +323,11 @@ int socket_links(struct unit_config *c)
 	return r;
 }
 
-/* The finding that refuses the unit. */
+/* At the line of a listener, or of the unit as a whole. */
 static void refuse(struct unit_config *c, enum code code, const struct listener *at,
 		   const char *suggestion, const char *text)
 {
-	struct diag_place place = {at && at->file ? at->file : c->fragment, at ? at->line : 0, 0,
-				   0};
-
-	diag_add(&c->diags, codes[code].code, DIAG_ERROR, true, place, suggestion,
-		 "%s; the unit is refused", text);
-	c->diags.has_fatal = true;
+	refuse_unit(c, code, at ? at->file : NULL, at ? at->line : 0, suggestion, text);
 }
 
 static bool is_accepting(const struct listener *l)

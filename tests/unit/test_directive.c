@@ -8,9 +8,12 @@
 #include "units/directive.h"
 #include "units/exec_config.h"
 #include "units/load.h"
+#include "units/mount.h"
+#include "units/path.h"
 #include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 static struct load load;
 
@@ -68,6 +71,11 @@ START_TEST(rows_are_sorted_and_complete)
 		[BASE_SOCKET] = sizeof(struct socket_config),
 		[BASE_CGROUP] = sizeof(struct cgroup_config),
 		[BASE_SANDBOX] = sizeof(struct sandbox),
+		[BASE_TIMER] = sizeof(struct timer_config),
+		[BASE_PATH] = sizeof(struct path_config),
+		[BASE_MOUNT] = sizeof(struct mount_config),
+		[BASE_AUTOMOUNT] = sizeof(struct automount_config),
+		[BASE_SWAP] = sizeof(struct swap_config),
 	};
 	unsigned n = 0;
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/finish.h"
+
+#include <stdio.h>
+
+#include "units/mount.h"
+#include "units/name.h"
+#include "units/passive.h"
+#include "units/path.h"
+#include "units/sandbox.h"
+#include "units/service.h"
+#include "units/socket.h"
+#include "units/timer.h"
+
+/* "system.slice", or for instances a slice of their own below it, as systemd has it. */
+static int set_slice(struct unit_config *c)
+{
+	char escaped[UNIT_NAME_MAX + 1], name[2 * UNIT_NAME_MAX];
+	int n;
+
+	if (c->slice || !c->exec)
+		return 0;
+	c->slice = "system.slice";
+	if (!c->instance || name_escape(name_prefix(c->name), false, escaped, sizeof(escaped)) < 0)
+		return 0;
+	n = snprintf(name, sizeof(name), "system-%s.slice", escaped);
+	if (n < 0 || !name_is_valid(name, NAME_PLAIN))
+		return 0;
+	c->slice = arena_dup(&c->arena, name, (size_t)n);
+	return c->slice ? 0 : -ENOMEM;
+}
+
+static int settle_service(struct unit_config *c)
+{
+	service_settle(c);
+	return 0;
+}
+
+static int settle_socket(struct unit_config *c)
+{
+	socket_settle(c);
+	return 0;
+}
+
+/* By type: values that follow from others, dependencies that follow, what is missing. NULL: nothing. */
+static const struct finish {
+	int (*settle)(struct unit_config *c);
+	int (*links)(struct unit_config *c);
+	void (*verify)(struct unit_config *c);
+} finishes[UNIT_TYPES] = {
+	[UNIT_SERVICE] = {settle_service, service_links, service_verify},
+	[UNIT_SOCKET] = {settle_socket, socket_links, socket_verify},
+	[UNIT_TARGET] = {NULL, target_links, NULL},
+	[UNIT_MOUNT] = {mount_settle, mount_links, mount_verify},
+	[UNIT_AUTOMOUNT] = {automount_settle, automount_links, automount_verify},
+	[UNIT_SWAP] = {swap_settle, swap_links, swap_verify},
+	[UNIT_TIMER] = {NULL, timer_links, timer_verify},
+	[UNIT_PATH] = {NULL, path_links, path_verify},
+	[UNIT_SLICE] = {slice_settle, slice_links, slice_verify},
+	[UNIT_SCOPE] = {NULL, scope_links, NULL},
+};
+
+int finish_config(const struct load *l, struct unit_config *c)
+{
+	static const struct finish nothing;
+	const struct load_entry *slice;
+	int type = unit_type_of(c->name);
+	const struct finish *f = type >= 0 ? &finishes[type] : &nothing;
+	int r = set_slice(c);
+
+	if (r == 0)
+		r = sandbox_settle(c);
+	if (c->swap)
+		c->swap->in_container = l->in_container;
+	if (r == 0 && f->settle)
+		r = f->settle(c);
+	slice = c->slice ? index_find(l, str_of(c->slice)) : NULL;
+	if (slice && slice->has_file)
+		c->slice_is_set = true;
+	if (r == 0 && f->links)
+		r = f->links(c);
+	/* What a refused unit lacks beside is often what its broken line should have said. */
+	if (r == 0 && f->verify && !c->diags.has_fatal)
+		f->verify(c);
+	c->load = c->diags.has_fatal ? LOAD_BAD : LOAD_LOADED;
+	return r;
+}
