@@ -27,6 +27,7 @@ static void free_call(struct bus_call *c)
 	if (c->is_job && --c->bus->jobs_asked == 0 && c->bus->on_job_known)
 		c->bus->on_job_known(c->bus);
 	list_del(&c->node);
+	list_del(&c->wait_node);
 	dbus_message_unref(c->message);
 	mem_put(c);
 }
@@ -212,6 +213,8 @@ static DBusHandlerResult on_message(DBusConnection *conn UNUSED, DBusMessage *m,
 		loop_defer(p->bus->loop, &p->bus->reap);
 		return DBUS_HANDLER_RESULT_HANDLED;
 	}
+	if (p->seat && dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_SIGNAL && !p->is_gone)
+		p->seat->signal(p, m);
 	if (dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_METHOD_CALL || p->is_gone)
 		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 	c = mem_get(sizeof(*c));
@@ -224,7 +227,10 @@ static DBusHandlerResult on_message(DBusConnection *conn UNUSED, DBusMessage *m,
 	c->pid = p->pid;
 	rows_init(&c->ask.rows);
 	list_add_tail(&p->bus->calls, &c->node);
-	begin(c);
+	if (p->seat)
+		p->seat->identify(c, begin);
+	else
+		begin(c);
 	return DBUS_HANDLER_RESULT_HANDLED;
 }
 
@@ -234,6 +240,8 @@ static void free_peer(struct bus_peer *p)
 {
 	struct bus *b = p->bus;
 
+	if (p->seat)
+		p->seat->gone(p);
 	list_for_each(node, &b->calls) {
 		struct bus_call *c = list_entry(node, struct bus_call, node);
 
@@ -277,28 +285,36 @@ static void read_credentials(struct bus_peer *p, DBusConnection *conn)
 	p->pid = peer.pid;
 }
 
-static void on_connection(DBusServer *server UNUSED, DBusConnection *conn, void *data)
+struct bus_peer *bus_peer_add(struct bus *b, DBusConnection *conn, const struct bus_seat *seat)
 {
-	struct bus *b = data;
 	AUTO_MEM struct bus_peer *p = b->peers_n < PEERS_MOST ? mem_get(sizeof(*p)) : NULL;
 
 	if (!p)
-		return; /* libdbus closes what nobody took */
+		return NULL;
 	p->bus = b;
-	read_credentials(p, conn);
-	dbus_connection_set_allow_anonymous(conn, FALSE);
-	dbus_connection_set_unix_user_function(conn, let_in, NULL, NULL);
+	p->seat = seat;
 	dbus_connection_set_max_message_size(conn, MESSAGE_MOST);
 	dbus_connection_set_max_received_size(conn, RECEIVED_MOST);
 	if (bus_link_open(&b->link, &p->line, conn) < 0)
-		return;
+		return NULL;
 	if (!dbus_connection_add_filter(conn, on_message, p, NULL)) {
 		bus_link_close(&p->line);
-		return;
+		return NULL;
 	}
 	list_add_tail(&b->peers, &p->node);
 	b->peers_n++;
-	take_ptr(p);
+	return take_ptr(p);
+}
+
+static void on_connection(DBusServer *server UNUSED, DBusConnection *conn, void *data)
+{
+	struct bus_peer *p = bus_peer_add(data, conn, NULL);
+
+	if (!p)
+		return; /* libdbus closes what nobody took */
+	read_credentials(p, conn);
+	dbus_connection_set_allow_anonymous(conn, FALSE);
+	dbus_connection_set_unix_user_function(conn, let_in, NULL, NULL);
 }
 
 int bus_init(struct bus *b, struct loop *loop, const char *path)

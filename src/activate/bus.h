@@ -24,6 +24,21 @@ struct bus {
 	unsigned jobs_asked; /* calls whose job is not known yet: ends of jobs are held back */
 	void (*on_job_known)(struct bus *b);
 	struct bus_watch *watch;
+	struct bus_system *system; /* NULL: no bus is followed */
+};
+
+struct bus_call;
+struct bus_peer;
+
+/* What is different on a connection to a bus: many speak on it, the bus itself among them. */
+struct bus_seat {
+	/* Before the peer is freed. */
+	void (*gone)(struct bus_peer *p);
+	void (*signal)(struct bus_peer *p, DBusMessage *m);
+	/* Who sent the call? Fills in c->uid and c->pid, now or later, then calls go_on; or the call fails. */
+	void (*identify)(struct bus_call *c, void (*go_on)(struct bus_call *c));
+	/* The sender of c wants to be told of changes, or no longer. */
+	void (*subscribe)(struct bus_call *c, bool wants);
 };
 
 /* A connection: of a client on the private socket, or ours to a bus. */
@@ -33,6 +48,7 @@ struct bus_peer {
 	struct bus *bus;
 	uid_t uid; /* of the client */
 	pid_t pid;
+	const struct bus_seat *seat; /* ours to a bus; NULL: a client's */
 	bool is_gone;
 	bool is_subscribed;
 };
@@ -40,7 +56,7 @@ struct bus_peer {
 enum { BUS_ARGS = 64 };
 
 struct bus_call {
-	struct list node;
+	struct list node, wait_node; /* wait_node: of those whose caller is not known yet */
 	struct bus *bus;
 	struct bus_peer *peer; /* NULL: the caller went away, its answer is dropped */
 	DBusMessage *message;
@@ -60,6 +76,8 @@ struct bus_call {
 MUST_USE int bus_init(struct bus *b, struct loop *loop, const char *path);
 /* Serve the private socket at address ("systemd:" for the descriptors that we were started with). 0 or -errno. */
 MUST_USE int bus_serve_private(struct bus *b, const char *address);
+/* Take a connection in; seat is NULL for a client's. NULL: no memory, or too many. */
+struct bus_peer *bus_peer_add(struct bus *b, DBusConnection *conn, const struct bus_seat *seat);
 void bus_fini(struct bus *b);
 
 /* --- for handlers --- */

@@ -7,14 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "activate/bus_system.h"
 #include "activate/bus_watch.h"
 #include "core/log.h"
+
+#define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
 
 int main(void)
 {
 	static struct bus bus;
 	static struct loop loop;
 	const char *run_dir = getenv("HARK_RUN_DIR");
+	const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
 	char path[256];
 	int r;
 
@@ -26,6 +30,8 @@ int main(void)
 	r = loop_init(&loop, NULL, NULL);
 	if (r == 0)
 		r = bus_init(&bus, &loop, path);
+	if (r == 0)
+		r = bus_system_open(&bus, address && *address ? address : SYSTEM_BUS);
 	if (r == 0)
 		r = bus_watch_open(&bus);
 	if (r == 0)

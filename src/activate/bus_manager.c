@@ -509,16 +509,21 @@ void serve_nothing(struct bus_call *c)
 	bus_reply(c, NULL);
 }
 
+static void subscribe(struct bus_call *c, bool wants)
+{
+	if (c->peer && c->peer->seat)
+		c->peer->seat->subscribe(c, wants);
+	else if (c->peer)
+		c->peer->is_subscribed = wants;
+	bus_reply(c, NULL);
+}
+
 void serve_subscribe(struct bus_call *c)
 {
-	if (c->peer)
-		c->peer->is_subscribed = true;
-	bus_reply(c, NULL);
+	subscribe(c, true);
 }
 
 void serve_unsubscribe(struct bus_call *c)
 {
-	if (c->peer)
-		c->peer->is_subscribed = false;
-	bus_reply(c, NULL);
+	subscribe(c, false);
 }

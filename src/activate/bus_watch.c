@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "activate/bus_system.h"
 #include "activate/bus_value.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -101,7 +102,7 @@ static void broadcast(struct bus *b, DBusMessage *m, bool subscribers_only)
 	list_for_each(node, &b->peers) {
 		struct bus_peer *p = list_entry(node, struct bus_peer, node);
 
-		if (!p->is_gone && (p->is_subscribed || !subscribers_only))
+		if (!p->is_gone && (p->is_subscribed || (!subscribers_only && !p->seat)))
 			dbus_connection_send(p->line.conn, m, NULL);
 	}
 	dbus_message_unref(m);
@@ -322,6 +323,9 @@ static void on_row(void *arg, const struct row *row)
 	if (row_is(row, "changed")) {
 		take_job(w, row);
 		take_unit(w, row);
+		bus_system_heard(w->bus, row);
+	} else if (row_is(row, "ready")) {
+		bus_system_new_manager(w->bus);
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));

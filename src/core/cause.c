@@ -35,5 +35,6 @@ const char *const cause_names[] = {
 	[CAUSE_SIGNAL] = "signal",
 	[CAUSE_TAKEOVER] = "takeover",
 	[CAUSE_FILE] = "file",
+	[CAUSE_BUS_NAME] = "bus-name",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_KINDS, "every cause has a name");

@@ -35,7 +35,8 @@
 	CAUSE(WATCHDOG, "its watchdog was not served in time")           \
 	CAUSE(SIGNAL, "hark-init received a signal")                     \
 	CAUSE(TAKEOVER, "it was found running by a new manager")         \
-	CAUSE(FILE, "its unit file changed")
+	CAUSE(FILE, "its unit file changed")                             \
+	CAUSE(BUS_NAME, "its bus name was called")
 
 enum cause_kind {
 #define CAUSE(name, words) CAUSE_##name,

@@ -20,7 +20,7 @@
 	EVENT(SPAWN_FAILED, "no process came to be; a: errno, b: role, c: plan step")            \
 	EVENT(EXECED, "the exec of the command succeeded; b: role")                              \
 	EVENT(EXITED, "a: CLD_* code, b: status, c: role")                                       \
-	EVENT(READY, "READY=1, or the bus name was taken")                                       \
+	EVENT(READY, "READY=1")                                                                          \
 	EVENT(RELOADING, "RELOADING=1")                                                          \
 	EVENT(STOPPING, "STOPPING=1")                                                            \
 	EVENT(MAIN_PID, "MAINPID=, or the pid file was read; a: pid")                            \
@@ -33,6 +33,7 @@
 	EVENT(TRIGGER, "an activator fired")                                                     \
 	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                       \
 	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")         \
+	EVENT(NAME_OWNED, "its bus name has an owner")                                           \
 	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "activate/accept.h"
+#include "activate/busname.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/fd.h"
@@ -466,8 +467,7 @@ static void on_execed(struct hark *h, const struct bank_note *n)
 	if (!u)
 		return;
 	connection_donated(h, service_of(u));
-	if (u->config->service && u->config->service->type == SERVICE_DBUS)
-		u->status_note = "counts as ready at its exec: bus names are not watched yet";
+	busname_execed(h, service_of(u));
 	engine_post_simple(&h->engine, u, EV_EXECED, n->pid, p->role, 0);
 }
 

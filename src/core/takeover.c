@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/instance.h"
+#include "activate/busname.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/derive.h"
@@ -288,6 +289,7 @@ static void tell_of_main(struct hark *h, struct unit *u)
 	if (!main || !main->slot)
 		return;
 	engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
+	busname_execed(h, service_of(u));
 	if (h->bank.table->slot[main->slot - 1].is_execed)
 		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 }

@@ -4,6 +4,7 @@
 
 #include <sys/reboot.h>
 
+#include "activate/busname.h"
 #include "core/kill.h"
 #include "core/run.h"
 #include "ctl/refresh.h"
@@ -149,6 +150,15 @@ int serve_reload_config(struct call *c)
 		r = reload_one(c, u);
 		return r < 0 ? r : CALL_MORE;
 	}
+	return CALL_DONE;
+}
+
+/* --- bus names --- */
+
+int serve_bus_names(struct call *c)
+{
+	for (unsigned i = 0; i < c->request.args_n; i++)
+		busname_owned(c->h, str_of(c->request.args[i]));
 	return CALL_DONE;
 }
 

@@ -17,6 +17,8 @@ struct cause call_cause(const struct call *c)
 {
 	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE, .uid = c->uid, .pid = c->pid};
 
+	if (c->request.options[OPT_BUS_ACTIVATION])
+		return (struct cause){.kind = CAUSE_BUS_NAME, .unit = UNIT_NONE};
 	if (proc_comm(c->pid, cause.text, sizeof(cause.text)) < 0)
 		cause.text[0] = '\0';
 	return cause;
@@ -187,9 +189,10 @@ static int request(struct call *c, struct unit *u, enum job_type type, enum job_
 {
 	struct cause cause = call_cause(c);
 	uint32_t job = 0;
+	bool is_manual = !c->request.options[OPT_BUS_ACTIVATION];
 	int r;
 
-	r = engine_request(&c->h->engine, u, type, mode, &cause, true, &job);
+	r = engine_request(&c->h->engine, u, type, mode, &cause, is_manual, &job);
 	if (r < 0)
 		return r;
 	asked_perform(call_asked(c), (uint32_t)c->at, &c->h->state);

@@ -20,6 +20,7 @@ int serve_deps(struct call *c);
 int serve_why(struct call *c);
 int serve_jobs(struct call *c);
 int serve_monitor(struct call *c);
+int serve_bus_names(struct call *c);
 int serve_cancel(struct call *c);
 int serve_cat(struct call *c);
 int serve_show(struct call *c);

@@ -50,6 +50,7 @@ static const struct {
 	[CAUSE_SIGNAL] = {NULL, WHY_EXPLICIT},
 	[CAUSE_TAKEOVER] = {NULL, FOLLOW},
 	[CAUSE_FILE] = {NULL, WHY_EXPLICIT},
+	[CAUSE_BUS_NAME] = {NULL, WHY_ACTIVATED},
 };
 
 /* --- the chain --- */

@@ -405,7 +405,7 @@ static int on_execed(struct service *s, const struct event *e)
 	uint8_t type = config_of(s)->type;
 
 	return s->unit.state == SVC_START && e->b == ROLE_MAIN &&
-			       (type == SERVICE_EXEC || type == SERVICE_DBUS)
+			       (type == SERVICE_EXEC || s->counts_at_exec)
 		       ? SE_STARTED
 		       : -1;
 }
@@ -423,6 +423,12 @@ static int on_ready(struct service *s)
 			       (type == SERVICE_NOTIFY || type == SERVICE_NOTIFY_RELOAD)
 		       ? SE_STARTED
 		       : -1;
+}
+
+static int on_name_owned(struct service *s)
+{
+	s->is_ready = true;
+	return s->unit.state == SVC_START ? SE_STARTED : -1;
 }
 
 static int on_main_pid(struct service *s, const struct event *e)
@@ -535,6 +541,8 @@ static int classify(struct unit *u, const struct event *e)
 		return on_exited(s, e);
 	case EV_READY:
 		return on_ready(s);
+	case EV_NAME_OWNED:
+		return on_name_owned(s);
 	case EV_RELOADING:
 		s->is_reloading = true;
 		return SE_RELOADING;

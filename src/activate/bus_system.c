@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus_system.h"
+
+#include <stdio.h>
+
+#include "activate/bus_value.h"
+#include "core/log.h"
+#include "core/mem.h"
+
+#define ACTIVATOR BUS_NAME ".Activator"
+
+enum { RETRY_US = 1000 * 1000, NAMES_MOST = 200 };
+
+/* A name on the bus that has called us. */
+struct client {
+	struct map_node node;
+	char *name; /* ":1.7", owned */
+	uid_t uid;
+	pid_t pid;
+	bool is_known, is_subscribed;
+	struct list calls; /* that wait until it is known: bus_call.wait_node */
+};
+
+/* One activation that the bus asked for. */
+struct activation {
+	struct list node;
+	struct bus_system *system;
+	struct ask ask;
+	const char *args[1];
+	char unit[UNIT_NAME_MAX + 1];
+};
+
+/* Names that the manager is being told of. */
+struct telling {
+	struct list node;
+	struct ask ask;
+	const char *args[NAMES_MOST];
+	struct arena arena;
+};
+
+struct bus_system {
+	struct bus *bus;
+	const char *address;
+	struct bus_peer *peer; /* NULL: not connected */
+	struct map clients;
+	struct list activations, tellings;
+	struct timer retry;
+	struct ask ask; /* is the bus running? */
+	const char *args[1];
+	bool is_asking, is_bus_up;
+	void (*go_on)(struct bus_call *c);
+};
+
+/* --- clients --- */
+
+static bool is_client(const struct map_node *node, const void *key)
+{
+	return strcmp(container_of(node, struct client, node)->name, key) == 0;
+}
+
+static struct client *find_client(const struct bus_system *s, const char *name)
+{
+	struct map_node *node = map_find(&s->clients, str_hash(str_of(name)), is_client, name);
+
+	return node ? container_of(node, struct client, node) : NULL;
+}
+
+static struct client *add_client(struct bus_system *s, const char *name)
+{
+	struct client *k = map_reserve(&s->clients, 1) == 0 ? mem_get(sizeof(*k)) : NULL;
+
+	if (k)
+		k->name = mem_dup(name, strlen(name));
+	if (!k || !k->name) {
+		mem_put(k);
+		return NULL;
+	}
+	list_init(&k->calls);
+	map_add(&s->clients, &k->node, str_hash(str_of(name)));
+	return k;
+}
+
+static void count_subscribers(struct bus_system *s)
+{
+	bool any = false;
+
+	for (struct map_node *n = map_next(&s->clients, NULL); n; n = map_next(&s->clients, n))
+		any = any || container_of(n, struct client, node)->is_subscribed;
+	if (s->peer)
+		s->peer->is_subscribed = any;
+}
+
+static void drop_client(struct bus_system *s, struct client *k)
+{
+	struct list *node;
+
+	while ((node = list_pop(&k->calls)))
+		bus_fail(list_entry(node, struct bus_call, wait_node), DBUS_ERROR_NO_REPLY,
+			 "the caller is gone");
+	map_del(&s->clients, &k->node);
+	mem_put(k->name);
+	mem_put(k);
+}
+
+/* --- questions to the bus --- */
+
+typedef void (*answer_fn)(DBusPendingCall *pending, void *data);
+
+static DBusMessage *new_question(const char *member, const char *text)
+{
+	DBusMessage *m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS,
+						      DBUS_INTERFACE_DBUS, member);
+	DBusMessageIter it;
+
+	if (!m || !text)
+		return m;
+	dbus_message_iter_init_append(m, &it);
+	if (bus_put_text(&it, str_of(text)))
+		return m;
+	dbus_message_unref(m);
+	return NULL;
+}
+
+/* Ask the bus itself; m is used up and may be NULL (no memory), as done may be. release: of data, in any case. */
+static void ask_bus(struct bus_system *s, DBusMessage *m, answer_fn done, void *data,
+		    DBusFreeFunction release)
+{
+	DBusPendingCall *pending = NULL;
+	bool is_good = m && dbus_connection_send_with_reply(s->peer->line.conn, m, &pending, -1) &&
+		       pending;
+
+	if (is_good && done)
+		is_good = dbus_pending_call_set_notify(pending, done, data, release);
+	if (!is_good && release)
+		release(data);
+	if (pending)
+		dbus_pending_call_unref(pending);
+	if (m)
+		dbus_message_unref(m);
+}
+
+/* By queueing for a name nobody would be helped. */
+static void ask_for_name(struct bus_system *s, answer_fn done)
+{
+	DBusMessage *m = new_question("RequestName", BUS_NAME);
+	dbus_uint32_t flags = DBUS_NAME_FLAG_DO_NOT_QUEUE;
+
+	if (m && !dbus_message_append_args(m, DBUS_TYPE_UINT32, &flags, DBUS_TYPE_INVALID)) {
+		dbus_message_unref(m);
+		m = NULL;
+	}
+	ask_bus(s, m, done, s, NULL);
+}
+
+/* The reply, which the caller gives back; NULL: an error, or none came. */
+static DBusMessage *take_answer(DBusPendingCall *pending)
+{
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+
+	if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
+		return reply;
+	dbus_message_unref(reply);
+	return NULL;
+}
+
+/* --- who calls --- */
+
+static bool read_credentials(DBusMessage *reply, struct client *k)
+{
+	DBusMessageIter it, dict, entry, value;
+	bool has_uid = false;
+
+	if (!dbus_message_has_signature(reply, "a{sv}"))
+		return false;
+	dbus_message_iter_init(reply, &it);
+	dbus_message_iter_recurse(&it, &dict);
+	for (; dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
+	     dbus_message_iter_next(&dict)) {
+		const char *key;
+		dbus_uint32_t number;
+
+		dbus_message_iter_recurse(&dict, &entry);
+		dbus_message_iter_get_basic(&entry, &key);
+		dbus_message_iter_next(&entry);
+		dbus_message_iter_recurse(&entry, &value);
+		if (dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_UINT32)
+			continue;
+		dbus_message_iter_get_basic(&value, &number);
+		if (strcmp(key, "UnixUserID") == 0) {
+			k->uid = number;
+			has_uid = true;
+		} else if (strcmp(key, "ProcessID") == 0) {
+			k->pid = (pid_t)number;
+		}
+	}
+	return has_uid;
+}
+
+/* A question about a client that may be gone when the answer comes. */
+struct query {
+	struct bus_system *system;
+	char name[64];
+};
+
+static void on_credentials(DBusPendingCall *pending, void *data)
+{
+	struct query *q = data;
+	struct client *k = find_client(q->system, q->name);
+	DBusMessage *reply = take_answer(pending);
+	struct list *node;
+
+	if (k && reply && read_credentials(reply, k)) {
+		k->is_known = true;
+		while ((node = list_pop(&k->calls))) {
+			struct bus_call *c = list_entry(node, struct bus_call, wait_node);
+
+			c->uid = k->uid;
+			c->pid = k->pid;
+			q->system->go_on(c);
+		}
+	} else if (k) {
+		drop_client(q->system, k);
+	}
+	if (reply)
+		dbus_message_unref(reply);
+}
+
+static void identify(struct bus_call *c, void (*go_on)(struct bus_call *c))
+{
+	struct bus_system *s = c->bus->system;
+	const char *name = dbus_message_get_sender(c->message);
+	struct client *k = name ? find_client(s, name) : NULL;
+	struct query *q;
+
+	s->go_on = go_on;
+	if (k && k->is_known) {
+		c->uid = k->uid;
+		c->pid = k->pid;
+		go_on(c);
+		return;
+	}
+	if (k) { /* asked already */
+		list_add_tail(&k->calls, &c->wait_node);
+		return;
+	}
+	k = name && strlen(name) < sizeof(q->name) ? add_client(s, name) : NULL;
+	q = k ? mem_get(sizeof(*q)) : NULL;
+	if (!q) {
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "it is not known who calls");
+		return;
+	}
+	q->system = s;
+	memcpy(q->name, name, strlen(name) + 1);
+	list_add_tail(&k->calls, &c->wait_node);
+	ask_bus(s, new_question("GetConnectionCredentials", name), on_credentials, q, mem_put);
+}
+
+static void subscribe(struct bus_call *c, bool wants)
+{
+	struct bus_system *s = c->bus->system;
+	const char *name = dbus_message_get_sender(c->message);
+	struct client *k = s && name ? find_client(s, name) : NULL;
+
+	if (k)
+		k->is_subscribed = wants;
+	if (s)
+		count_subscribers(s);
+}
+
+/* --- owners of names --- */
+
+static void on_told(struct ask *a, int err UNUSED)
+{
+	struct telling *t = container_of(a, struct telling, ask);
+
+	list_del(&t->node);
+	rows_fini(&a->rows);
+	arena_fini(&t->arena);
+	mem_put(t);
+}
+
+/* names: n of them, copied. What cannot be told for want of memory is told at the next change. */
+static void tell_names(struct bus_system *s, const char *const *names, unsigned n)
+{
+	struct telling *t = n ? mem_get(sizeof(*t)) : NULL;
+
+	if (!t)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		t->args[i] = arena_dup(&t->arena, names[i], strlen(names[i]));
+		if (!t->args[i])
+			n = i;
+	}
+	t->ask.question =
+		(struct question){.verb = &verbs[VERB_BUS_NAMES], .args = t->args, .args_n = n};
+	t->ask.done = on_told;
+	list_add_tail(&s->tellings, &t->node);
+	ask_start(&s->bus->asker, &t->ask);
+}
+
+static void on_names(DBusPendingCall *pending, void *data)
+{
+	struct bus_system *s = data;
+	const char *names[NAMES_MOST];
+	DBusMessage *reply = take_answer(pending);
+	DBusMessageIter it, list;
+	unsigned n = 0;
+
+	if (!reply || !dbus_message_has_signature(reply, "as")) {
+		if (reply)
+			dbus_message_unref(reply);
+		return;
+	}
+	dbus_message_iter_init(reply, &it);
+	dbus_message_iter_recurse(&it, &list);
+	for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
+	     dbus_message_iter_next(&list)) {
+		dbus_message_iter_get_basic(&list, &names[n]);
+		n += names[n][0] != ':';
+		if (n == NAMES_MOST) {
+			tell_names(s, names, n);
+			n = 0;
+		}
+	}
+	tell_names(s, names, n);
+	dbus_message_unref(reply);
+}
+
+static void owner_changed(struct bus_system *s, DBusMessage *m)
+{
+	const char *name, *before, *now;
+
+	if (!dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING, &before,
+				   DBUS_TYPE_STRING, &now, DBUS_TYPE_INVALID))
+		return;
+	if (name[0] == ':' && !*now) {
+		struct client *k = find_client(s, name);
+
+		if (k)
+			drop_client(s, k);
+		count_subscribers(s);
+	} else if (name[0] != ':' && *now) {
+		tell_names(s, &name, 1);
+	}
+}
+
+/* --- activation --- */
+
+static void refuse(struct bus_system *s, const char *unit, const char *error, struct str why)
+{
+	DBusMessage *m = dbus_message_new_signal(BUS_ROOT, ACTIVATOR, "ActivationFailure");
+	DBusMessageIter it;
+
+	if (!m || !s->peer)
+		return;
+	dbus_message_iter_init_append(m, &it);
+	if (dbus_message_set_destination(m, DBUS_SERVICE_DBUS) && bus_put_text(&it, str_of(unit)) &&
+	    bus_put_text(&it, str_of(error)) && bus_put_text(&it, why))
+		dbus_connection_send(s->peer->line.conn, m, NULL);
+	dbus_message_unref(m);
+}
+
+/* The row that says why it is not running: of the job, of a dependency, of its death, or of a refusal. */
+static bool says_failure(const struct row *row, struct str *ret_why)
+{
+	bool is_end = row_is(row, "job") && !str_eq_z(row_text(row, "result"), "done");
+
+	if (!is_end && !row_is(row, "error") && !row_is(row, "died"))
+		return false;
+	*ret_why = row_text(row, "reason");
+	if (!ret_why->n)
+		*ret_why = row_text(row, "text");
+	return true;
+}
+
+static void on_activated(struct ask *a, int err)
+{
+	struct activation *v = container_of(a, struct activation, ask);
+	struct str why = STR("the manager does not answer");
+	bool is_failed = err < 0, is_unknown = false;
+	char text[512];
+
+	for (const struct row *row = a->rows.first; row && !is_failed; row = row->next) {
+		is_failed = says_failure(row, &why);
+		is_unknown = str_eq_z(row_text(row, "refusal"), "not-found");
+	}
+	if (is_failed) {
+		snprintf(text, sizeof(text), "%s: " STR_FMT, v->unit, STR_ARG(why));
+		refuse(v->system, v->unit,
+		       is_unknown || a->exit == 5 ? BUS_NAME ".NoSuchUnit" : BUS_NAME ".JobFailed",
+		       str_of(text));
+	}
+	list_del(&v->node);
+	rows_fini(&a->rows);
+	mem_put(v);
+}
+
+static void activate(struct bus_system *s, DBusMessage *m)
+{
+	struct activation *v;
+	const char *unit;
+
+	if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS) ||
+	    !dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_INVALID))
+		return;
+	v = strlen(unit) <= UNIT_NAME_MAX ? mem_get(sizeof(*v)) : NULL;
+	if (!v) {
+		refuse(s, unit, DBUS_ERROR_NO_MEMORY, STR("not the name of a unit, or no memory"));
+		return;
+	}
+	v->system = s;
+	memcpy(v->unit, unit, strlen(unit) + 1);
+	v->args[0] = v->unit;
+	v->ask.question =
+		(struct question){.verb = &verbs[VERB_START], .args = v->args, .args_n = 1};
+	v->ask.question.options[OPT_BUS_ACTIVATION] = "";
+	v->ask.done = on_activated;
+	list_add_tail(&s->activations, &v->node);
+	ask_start(&s->bus->asker, &v->ask);
+}
+
+static void on_signal(struct bus_peer *p, DBusMessage *m)
+{
+	if (dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameOwnerChanged"))
+		owner_changed(p->bus->system, m);
+	else if (dbus_message_is_signal(m, ACTIVATOR, "ActivationRequest"))
+		activate(p->bus->system, m);
+}
+
+/* --- the connection --- */
+
+static void on_name(DBusPendingCall *pending, void *data UNUSED)
+{
+	DBusMessage *reply = take_answer(pending);
+	dbus_uint32_t answer = 0;
+
+	if (reply &&
+	    dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &answer, DBUS_TYPE_INVALID) &&
+	    (answer == DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER ||
+	     answer == DBUS_REQUEST_NAME_REPLY_ALREADY_OWNER))
+		log_at(LOG_INFO, "the system bus knows us as " BUS_NAME);
+	else
+		log_at(LOG_ERROR, "the system bus does not give us the name " BUS_NAME ": %s",
+		       answer ? "somebody else has it" : "is its policy installed?");
+	if (reply)
+		dbus_message_unref(reply);
+}
+
+static void try_again(struct bus_system *s)
+{
+	if (s->is_bus_up && !s->peer)
+		loop_timer_arm(s->bus->loop, &s->retry, loop_now_us(s->bus->loop) + RETRY_US);
+}
+
+static void on_gone(struct bus_peer *p)
+{
+	struct bus_system *s = p->bus->system;
+	struct map_node *node;
+
+	s->peer = NULL;
+	while ((node = map_next(&s->clients, NULL)))
+		drop_client(s, container_of(node, struct client, node));
+	log_at(LOG_WARN, "the system bus is gone");
+	try_again(s);
+}
+
+static const struct bus_seat seat = {
+	.gone = on_gone, .signal = on_signal, .identify = identify, .subscribe = subscribe};
+
+/* The order in which the questions are sent is the order in which the bus hears them; none is waited for. */
+static void connect_bus(struct bus_system *s)
+{
+	static const char owners[] = "type='signal',sender='" DBUS_SERVICE_DBUS
+				     "',interface='" DBUS_INTERFACE_DBUS
+				     "',member='NameOwnerChanged'";
+	DBusError error = DBUS_ERROR_INIT;
+	DBusConnection *conn = dbus_connection_open_private(s->address, &error);
+
+	if (!conn) {
+		log_at(LOG_WARN, "the system bus does not answer: %s", error.message);
+		dbus_error_free(&error);
+		try_again(s);
+		return;
+	}
+	s->peer = bus_peer_add(s->bus, conn, &seat);
+	if (!s->peer) {
+		dbus_connection_close(conn);
+		dbus_connection_unref(conn);
+		try_again(s);
+		return;
+	}
+	dbus_connection_unref(conn); /* the peer has its own */
+	ask_bus(s, new_question("Hello", NULL), NULL, NULL, NULL);
+	ask_bus(s, new_question("AddMatch", owners), NULL, NULL, NULL);
+	ask_bus(s, new_question("ListNames", NULL), on_names, s, NULL);
+	ask_for_name(s, on_name);
+}
+
+static void on_retry(struct timer *t)
+{
+	struct bus_system *s = container_of(t, struct bus_system, retry);
+
+	if (s->is_bus_up && !s->peer)
+		connect_bus(s);
+}
+
+static void set_bus_up(struct bus_system *s, bool is_up)
+{
+	s->is_bus_up = is_up;
+	if (is_up && !s->peer)
+		connect_bus(s);
+}
+
+void bus_system_heard(struct bus *b, const struct row *row)
+{
+	struct str unit = row_text(row, "unit");
+
+	if (b->system && (str_eq_z(unit, "dbus.service") || str_eq_z(unit, "dbus-broker.service")))
+		set_bus_up(b->system, str_eq_z(row_text(row, "ActiveState"), "active"));
+}
+
+static void on_state(struct ask *a, int err)
+{
+	struct bus_system *s = container_of(a, struct bus_system, ask);
+	const struct row *row = a->rows.first;
+
+	s->is_asking = false;
+	if (err == 0 && row)
+		set_bus_up(s, str_eq_z(row_text(row, "ActiveState"), "active"));
+	rows_fini(&a->rows);
+}
+
+void bus_system_new_manager(struct bus *b)
+{
+	struct bus_system *s = b->system;
+
+	if (!s || s->is_asking)
+		return;
+	s->args[0] = "dbus.service";
+	s->ask = (struct ask){.done = on_state};
+	s->ask.question =
+		(struct question){.verb = &verbs[VERB_SHOW], .args = s->args, .args_n = 1};
+	s->ask.question.options[OPT_PROPERTY] = "ActiveState";
+	s->is_asking = true;
+	ask_start(&b->asker, &s->ask);
+	/* What it knew of names may be older than what is so. */
+	if (s->peer)
+		ask_bus(s, new_question("ListNames", NULL), on_names, s, NULL);
+}
+
+int bus_system_open(struct bus *b, const char *address)
+{
+	struct bus_system *s = mem_get(sizeof(*s));
+
+	if (!s)
+		return err_here(-ENOMEM);
+	s->bus = b;
+	s->address = address;
+	s->retry.fn = on_retry;
+	list_init(&s->activations);
+	list_init(&s->tellings);
+	b->system = s;
+	return 0;
+}
+
+void bus_system_close(struct bus *b)
+{
+	struct bus_system *s = b->system;
+
+	if (!s)
+		return;
+	loop_timer_disarm(b->loop, &s->retry);
+	map_fini(&s->clients);
+	b->system = NULL;
+	mem_put(s);
+}

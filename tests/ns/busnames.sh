@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A real dbus-daemon started by hark: hark has its name on it as soon as it runs, services of Type=dbus are ready when their name is owned, a
+# call of a name starts its unit, a unit that cannot start is told at once and with the reason.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+command -v dbus-daemon >/dev/null && command -v dbus-send >/dev/null || skip_all "no dbus-daemon"
+[ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
+mkdir -p "$T/names/units" "$T/services" /run/dbus /run/systemd/system
+UNITS=$T/names/units
+put() { cat >"$UNITS/$1"; }
+cat >"$T/bus.conf" <<X
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>$T/services</servicedir>
+  <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/><allow receive_type="signal"/><allow receive_type="method_return"/><allow receive_type="error"/></policy>
+</busconfig>
+X
+service() { # BUS-NAME UNIT
+	printf '[D-BUS Service]\nName=%s\nExec=/bin/false\nUser=root\nSystemdService=%s\n' "$1" "$2" >"$T/services/$1.service"
+}
+service org.hark.Good good.service
+service org.hark.Bad bad.service
+service org.hark.None none.service
+service org.hark.Masked masked.service
+service org.hark.Silent silent.service
+put dbus.socket <<X
+[Unit]
+DefaultDependencies=no
+[Socket]
+ListenStream=/run/dbus/system_bus_socket
+X
+put dbus.service <<X
+[Unit]
+DefaultDependencies=no
+Wants=hark-bus.service
+[Service]
+Type=notify
+ExecStart=$(command -v dbus-daemon) --config-file=$T/bus.conf --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only
+X
+put hark-bus.socket <<X
+[Unit]
+DefaultDependencies=no
+[Socket]
+ListenStream=/run/systemd/private
+SocketMode=0600
+X
+put hark-bus.service <<X
+[Unit]
+DefaultDependencies=no
+Requires=hark-bus.socket
+After=hark-bus.socket
+[Service]
+ExecStart=$BIN/hark-bus
+Environment=HARK_RUN_DIR=$RUN_DIR DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/dbus/system_bus_socket
+X
+sed -i "s|HARK_RUN_DIR=|HARK_RUN_DIR=$T/names/run|" "$UNITS/hark-bus.service"
+put good.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Good
+ExecStart=$NS_BIN/own_name org.hark.Good 300
+X
+put bad.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Bad
+ExecStart=/bin/false
+X
+put silent.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Silent
+TimeoutStartSec=1
+ExecStart=$PAYLOAD pause
+X
+ln -s /dev/null "$UNITS/masked.service"
+hark_up names || finish
+send() { timeout 20 dbus-send --system --print-reply --reply-timeout=15000 --dest="$1" / org.freedesktop.DBus.Peer.Ping 2>&1; }
+took() { local t; t=$(now_ms); "$@" >"$T/said"; echo $(($(now_ms) - t)); }
+
+ctl start dbus.socket >/dev/null
+is "no bus runs" "" inactive "$(ctl is-active dbus.service)"
+ok_if "the first call starts the bus, the name, the service" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"
+is "its unit is active" "" active "$(ctl is-active good.service)"
+ok_if "why says so" "" sh -c "$BIN/harkctl why good.service | grep -q 'bus name was called'"
+is "it took its name before it counted as started" "" "" "$(ctl status good.service | grep 'counts as ready')"
+ms=$(took send org.hark.Bad)
+ok_if "a service that dies is told with its reason ($ms ms)" "" sh -c "[ $ms -le 1500 ] && grep -q 'bad.service.*exit' $T/said"
+ms=$(took send org.hark.None)
+ok_if "a unit that is not there ($ms ms)" "" sh -c "[ $ms -le 1500 ] && grep -q 'NoSuchUnit.*none.service' $T/said"
+ms=$(took send org.hark.Masked)
+ok_if "a masked unit ($ms ms)" "" sh -c "[ $ms -le 1500 ] && grep -q masked $T/said"
+ms=$(took send org.hark.Silent)
+ok_if "a service that never takes its name ($ms ms)" "" sh -c "[ $ms -ge 900 ] && [ $ms -le 3000 ] && grep -q silent.service $T/said"
+ok_if "our own name answers on the bus" "" sh -c "$(declare -f send); send org.freedesktop.systemd1 | grep -q 'method return'"
+if command -v systemctl >/dev/null; then
+	export SYSTEMD_IGNORE_CHROOT=1
+	is "another user's systemctl reads over the bus" "" active \
+		"$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl is-active good.service 2>&1)"
+	ok_if "... and may not stop anything" "" sh -c "! setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl --no-ask-password stop good.service && [ \$($BIN/harkctl is-active good.service) = active ]"
+fi
+kill -9 "$(manager_pid)"
+ctl stop good.service >/dev/null
+ok_if "over a killed manager" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"
+ctl restart dbus.service >/dev/null
+ctl stop good.service >/dev/null 2>&1
+ok_if "over a new bus" "" wait_for "timeout 5 dbus-send --system --print-reply --dest=org.hark.Good / org.freedesktop.DBus.Peer.Ping" 10
+finish
