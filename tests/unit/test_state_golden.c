@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of tests/state/ (see the README there): that of our layout is read to the last field, all others are refused. */
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/state.h"
+
+enum { PIECE = 64 };
+static const char dir[] = HARK_SOURCE_DIR "/tests/state";
+
+/* Every field has a value of its own. */
+static struct state_unit unit_of(uint8_t type, uint8_t seed)
+{
+	struct state_unit u;
+	uint8_t *p = (uint8_t *)&u;
+
+	for (size_t i = 0; i < sizeof(u); i++)
+		p[i] = (uint8_t)(seed + i);
+	u.type = type;
+	u.state = 5;
+	u.job_type = JOB_RESTART;
+	u.job_cause = CAUSE_USER;
+	u.last_job_result = JOB_RES_FAILED;
+	u.main_slot = 7;
+	u.control_slot = 8;
+	u.notify_slot = 9;
+	u.out_slot[0] = 10;
+	u.out_slot[1] = 11;
+	u.conn_slot = 12;
+	return u;
+}
+
+static const struct {
+	const char *name;
+	uint8_t type, seed;
+} units[] = {{"ssh.service", UNIT_SERVICE, 3}, {"cups.socket", UNIT_SOCKET, 40}};
+static const struct state_manager manager = {
+	.did_boot = 1, .is_ending = 1, .final_command = 0x1234567, .exit_code = 3, .ready_us = 99};
+static const struct state_text text = {
+	.status_errno = 5, .remote = "10.0.0.7:51344", .status = "listening"};
+
+static void write_image(const struct state_table *t, const char *path)
+{
+	const char *image = (const char *)t->image;
+	FILE *f = fopen(path, "we");
+	static const char zero[PIECE];
+
+	ck_assert_ptr_nonnull(f);
+	for (uint64_t at = 0; at + PIECE <= sizeof(struct state_image); at += PIECE) {
+		uint32_t n = PIECE;
+
+		if (!memcmp(image + at, zero, PIECE))
+			continue;
+		fwrite(&at, sizeof(at), 1, f);
+		fwrite(&n, sizeof(n), 1, f);
+		fwrite(image + at, n, 1, f);
+	}
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(an_image_is_written)
+{
+	struct state_table t;
+	struct state_text words = text;
+	char path[sizeof(dir) + 32];
+
+	ck_assert_int_eq(state_open(&t, -1), 0);
+	for (unsigned version = 0; version < 2; version++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(units); i++) {
+			struct state_unit u =
+				unit_of(units[i].type, (uint8_t)(units[i].seed + !version));
+
+			state_put(&t, state_slot_of(&t, units[i].name), &u);
+		}
+		state_put_manager(&t, &manager);
+		state_commit(&t);
+	}
+	state_put_text(&t, 1, &words);
+	snprintf(path, sizeof(path), "%s/layout-%d.image", dir, STATE_LAYOUT);
+	write_image(&t, path);
+	state_close(&t);
+}
+END_TEST
+
+static int read_image(const char *path)
+{
+	int fd = memfd_create("golden", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	FILE *f = fopen(path, "re");
+	uint64_t at;
+	uint32_t n;
+	char bytes[4096];
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(ftruncate(fd, sizeof(struct state_image)), 0);
+	while (fread(&at, sizeof(at), 1, f) == 1 && fread(&n, sizeof(n), 1, f) == 1) {
+		ck_assert_uint_le(n, sizeof(bytes));
+		ck_assert_uint_eq(fread(bytes, n, 1, f), 1);
+		ck_assert_int_eq(pwrite(fd, bytes, n, (off_t)at), n);
+	}
+	fclose(f);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	return fd;
+}
+
+static void check_ours(struct state_table *t)
+{
+	struct state_manager m;
+
+	ck_assert_uint_eq(t->damaged_n, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(units); i++) {
+		struct state_unit want = unit_of(units[i].type, units[i].seed), got;
+
+		ck_assert_int_eq(state_get(t, state_find(t, units[i].name), &got), 0);
+		ck_assert_mem_eq(&got, &want, sizeof(got));
+	}
+	ck_assert_int_eq(state_get_manager(t, &m), 0);
+	ck_assert_mem_eq(&m, &manager, sizeof(m));
+	ck_assert_ptr_nonnull(state_get_text(t, 1));
+	ck_assert_str_eq(state_get_text(t, 1)->status, text.status);
+	ck_assert_str_eq(state_get_text(t, 1)->remote, text.remote);
+}
+
+START_TEST(images_of_every_layout)
+{
+	DIR *d = opendir(dir);
+	unsigned ours = 0, others = 0;
+
+	ck_assert_ptr_nonnull(d);
+	for (const struct dirent *e; (e = readdir(d));) {
+		char path[sizeof(dir) + 300];
+		int layout, fd, r;
+		struct state_table t;
+
+		if (sscanf(e->d_name, "layout-%d.image", &layout) != 1)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		fd = read_image(path);
+		r = state_open(&t, fd);
+		if (layout == STATE_LAYOUT) {
+			ck_assert_int_eq(r, 0);
+			check_ours(&t);
+			state_close(&t);
+			ours++;
+		} else {
+			ck_assert_int_eq(r, -EBADMSG);
+			close(fd);
+			others++;
+		}
+	}
+	closedir(d);
+	ck_assert_uint_eq(ours, 1);
+	ck_assert_uint_ge(others, 1);
+	printf("state: %u image of our layout read, %u of others refused\n", ours, others);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("state_golden");
+	TCase *t = tcase_create("state_golden");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	if (getenv("HARK_WRITE_GOLDEN"))
+		tcase_add_test(t, an_image_is_written);
+	tcase_add_test(t, images_of_every_layout);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	printf("rows: E35\n");
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
