@@ -542,7 +542,7 @@ int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
 }
 
 /* What the bank keeps for the unit under "unit/store=NAME". */
-static void adopt_stored(struct hark *h, struct service *s)
+static int adopt_stored(struct hark *h, struct service *s)
 {
 	const struct bank_table *t = h->bank.table;
 	char prefix[BANK_NAME];
@@ -553,18 +553,21 @@ static void adopt_stored(struct hark *h, struct service *s)
 
 		if (t->slot[i].kind == BANK_FD && str_has_prefix(name, str_of(prefix)) &&
 		    remember_fd(s, i, str_sub(name, strlen(prefix), name.n)) < 0)
-			return;
+			return err_here(-ENOMEM);
 	}
+	return 0;
 }
 
-void notify_adopt(struct hark *h, struct service *s)
+int notify_adopt(struct hark *h, struct service *s)
 {
+	int r = 0;
+
 	if (!s->fd_store && s->unit.config && s->unit.config->service &&
 	    s->unit.config->service->fd_store_max)
-		adopt_stored(h, s);
-	if (s->notify_slot && !s->notify && watch_socket(h, s) < 0)
-		log_at(LOG_WARN, "%s: its notifications cannot be received: no memory",
-		       s->unit.name);
+		r = adopt_stored(h, s);
+	if (r == 0 && s->notify_slot && !s->notify)
+		r = watch_socket(h, s);
+	return r;
 }
 
 void notify_drain(struct hark *h, struct service *s)

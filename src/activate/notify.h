@@ -20,7 +20,8 @@ struct stored_fd {
 /* Make (once) the socket at RUN_DIR/notify/UNIT (abstract name when that path is too long), in the bank, watched. 0 or -errno; the
  * address for NOTIFY_SOCKET= is written to out. */
 MUST_USE int notify_open(struct hark *h, struct service *s, char *out, size_t cap);
-void notify_adopt(struct hark *h, struct service *s);
+/* The socket and the stored descriptors of an earlier manager, found in the bank. 0 or -errno. */
+MUST_USE int notify_adopt(struct hark *h, struct service *s);
 void notify_close(struct hark *h, struct service *s);
 /* Digest everything that waits in the socket now, so that READY=1 is seen before the sender's exit. */
 void notify_drain(struct hark *h, struct service *s);

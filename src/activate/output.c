@@ -204,12 +204,9 @@ int output_open(struct hark *h, struct service *s)
 	return (int)s->out_slot[1] - 1;
 }
 
-void output_adopt(struct hark *h, struct service *s)
+int output_adopt(struct hark *h, struct service *s)
 {
-	if (s->output || !s->out_slot[0])
-		return;
-	if (watch_pipe(h, s) < 0)
-		log_at(LOG_WARN, "%s: what it prints cannot be read: no memory", s->unit.name);
+	return s->output || !s->out_slot[0] ? 0 : watch_pipe(h, s);
 }
 
 void output_drain(struct hark *h, struct service *s)

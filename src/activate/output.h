@@ -12,8 +12,8 @@ enum { OUTPUT_LINES = 16, OUTPUT_BYTES = 2048 };
 
 /* Make (once) the pipe, both ends in the bank, and watch the read end. Returns the bank slot of the write end or -errno. */
 MUST_USE int output_open(struct hark *h, struct service *s);
-/* Found again after a takeover: slots are in s->out_slot. */
-void output_adopt(struct hark *h, struct service *s);
+/* Found again after a takeover: slots are in s->out_slot. 0 or -errno. */
+MUST_USE int output_adopt(struct hark *h, struct service *s);
 /* Read what is there now (before a failure is reported). */
 void output_drain(struct hark *h, struct service *s);
 /* Close, drop the slots, forget the lines. */

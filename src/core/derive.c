@@ -9,88 +9,104 @@
 #include "units/service.h"
 #include "units/socket.h"
 
+struct search {
+	struct hark *h;
+	int found;
+	int err; /* -ENOMEM: something was passed over */
+};
+
 /* The unit of that name if nothing is known of it yet, loaded; else NULL. */
-static struct unit *unknown_unit(struct hark *h, struct str name)
+static struct unit *unknown_unit(struct search *d, struct str name)
 {
 	char text[UNIT_NAME_MAX + 1];
 	struct unit *u;
+	int type;
 
 	if (name.n > UNIT_NAME_MAX)
 		return NULL;
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
-	if (unit_type_of(text) != UNIT_SERVICE && unit_type_of(text) != UNIT_SOCKET)
+	type = unit_type_of(text);
+	if ((type != UNIT_SERVICE && type != UNIT_SOCKET) || !unit_name_check(&d->h->reg, text))
 		return NULL;
-	u = registry_get(&h->reg, text);
+	u = registry_get(&d->h->reg, text);
 	if (u && u->state_slot)
 		return NULL;
-	if (!u || engine_load(&h->engine, u) < 0) {
-		log_at(LOG_ERROR, "%s: it runs, and there is no memory to take care of it", text);
-		return NULL;
-	}
-	return u;
+	if (!u || engine_load(&d->h->engine, u) < 0)
+		d->err = -ENOMEM;
+	return d->err < 0 ? NULL : u;
 }
 
 /* A slot is called "unit/what". */
-static struct unit *unit_of_slot(struct hark *h, const struct bank_slot *b, struct str *ret_what)
+static struct unit *unit_of_slot(struct search *d, const struct bank_slot *b, struct str *ret_what)
 {
 	struct str name;
 
 	*ret_what = (struct str){b->name, strnlen(b->name, BANK_NAME)};
 	return b->kind != BANK_FREE && str_cut(ret_what, '/', &name) && ret_what->n
-		       ? unknown_unit(h, name)
+		       ? unknown_unit(d, name)
 		       : NULL;
 }
 
-static void note_command(struct hark *h, struct service *s, uint32_t slot, int state)
+static bool claim(struct search *d, struct service *s, enum proc_role role, uint32_t slot)
+{
+	int r = procs_claim(d->h, &s->unit, role, slot);
+
+	if (r < 0)
+		d->err = r;
+	return r > 0;
+}
+
+static void note_command(struct search *d, struct service *s, uint32_t slot, int state)
 {
 	if (state < 0 || !s->unit.ops->fsm->states[state].commands ||
-	    !procs_claim(h, &s->unit, ROLE_CONTROL, slot))
+	    !claim(d, s, ROLE_CONTROL, slot))
 		return;
-	engine_restore(&h->engine, &s->unit, (uint8_t)state, 0, 0);
+	engine_restore(&d->h->engine, &s->unit, (uint8_t)state, 0, 0);
 	/* Which of the commands it is is not known: it counts as the last. */
 	for (const struct command *c = service_command(s); c && c->next; c = c->next)
 		s->command_at++;
 }
 
-static void note_slot(struct hark *h, struct service *s, uint32_t slot, struct str what)
+static void note_slot(struct search *d, struct service *s, uint32_t slot, struct str what)
 {
 	char word[BANK_NAME];
 
 	memcpy(word, what.p, what.n);
 	word[what.n] = '\0';
 	if (str_eq_z(what, "main"))
-		s->is_main_known = procs_claim(h, &s->unit, ROLE_MAIN, slot);
+		s->is_main_known = claim(d, s, ROLE_MAIN, slot);
 	else if (str_eq_z(what, "notify"))
 		s->notify_slot = slot + 1;
 	else if (str_eq_z(what, "out-read"))
 		s->out_slot[0] = slot + 1;
 	else if (str_eq_z(what, "out-write"))
 		s->out_slot[1] = slot + 1;
-	else if (h->bank.table->slot[slot].kind != BANK_FD)
-		note_command(h, s, slot, fsm_state_by_name(s->unit.ops->fsm, word));
+	else if (d->h->bank.table->slot[slot].kind != BANK_FD)
+		note_command(d, s, slot, fsm_state_by_name(s->unit.ops->fsm, word));
 }
 
-static uint32_t settle_unit(struct hark *h, struct unit *u, uint8_t state, uint32_t fx)
+static void settle_unit(struct search *d, struct unit *u, uint8_t state, uint32_t fx)
 {
-	engine_restore(&h->engine, u, state, 0, fx);
-	u->state_us = u->active_enter_us = loop_now_us(&h->loop);
-	u->state_slot = state_slot_of(&h->state, u->name);
-	engine_touch(&h->engine, u);
+	engine_restore(&d->h->engine, u, state, 0, fx);
+	u->state_us = u->active_enter_us = loop_now_us(&d->h->loop);
+	u->state_slot = state_slot_of(&d->h->state, u->name);
+	engine_touch(&d->h->engine, u);
 	log_at(LOG_WARN, "%s: found %s", u->name, unit_substate(u));
-	return 1;
+	d->found++;
 }
 
-static uint32_t settle_service(struct hark *h, struct service *s)
+static void settle_service(struct search *d, struct service *s)
 {
 	struct unit *u = &s->unit;
 	uint8_t state = s->main.slot ? SVC_RUNNING : u->state;
 
 	if (u->state_slot)
-		return 0;
-	notify_adopt(h, s);
-	output_adopt(h, s);
-	return state == SVC_DEAD ? 0 : settle_unit(h, u, state, 0);
+		return;
+	if (notify_adopt(d->h, s) < 0 || output_adopt(d->h, s) < 0)
+		d->err = -ENOMEM;
+	if (state != SVC_DEAD)
+		settle_unit(d, u, state, 0);
 }
 
 static bool serves(const struct hark *h, const struct unit *k)
@@ -102,58 +118,79 @@ static bool serves(const struct hark *h, const struct unit *k)
 	return false;
 }
 
-static uint32_t settle_socket(struct hark *h, struct socket_unit *k)
+static void settle_socket(struct search *d, struct socket_unit *k)
 {
+	struct unit *u = &k->unit;
 	char *why = NULL;
 	bool is_armed;
 
-	if (k->unit.state_slot || !k->unit.config->socket)
-		return 0;
-	is_armed = h->activators[UNIT_SOCKET]->arm(h, &k->unit, &why) == 0;
+	if (u->state_slot || !u->config->socket)
+		return;
+	is_armed = d->h->activators[UNIT_SOCKET]->arm(d->h, u, &why) == 0;
 	mem_put(why);
-	if (!is_armed)
-		return 0;
-	if (!k->unit.config->socket->accept && serves(h, &k->unit))
-		return settle_unit(h, &k->unit, SOCK_RUNNING, 0);
-	return settle_unit(h, &k->unit, SOCK_LISTENING, FX_WATCH);
+	if (is_armed && !u->config->socket->accept && serves(d->h, u))
+		settle_unit(d, u, SOCK_RUNNING, 0);
+	else if (is_armed)
+		settle_unit(d, u, SOCK_LISTENING, FX_WATCH);
 }
 
 /* A populated cgroup without a process in the bank: a daemon whose main process was never known. */
 static void note_cgroup(void *arg, const char *name)
 {
-	struct hark *h = arg;
-	struct unit *u = unit_type_of(name) == UNIT_SERVICE ? unknown_unit(h, str_of(name)) : NULL;
+	struct search *d = arg;
+	struct unit *u = unit_type_of(name) == UNIT_SERVICE ? unknown_unit(d, str_of(name)) : NULL;
 
 	if (!u || u->state != SVC_DEAD || service_of(u)->main.slot)
 		return;
-	settle_unit(h, u, SVC_RUNNING, 0);
-	spawn_watch_members(h, service_of(u));
+	settle_unit(d, u, SVC_RUNNING, 0);
+	spawn_watch_members(d->h, service_of(u));
 }
 
-uint32_t derive_units(struct hark *h)
+static void note_slots(struct search *d)
 {
-	const struct bank_table *t = h->bank.table;
-	uint32_t n = 0;
-	struct unit *u;
+	const struct bank_table *t = d->h->bank.table;
 	struct str what;
 
 	for (uint32_t i = 0; i < t->high; i++) {
-		u = unit_of_slot(h, &t->slot[i], &what);
+		struct unit *u = unit_of_slot(d, &t->slot[i], &what);
+
 		if (u && service_of(u))
-			note_slot(h, service_of(u), i, what);
+			note_slot(d, service_of(u), i, what);
 	}
-	for (uint32_t id = 0; id < h->reg.n; id++) {
-		u = registry_unit(&h->reg, id);
+}
+
+static void settle_services(struct search *d)
+{
+	for (uint32_t id = 0; id < d->h->reg.n; id++) {
+		struct unit *u = registry_unit(&d->h->reg, id);
+
 		if (u && service_of(u) && u->config && u->config->service)
-			n += settle_service(h, service_of(u));
+			settle_service(d, service_of(u));
 	}
-	if ((!h->state.was_adopted || h->state.damaged_n) &&
-	    cgroup_each_populated(&h->cgroups, note_cgroup, h) < 0)
-		log_debug("derive", "no cgroups to look at");
+}
+
+static void settle_sockets(struct search *d)
+{
+	const struct bank_table *t = d->h->bank.table;
+	struct str what;
+
 	for (uint32_t i = 0; i < t->high; i++) {
-		u = unit_of_slot(h, &t->slot[i], &what);
+		struct unit *u = unit_of_slot(d, &t->slot[i], &what);
+
 		if (u && socket_of(u))
-			n += settle_socket(h, socket_of(u));
+			settle_socket(d, socket_of(u));
 	}
-	return n;
+}
+
+int derive_units(struct hark *h)
+{
+	struct search d = {.h = h};
+
+	note_slots(&d);
+	settle_services(&d);
+	if ((!h->state.was_adopted || h->state.damaged_n) &&
+	    cgroup_each_populated(&h->cgroups, note_cgroup, &d) < 0)
+		log_debug("derive", "no cgroups to look at");
+	settle_sockets(&d); /* last: one whose service runs is not listened on */
+	return d.err < 0 ? d.err : d.found;
 }

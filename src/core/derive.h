@@ -9,5 +9,5 @@
 
 #include "core/hark.h"
 
-/* After the units that are remembered have been restored. Returns how many were found; those for which memory is short are told in the log. */
-uint32_t derive_units(struct hark *h);
+/* After the units that are remembered have been restored. How many were found, or -ENOMEM. */
+MUST_USE int derive_units(struct hark *h);

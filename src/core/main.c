@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "activate/listener.h"
@@ -26,7 +27,7 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-enum { MANAGER_NICE = -10 };
+enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 
 static struct hark hark;
 
@@ -324,6 +325,14 @@ static void come_first(void)
 			log_debug("main", "%s is not ours to write", rights[i].file);
 }
 
+/* No memory to take over: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
+static void try_again(void)
+{
+	log_at(LOG_ERROR, "out of memory while taking over; trying again");
+	(void)nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
+	crashpoint_die();
+}
+
 int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
@@ -354,8 +363,8 @@ int main(int argc UNUSED, char **argv)
 		return 1;
 	}
 	h->boot_us = loop_now_us(&h->loop);
-	if (h->bank.table->generation > 1)
-		run_takeover(h);
+	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
+		try_again();
 	if (h->bank.table->crashes >= BANK_CRASHES_SAFE)
 		log_at(LOG_ERROR,
 		       "safe mode after %u crashes: what runs is kept, nothing is started by itself",

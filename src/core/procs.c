@@ -68,17 +68,17 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 	return NULL;
 }
 
-bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
+int procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
 {
 	const struct bank_slot *b = &h->bank.table->slot[slot];
 	struct proc_ref *ref = procs_ref(u, role);
 	struct proc_entry *p, *old = ref && ref->slot ? procs_find(h, ref->token) : NULL;
 
 	if (!ref || (b->kind != BANK_PROC && b->kind != BANK_DEAD) || procs_find(h, b->token))
-		return false;
+		return 0;
 	p = entry_new(h, u, role, b->token);
 	if (!p)
-		return false;
+		return err_here(-ENOMEM);
 	p->slot = slot;
 	if (old)
 		old->unit = UNIT_NONE;
@@ -86,7 +86,7 @@ bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t s
 	ref->token = b->token;
 	ref->pid = b->pid;
 	ref->start_us = b->since_us;
-	return true;
+	return 1;
 }
 
 void procs_disown(struct hark *h, struct unit *u)

@@ -20,8 +20,8 @@ struct proc_entry {
 
 /* New entry with a slot and token taken; NULL: no memory or no slot (errno in *ret_err). */
 struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role, int *ret_err);
-/* Take a process that is in the bank already as the unit's in that role; a main process before it is an ordinary member from then on. False: no process, or no memory. */
-bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot);
+/* Take a process that is in the bank already as the unit's in that role; a main process before it is an ordinary member from then on. 1, 0 (there is no process, or another has it), -ENOMEM. */
+MUST_USE int procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot);
 struct proc_entry *procs_find(const struct hark *h, uint64_t token);
 /* Forget the entry and give the slot back. */
 void procs_del(struct hark *h, struct proc_entry *p);

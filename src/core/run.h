@@ -20,8 +20,11 @@ enum proc_role run_spawn_role(const struct unit *u, uint32_t fx);
 void run_arm_watchdog(struct hark *h, struct service *s, uint64_t due_us);
 
 /* --- takeover.c --- */
-/* After the manager's death: state table and bank slots become units with their processes, sockets and jobs. */
-void run_takeover(struct hark *h);
+/*
+ * After the manager's death: state table and bank slots become units with their processes, sockets and jobs. 0, or -ENOMEM: nothing was done
+ * or stored yet, and another manager may try again.
+ */
+MUST_USE int run_takeover(struct hark *h);
 
 /* --- power.c: the end of the system or session --- */
 /* Begin an orderly end: stop everything in order, then the final request to PID 1. command: reboot(2) command, or -1 to exit with exit_code. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "activate/instance.h"
 #include "activate/busname.h"
+#include "activate/instance.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/derive.h"
@@ -14,14 +14,17 @@
 
 /* --- processes and descriptors: the bank has the last word --- */
 
-/* A process is ours when its slot holds that very token. False: it is not there. */
-static bool restore_proc(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
-			 uint64_t token)
+/* A process is ours when its slot holds that very token; else it is not there. 0 or -ENOMEM. */
+static int restore_proc(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
+			uint64_t token)
 {
 	const struct bank_table *t = h->bank.table;
 
-	return slot && slot <= t->slots_n && t->slot[slot - 1].token == token &&
-	       procs_claim(h, u, role, slot - 1);
+	int r = 0;
+
+	if (slot && slot <= t->slots_n && t->slot[slot - 1].token == token)
+		r = procs_claim(h, u, role, slot - 1);
+	return r < 0 ? r : 0;
 }
 
 /* The slot of a descriptor kept under "unit/what", 0 when it holds something else. */
@@ -43,22 +46,31 @@ static uint32_t restore_connection(const struct hark *h, uint32_t slot)
 
 /* --- services --- */
 
-static void restore_text(struct hark *h, struct service *s)
+/* A copy that may be NULL; -ENOMEM in *err when there is no memory for it. */
+static const char *copy_of(const char *text, int *err)
+{
+	const char *copy = text[0] ? mem_dup(text, strlen(text)) : NULL;
+
+	if (text[0] && !copy)
+		*err = -ENOMEM;
+	return copy;
+}
+
+static int restore_text(struct hark *h, struct service *s)
 {
 	const struct state_text *text = state_get_text(&h->state, s->unit.state_slot);
 	struct connection_name name;
+	int err = 0;
 
 	if (!text)
-		return;
-	s->status_errno = text->status_errno;
-	if (text->status[0])
-		s->status_text = mem_dup(text->status, strlen(text->status));
-	if (!text->remote[0])
-		return;
+		return 0;
 	connection_address(str_of(text->remote), &name);
-	s->remote = mem_dup(text->remote, strlen(text->remote));
-	s->remote_addr = name.addr[0] ? mem_dup(name.addr, strlen(name.addr)) : NULL;
-	s->remote_port = name.port[0] ? mem_dup(name.port, strlen(name.port)) : NULL;
+	s->status_errno = text->status_errno;
+	s->status_text = copy_of(text->status, &err);
+	s->remote = copy_of(text->remote, &err);
+	s->remote_addr = copy_of(name.addr, &err);
+	s->remote_port = copy_of(name.port, &err);
+	return err;
 }
 
 static void restore_facts(struct service *s, const struct state_unit *st)
@@ -81,7 +93,7 @@ static void restore_facts(struct service *s, const struct state_unit *st)
 	s->main.status = st->exit_status;
 }
 
-static void restore_socket_of(struct hark *h, struct service *s, uint32_t ref)
+static int restore_socket_of(struct hark *h, struct service *s, uint32_t ref)
 {
 	const char *name = ref ? state_name(&h->state, ref) : NULL;
 	struct unit *k = name ? registry_get(&h->reg, name) : NULL;
@@ -89,26 +101,30 @@ static void restore_socket_of(struct hark *h, struct service *s, uint32_t ref)
 	s->socket_unit = k && socket_of(k) ? k->id : UNIT_NONE;
 	if (s->socket_unit != UNIT_NONE)
 		socket_of(k)->n_connections++;
+	return name && !k ? -ENOMEM : 0;
 }
 
-static void restore_service(struct hark *h, struct service *s, const struct state_unit *st)
+static int restore_service(struct hark *h, struct service *s, const struct state_unit *st)
 {
 	struct unit *u = &s->unit;
+	int r = restore_proc(h, u, ROLE_MAIN, st->main_slot, st->main_token);
 
 	restore_facts(s, st);
-	restore_proc(h, u, ROLE_MAIN, st->main_slot, st->main_token);
-	restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
+	if (r == 0)
+		r = restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
 	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
 	s->out_slot[0] = restore_fd(h, u, st->out_slot[0], "out-read");
 	s->out_slot[1] = restore_fd(h, u, st->out_slot[1], "out-write");
 	s->conn_slot = restore_connection(h, st->conn_slot);
-	restore_socket_of(h, s, st->socket_unit);
-	if (st->flags & STATE_HAS_TEXT)
-		restore_text(h, s);
-	notify_adopt(h, s);
-	output_adopt(h, s);
 	if (st->watchdog_us)
 		run_arm_watchdog(h, s, st->watchdog_us);
+	if (r == 0)
+		r = restore_socket_of(h, s, st->socket_unit);
+	if (r == 0 && st->flags & STATE_HAS_TEXT)
+		r = restore_text(h, s);
+	if (r == 0)
+		r = notify_adopt(h, s);
+	return r == 0 ? output_adopt(h, s) : r;
 }
 
 /* Who is to become the main process may be a slot already, and the manager that asked for it is gone. */
@@ -124,7 +140,7 @@ static bool claim_main(struct hark *h, struct service *s)
 		if (strncmp(b->name, name, BANK_NAME) != 0 || procs_find(h, b->token) ||
 		    (s->next_main && b->pid != s->next_main))
 			continue;
-		if (procs_claim(h, &s->unit, ROLE_MAIN, i)) {
+		if (procs_claim(h, &s->unit, ROLE_MAIN, i) > 0) {
 			s->next_main = 0;
 			return true;
 		}
@@ -308,7 +324,9 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 	u->state_slot = slot;
 	restore_unit_facts(u, st);
 	if (u->type == UNIT_SERVICE)
-		restore_service(h, service_of(u), st);
+		r = restore_service(h, service_of(u), st);
+	if (r < 0)
+		return r;
 	if (u->type == UNIT_SOCKET)
 		state = restore_socket(h, socket_of(u), st, &fx);
 	fx |= effects_left(u, st);
@@ -323,20 +341,23 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 	return 0;
 }
 
-static uint32_t restore_units(struct hark *h)
+/* How many were not at rest, or -ENOMEM. */
+static int restore_units(struct hark *h)
 {
-	uint32_t n = 0;
+	int n = 0;
 
 	for (uint32_t i = 0; i < h->state.image->slots_n; i++) {
 		uint32_t slot = state_at(&h->state, i);
 		const char *name = state_name(&h->state, slot);
-		struct unit *u = name && unit_type_of(name) >= 0 ? registry_get(&h->reg, name)
-								 : NULL;
+		bool is_unit = name && unit_name_check(&h->reg, name);
+		struct unit *u = is_unit ? registry_get(&h->reg, name) : NULL;
 		struct state_unit st;
-		int r = u ? state_get(&h->state, slot, &st) : -ENOENT;
+		int r = u ? state_get(&h->state, slot, &st) : is_unit ? -ENOMEM : -ENOENT;
 
 		if (r == 0)
 			r = restore_unit(h, u, slot, &st);
+		if (r == -ENOMEM)
+			return r;
 		if (r == 0)
 			n += st.state != 0;
 		else if (r != -ENOENT)
@@ -366,24 +387,25 @@ static void restore_manager(struct hark *h)
 	h->exit_code = m.exit_code;
 }
 
-void run_takeover(struct hark *h)
+int run_takeover(struct hark *h)
 {
-	uint32_t n, derived;
+	int n, derived;
 
 	restore_manager(h);
 	n = restore_units(h);
-	derived = derive_units(h);
-	if (engine_load_pulled(&h->engine) < 0)
-		log_at(LOG_ERROR, "out of memory: some units that others need are not loaded");
+	derived = n < 0 ? n : derive_units(h);
+	if (derived < 0 || engine_load_pulled(&h->engine) < 0)
+		return err_here(-ENOMEM);
 	for (uint32_t id = 0; id < h->reg.n; id++)
 		if (registry_unit(&h->reg, id))
 			wake_socket(h, registry_unit(&h->reg, id));
-	log_at(LOG_INFO, "took over %u units from the manager before (life %u)", n,
+	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)
 		log_at(LOG_WARN,
-		       "%u units were found running of which nothing was remembered; their jobs and counters are lost",
+		       "%d units were found running of which nothing was remembered; their jobs and counters are lost",
 		       derived);
 	if (h->is_shutting_down)
 		run_shutdown_check(h);
+	return 0;
 }

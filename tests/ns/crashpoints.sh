@@ -156,7 +156,7 @@ facts() {
 
 # run SEQUENCE SPEC: its facts are in $W/facts. Fails when the manager did not die as often as it was told.
 run() {
-	local lives
+	local lives i
 	W=$T/$1-$2
 	mkdir -p "$W"
 	UNITS=$W/units
@@ -165,6 +165,11 @@ run() {
 	HARK_CRASH_AT=$2 hark_up "$1-$2" || return 2
 	"play_$1" >>"$W/ctl" 2>&1
 	facts >"$W/facts"
+	for ((i = 0; i < 20; i++)); do # what was started last may not have come to its trace
+		[ -e "$T/$1-0/facts" ] && ! cmp -s "$T/$1-0/facts" "$W/facts" || break
+		sleep 0.1
+		facts >"$W/facts"
+	done
 	lives=$(ctl show -p ManagerGenerations --value)
 	hark_down
 	remove_cgroup "$CGROUP"

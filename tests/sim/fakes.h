@@ -329,8 +329,9 @@ int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
 	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, -1, false, 0);
 }
 
-void notify_adopt(struct hark *h UNUSED, struct service *s UNUSED)
+int notify_adopt(struct hark *h UNUSED, struct service *s UNUSED)
 {
+	return 0;
 }
 
 void notify_close(struct hark *h, struct service *s)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that fails, in the simulated world: one allocation, or all of them for a while, at every point of stories with starts, stops,
+ * restarts and a takeover. No manager crashes, nothing is lost, doubled or left hanging, clients whose request failed ask again and
+ * succeed, and what failed is named. A takeover without memory does nothing, and the next one succeeds.
+ *
+ *	HARK_SIM_SEED=N   only that story     HARK_FULL=1   many stories, else as many as 8 s take
+ */
+#include "sim/life.h"
+
+enum { SEEDS_FULL = 300, POINTS = 12, WHILE = 40, SHORT_MS = 8000 };
+
+static struct sums {
+	unsigned stories, lives, failed, retried, refused_takeovers;
+} * sums;
+
+/* At its end no unit has a job, none is on the way, and no process runs for a unit that rests. */
+static void check_rest(struct hark *h)
+{
+	for (unsigned i = 0; i < WORLD_UNITS; i++) {
+		char name[32];
+		const struct unit *u;
+
+		world_unit_name(i, name);
+		u = registry_find(&h->reg, name);
+		ck(u && !u->job.id, "a job is left");
+		ck(unit_coarse(u) == ACTIVE || unit_is_at_rest(u) ||
+			   u->ops->fsm->states[u->state].is_between_runs,
+		   "a unit is on the way for ever");
+		ck(!unit_is_at_rest(u) || !main_process(i), "a unit rests with a process");
+	}
+	ck(h->engine.jobs_n == 0, "a job is counted");
+	ck(check_failures() == 0, "a CHECK() failed");
+	sums->failed += fail.did_fail;
+	sums->retried += fail.asked_again;
+}
+
+static void count(struct hark *h UNUSED)
+{
+	sums->failed += fail.did_fail;
+	sums->retried += fail.asked_again;
+}
+
+/* A story with one death in it; in one of its two lives allocation `at` fails, and the `n` behind it. */
+static void tell(uint32_t seed, unsigned life, uint64_t at, uint64_t n)
+{
+	int fd = new_state();
+
+	world_begin(seed);
+	seed_told = seed;
+	fail.from = life == 1 ? at : 0;
+	fail.n = n;
+	if (fork_life(fd, 1 + world_dice(8, 1, 0, 400), count)) {
+		fail.from = life == 2 ? at : 0;
+		while (fork_life(fd, 0, check_rest)) { /* a takeover that had no memory */
+			fail.from = 0;
+			sums->refused_takeovers++;
+		}
+	}
+	ck(world->doubled == 0, "a process is doubled");
+	fd_close(fd);
+	sums->lives++;
+}
+
+static void play(uint32_t seed)
+{
+	static const uint64_t lengths[] = {1, WHILE};
+
+	for (unsigned life = 1; life <= 2; life++)
+		for (unsigned i = 0; i < POINTS; i++)
+			for (unsigned k = 0; k < ARRAY_SIZE(lengths); k++)
+				tell(seed, life, 1 + i * i * 2 + seed % 3, lengths[k]);
+	sums->stories++;
+}
+
+int main(void)
+{
+	bool is_full = getenv("HARK_FULL") != NULL;
+	uint64_t end = clock_mono_us() + SHORT_MS * UINT64_C(1000);
+
+	make_world();
+	sums = mmap(NULL, sizeof(*sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck(sums != MAP_FAILED, "mmap");
+	if (is_loud)
+		play((uint32_t)strtoul(getenv("HARK_SIM_SEED"), NULL, 10));
+	for (uint32_t seed = 1;
+	     !is_loud && seed <= SEEDS_FULL && (is_full || clock_mono_us() < end); seed++)
+		play(seed);
+	printf("memory: %u stories told %u times, %u of them met a failed allocation, %u requests asked again, %u takeovers put off; none ended badly\n",
+	       sums->stories, sums->lives, sums->failed, sums->retried, sums->refused_takeovers);
+	return 0;
+}
