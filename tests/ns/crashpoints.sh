@@ -64,6 +64,32 @@ units_restart() {
 	sed -i 's/^StartLimitIntervalSec=0/StartLimitIntervalSec=100s\nStartLimitBurst=3/' "$UNITS/gives-up.service"
 }
 
+units_carried() {
+	# MAINPID= names a child, which is the main process once the first has ended; a status; a stored descriptor; a reload by RELOADING=1.
+	write_unit moves.service Type=notify NotifyAccess=all "$(main moves notifypid "$W/moves.pid" notify READY=1 sleep 30 exit 0)" "$(say StopPost moves)"
+	write_unit keeps.service Type=notify NotifyAccess=all FileDescriptorStoreMax=3 \
+		"$(main keeps store thing text notify 'READY=1\nSTATUS=stored' sleep 20 notify RELOADING=1 sleep 20 notify 'READY=1\nSTATUS=again' pause)"
+	write_unit slow.service Type=notify NotifyAccess=all TimeoutStartSec=200ms \
+		"$(main slow notify EXTEND_TIMEOUT_USEC=20000000 sleep 400 notify READY=1 pause)"
+}
+units_isolate() {
+	local i
+	for i in 1 2 3; do
+		write_unit "old$i.service" "$(main "old$i" pause)" "ExecStop=$PAYLOAD log $W/trace.old$i Stop sleep 10" "$(say StopPost "old$i")"
+		write_unit "new$i.service" Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD sleep 10 log $W/trace.new Start$i"
+		sed -i "1a After=new$((i - 1)).service" "$UNITS/new$i.service"
+	done
+	printf '[Unit]\nDefaultDependencies=no\nWants=old1.service old2.service old3.service\n' >"$UNITS/old.target"
+	printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\nWants=new1.service new2.service new3.service old3.service\n' >"$UNITS/only.target"
+}
+units_end() {
+	write_unit first.service "$(main first pause)" "ExecStop=$PAYLOAD log $W/trace.end StopFirst" "ExecStopPost=$PAYLOAD log $W/trace.end PostFirst"
+	write_unit second.service "$(main second pause)" "ExecStop=$PAYLOAD sleep 20 log $W/trace.end StopSecond"
+	sed -i '1a Requires=first.service\nAfter=first.service' "$UNITS/second.service"
+	write_unit late.socket "ListenStream=$W/late"
+	write_unit late.service "$(main late)"
+}
+
 # ---- what is done with them
 
 # Nothing here takes long: who waits for 5 s waits for ever.
@@ -137,13 +163,35 @@ play_restart() {
 	wait_active gives-up.service failed
 }
 
+play_carried() {
+	ctl start moves.service keeps.service slow.service
+	wait_for '[ "$(main_of moves.service)" = "$(cat "$W/moves.pid")" ] && [ "$(prop keeps.service StatusText)" = again ]' 5
+	once_more restart keeps.service
+	wait_for '[ "$(prop keeps.service StatusText)" = again ]' 5
+}
+play_isolate() {
+	ctl start old.target
+	wait_for '[ "$(cat "$W"/trace.old?.main | wc -l)" = 3 ]' 5
+	ctl isolate only.target
+	ctl start old1.service
+}
+# The end is told by harkctl, and again by a signal to PID 1, which comes while things stop.
+play_end() {
+	ctl start second.service late.socket
+	ctl exit 3
+	wait_for '! alive "$INIT_PID"' 10
+	wait "$INIT_PID"
+	echo "hark-init gave $?" >"$W/trace.init"
+}
+
 # Everything that shall be the same afterwards. One client's connections may start their services in any order: traces are sorted there.
 facts() {
 	local unit file
+	alive "$INIT_PID" || { cat "$W"/trace.* && return; }
 	for unit in "$UNITS"/*.service "$UNITS"/*.socket; do
 		unit=${unit##*/}
 		[[ $unit == *@* || ! -e $UNITS/$unit ]] && continue
-		ctl show "$unit" -p ActiveState,SubState,Result,NRestarts,StatusText 2>&1 | sed "s/^/$unit /"
+		ctl show "$unit" -p ActiveState,SubState,Result,NRestarts,StatusText,NFileDescriptorStore 2>&1 | sed "s/^/$unit /"
 		echo "$unit processes $(pids_of "$unit" | wc -l) main $([ "$(main_of "$unit")" -gt 1 ] 2>/dev/null && alive "$(main_of "$unit")" && echo yes || echo no)"
 	done
 	for file in "$W"/trace.*; do
@@ -170,7 +218,7 @@ run() {
 		sleep 0.1
 		facts >"$W/facts"
 	done
-	lives=$(ctl show -p ManagerGenerations --value)
+	lives=$((1 + $(grep -c 'took over' "$HARK_LOG")))
 	hark_down
 	remove_cgroup "$CGROUP"
 	CGROUP='' OWN_CGROUP=''
@@ -192,6 +240,7 @@ sweep() {
 	[ -n "$FULL" ] && step=1
 	n=$((1 + RANDOM % step))
 	run "$name" 0
+	[ -n "$DEBUG_FACTS" ] && cat "$W/facts"
 	while run "$name" "$n"; do
 		tried=$((tried + 1))
 		differs "$name" "$n" && bad=$((bad + 1))
@@ -209,7 +258,7 @@ if [ -n "$2" ]; then
 	cp "$W/log" /tmp/crashpoint.log 2>/dev/null
 	finish
 fi
-for sequence in ${1:-simple oneshot notify forking socket accept restart}; do
+for sequence in ${1:-simple oneshot notify forking socket accept restart carried isolate end}; do
 	sweep "$sequence" "B20"
 done
 finish
