@@ -188,6 +188,36 @@ static int reserve_all(struct unit *u, struct unit *const *to, uint32_t n)
 	return err;
 }
 
+static bool comes_after_itself(struct unit *member, const struct unit *target)
+{
+	const struct unit_config *c = member->config;
+
+	return c && c->load == LOAD_LOADED &&
+	       (!c->default_dependencies || find_record(member, DEP_AFTER, target->id, true));
+}
+
+/*
+ * A target is reached after its members by default; not after those that want no defaults, or say that they come after the target.
+ * Which unit was loaded first does not matter: both look.
+ */
+static void yield_defaults(struct registry *r, struct unit *u)
+{
+	for (uint32_t i = u->edges_n; i-- > 0;) {
+		const struct edge e = u->edges[i];
+		struct unit *other = r->units[e.to];
+		struct unit *target = e.type == DEP_AFTER && e.is_own ? u : other;
+		struct unit *member = target == u ? other : u;
+		bool is_membership = e.origin == DEP_DEFAULT && target->type == UNIT_TARGET &&
+				     e.type == (target == u ? DEP_AFTER : DEP_BEFORE) &&
+				     e.is_own == (target == u);
+
+		if (!is_membership || !comes_after_itself(member, target))
+			continue;
+		remove_record(r, other, e.mirror);
+		remove_record(r, u, i);
+	}
+}
+
 int graph_attach(struct registry *r, struct unit *u)
 {
 	const struct dep *d = u->config ? u->config->deps : NULL;
@@ -214,6 +244,7 @@ int graph_attach(struct registry *r, struct unit *u)
 	for (uint32_t i = 0; i < n; i++, d = d->next)
 		if (to[i] && to[i] != u)
 			add_edge(u, (enum dep_type)d->type, to[i], d);
+	yield_defaults(r, u);
 	return 0;
 }
 

@@ -117,7 +117,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	run_ops.changed(arg, u, old_state);
 	server_changed(arg, u);
 	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
-	    strcmp(u->name, h->default_unit) == 0) {
+	    registry_find(&h->reg, h->default_unit) == u) {
 		h->ready_us = loop_now_us(&h->loop);
 		log_at(LOG_INFO, "%s reached %llu ms after the start of PID 1", u->name,
 		       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));

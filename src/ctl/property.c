@@ -608,6 +608,7 @@ const char *property_system_state(const struct hark *h)
 
 void property_manager(struct reply *r, struct hark *h, const char *only)
 {
+	const struct unit *u = registry_find(&h->reg, h->default_unit); /* mostly by an alias */
 	const struct {
 		const char *name;
 		enum frame_tag tag;
@@ -616,7 +617,7 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 	} rows[] = {
 		{"Version", TAG_TEXT, HARK_VERSION " (hark)", 0},
 		{"SystemState", TAG_TEXT, property_system_state(h), 0},
-		{"DefaultUnit", TAG_TEXT, h->default_unit, 0},
+		{"DefaultUnit", TAG_TEXT, u ? u->name : h->default_unit, 0},
 		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},
 		{"NNames", TAG_NUMBER, NULL, h->reg.names.n},
 		{"NJobs", TAG_NUMBER, NULL, h->engine.jobs_n},

@@ -44,6 +44,39 @@ START_TEST(an_edge_is_on_both_units)
 }
 END_TEST
 
+/* A member that comes after its target, or wants no defaults, is not waited for, whichever of the two was loaded first. */
+START_TEST(a_target_yields_to_its_members)
+{
+	for (int target_first = 0; target_first < 2; target_first++) {
+		struct registry r;
+		struct unit *u[4];
+		static const char *const names[] = {"t.target", "plain.service", "after.service",
+						    "free.service"};
+
+		fake_registry(&r);
+		for (size_t i = 0; i < ARRAY_SIZE(u); i++)
+			u[i] = fake_unit(&r, names[i], INACTIVE);
+		for (size_t i = 1; i < ARRAY_SIZE(u); i++) {
+			u[i]->config->load = LOAD_LOADED;
+			u[i]->config->default_dependencies = i != 3;
+			fake_dep_from(u[0], DEP_AFTER, names[i], DEP_DEFAULT);
+		}
+		fake_dep(u[2], DEP_AFTER, "t.target");
+		for (size_t i = 0; i < ARRAY_SIZE(u); i++)
+			ck_assert_int_eq(
+				graph_attach(&r, u[target_first ? i : ARRAY_SIZE(u) - 1 - i]), 0);
+		ck_assert(graph_has(u[0], DEP_AFTER, u[1]->id));
+		ck_assert(!graph_has(u[0], DEP_AFTER, u[2]->id));
+		ck_assert(graph_has(u[2], DEP_AFTER, u[0]->id));
+		ck_assert(!graph_has(u[0], DEP_AFTER, u[3]->id));
+		fake_check_mirrors(&r);
+		for (size_t i = 0; i < ARRAY_SIZE(u); i++)
+			graph_detach(&r, u[i]);
+		registry_fini(&r);
+	}
+}
+END_TEST
+
 /* u's own records are what its configuration says, each once. */
 static void check_written(const struct registry *r, const struct unit *u)
 {
@@ -281,6 +314,7 @@ int main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, an_edge_is_on_both_units);
+	tcase_add_test(t, a_target_yields_to_its_members);
 	tcase_add_test(t, random_reloads_keep_edges_exact);
 	tcase_add_test(t, attach_without_memory_changes_nothing);
 	tcase_add_test(t, closure_loads_each_once);
