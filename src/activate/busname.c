@@ -8,7 +8,8 @@ void busname_execed(struct hark *h, struct service *s)
 	const struct unit *bridge = registry_find(&h->reg, "hark-bus.service");
 	const struct service_config *c = s && s->unit.config ? s->unit.config->service : NULL;
 
-	if (!c || c->type != SERVICE_DBUS || (bridge && unit_load_state(bridge) == LOAD_LOADED))
+	if (!c || c->type != SERVICE_DBUS ||
+	    (bridge && unit_load_state(bridge) == LOAD_LOADED && unit_coarse(bridge) != FAILED))
 		return;
 	s->counts_at_exec = true;
 	s->unit.status_note =

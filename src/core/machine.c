@@ -65,6 +65,12 @@ static int mount_api(void)
 	return r;
 }
 
+/* By this directory the world knows a system whose manager speaks to systemctl and takes unit files. sd_booted(3) */
+static int make_unit_dir(void)
+{
+	return fd_mkdir_parents("/run/systemd/system", true, 0755);
+}
+
 /* Its addresses come with it. */
 static int raise_loopback(void)
 {
@@ -107,6 +113,7 @@ int machine_prepare(const char **ret_what)
 		int (*prepare)(void);
 	} steps[] = {
 		{"some of /proc, /sys, /dev, /run could not be mounted", mount_api},
+		{"there is no /run/systemd/system", make_unit_dir},
 		{"the loopback interface is down", raise_loopback},
 		{"the host has no name", name_host},
 	};
