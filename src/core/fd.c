@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/fd.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -62,6 +61,18 @@ int fd_open_below(const char *root, const char *path, int flags)
 		r = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 	while (r < 0 && (errno == EINTR || errno == EAGAIN));
 	return r < 0 ? err_here(-errno) : (int)r;
+}
+
+DIR *fd_opendir(int at, const char *path)
+{
+	AUTO_FD int fd = fd_open(at, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (fd < 0)
+		errno = -fd;
+	if (dir)
+		(void)take_fd(fd);
+	return dir;
 }
 
 ssize_t fd_read(int fd, void *p, size_t n)

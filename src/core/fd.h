@@ -6,6 +6,7 @@
 
 #include "core/str.h"
 
+#include <dirent.h>
 #include <sys/types.h>
 
 /* Closes; -1 is fine; errno is kept. */
@@ -14,6 +15,8 @@ void fd_close(int fd);
 MUST_USE int fd_open(int dir, const char *path, int flags, mode_t mode);
 /* The same of an absolute path as those see it whose root is `root` ("": ours): no link leads out. */
 MUST_USE int fd_open_below(const char *root, const char *path, int flags);
+/* A directory to read, or NULL with errno; closedir(3) it. */
+MUST_USE DIR *fd_opendir(int at, const char *path);
 /* The whole of a regular file of at most max bytes into owned memory (mem_put), NUL behind. Opened O_NONBLOCK so
  * that a FIFO cannot hang us. 0, -EFBIG, -EISDIR, -ENXIO for anything not regular (procfs and cgroupfs are fine), errno. */
 MUST_USE int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n);

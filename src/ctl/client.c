@@ -2,6 +2,7 @@
 #include "ctl/client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -116,6 +117,13 @@ bool client_is_ending(enum verb_id id)
 static bool is_restarting(int err, bool was_connected)
 {
 	return err == -ECONNREFUSED || (was_connected && err == -ENOENT);
+}
+
+void client_path(char *path, size_t cap)
+{
+	const char *run_dir = getenv("HARK_RUN_DIR");
+
+	snprintf(path, cap, "%s/control", run_dir && *run_dir ? run_dir : "/run/hark");
 }
 
 int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)

@@ -30,6 +30,8 @@ MUST_USE int client_encode(struct wire_out *o, const struct question *q);
 /* That the manager goes away is what the verb asks for: not to be asked again. */
 bool client_is_ending(enum verb_id id);
 
+/* Path of the control socket: in $HARK_RUN_DIR, or /run/hark. */
+void client_path(char *path, size_t cap);
 /*
  * client_ask() - ask and collect the answer.
  *

@@ -9,6 +9,7 @@
 #include "ctl/dump_units.h"
 #include "ctl/manual.h"
 #include "ctl/screen.h"
+#include "ctl/unit_files.h"
 #include "ctl/verify.h"
 
 enum { EXIT_STATUS_FAILED = 1, EXIT_STATUS_USAGE = 2, EXIT_STATUS_DENIED = 4 };
@@ -242,11 +243,18 @@ static void render(struct screen *s, const struct rows *rows, enum form form)
 		paint_z(&s->paint, "\n");
 }
 
-/* Verbs that need no manager. */
+/* Verbs that harkctl answers itself. */
 typedef int (*local_fn)(struct screen *s, const struct question *q);
 static const local_fn locals[VERBS] = {
-	[VERB_VERIFY] = verify_units,
-	[VERB_DUMP] = dump_units,
+	[VERB_VERIFY] = verify_units,        [VERB_DUMP] = dump_units,
+	[VERB_ENABLE] = unit_files,          [VERB_DISABLE] = unit_files,
+	[VERB_REENABLE] = unit_files,        [VERB_PRESET] = unit_files,
+	[VERB_PRESET_ALL] = unit_files,      [VERB_MASK] = unit_files,
+	[VERB_UNMASK] = unit_files,          [VERB_LINK] = unit_files,
+	[VERB_REVERT] = unit_files,          [VERB_ADD_WANTS] = unit_files,
+	[VERB_ADD_REQUIRES] = unit_files,    [VERB_SET_DEFAULT] = unit_files,
+	[VERB_GET_DEFAULT] = unit_files,     [VERB_IS_ENABLED] = unit_files,
+	[VERB_LIST_UNIT_FILES] = unit_files,
 };
 
 /* What answers without a manager, or NULL. */
@@ -272,7 +280,6 @@ static int answer(const struct line *l, local_fn fn)
 
 static int ask(struct line *l, enum form form)
 {
-	const char *run_dir = getenv("HARK_RUN_DIR");
 	bool is_quiet = l->question.options[OPT_QUIET];
 	struct screen screen = {.verb = l->question.verb};
 	struct rows rows;
@@ -290,7 +297,7 @@ static int ask(struct line *l, enum form form)
 		l->question.on_row = form == FORM_JSON ? on_row_json : on_row_kv;
 	else if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id))
 		l->question.on_row = on_row;
-	snprintf(path, sizeof(path), "%s/control", run_dir && *run_dir ? run_dir : "/run/hark");
+	client_path(path, sizeof(path));
 	r = client_ask(path, &l->question, &rows, &status);
 	if (r < 0) {
 		status = explain(r, path);

@@ -44,7 +44,8 @@ enum frame_tag {
 	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")            \
 	SHAPE(NAMES, 1, UINT_MAX, ARG_UNIT, "UNIT...")             \
 	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|CODE]")                \
-	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")
+	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")           \
+	SHAPE(UNIT_FILES, 1, UINT_MAX, ARG_WORD, "UNIT|FILE...")
 enum verb_shape {
 #define SHAPE(name, least, most, what, usage) SHAPE_##name,
 	VERB_SHAPES_LIST(SHAPE)

@@ -12,15 +12,8 @@
 #include "units/finish.h"
 #include "units/load_index.h"
 #include "units/name.h"
-#include "units/probe.h"
 
 enum { FILE_MAX = 4 * 1024 * 1024 };
-
-const char load_default_dirs[] =
-	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
-	"/run/systemd/generator.early:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
-	"/usr/local/lib/systemd/system:/usr/lib/systemd/system:/lib/systemd/system:"
-	"/run/systemd/generator.late:/usr/lib/hark/units";
 
 /* One load on its way. */
 struct loading {
@@ -32,79 +25,6 @@ struct loading {
 	uint64_t stamp;
 	int state; /* enum load_state that files have forced, or -1 */
 };
-
-/* --- the search path --- */
-
-int load_init(struct load *l, const char *dirs, const char *root)
-{
-	struct str rest = str_of(dirs ? dirs : load_default_dirs);
-	struct str dir;
-	bool is_short;
-	unsigned n = 1;
-
-	memset(l, 0, sizeof(*l));
-	for (size_t k = 0; k < rest.n; k++)
-		n += rest.p[k] == ':';
-	l->dirs = mem_get(n * sizeof(*l->dirs));
-	l->root = mem_dup(root ? root : "", root ? strlen(root) : 0);
-	is_short = !l->dirs || !l->root;
-	while (!is_short && str_cut(&rest, ':', &dir)) {
-		while (dir.n > 1 && dir.p[dir.n - 1] == '/')
-			dir.n--;
-		if (dir.n == 0)
-			continue;
-		l->dirs[l->dirs_n] = mem_dup(dir.p, dir.n);
-		is_short = !l->dirs[l->dirs_n];
-		l->dirs_n += !is_short;
-	}
-	if (is_short) {
-		load_fini(l);
-		return -ENOMEM;
-	}
-	specifier_host_read(&l->host, l->root);
-	l->in_container = probe_container() != NULL;
-	return 0;
-}
-
-static void drop_index(struct load *l)
-{
-	map_fini(&l->names);
-	arena_fini(&l->arena);
-}
-
-void load_fini(struct load *l)
-{
-	for (unsigned k = 0; k < l->dirs_n; k++)
-		mem_put(l->dirs[k]);
-	mem_put(l->dirs);
-	mem_put(l->root);
-	drop_index(l);
-	mem_put(l->template.path);
-	mem_put(l->template.text);
-	share_fini(&l->parts);
-	memset(l, 0, sizeof(*l));
-}
-
-bool load_next_name(const struct load *l, const void **at, const char **ret_name)
-{
-	const struct map_node *node = *at;
-
-	while ((node = map_next(&l->names, node))) {
-		const struct load_entry *e = container_of(node, const struct load_entry, node);
-
-		if (!e->has_file)
-			continue;
-		*at = node;
-		*ret_name = e->name;
-		return true;
-	}
-	return false;
-}
-
-const char *load_canonical(struct load *l, const char *name)
-{
-	return index_canonical(l, name);
-}
 
 /* --- beginning and end of a load --- */
 
@@ -486,6 +406,49 @@ int load_unit_text(struct load *l, const char *name, const char *file, struct st
 	return loading_end(&g, r, ret_config);
 }
 
+/* --- [Install] alone --- */
+
+/* as: the name that specifiers speak of. */
+static int load_install_as(struct load *l, const char *name, const char *as, const char *path,
+			   struct unit_config **ret_config)
+{
+	char full[PATH_MAX];
+	struct loading g;
+	int r = loading_init(&g, l, name);
+
+	if (r == 0) {
+		snprintf(full, sizeof(full), "%s%s", l->root, path);
+		g.only_install = true;
+		g.line.spec.unit = as;
+		g.line.spec.fragment = arena_dup(&g.config->arena, full, strlen(full));
+		g.config->fragment = g.line.spec.fragment;
+		r = g.config->fragment ? apply_file(&g, g.config->fragment, true) : -ENOMEM;
+	}
+	if (r == 0 && g.state < 0)
+		r = apply_dropins(&g);
+	if (r == 0)
+		g.config->load = g.state >= 0 ? (enum load_state)g.state : LOAD_LOADED;
+	return loading_end(&g, r, ret_config);
+}
+
+int load_install(struct load *l, const char *name, const char *path,
+		 struct unit_config **ret_config)
+{
+	char instance[UNIT_NAME_MAX + 1];
+	struct unit_config *c;
+	int r = load_install_as(l, name, name, path, &c);
+
+	if (r < 0)
+		return r;
+	*ret_config = c;
+	if (!c->default_instance || name_form(name) != NAME_TEMPLATE ||
+	    name_with_instance(name, str_of(c->default_instance), instance, sizeof(instance)) < 0)
+		return 0;
+	r = load_install_as(l, name, instance, path, ret_config);
+	unit_config_free(c);
+	return r;
+}
+
 /* --- the index --- */
 
 /* The lists of [Install] that make links, and what they mean. */
@@ -562,13 +525,13 @@ int load_scan(struct load *l)
 	if (r == 0)
 		r = enable_present(&fresh, enabled);
 	if (r < 0) {
-		drop_index(&fresh);
+		index_drop(&fresh);
 		l->template = fresh.template;
 		l->parts = fresh.parts;
 		return r;
 	}
 	index_finish(&fresh);
-	drop_index(l);
+	index_drop(l);
 	*l = fresh;
 	share_sweep(&l->parts);
 	return 0;

@@ -11,15 +11,8 @@
 
 #include "units/load_index.h"
 
-/* The search path when nothing else is said: /etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units. */
-extern const char load_default_dirs[];
-/* dirs: "A:B:C" or NULL for the default. 0 or -ENOMEM. */
-MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
-void load_fini(struct load *l);
 /* (Re-)build the index. A missing directory is fine. 0 or -ENOMEM (then the old index stays). */
 MUST_USE int load_scan(struct load *l);
-/* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is. */
-const char *load_canonical(struct load *l, const char *name);
 /*
  * load_unit() - read everything about one unit: fragment (or template), drop-ins, .wants/.requires links; parse; add implicit and default
  * dependencies; verify. *ret_config is owned by the caller (unit_config_free) and set whenever 0 is returned, also for a unit that
@@ -29,7 +22,13 @@ MUST_USE int load_unit(struct load *l, const char *name, struct unit_config **re
 /* As load_unit(), with text in place of the file (tests, fuzzer, verify of stdin, built-in units); drop-ins and links of the index count. */
 MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text,
 			    struct unit_config **ret_config);
+/*
+ * load_install() - only the [Install] section of the file at path (below the root), and of the drop-ins of `name`.
+ *
+ * A template speaks of its default instance. Load state: LOAD_LOADED, LOAD_MASKED (the file is empty) or LOAD_ERROR (it cannot be
+ * read). Returns 0 or -ENOMEM.
+ */
+MUST_USE int load_install(struct load *l, const char *name, const char *path,
+			  struct unit_config **ret_config);
 /* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */
 bool load_is_stale(const struct load *l, const struct unit_config *c);
-/* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */
-bool load_next_name(const struct load *l, const void **at, const char **ret_name);

@@ -11,8 +11,88 @@
 
 #include "core/fd.h"
 #include "units/name.h"
+#include "units/probe.h"
 
 enum { ALIAS_HOPS = 8 };
+
+const char load_default_dirs[] =
+	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
+	"/run/systemd/generator.early:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
+	"/usr/local/lib/systemd/system:/lib/systemd/system:/usr/lib/systemd/system:"
+	"/run/systemd/generator.late:/usr/lib/hark/units";
+
+/* --- the search path --- */
+
+int load_init(struct load *l, const char *dirs, const char *root)
+{
+	struct str rest = str_of(dirs ? dirs : load_default_dirs);
+	struct str dir;
+	bool is_short;
+	unsigned n = 1;
+
+	memset(l, 0, sizeof(*l));
+	for (size_t k = 0; k < rest.n; k++)
+		n += rest.p[k] == ':';
+	l->dirs = mem_get(n * sizeof(*l->dirs));
+	l->root = mem_dup(root ? root : "", root ? strlen(root) : 0);
+	is_short = !l->dirs || !l->root;
+	while (!is_short && str_cut(&rest, ':', &dir)) {
+		while (dir.n > 1 && dir.p[dir.n - 1] == '/')
+			dir.n--;
+		if (dir.n == 0)
+			continue;
+		l->dirs[l->dirs_n] = mem_dup(dir.p, dir.n);
+		is_short = !l->dirs[l->dirs_n];
+		l->dirs_n += !is_short;
+	}
+	if (is_short) {
+		load_fini(l);
+		return -ENOMEM;
+	}
+	specifier_host_read(&l->host, l->root);
+	l->in_container = probe_container() != NULL;
+	return 0;
+}
+
+void index_drop(struct load *l)
+{
+	map_fini(&l->names);
+	arena_fini(&l->arena);
+}
+
+void load_fini(struct load *l)
+{
+	for (unsigned k = 0; k < l->dirs_n; k++)
+		mem_put(l->dirs[k]);
+	mem_put(l->dirs);
+	mem_put(l->root);
+	index_drop(l);
+	mem_put(l->template.path);
+	mem_put(l->template.text);
+	share_fini(&l->parts);
+	memset(l, 0, sizeof(*l));
+}
+
+bool load_next_name(const struct load *l, const void **at, const char **ret_name)
+{
+	const struct map_node *node = *at;
+
+	while ((node = map_next(&l->names, node))) {
+		const struct load_entry *e = container_of(node, const struct load_entry, node);
+
+		if (!e->has_file)
+			continue;
+		*at = node;
+		*ret_name = e->name;
+		return true;
+	}
+	return false;
+}
+
+const char *load_canonical(struct load *l, const char *name)
+{
+	return index_canonical(l, name);
+}
 
 /* --- entries --- */
 
@@ -112,16 +192,6 @@ struct reading {
 	struct load_entry **enabled;
 	char *text; /* PATH_MAX bytes for paths and texts of links */
 };
-
-static DIR *open_dir(int at, const char *path)
-{
-	AUTO_FD int fd = fd_open(at, path, O_RDONLY | O_DIRECTORY, 0);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (dir)
-		(void)take_fd(fd);
-	return dir;
-}
 
 /* DT_REG, DT_LNK ...; some file systems do not tell. */
 static unsigned char kind_of(const struct reading *r, const struct dirent *d)
@@ -250,7 +320,7 @@ static int add_side_dir(struct reading *r, const char *name, const struct side_d
 	struct load_entry *e;
 	int err = -ENOMEM;
 
-	below.dir = open_dir(r->fd, name);
+	below.dir = fd_opendir(r->fd, name);
 	if (!below.dir)
 		return 0;
 	below.fd = dirfd(below.dir);
@@ -280,6 +350,12 @@ static int read_dir(struct reading *r)
 	return err;
 }
 
+bool index_is_presence(const char *dir)
+{
+	return str_has_suffix(str_of(dir), STR("/units")) &&
+	       !str_has_prefix(str_of(dir), STR("/usr/"));
+}
+
 int index_read(struct load *l, struct load_entry **ret_enabled)
 {
 	char path[PATH_MAX];
@@ -293,13 +369,11 @@ int index_read(struct load *l, struct load_entry **ret_enabled)
 		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
 		    sizeof(path))
 			continue;
-		reading.dir = open_dir(AT_FDCWD, path);
+		reading.dir = fd_opendir(AT_FDCWD, path);
 		if (!reading.dir)
 			continue;
 		reading.fd = dirfd(reading.dir);
-		reading.is_enabling = !l->links_only &&
-				      str_has_suffix(str_of(l->dirs[k]), STR("/units")) &&
-				      !str_has_prefix(str_of(l->dirs[k]), STR("/usr/"));
+		reading.is_enabling = !l->links_only && index_is_presence(l->dirs[k]);
 		r = read_dir(&reading);
 		closedir(reading.dir);
 	}

@@ -64,6 +64,20 @@ struct load_parts {
 	uint32_t n, cap;
 };
 
+/* The search path when nothing else is said: /etc/units, /run/units, /etc/systemd/system ... /usr/lib/hark/units. */
+extern const char load_default_dirs[];
+/* dirs: "A:B:C" or NULL for the default. 0 or -ENOMEM. */
+MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
+void load_fini(struct load *l);
+/* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is. */
+const char *load_canonical(struct load *l, const char *name);
+/* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */
+bool load_next_name(const struct load *l, const void **at, const char **ret_name);
+
+/* Forget names and arena. */
+void index_drop(struct load *l);
+/* Is presence in that directory of the search path enablement? */
+bool index_is_presence(const char *dir);
 /* Read all directories of l into its empty index. *ret_enabled: files in directories where presence is enablement. 0 or -ENOMEM. */
 MUST_USE int index_read(struct load *l, struct load_entry **ret_enabled);
 /* Resolve aliases, once everything is added. */
