@@ -7,6 +7,7 @@
 #include "units/mount.h"
 #include "units/name.h"
 #include "units/path.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -131,17 +132,21 @@ static int need_directories(struct closure *g, const struct exec_config *e,
 	return r;
 }
 
-static int need_exec(struct closure *g, const struct exec_config *e, struct mount_need **first)
+static int need_exec(struct closure *g, const struct unit_config *c, struct mount_need **first)
 {
+	const struct exec_config *e = c->exec;
+	const char *home = e->working_directory;
+	const char *const paths[] = {
+		home && home[0] == '/' && !e->working_directory_optional ? home : NULL,
+		e->root_directory,
+		sandbox_of(c)->root_image,
+		e->private_tmp ? "/var/tmp" : NULL,
+	};
 	int r = 0;
 
-	if (e->working_directory && e->working_directory[0] == '/' &&
-	    !e->working_directory_optional)
-		r = need(g, first, e->working_directory, RELATION_FILE);
-	if (r == 0 && e->root_directory)
-		r = need(g, first, e->root_directory, RELATION_FILE);
-	if (r == 0 && e->private_tmp)
-		r = need(g, first, "/var/tmp", RELATION_FILE);
+	for (unsigned k = 0; r == 0 && k < ARRAY_SIZE(paths); k++)
+		if (paths[k])
+			r = need(g, first, paths[k], RELATION_FILE);
 	return r == 0 ? need_directories(g, e, first) : r;
 }
 
@@ -209,7 +214,7 @@ int closure_mounts(struct closure *g, const struct unit_config *c, struct mount_
 	if (r == 0)
 		r = need_own(g, c, &first);
 	if (r == 0 && c->exec)
-		r = need_exec(g, c->exec, &first);
+		r = need_exec(g, c, &first);
 	*ret_first = first;
 	return r;
 }
@@ -318,9 +323,6 @@ static struct relation *relate(struct relating *w, enum dep_type type, const cha
 {
 	struct relation **at = &w->first;
 
-	/* Shared namespaces have no direction. */
-	if (type == DEP_NAMESPACE_JOINED_BY)
-		type = DEP_JOINS_NAMESPACE_OF;
 	while (*at && ((*at)->type != type || strcmp((*at)->other, other) != 0))
 		at = &(*at)->next;
 	if (!*at)
@@ -345,7 +347,7 @@ static int say(struct relating *w, const struct closure_unit *from, enum dep_typ
 		if (!r)
 			return -ENOMEM;
 		r->origins |= origin;
-	} else if (to == w->of) {
+	} else if (to == w->of && type != DEP_JOINS_NAMESPACE_OF) {
 		r = relate(w, dep_inverse(type), from->name);
 		if (!r)
 			return -ENOMEM;

@@ -6,7 +6,9 @@
 #include "units/condition.h"
 #include "units/directive.h"
 #include "units/dump_line.h"
+#include "units/name.h"
 #include "units/show.h"
+#include "units/value.h"
 
 /* --- the table --- */
 
@@ -185,12 +187,21 @@ int dump_unit(struct closure *g, const struct closure_unit *u, struct sbuf *out)
 
 /* --- of every unit --- */
 
+/* The aliases of a template are templates: those of its instances have their instance. */
 void dump_aliases(struct dumping *d)
 {
+	char name[UNIT_NAME_MAX + 1];
 	const struct load_entry *e = index_find(d->closure->load, str_of(d->unit->name));
 
-	for (e = e ? e->aliases : NULL; e; e = e->alias_next)
-		dump_line(d, "Alias", "%s", e->name);
+	for (const struct load_entry *a = e ? e->aliases : NULL; a; a = a->alias_next)
+		dump_line(d, "Alias", "%s", a->name);
+	if (!d->config->instance || name_template(d->unit->name, name, sizeof(name)) < 0)
+		return;
+	e = index_find(d->closure->load, str_of(name));
+	for (const struct load_entry *a = e ? e->aliases : NULL; a; a = a->alias_next)
+		if (name_with_instance(a->name, str_of(d->config->instance), name, sizeof(name)) ==
+		    0)
+			dump_line(d, "Alias", "%s", name);
 }
 
 void dump_identity(struct dumping *d)
@@ -202,6 +213,17 @@ void dump_identity(struct dumping *d)
 	dump_line(d, "Unit Load State", "%s", load_state_names[c->load]);
 	dump_line(d, "Unit Active State", "inactive");
 	dump_line(d, "Perpetual", "%s", c->is_perpetual ? "yes" : "no");
+}
+
+/* The one time span of all units that is told to the last digit. */
+void dump_job_timeout(struct dumping *d)
+{
+	char text[128];
+
+	if (d->config->job_timeout_us == TIME_NEVER)
+		return;
+	value_format_span(d->config->job_timeout_us, text, sizeof(text));
+	dump_line(d, "Job Timeout", "%s", text);
 }
 
 void dump_slice(struct dumping *d)

@@ -303,11 +303,28 @@ static void dump_capabilities(struct dumping *d, const char *key, uint64_t set)
 	sbuf_add_c(d->out, '\n');
 }
 
+/* In systemd's order, which is not that of the bits. */
+static void dump_secure_bits(struct dumping *d, int bits)
+{
+	static const unsigned order[] = {4, 5, 2, 3, 0, 1};
+	const char *gap = "";
+
+	dump_key(d, "Secure Bits");
+	for (unsigned k = 0; k < ARRAY_SIZE(order); k++)
+		if (bits >> order[k] & 1) {
+			sbuf_addf(d->out, "%s%s", gap, words_secure_bits.names[order[k]]);
+			gap = " ";
+		}
+	sbuf_add_c(d->out, '\n');
+}
+
 void dump_privileges(struct dumping *d)
 {
 	const struct exec_config *e = d->config->exec;
 
-	if (e->has_capability_bounding)
+	if (e->has_securebits && e->securebits)
+		dump_secure_bits(d, e->securebits);
+	if (e->has_capability_bounding && e->capability_bounding != UINT64_MAX)
 		dump_capabilities(d, "CapabilityBoundingSet", e->capability_bounding);
 	if (e->has_ambient && e->ambient_capabilities)
 		dump_capabilities(d, "AmbientCapabilities", e->ambient_capabilities);

@@ -51,6 +51,9 @@ SET(utmp, "a utmp mode", "init", "login", "user");
 SET(mount_flags, "a mount propagation", NULL, "shared", "slave", "private");
 SET(oomd_mode, "a mode of oomd", "auto", "kill");
 SET(oomd_preference, "a preference of oomd", "none", "avoid", "omit");
+/* linux/securebits.h: the index is the number of the bit */
+SET(secure_bits, "a secure bit", "noroot", "noroot-locked", "no-setuid-fixup",
+    "no-setuid-fixup-locked", "keep-caps", "keep-caps-locked");
 SET(numa_policy, "a NUMA policy", "default", "preferred", "bind", "interleave", "local");
 SET(log_level, "a log level", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
     "0", "1", "2", "3", "4", "5", "6", "7");
@@ -232,6 +235,13 @@ void parse_reset(struct assignment *a, void *head)
 {
 	*(struct any_node **)head = NULL;
 	a->list_head = NULL;
+}
+
+const char *parse_path_now(const char *path)
+{
+	static const char old[] = "/var/run/";
+
+	return strncmp(path, old, sizeof(old) - 1) == 0 ? path + strlen("/var") : path;
 }
 
 bool parse_path_clean(const char *path)
@@ -497,6 +507,8 @@ int parse_pid_file(struct assignment *a)
 	const char *path = NULL;
 	int r = a->value.n ? parse_expand(a, a->value, 0, &path) : 0;
 
+	if (r == 0 && path)
+		path = parse_path_now(path);
 	if (r == 0 && path && path[0] != '/') {
 		size_t n = strlen(path) + 1;
 		char *full = arena_get(a->arena, run.n + n);

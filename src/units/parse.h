@@ -25,7 +25,7 @@ extern const struct word_set words_service_type, words_restart, words_restart_mo
 	words_job_mode, words_action, words_bind_v6, words_preserve, words_protect_system,
 	words_protect_home, words_protect_proc, words_proc_subset, words_device_policy,
 	words_keyring, words_utmp, words_mount_flags, words_oomd_mode, words_oomd_preference,
-	words_log_level, words_log_facility, words_numa_policy;
+	words_log_level, words_log_facility, words_numa_policy, words_secure_bits;
 
 struct assignment {
 	struct unit_config *config;
@@ -212,6 +212,8 @@ MUST_USE int parse_add_name(struct assignment *a, struct name_list **head, const
 void parse_reset(struct assignment *a, void *head);
 /* Brings an absolute path, which lies in an arena, into its shortest form: no "//", no ".", no slash at its end. False: it is none, or has ".." in it. */
 bool parse_path_clean(const char *path);
+/* The same path below /run when it lies below /var/run, where it is the same file: for what is made there at boot. */
+const char *parse_path_now(const char *path);
 /* Offset of a view of the value. */
 static inline size_t parse_offset(const struct assignment *a, struct str part)
 {

@@ -75,6 +75,7 @@ int parse_cpu_period(struct assignment *a)
 /* Bytes, a share of the machine's memory, or infinity; an empty value is the default, num 1: nothing, else no limit. */
 int parse_memory(struct assignment *a)
 {
+	const struct specifier_host *host = a->spec.host;
 	uint64_t value = a->num ? 0 : CGROUP_UNSET;
 	uint32_t share;
 	int r = 0;
@@ -82,7 +83,7 @@ int parse_memory(struct assignment *a)
 	if (str_has_suffix(a->value, STR("%"))) {
 		r = amount_share(a->value, PERCENT_UNITS, &share);
 		if (r == 0)
-			value = a->spec.host->memory_bytes / PERCENT_UNITS * share;
+			value = host->memory_pages * share / PERCENT_UNITS * host->page_bytes;
 	} else if (a->value.n > 0) {
 		r = value_size(a->value, &value);
 	}

@@ -568,6 +568,8 @@ int parse_listen(struct assignment *a)
 	r = parse_expand(a, a->value, 0, &l.text);
 	if (r < 0)
 		return r;
+	if (l.kind != LISTEN_SPECIAL)
+		l.text = parse_path_now(l.text);
 	r = socket_parse_listener(&l, a->arena, &why);
 	if (r == -EINVAL)
 		return parse_wrong(a, 0, 0, why);

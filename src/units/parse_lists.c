@@ -292,10 +292,31 @@ int parse_users(struct assignment *a)
 	return take_names(a, WORDS_UNQUOTE, is_user, CODE_BAD_USER, "a group");
 }
 
+/* Of a variable that is assigned twice the last value counts. */
+static void drop_assigned_before(struct name_list **at)
+{
+	while (*at) {
+		const struct name_list *later = (*at)->next;
+		size_t n = strcspn((*at)->text, "=") + 1;
+
+		while (later && strncmp(later->text, (*at)->text, n) != 0)
+			later = later->next;
+		if (later)
+			*at = (*at)->next;
+		else
+			at = &(*at)->next;
+	}
+}
+
 int parse_environment(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
-			  "NAME=value");
+	int r = take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
+			   "NAME=value");
+
+	if (a->target)
+		drop_assigned_before(a->target);
+	a->list_head = NULL;
+	return r;
 }
 
 int parse_variables(struct assignment *a)
@@ -416,10 +437,6 @@ int parse_capabilities(struct assignment *a)
 
 int parse_secure_bits(struct assignment *a)
 {
-	/* linux/securebits.h: the index is the number of the bit */
-	static const char *const names[] = {"noroot",          "noroot-locked",
-					    "no-setuid-fixup", "no-setuid-fixup-locked",
-					    "keep-caps",       "keep-caps-locked"};
 	struct exec_config *e = a->config->exec;
 	struct str rest = a->value;
 	struct str raw;
@@ -429,7 +446,7 @@ int parse_secure_bits(struct assignment *a)
 	if (a->value.n == 0)
 		e->securebits = 0;
 	while (str_word(&rest, &raw))
-		if (value_enum(raw, names, ARRAY_SIZE(names), &bit) < 0)
+		if (value_enum(raw, words_secure_bits.names, words_secure_bits.n, &bit) < 0)
 			parse_word_ignored(a, CODE_BAD_FILTER, raw, "a secure bit");
 		else
 			e->securebits |= 1 << bit;

@@ -61,17 +61,17 @@ static void drop_capabilities(const struct sandbox *s, struct exec_config *e)
 	}
 }
 
+/* Devices beside those of the policy are named where there is a list, which forbids all others. */
 static int close_devices(struct unit_config *c, const struct sandbox *s)
 {
-	struct cgroup_config *g = s->private_devices || s->protect_clock ? cgroup_config_own(c)
-									 : c->cgroup;
+	struct cgroup_config *g = s->private_devices ? cgroup_config_own(c) : c->cgroup;
 	struct name_list **end;
 
 	if (!g)
-		return s->private_devices || s->protect_clock ? -ENOMEM : 0;
+		return s->private_devices ? -ENOMEM : 0;
 	if (s->private_devices && g->device_policy == DEVICES_AUTO)
 		g->device_policy = DEVICES_CLOSED;
-	if (!s->protect_clock)
+	if (!s->protect_clock || (g->device_policy == DEVICES_AUTO && !g->devices))
 		return 0;
 	for (end = &g->devices; *end;)
 		end = &(*end)->next;

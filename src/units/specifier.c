@@ -145,7 +145,8 @@ static void read_amounts(struct specifier_host *h)
 	uint64_t threads = read_number("/proc/sys/kernel/threads-max");
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 
-	h->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+	h->memory_pages = pages > 0 ? (uint64_t)pages : 0;
+	h->page_bytes = page > 0 ? (uint64_t)page : 0;
 	h->tasks_max = pids > 0 && pids - 1 < threads ? pids - 1 : threads;
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""compare.py [--hark PATH] [--show N] [--least PERCENT] [--json FILE] UNITDIR...
+"""compare.py [--hark PATH] [--show N] [--least PERCENT] [--json FILE] UNITDIR|FILE.units...
 Loads every unit of each directory with hark and with the systemd that is installed here, and compares the lines of both
 dumps: how many are equal, and those that are not, by key. Units are dumped from their directory alone. Exit status 0 when
-all units load and at least PERCENT of the lines are equal, 77 without systemd-analyze.
+all units load and at least PERCENT of the lines are equal, 77 without systemd-analyze. A file of units has each of them
+behind a line "== NAME"; "== NAME -> TARGET" is a link.
 
 Keys of excluded.txt do not count: they are about the run or the machine, or systemd prints them in no order."""
 import argparse
@@ -15,9 +16,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TYPES = 'service socket target mount automount path timer swap slice'.split()
+LOADED = ('Unit Load State', 'Unit Load State: loaded')
 # What systemd's dump says beside the unit: times, the cgroup, and what is only about its own bookkeeping.
 RUN = re.compile(r'(State Change|Inactive (Exit|Enter)|Active (Exit|Enter)|.*Timestamp|May GC|Need Daemon|CGroup|References)')
 
@@ -72,8 +75,7 @@ class Outcome:
         a = collections.Counter(pair for pair in theirs[1] if pair[0] not in excluded)
         b = collections.Counter(pair for pair in ours[1] if pair[0] not in excluded)
         self.units += 1
-        self.loaded += ('Unit Load State', 'Unit Load State: loaded') in b or \
-            ('Unit Load State', 'Unit Load State: loaded') not in a
+        self.loaded += LOADED in b or LOADED not in a
         if theirs[0] != ours[0]:
             self.missing['(name)'].append((name, theirs[0]))
         self.lines += sum(a.values())
@@ -94,6 +96,27 @@ class Outcome:
                     print(f'      {name} | {line[:160]}')
 
 
+def write_units(path, folder):
+    """The units of a file as files of that folder."""
+    out = None
+    with open(path, encoding='utf8') as lines:
+        for line in lines:
+            if not line.startswith('== '):
+                if out:
+                    out.write(line)
+                continue
+            name, _, target = line[3:].strip().partition(' -> ')
+            os.makedirs(os.path.dirname(f'{folder}/{name}'), exist_ok=True)
+            if target:
+                os.symlink(target, f'{folder}/{name}')
+            else:
+                if out:
+                    out.close()
+                out = open(f'{folder}/{name}', 'w', encoding='utf8')  # pylint: disable=consider-using-with
+    if out:
+        out.close()
+
+
 def compare_folder(hark, folder, outcome, excluded):
     names = unit_names(folder)
     ours = dump_hark(hark, folder, names)
@@ -101,6 +124,8 @@ def compare_folder(hark, folder, outcome, excluded):
         for name, theirs in zip(names, pool.map(lambda name: dump_systemd(folder, name), names)):
             if theirs[0]:
                 outcome.add(name, theirs, ours[name], excluded)
+            elif LOADED in ours[name][1]:
+                outcome.missing['(refused)'].append((name, 'systemd does not load it'))
 
 
 def main():
@@ -115,8 +140,12 @@ def main():
         print('skip: systemd-analyze is not installed')
         return 77
     outcome, excluded = Outcome(), excluded_keys()
-    for folder in args.folders:
-        compare_folder(os.path.abspath(args.hark), os.path.abspath(folder), outcome, excluded)
+    hark = os.path.abspath(args.hark)
+    for path in args.folders:
+        with tempfile.TemporaryDirectory() as folder:
+            if os.path.isfile(path):
+                write_units(path, folder)
+            compare_folder(hark, folder if os.path.isfile(path) else os.path.abspath(path), outcome, excluded)
     outcome.show(args.show)
     if args.json:
         with open(args.json, 'w', encoding='utf8') as f:

@@ -182,23 +182,22 @@ START_TEST(order_of_dropins)
 	struct unit_config *c;
 
 	put("low/foo-bar.service", SERVICE_TEXT("0"));
-	put("low/foo-bar.service.d/20.conf", "[Service]\nEnvironment=A=low20\n");
-	put("high/foo-bar.service.d/20.conf", "[Service]\nEnvironment=A=high20\n");
-	put("low/foo-bar.service.d/50.conf", "[Service]\nEnvironment=A=low50\n");
-	put("high/foo-.service.d/30.conf", "[Service]\nEnvironment=A=prefix30\n");
-	put("low/service.d/10.conf", "[Service]\nEnvironment=A=type10\n");
-	put("high/service.d/20.conf", "[Service]\nEnvironment=A=type20\n");
-	put("low/foo-bar.service.d/55.conf", "[Service]\nEnvironment=A=hidden\n");
+	put("low/foo-bar.service.d/20.conf", "[Service]\nSupplementaryGroups=low20\n");
+	put("high/foo-bar.service.d/20.conf", "[Service]\nSupplementaryGroups=high20\n");
+	put("low/foo-bar.service.d/50.conf", "[Service]\nSupplementaryGroups=low50\n");
+	put("high/foo-.service.d/30.conf", "[Service]\nSupplementaryGroups=prefix30\n");
+	put("low/service.d/10.conf", "[Service]\nSupplementaryGroups=type10\n");
+	put("high/service.d/20.conf", "[Service]\nSupplementaryGroups=type20\n");
+	put("low/foo-bar.service.d/55.conf", "[Service]\nSupplementaryGroups=hidden\n");
 	put("high/foo-bar.service.d/55.conf", "");
-	put("low/foo-bar.service.d/60.conf", "[Service]\nEnvironment=A=masked\n");
+	put("low/foo-bar.service.d/60.conf", "[Service]\nSupplementaryGroups=masked\n");
 	put_link("high/foo-bar.service.d/60.conf", "/dev/null");
 	put("high/foo-bar.service.d/ignored", "x\n");
 	scan();
 	c = get("foo-bar.service");
 	{
-		static const char *const order[] = {"A=type10", "A=high20", "A=prefix30",
-						    "A=low50"};
-		const struct name_list *e = c->exec->environment;
+		static const char *const order[] = {"type10", "high20", "prefix30", "low50"};
+		const struct name_list *e = c->exec->supplementary_groups;
 		unsigned k = 0;
 
 		for (; e; e = e->next, k++)
