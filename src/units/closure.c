@@ -397,16 +397,32 @@ static int say_slice(struct relating *w, const struct closure_unit *u)
 	return r;
 }
 
-/* A target is reached after its members by default: when both are loaded and both want that. */
+static bool says_after(const struct unit_config *c, const char *name)
+{
+	for (const struct dep *d = c->deps; d; d = d->next)
+		if (d->type == DEP_AFTER && strcmp(d->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A target is reached after its members by default: when both are loaded, both want that, and the member does not wait for it. */
+static bool is_after_member(const struct closure_unit *target, const struct closure_unit *member)
+{
+	const struct unit_config *c = member->config;
+
+	return c && c->load == LOAD_LOADED && c->default_dependencies &&
+	       !says_after(c, target->name);
+}
+
 static bool holds(const struct closure_unit *from, const struct dep *d,
 		  const struct closure_unit *to)
 {
 	if (d->type == DEP_BEFORE && unit_type_of(to->name) == UNIT_DEVICE)
 		return false; /* nothing can delay a device */
-	if (d->origin != DEP_DEFAULT || d->type != DEP_AFTER ||
-	    unit_type_of(from->name) != UNIT_TARGET)
-		return true;
-	return to->config && to->config->load == LOAD_LOADED && to->config->default_dependencies;
+	if (d->origin == DEP_DEFAULT && d->type == DEP_AFTER &&
+	    unit_type_of(from->name) == UNIT_TARGET)
+		return is_after_member(from, to);
+	return true;
 }
 
 static int say_all(struct relating *w, const struct closure_unit *from)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "units/dep.h"
+#include "units/exec_config.h"
 #include "units/name.h"
 #include "units/refuse.h"
 
@@ -198,6 +199,8 @@ int mount_settle(struct unit_config *c)
 	if (strcmp(c->name, root_mount) == 0) {
 		c->default_dependencies = false;
 		c->is_perpetual = true;
+		if (c->exec->out.kind == STDIO_INHERIT)
+			c->exec->out.kind = STDIO_NULL;
 		if (!c->description)
 			c->description = "Root Mount";
 	}

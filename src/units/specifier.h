@@ -12,8 +12,8 @@
 struct specifier_host {
 	char machine_id[33], boot_id[33], hostname[65], kernel[65], arch[17];
 	char os_id[65], os_version[65], os_build[65], os_image[65], os_image_version[65],
-		os_variant[65];           /* os-release(5) */
-	char pretty[65];                  /* PRETTY_HOSTNAME= of machine-info(5) */
+		os_variant[65];                       /* os-release(5) */
+	char pretty[65];                              /* PRETTY_HOSTNAME= of machine-info(5) */
 	uint64_t memory_pages, page_bytes, tasks_max; /* what a percentage is a part of */
 	/* Who runs the manager. A zeroed struct means root with /root and /bin/sh. */
 	uid_t uid;

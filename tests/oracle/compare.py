@@ -58,7 +58,7 @@ def dump_systemd(folder, name):
 
 def dump_hark(hark, folder, names):
     """The blocks of all units: {name asked for: (name given, lines)}."""
-    run = subprocess.run([hark, 'dump', '--unit-path=' + folder] + names, capture_output=True, timeout=120, check=False)
+    run = subprocess.run([hark, 'dump', '--unit-path=' + folder, '--'] + names, capture_output=True, timeout=120, check=False)
     text = run.stdout.decode('utf8', 'replace')
     blocks = re.findall(r'^Unit (\S+)\n((?:\t.*\n?)*)', text, re.M)
     if len(blocks) != len(names):
