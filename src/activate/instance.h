@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core/bank.h"
+#include "core/bank_client.h"
 #include "core/str.h"
 
 struct connection_name {

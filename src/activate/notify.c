@@ -549,7 +549,7 @@ static int adopt_stored(struct hark *h, struct service *s)
 
 	snprintf(prefix, sizeof(prefix), "%s/store=", s->unit.name);
 	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++) {
-		struct str name = {t->slot[i].name, strnlen(t->slot[i].name, BANK_NAME)};
+		struct str name = {bank_slot_name(t, i), strnlen(bank_slot_name(t, i), BANK_NAME)};
 
 		if (t->slot[i].kind == BANK_FD && str_has_prefix(name, str_of(prefix)) &&
 		    remember_fd(s, i, str_sub(name, strlen(prefix), name.n)) < 0)

@@ -136,7 +136,7 @@ static uint32_t find_kept(const struct hark *h, const char *name)
 
 	for (uint32_t i = 0; t->generation > 1 && i < t->high && i < BANK_SLOTS; i++)
 		if (t->slot[i].kind == BANK_FD && bank_has(&h->bank, i) &&
-		    !strncmp(t->slot[i].name, name, BANK_NAME))
+		    !strncmp(bank_slot_name(t, i), name, BANK_NAME))
 			return i + 1;
 	return 0;
 }

@@ -15,7 +15,6 @@
 #include "core/plan.h"
 
 enum {
-	NOTES_A_TURN = 16,
 	WORD_BITS = 64,
 	TAKEN_WORDS = (BANK_SLOTS + WORD_BITS - 1) / WORD_BITS,
 };
@@ -66,6 +65,7 @@ void bank_release(struct bank *b, uint32_t slot)
 	if (slot >= BANK_SLOTS)
 		return;
 	set_taken(b, slot, false);
+	b->seen[slot].token = 0;
 	/* Low slots first: PID 1 looks through the table up to the highest one ever used. */
 	if (slot < b->search)
 		b->search = slot;
@@ -107,39 +107,107 @@ static int send_request(struct bank_req *q, const char *name, struct str plan, i
 	return 0;
 }
 
-static void take_note(struct bank *b, const struct bank_note *note, size_t n)
+static void note_conn(const struct bank_table *t, struct bank_note *note)
 {
-	if (n < offsetof(struct bank_note, peer) || note->kind >= BANK_NOTE_COUNT)
-		return;
-	crashpoint();
-	/* Answered here: a manager whose loop turns is alive. */
-	if (note->kind == BANK_NOTE_PING)
-		(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
-	else if (b->on_note)
-		b->on_note(b, note);
+	const struct bank_peer *p = &t->peer[note->slot];
+
+	note->peer_uid = p->cred.uid;
+	note->peer_pid = p->cred.pid;
+	note->peer_n = p->peer_n;
+	note->local_n = p->local_n;
+	note->peer = p->peer;
+	note->local = p->local;
 }
 
-/* All that waits in one call; what does not fit is told of again, as the watch goes by levels. */
-static void receive_notes(struct watch *w, uint32_t events)
+static unsigned news_of(const struct bank_slot *s, uint8_t kind)
+{
+	bool is_told = s->op == BANK_SPAWN || s->op == BANK_ACCEPT || s->op == BANK_ADOPT;
+	unsigned news = 0;
+
+	if (kind == BANK_FREE ? s->code != 0 : is_told)
+		news |= 1 << BANK_NOTE_REPLY;
+	if (s->exec == BANK_EXECED && s->flags & BANK_F_EXECED)
+		news |= 1 << BANK_NOTE_EXECED;
+	if (s->exec == BANK_EXEC_FAILED)
+		news |= 1 << BANK_NOTE_EXECFAIL;
+	if (kind == BANK_DEAD)
+		news |= 1 << BANK_NOTE_EXIT;
+	return news;
+}
+
+/* Tell what is new in slot i, in the order it happened. What another request left there is no news. */
+static void look_at(struct bank *b, uint32_t i)
+{
+	const struct bank_slot *s = &b->table->slot[i];
+	struct bank_seen *seen = &b->seen[i];
+	uint64_t token = seen->token;
+	uint8_t kind = __atomic_load_n(&s->kind, __ATOMIC_ACQUIRE);
+	unsigned news = news_of(s, kind);
+
+	for (uint32_t n = BANK_NOTE_REPLY; n <= BANK_NOTE_EXIT; n++) {
+		struct bank_note note = {n, s->op, i, 0, s->token, s->pid, s->code, s->status};
+
+		if (!token || s->token != token || seen->token != token)
+			return;
+		if (!(news >> n & 1) || seen->told >> n & 1)
+			continue;
+		seen->told |= (uint8_t)(1U << n);
+		note.end_us = s->end_us;
+		if (kind == BANK_FREE)
+			note.err = s->code;
+		if (n == BANK_NOTE_EXECFAIL) {
+			note.step = s->said.step;
+			note.err = -s->said.err;
+		}
+		if (kind == BANK_CONN)
+			note_conn(b->table, &note);
+		crashpoint();
+		b->on_note(b, &note);
+	}
+}
+
+static void hear_signal(struct bank *b)
+{
+	struct bank_note note = {.kind = BANK_NOTE_SIGNAL, .status = b->table->signal};
+
+	b->signals = b->table->signals;
+	crashpoint();
+	b->on_note(b, &note);
+}
+
+static void look(struct bank *b)
+{
+	const struct bank_table *t = b->table;
+	uint32_t changed_n = __atomic_load_n(&t->changed_n, __ATOMIC_ACQUIRE);
+
+	if (t->pings != b->pings) {
+		b->pings = t->pings;
+		(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
+	}
+	if (t->signals != b->signals)
+		hear_signal(b);
+	if (changed_n - b->changed_n > BANK_CHANGES) {
+		/* Too late for the list. */
+		for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++)
+			look_at(b, i);
+		b->changed_n = changed_n;
+	}
+	while (b->changed_n != changed_n && b->watch.is_on)
+		look_at(b, t->changed[b->changed_n++ % BANK_CHANGES]);
+}
+
+static void receive_bell(struct watch *w, uint32_t events UNUSED)
 {
 	struct bank *b = container_of(w, struct bank, watch);
-	struct bank_note notes[NOTES_A_TURN] = {0};
-	struct iovec iov[NOTES_A_TURN];
-	struct mmsghdr m[NOTES_A_TURN] = {0};
-	int n;
+	char bell[8];
+	ssize_t n;
 
-	(void)events;
-	for (unsigned i = 0; i < NOTES_A_TURN; i++) {
-		iov[i] = (struct iovec){&notes[i], sizeof(notes[i])};
-		m[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+	while ((n = recv(w->fd, bell, sizeof(bell), MSG_DONTWAIT)) > 0)
+		continue;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		look(b);
+		return;
 	}
-	n = recvmmsg(w->fd, m, NOTES_A_TURN, MSG_DONTWAIT, NULL);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	for (int i = 0; i < n && m[i].msg_len > 0 && b->watch.is_on; i++)
-		take_note(b, &notes[i], m[i].msg_len);
-	if (n > 0 && m[n - 1].msg_len > 0)
-		return;
 	loop_unwatch(b->loop, &b->watch);
 	if (b->on_gone)
 		b->on_gone(b);
@@ -151,13 +219,31 @@ static void receive_notes(struct watch *w, uint32_t events)
  */
 static void take_over(struct bank *b)
 {
-	for (uint32_t i = 0; i < b->table->high && i < BANK_SLOTS; i++) {
-		set_taken(b, i, b->table->slot[i].kind != BANK_FREE);
-		if (b->table->slot[i].kind != BANK_FD)
+	const struct bank_table *t = b->table;
+
+	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++) {
+		const struct bank_slot *s = &t->slot[i];
+		bool is_child = s->kind == BANK_PROC || s->kind == BANK_DEAD;
+
+		set_taken(b, i, s->kind != BANK_FREE);
+		if (s->kind != BANK_FD)
 			fd_close(bank_fd(i));
 		else
 			(void)fcntl(bank_fd(i), F_SETFD, FD_CLOEXEC);
+		if (s->kind == BANK_FREE)
+			continue;
+		/* That a child was made and executed is seen in the table; of a connection perhaps nobody lived to hear. */
+		b->seen[i].token = s->token;
+		if (is_child)
+			b->seen[i].told = 1 << BANK_NOTE_REPLY | 1 << BANK_NOTE_EXECED;
+		if (s->donee)
+			b->seen[i].told = 1 << BANK_NOTE_REPLY;
 	}
+	set_taken(b, BANK_BINARY_NEW, true);
+	set_taken(b, BANK_BINARY_GOOD, true);
+	b->changed_n = t->changed_n - BANK_CHANGES - 1; /* all are looked at, at the first bell */
+	b->signals = t->signals_heard;
+	b->pings = t->pings;
 }
 
 /* The manager is the last process to be sacrificed. Not ours to demand without the privilege. */
@@ -173,7 +259,6 @@ static void spare_from_oom(void)
 
 int bank_open(struct bank *b, struct loop *loop)
 {
-	struct bank_req hello = {.op = BANK_HELLO, .arg = BANK_LAYOUT};
 	void *map;
 	int r;
 
@@ -189,17 +274,18 @@ int bank_open(struct bank *b, struct loop *loop)
 	/* Never the same again: the clock has passed every token that an earlier manager could have counted up to. */
 	b->next_token = clock_mono_us() << 10;
 	b->taken = mem_get(TAKEN_WORDS * sizeof(*b->taken));
-	r = !b->taken ? err_here(-ENOMEM) : b->table->layout != BANK_LAYOUT ? err_here(-EPROTO) : 0;
+	b->seen = mem_get(BANK_SLOTS * sizeof(*b->seen));
+	r = !b->taken || !b->seen             ? err_here(-ENOMEM)
+	    : b->table->layout != BANK_LAYOUT ? err_here(-EPROTO)
+					      : 0;
 	if (!r) {
-		b->watch.fn = receive_notes;
+		b->watch.fn = receive_bell;
 		r = loop_watch(loop, &b->watch, BANK_CHANNEL_FD, EPOLLIN);
 	}
 	if (!r) {
 		take_over(b);
 		spare_from_oom();
 	}
-	if (!r)
-		r = send_request(&hello, NULL, STR(""), -1);
 	if (r < 0)
 		bank_close(b);
 	return r;
@@ -212,8 +298,17 @@ void bank_close(struct bank *b)
 	if (b->table)
 		munmap((void *)(uintptr_t)b->table, sizeof(*b->table));
 	mem_put(b->taken);
+	mem_put(b->seen);
 	b->table = NULL;
 	b->taken = NULL;
+	b->seen = NULL;
+}
+
+/* From now on news of the slot are those of this request. */
+static void expect(struct bank *b, uint32_t slot, uint64_t token)
+{
+	set_taken(b, slot, true);
+	b->seen[slot] = (struct bank_seen){token, 0};
 }
 
 /* Here the slot has the same descriptor as with PID 1, close-on-exec because only PID 1 passes it on. */
@@ -234,7 +329,7 @@ int bank_store(struct bank *b, uint32_t slot, uint64_t token, const char *name, 
 			     .arg = backlog};
 	int r = keep(slot, fd);
 
-	set_taken(b, slot, true);
+	expect(b, slot, token);
 	return r < 0 ? r : send_request(&q, name, STR(""), fd);
 }
 
@@ -243,14 +338,15 @@ int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const char *name
 	struct bank_req q = {.op = BANK_REPLACE, .slot = slot, .token = token};
 	int r = keep(slot, fd);
 
-	set_taken(b, slot, true);
+	expect(b, slot, token);
 	return r < 0 ? r : send_request(&q, name, STR(""), fd);
 }
 
 int bank_find(const struct bank *b, const char *name)
 {
 	for (uint32_t i = 0; i < b->table->high; i++)
-		if (b->table->slot[i].kind == BANK_FD && strcmp(b->table->slot[i].name, name) == 0)
+		if (b->table->slot[i].kind == BANK_FD &&
+		    strcmp(bank_slot_name(b->table, i), name) == 0)
 			return (int)i;
 	return -1;
 }
@@ -285,7 +381,7 @@ int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_s
 			     .refs_n = 1,
 			     .refs = {(int32_t)listen_slot}};
 
-	set_taken(b, slot, true);
+	expect(b, slot, token);
 	return send_request(&q, NULL, STR(""), -1);
 }
 
@@ -296,7 +392,7 @@ int bank_spawn(struct bank *b, const struct bank_spawn *s)
 
 	if (s->refs_n > BANK_REFS || s->plan.n > PLAN_INLINE)
 		return err_here(-EMSGSIZE);
-	set_taken(b, s->slot, true);
+	expect(b, s->slot, s->token);
 	q.refs_n = s->refs_n;
 	if (s->refs_n)
 		memcpy(q.refs, s->refs, s->refs_n * sizeof(*q.refs));
@@ -317,7 +413,7 @@ int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, 
 {
 	struct bank_req q = {.op = BANK_ADOPT, .slot = slot, .token = token, .arg = pid};
 
-	set_taken(b, slot, true);
+	expect(b, slot, token);
 	return send_request(&q, name, STR(""), -1);
 }
 
@@ -363,4 +459,29 @@ int bank_final(struct bank *b, int arg, bool is_exit)
 	(void)b;
 	snprintf(command, sizeof(command), "%d", arg);
 	return send_request(&q, command, STR(""), fd < 0 ? -1 : fd);
+}
+
+int bank_keep_binary(struct bank *b, int fd)
+{
+	return bank_replace(b, BANK_BINARY_GOOD, bank_token(b), "harkd", fd);
+}
+
+int bank_try_binary(struct bank *b, int fd)
+{
+	return bank_replace(b, BANK_BINARY_NEW, bank_token(b), "harkd.new", fd);
+}
+
+bool bank_was_rolled_back(const struct bank *b)
+{
+	const struct bank_table *t = b->table;
+	const struct bank_slot *good = &t->slot[BANK_BINARY_GOOD];
+
+	/* The one that is being tried just now has no verdict yet. */
+	return t->tried_us && t->tried_us != t->manager_us && good->since_us < t->tried_us;
+}
+
+int bank_reexec(struct bank *b, int fd)
+{
+	(void)b;
+	return send_request(&(struct bank_req){.op = BANK_REEXEC}, NULL, STR(""), fd);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank_client - the manager's half of the bank: requests to PID 1, notes from it, and the map of free slots.
+ * bank_client - the manager's half of the bank: requests to PID 1, notes of what changed, and the map of free slots.
  *
- * Requests are pipelined: no call waits for an answer; what comes of it arrives as a note. A descriptor that
+ * Requests are pipelined: no call waits for an answer; what comes of it is told by a note. A descriptor that
  * was stored is available at once in this process under bank_fd(slot). Slots are taken here (the manager is the only one who does).
  */
 #pragma once
@@ -11,18 +11,51 @@
 #include "core/buf.h"
 #include "core/loop.h"
 
+enum bank_note_kind {
+	BANK_NOTE_REPLY, /* err of a request on slot; SPAWN, ADOPT: pid; ACCEPT: peer. Success of STORE is not told */
+	BANK_NOTE_EXECED,
+	BANK_NOTE_EXECFAIL, /* step, err; -ECHILD: it died (was killed) before its exec and said nothing */
+	BANK_NOTE_EXIT, /* code, status, pid; repeated to every new manager until ACK */
+	BANK_NOTE_SIGNAL, /* PID 1 itself received signal `status`; repeated to every new manager until HEARD */
+	BANK_NOTE_COUNT
+};
+
+/* What changed in a slot, made from the table. */
+struct bank_note {
+	uint32_t kind, op;
+	uint32_t slot;
+	int32_t err; /* negative errno or 0 */
+	uint64_t token;
+	int32_t pid, code, status;
+	uint32_t step;
+	uint64_t end_us;
+	uid_t peer_uid;
+	pid_t peer_pid; /* UNIX connections; 0 unknown */
+	uint32_t peer_n, local_n;
+	struct sockaddr_storage peer, local;
+};
+
+/* What this process has asked of a slot, and which of its news it was told. */
+struct bank_seen {
+	uint64_t token;
+	uint8_t told; /* a bit for each kind of note */
+};
+
 struct bank {
 	struct watch watch;
 	struct loop *loop;
 	const struct bank_table *table;
 	uint64_t *taken; /* bitmap of slots in use as this process sees it */
-	uint32_t search; /* where the next free slot is looked for */
+	struct bank_seen *seen;
+	uint32_t changed_n;      /* news of the table looked at so far */
+	uint32_t signals, pings; /* heard so far */
+	uint32_t search;         /* where the next free slot is looked for */
 	void (*on_note)(struct bank *b, const struct bank_note *note);
 	void (*on_gone)(struct bank *b); /* PID 1's end closed: only when it died */
 	uint64_t next_token;
 };
 
-/* Map the table, watch the channel, send HELLO. Slots the table shows in use are taken. 0 or -errno (-ENOTCONN: not started by hark-init). */
+/* Map the table and watch the channel. Slots the table shows in use are taken. 0 or -errno (-ENOTCONN: not started by hark-init). */
 MUST_USE int bank_open(struct bank *b, struct loop *loop);
 void bank_close(struct bank *b);
 static inline int bank_fd(uint32_t slot)
@@ -33,6 +66,11 @@ static inline int bank_fd(uint32_t slot)
 void bank_name(char out[BANK_NAME], const char *unit, const char *what);
 /* Is the slot in use as this process sees it? The table still shows what PID 1 has not come to drop yet. */
 bool bank_has(const struct bank *b, uint32_t slot);
+/* That name as the table has it; "" of a free slot. */
+static inline const char *bank_slot_name(const struct bank_table *t, uint32_t slot)
+{
+	return t->slot[slot].kind == BANK_FREE ? "" : t->name[slot];
+}
 /* A free slot number, now taken, or -ENOSPC. Give it back with bank_release() only if nothing was stored there. */
 MUST_USE int bank_take(struct bank *b);
 void bank_release(struct bank *b, uint32_t slot);
@@ -69,3 +107,17 @@ MUST_USE int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const cha
 MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
 MUST_USE int bank_heard(struct bank *b, int sig);
 MUST_USE int bank_final(struct bank *b, int arg, bool is_exit);
+
+/*
+ * The manager's own binary, see bank.h. bank_keep_binary(): this process is content, PID 1 shall start it from fd from now on.
+ * bank_try_binary(): the next manager is started from fd, once. Neither takes fd. Has the binary that was tried last died
+ * before it was content, so that the one before is back? 0, or as the others.
+ */
+MUST_USE int bank_keep_binary(struct bank *b, int fd);
+MUST_USE int bank_try_binary(struct bank *b, int fd);
+bool bank_was_rolled_back(const struct bank *b);
+/*
+ * PID 1 becomes the program in fd (hark-init, executable, `--layout` exits with BANK_LAYOUT). The result stands in the
+ * table: reexecs counts one more, reexec_err is 0 or why it is still the old one.
+ */
+MUST_USE int bank_reexec(struct bank *b, int fd);

@@ -40,9 +40,11 @@ static struct unit *unknown_unit(struct search *d, struct str name)
 /* A slot is called "unit/what". */
 static struct unit *unit_of_slot(struct search *d, const struct bank_slot *b, struct str *ret_what)
 {
+	const struct bank_table *t = d->h->bank.table;
+	const char *text = bank_slot_name(t, (uint32_t)(b - t->slot));
 	struct str name;
 
-	*ret_what = (struct str){b->name, strnlen(b->name, BANK_NAME)};
+	*ret_what = (struct str){text, strnlen(text, BANK_NAME)};
 	return b->kind != BANK_FREE && str_cut(ret_what, '/', &name) && ret_what->n
 		       ? unknown_unit(d, name)
 		       : NULL;

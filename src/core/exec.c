@@ -160,6 +160,18 @@ static int set_oom(uint64_t value)
 	return unless_forbidden(r);
 }
 
+/* Above the hard limit without privilege: as near as allowed. */
+static int set_limit(unsigned what, struct rlimit want)
+{
+	struct rlimit now;
+
+	getrlimit(what, &now);
+	if (setrlimit(what, &want) == 0)
+		return 0;
+	now.rlim_cur = want.rlim_cur < now.rlim_max ? want.rlim_cur : now.rlim_max;
+	return errno == EPERM ? sys(setrlimit(what, &now)) : -errno;
+}
+
 static int step_sched(const struct plan_record *rec)
 {
 	const uint64_t *w = rec->w;
@@ -179,6 +191,9 @@ static int step_sched(const struct plan_record *rec)
 		return set_oom(w[0]);
 	case PLAN_TIMERSLACK:
 		return sys(prctl(PR_SET_TIMERSLACK, w[0], 0, 0, 0));
+	case PLAN_RLIMIT:
+		return set_limit((unsigned)w[0],
+				 (struct rlimit){.rlim_cur = w[1], .rlim_max = w[2]});
 	default:
 		return -ENOSYS;
 	}
@@ -377,9 +392,12 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	case PLAN_AFFINITY:
 	case PLAN_OOM:
 	case PLAN_TIMERSLACK:
+	case PLAN_RLIMIT:
 		return step_sched(rec);
 	case PLAN_PERSONALITY:
 		return sys(personality(rec->w[0]));
+	case PLAN_NO_NEW_PRIVS:
+		return sys(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	case PLAN_MKDIR:
 		return make_dir(rec);
 	case PLAN_CHROOT:
@@ -438,7 +456,7 @@ int main(int argc, char **argv)
 	int plan_fd = argc > 1 && is_number(argv[1]) ? (int)strtol(argv[1], NULL, 10) : -1;
 	int report_fd = argc > 2 && is_number(argv[2]) ? (int)strtol(argv[2], NULL, 10) : -1;
 	struct plan_report report = {.step = PLAN_END};
-	struct plan_space space = {.report_fd = -1};
+	struct plan_space space = {0};
 	char *bytes = NULL;
 	size_t n = 0;
 	int r;
@@ -456,7 +474,7 @@ int main(int argc, char **argv)
 	else
 		report.err = -r;
 	if (report_fd >= 0)
-		plan_say(report_fd, report.step, report.err);
+		(void)!write(report_fd, &report, sizeof(report));
 	dprintf(STDERR_FILENO, "hark-exec: %s: %s; the service is not started\n",
 		plan_step_info(report.step)->name, strerror(report.err));
 	return plan_exit_code(report.step);

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/init.h"
 
-#include <limits.h>
-#include <linux/close_range.h>
-#include <linux/sched.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/reboot.h>
-#include <sys/signalfd.h>
-#include <time.h>
-
 enum {
 	EVENTS = 64,
 	FD_LEAST = BANK_FD_BASE + 2 * BANK_RESERVE,
@@ -20,9 +10,13 @@ enum {
 	BACK_OFF_TIMES = 100, /* at most: 10 s */
 	PING_ABORTED = 2,     /* from this step on its death is our doing */
 	ABORT_WAIT_US = 2000000,
+	FAULTS_MOST = 3, /* in one turn of the loop; then we hold on, as many seconds */
+	NAP_MS = 100,
+	STACK = 16384,
+	TABLE_SEALS = F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
-static char **manager_argv;
+static char **our_argv;
 
 uint64_t init_now_us(void)
 {
@@ -46,65 +40,82 @@ int init_place_fd(int fd, int target, int flags)
 	return r;
 }
 
-int init_watch(int op, int fd, uint32_t what, uint32_t events)
+int init_watch(int fd, uint32_t what, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.u32 = what};
 
-	return epoll_ctl(OWN_EPOLL, op, fd, &e) < 0 ? -errno : 0;
+	return epoll_ctl(OWN_EPOLL, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* Returns only when it failed. */
+static void execute(int fd)
+{
+	syscall(SYS_execveat, fd, "", our_argv, environ, AT_EMPTY_PATH);
+}
+
+/* As fork(2). The kernel notes the pid before the child can do anything, so no fault of ours comes between. */
+static pid_t make_child(unsigned long long flags, int cgroup_fd, pid_t *note)
+{
+	static const sigset_t none;
+	struct clone_args a = {.flags = CLONE_CLEAR_SIGHAND | CLONE_PARENT_SETTID | flags,
+			       .exit_signal = SIGCHLD,
+			       .parent_tid = (uintptr_t)note,
+			       .cgroup = (unsigned)cgroup_fd}; /* looked at only with the flag */
+	long pid = syscall(SYS_clone3, &a, sizeof(a));
+
+	if (pid == 0)
+		sigprocmask(SIG_SETMASK, &none, NULL);
+	keeper.needs_pids = pid < 0;
+	keeper.want_reap |= pid < 0;
+	return pid < 0 ? -errno : (pid_t)pid;
 }
 
 /* --- the child that becomes a service --- */
 
-static int pass_fds(const struct bank_req *q, int report_fd)
+static int pass_fds(const struct bank_req *q, int first)
 {
-	bool is_staged = report_fd != OWN_PIPE;
 	int n = (int)q->refs_n;
 
-	/* Until here a staged child's descriptor table is PID 1's own: nothing may change in it. */
-	if (is_staged && init_close_range(BANK_OWN_FD, INT_MAX, CLOSE_RANGE_UNSHARE) < 0)
-		return -errno;
-	plan_say(report_fd, PLAN_DUP, 0);
+	/* Until here the descriptor table may be PID 1's own: nothing may change in it. */
+	if (init_close_range(BANK_OWN_FD, INT_MAX, CLOSE_RANGE_UNSHARE) < 0)
+		return errno;
+	bank->slot[q->slot].said.step = PLAN_DUP;
 	for (int i = 0; i < n; i++) {
-		int from = is_staged ? report_fd + 1 - BANK_STAGE_FDS + i
-				     : BANK_FD_BASE + q->refs[i];
-
 		/* Here, for PID 1 opens no path. All below i are in use, so it is i or lies above. */
-		if (q->refs[i] < 0)
-			from = open("/dev/null", O_RDWR); /* inherited */
+		int from = q->refs[i] < 0 ? open("/dev/null", O_RDWR) : first + i; /* inherited */
+
 		if (dup2(from, i) < 0)
-			return -errno;
+			return errno;
 	}
-	init_close_range(n, report_fd - 1, 0);
-	init_close_range(report_fd + 1, INT_MAX, 0);
+	init_close_range(n, first + n - 1, 0);
+	/* Between these the exec pipe, if there is one. */
+	init_close_range(first + n + 1, INT_MAX, 0);
 	return 0;
 }
 
-static NO_RETURN void run_child(const struct bank_req *q, int report_fd)
+static NO_RETURN void run_child(const struct bank_req *q, int first)
 {
 	char *argv[PLAN_ARGS_INLINE + 1], *envp[PLAN_ARGS_INLINE + 1];
-	struct plan_space space = {argv, envp, PLAN_ARGS_INLINE, .report_fd = report_fd};
-	struct plan_report report = {.step = PLAN_DUP, .err = -pass_fds(q, report_fd)};
+	struct plan_report *said = &bank->slot[q->slot].said; /* shared with PID 1 */
+	struct plan_space space = {argv, envp, PLAN_ARGS_INLINE, .said = said};
+	struct plan_report report = {.step = PLAN_DUP, .err = pass_fds(q, first)};
 
 	setrlimit(RLIMIT_NOFILE, &keeper.nofile);
 	if (!report.err)
 		report = plan_run((const char *)(q + 1), q->plan_n, &space, NULL);
-	plan_say(report_fd, report.step, report.err);
+	*said = report;
 	_exit(plan_exit_code(report.step));
 }
 
-pid_t init_clone(const struct bank_req *q, int cgroup_fd, int report_fd)
+pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int first)
 {
-	unsigned files = report_fd == OWN_PIPE ? 0 : CLONE_FILES;
-	struct clone_args a = {.flags = CLONE_CLEAR_SIGHAND | files, .exit_signal = SIGCHLD};
-	long pid;
+	unsigned long long files = first < BANK_WIDE_FD ? CLONE_FILES : 0;
+	unsigned long long cgroup = q->flags & BANK_F_CGROUP ? CLONE_INTO_CGROUP : 0;
+	pid_t pid = make_child(files | cgroup, cgroup_fd, &bank->child[q->slot]);
 
-	if (q->flags & BANK_F_CGROUP)
-		a.flags |= CLONE_INTO_CGROUP;
-	a.cgroup = (__u64)cgroup_fd; /* looked at only with that flag */
-	pid = syscall(SYS_clone3, &a, sizeof(a));
 	if (pid == 0)
-		run_child(q, report_fd);
-	return pid < 0 ? -errno : (pid_t)pid;
+		run_child(q, first);
+	return pid;
 }
 
 /* --- the end --- */
@@ -112,114 +123,206 @@ pid_t init_clone(const struct bank_req *q, int cgroup_fd, int report_fd)
 /* hark-exec ends what still runs, waits for the disks and gives the machine back to the kernel. */
 int init_final(const struct bank_req *q, int fd)
 {
-	char name[] = "hark-exec", what[] = "--final", command[BANK_NAME + 1] = "";
+	static char name[] = "hark-exec", what[] = "--final";
+	static char *argv[] = {name, what, keeper.in.req.name, NULL};
 
 	if (q->flags & BANK_F_EXIT)
 		_exit(q->arg); /* of a pid namespace: the kernel kills what is left in it */
-	if (!keeper.table->is_pid1)
+	if (!bank->is_pid1)
 		return -EPERM;
-	memcpy(command, q->name, BANK_NAME);
-	syscall(SYS_execveat, fd, "", (char *[]){name, what, command, NULL}, environ,
-		AT_EMPTY_PATH);
+	our_argv = argv;
+	init_close_range(fd + 1, INT_MAX, 0); /* what was passed came in below all others */
+	execute(fd);
 	kill(-1, SIGKILL);
 	reboot(q->arg);
 	return -errno;
 }
 
+/* --- the next life of PID 1 --- */
+
+/* Returns only when it failed. Our private state lies behind the table in its file meanwhile. */
+static void execute_self(int fd)
+{
+	size_t n = sizeof(keeper);
+
+	if (pwrite(BANK_TABLE_FD, &keeper, n, sizeof(*bank)) == (ssize_t)n)
+		execute(fd);
+}
+
+/* A fault of ours costs a life, never the machine. */
+static void start_again(int sig)
+{
+	keeper.faults++;
+	bank->faults++;
+	bank->fault_signal = sig;
+	for (;; poll(NULL, 0, NAP_MS)) /* there may be no memory for it now */
+		execute_self(OWN_SELF);
+}
+
+/* Done again in the next life: of the new binary, or of the old one when the new one failed or could not read the table. */
+int init_reexec(const struct bank_req *q UNUSED, int fd)
+{
+	bank->reexec_err = -EPROTO;
+	if (!keeper.is_upgrading) {
+		keeper.is_upgrading = true;
+		bank->refused = keeper.faults = 0;
+		execute_self(fd);
+		bank->reexec_err = -errno;
+	} else if (!keeper.faults && !bank->refused) {
+		bank->reexec_err = dup3(fd, OWN_SELF, 0) < 0 ? -errno : 0;
+	}
+	keeper.is_upgrading = false;
+	bank->reexecs++;
+	return 0;
+}
+
+/* All are read from a descriptor, but for those that mean a fault of ours. */
+static sigset_t take_signals(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+	static char stack[STACK];
+	struct sigaction again = {.sa_handler = start_again, .sa_flags = SA_ONSTACK};
+	sigset_t all;
+
+	/* An ignored SIGCHLD would reap behind our back; children inherit what is ignored. */
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
+	sigfillset(&all);
+	again.sa_mask = all;
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		sigaction(faults[i], &again, NULL);
+		sigdelset(&all, faults[i]);
+	}
+	/* Last: in the mask that the life before left even faults are blocked. */
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	return all;
+}
+
+static int map_table(void)
+{
+	bank = mmap(NULL, sizeof(*bank), PROT_READ | PROT_WRITE, MAP_SHARED, BANK_TABLE_FD, 0);
+	return bank == MAP_FAILED ? -errno : 0;
+}
+
+/* Was this process PID 1 before? Then it takes up what that life has left, or leaves it to the binary that can read it. */
+static bool resume(void)
+{
+	if (fcntl(BANK_TABLE_FD, F_GET_SEALS) != TABLE_SEALS)
+		return false;
+	while (map_table() < 0)
+		poll(NULL, 0, NAP_MS);
+	if (bank->pid != getpid())
+		return false;
+	if (bank->layout != BANK_LAYOUT || bank->saved_n != sizeof(keeper)) {
+		bank->refused = BANK_LAYOUT;
+		execute(OWN_SELF);
+	}
+	(void)!pread(BANK_TABLE_FD, &keeper, sizeof(keeper), sizeof(*bank));
+	take_signals();
+	bank->lives++;
+	/* Nothing we do goes well? Hold on to what there is, and let no dead process take a pid. */
+	for (uint64_t end_us = init_now_us() + keeper.faults * US_PER_SEC;
+	     keeper.faults >= FAULTS_MOST && init_now_us() < end_us; bank_reap())
+		poll(NULL, 0, NAP_MS);
+	bank_resume();
+	return true;
+}
+
 /* --- the manager's life --- */
 
-/* The binary given as the first word, or HARK_MANAGER, or harkd beside this file, or where it is installed. */
-static NO_RETURN void run_manager(void)
+/* A kept binary; else the one given as the first word, harkd beside this file, or where it is installed. */
+static NO_RETURN void run_manager(int kept)
 {
-	static char installed[] = "/usr/lib/hark/harkd";
-	char *given = getenv("HARK_MANAGER");
-	char path[PATH_MAX] = "/";
+	char path[PATH_MAX] = "/", installed[] = "/usr/lib/hark/harkd";
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
-	sigset_t none;
+	bool is_given = our_argv[1] && our_argv[1][0] != '-';
+	char *paths[] = {our_argv[is_given], path, installed};
 
 	if (n > 0)
 		path[n] = '\0';
 	strcpy(strrchr(path, '/') + 1, "harkd");
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (manager_argv[1] && manager_argv[1][0] != '-')
-		execv(manager_argv[1], manager_argv + 1);
-	manager_argv[0] = given ? given : path;
-	execv(manager_argv[0], manager_argv);
-	manager_argv[0] = installed; /* there is no /proc yet, or this file is an /init alone */
-	execv(manager_argv[0], manager_argv);
+	init_close_range(STDERR_FILENO + 1, BANK_CHANNEL_FD - 1, 0);
+	init_close_range(OWN_CHANNEL, BANK_FD_BASE - 1, 0);
+	our_argv += is_given;
+	execute(kept);
+	/* Who names a manager wants no other; but the kernel hands words to PID 1 that are no programs. */
+	for (unsigned i = !is_given; i < (is_given && !bank->is_pid1 ? 1 : ARRAY_SIZE(paths));
+	     i++) {
+		our_argv[0] = paths[i];
+		execv(paths[i], our_argv);
+	}
 	_exit(203);
 }
 
 static void start_manager(void)
 {
-	pid_t pid = -1;
-	int p[2];
+	bool is_new = bank->slot[BANK_BINARY_NEW].kind == BANK_FD;
+	int kept = BANK_FD_BASE + (is_new ? BANK_BINARY_NEW : BANK_BINARY_GOOD);
+	int p[2], pid = -1;
 
-	keeper.table->generation++;
-	keeper.table->manager_us = init_now_us();
+	bank->generation++;
+	bank->manager_us = init_now_us();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) == 0 &&
-	    !(init_place_fd(p[0], OWN_CHANNEL, O_CLOEXEC) |
-	      init_place_fd(p[1], BANK_CHANNEL_FD, 0)) &&
-	    init_watch(EPOLL_CTL_ADD, OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
-		pid = fork();
+	    !(init_place_fd(p[0], OWN_CHANNEL, 0) | init_place_fd(p[1], BANK_CHANNEL_FD, 0)) &&
+	    init_watch(OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
+		pid = make_child(0, -1, &keeper.manager);
 	if (pid == 0)
-		run_manager();
+		run_manager(kept);
 	close(BANK_CHANNEL_FD);
-	keeper.manager = pid > 0 ? pid : 0;
 	keeper.due_us = pid > 0 ? TIME_NEVER : init_now_us() + BACK_OFF_US;
+	keeper.has_news = true; /* to be found by whoever comes */
+	if (pid > 0 && is_new) {
+		bank->tried_us = bank->manager_us;
+		bank_free(BANK_BINARY_NEW);
+	}
 }
 
-/* How long the next manager has to wait. Being killed from outside is no crash and costs nothing. */
+/* When the next manager may start. Being killed from outside is no crash and costs nothing. */
 static uint64_t judge_death(const siginfo_t *si)
 {
-	struct bank_table *t = keeper.table;
-	int status = t->last_status = si->si_status;
+	int status = bank->last_status = si->si_status;
 	bool is_exit = si->si_code == CLD_EXITED;
 	bool is_wanted = is_exit ? status == 0 : status == SIGKILL || status == SIGTERM;
 
-	t->last_code = si->si_code;
-	if (keeper.gone_us - t->manager_us >= GOOD_LIFE_US)
-		t->crashes = 0;
+	bank->last_code = si->si_code;
+	if (keeper.gone_us - bank->manager_us >= GOOD_LIFE_US)
+		bank->crashes = 0;
 	if (is_wanted && keeper.ping_step < PING_ABORTED)
-		return is_exit ? BACK_OFF_US : 0;
-	t->crashes++;
-	return BACK_OFF_US * (t->crashes < BACK_OFF_TIMES ? t->crashes : BACK_OFF_TIMES);
+		return is_exit ? bank->manager_us + BACK_OFF_US : 0;
+	bank->crashes += bank->crashes < BACK_OFF_TIMES;
+	return keeper.gone_us + BACK_OFF_US * bank->crashes;
 }
 
 static void check_manager(void)
 {
 	siginfo_t si = {0};
 
-	if (keeper.manager)
-		waitid(P_PID, (id_t)keeper.manager, &si, WEXITED | WNOHANG);
-	if (!si.si_pid)
+	/* ECHILD: it was reaped in a life that ended right then. */
+	if (!keeper.manager ||
+	    (!waitid(P_PID, (id_t)keeper.manager, &si, WEXITED | WNOHANG) && !si.si_pid))
 		return;
-	keeper.manager = 0;
 	/* It is reaped; now everything it asked for is done before there is another. */
 	while (bank_serve() == BANK_SERVED_SOME)
 		continue;
 	close(OWN_CHANNEL);
-	keeper.can_tell = false;
 	keeper.gone_us = init_now_us();
-	keeper.due_us = keeper.gone_us + judge_death(&si);
+	keeper.due_us = judge_death(&si);
 	keeper.ping_step = 0;
+	keeper.manager = 0;
 }
 
 /* A manager that hangs is asked, then aborted for the sake of its core, then killed. */
 static void ping(void)
 {
-	static const struct {
-		int sig;
-		uint64_t wait_us;
-	} steps[] = {{0, PING_EVERY_US}, {SIGABRT, ABORT_WAIT_US}, {SIGKILL, TIME_NEVER}};
-	unsigned step = keeper.ping_step++;
+	static const int signals[] = {0, SIGABRT, SIGKILL};
 
-	if (step == 0)
-		bank_send(&(struct bank_note){.kind = BANK_NOTE_PING});
-	kill(keeper.manager, steps[step].sig);
-	keeper.due_us = time_add(init_now_us(), steps[step].wait_us);
+	kill(keeper.manager, signals[keeper.ping_step]);
+	keeper.ping_step += keeper.ping_step < ARRAY_SIZE(signals) - 1;
+	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? PING_EVERY_US : ABORT_WAIT_US);
+	bank->pings++;
+	keeper.has_news = true;
 }
 
 /* --- events --- */
@@ -228,33 +331,36 @@ static void read_signals(void)
 {
 	struct signalfd_siginfo si;
 
-	while (read(OWN_SIGNAL, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		if (si.ssi_signo != SIGCHLD)
-			keeper.signal = (int)si.ssi_signo, keeper.is_signal_told = false;
-	if (keeper.signal)
-		bank_tell_all();
-	check_manager();
+	while (read(OWN_SIGNAL, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			continue;
+		bank->signal = (int)si.ssi_signo;
+		bank->signals++;
+		keeper.has_news = true;
+	}
 	keeper.want_reap = true;
 }
 
-static void handle_channel(uint32_t events)
+static void handle(uint32_t what)
 {
-	if (events & EPOLLOUT) {
-		keeper.can_tell = !init_watch(EPOLL_CTL_MOD, OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN);
-		bank_tell_all();
-	}
-	/* Deaf: its end is closed. SIGCHLD brings the rest, or the ping does. */
-	if (bank_serve() == BANK_SERVED_EOF)
+	if (what < EVENT_SIGNAL)
+		bank_event(what);
+	else if (what == EVENT_SIGNAL)
+		read_signals();
+	else if (bank_serve() ==
+		 BANK_SERVED_EOF) /* deaf: SIGCHLD brings the rest, or the ping does */
 		epoll_ctl(OWN_EPOLL, EPOLL_CTL_DEL, OWN_CHANNEL, NULL);
 }
 
 static int wait_ms(void)
 {
-	uint64_t now_us = init_now_us(), wait_us = keeper.due_us - now_us;
+	uint64_t now_us = init_now_us();
 
 	if (keeper.want_reap || keeper.due_us <= now_us)
 		return 0;
-	return keeper.due_us == TIME_NEVER ? -1 : (int)(wait_us / 1000 + 1);
+	if (bank_sweep() || keeper.has_news)
+		return 1;
+	return keeper.due_us == TIME_NEVER ? -1 : (int)((keeper.due_us - now_us) / 1000 + 1);
 }
 
 static NO_RETURN void serve(void)
@@ -263,85 +369,73 @@ static NO_RETURN void serve(void)
 
 	for (;;) {
 		int n = epoll_wait(OWN_EPOLL, e, EVENTS, wait_ms());
-		bool is_due;
 
-		for (int i = 0; i < n; i++) {
-			if (e[i].data.u32 < EVENT_SIGNAL)
-				bank_event(e[i].data.u32);
-			else if (e[i].data.u32 == EVENT_SIGNAL)
-				read_signals();
-			else
-				handle_channel(e[i].events);
-		}
-		if (keeper.want_reap)
+		for (int i = 0; i < n; i++)
+			handle(e[i].data.u32);
+		if (keeper.want_reap) {
+			check_manager();
 			bank_reap();
-		is_due = keeper.due_us <= init_now_us();
-		if (is_due && keeper.manager)
-			ping();
-		else if (is_due)
-			start_manager();
+		}
+		if (keeper.due_us <= init_now_us())
+			(keeper.manager ? ping : start_manager)();
+		bank_ring();
+		keeper.faults = 0;
 	}
 }
 
-/* --- start --- */
-
-static int open_signals(void)
-{
-	sigset_t all;
-
-	/* An ignored SIGCHLD would reap behind our back; children inherit what is ignored. */
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	return init_place_fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, O_CLOEXEC);
-}
-
-/* The manager may read the table and never write it: the seal leaves only the mapping made here. */
-static int open_table(void)
-{
-	int fd = memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size_t n = sizeof(*keeper.table);
-
-	if (init_place_fd(fd, BANK_TABLE_FD, 0) < 0 || ftruncate(BANK_TABLE_FD, (off_t)n) < 0)
-		return -errno;
-	keeper.table = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, BANK_TABLE_FD, 0);
-	if (keeper.table == MAP_FAILED)
-		return -errno;
-	keeper.slot = keeper.table->slot;
-	return fcntl(BANK_TABLE_FD, F_ADD_SEALS,
-		     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
-}
+/* --- the first life --- */
 
 /* As many descriptors as we may have, and so many slots. */
 static uint32_t raise_nofile(void)
 {
-	struct rlimit wide;
+	rlim_t most;
 
 	getrlimit(RLIMIT_NOFILE, &keeper.nofile);
-	wide = keeper.nofile;
-	wide.rlim_cur = wide.rlim_max < FD_MOST ? wide.rlim_max : FD_MOST;
-	setrlimit(RLIMIT_NOFILE, &wide);
-	return wide.rlim_cur < FD_LEAST ? 0 : (uint32_t)wide.rlim_cur - BANK_FD_BASE - BANK_RESERVE;
+	most = keeper.nofile.rlim_max < FD_MOST ? keeper.nofile.rlim_max : FD_MOST;
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){most, keeper.nofile.rlim_max});
+	return most < FD_LEAST ? 0 : (uint32_t)most - BANK_FD_BASE - BANK_RESERVE;
+}
+
+static int start(void)
+{
+	uint32_t slots_n = raise_nofile();
+	sigset_t all = take_signals();
+
+	/* Who started us may have left some open. */
+	init_close_range(STDERR_FILENO + 1, INT_MAX, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (init_place_fd(memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING), BANK_TABLE_FD,
+			  0) < 0 ||
+	    ftruncate(BANK_TABLE_FD, sizeof(*bank) + sizeof(keeper)) < 0 ||
+	    fcntl(BANK_TABLE_FD, F_ADD_SEALS, TABLE_SEALS) < 0 || map_table() < 0)
+		return -errno;
+	bank->layout = BANK_LAYOUT;
+	bank->pid = getpid();
+	bank->saved_n = sizeof(keeper);
+	bank->slots_n = slots_n;
+	bank->start_us = init_now_us();
+	bank->is_pid1 = bank->pid == 1;
+	bank->lives = 1;
+	/* The one path it ever opens. */
+	if (init_place_fd(open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC), OWN_SELF,
+			  0) < 0 ||
+	    init_place_fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, 0) < 0 ||
+	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
+	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
+		return -errno;
+	if (bank->is_pid1) {
+		setsid();
+		reboot(RB_DISABLE_CAD); /* EINVAL in a namespace: the key is not ours there */
+	}
+	return 0;
 }
 
 int main(int argc UNUSED, char **argv)
 {
-	manager_argv = argv;
-	/* Who started us may have left some open. */
-	init_close_range(STDERR_FILENO + 1, INT_MAX, 0);
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	if (open_table() < 0 || open_signals() < 0 ||
-	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, O_CLOEXEC) < 0 ||
-	    init_watch(EPOLL_CTL_ADD, OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
+	our_argv = argv;
+	if (argv[1] && !strcmp(argv[1], "--layout"))
+		return BANK_LAYOUT;
+	if (!resume() && start() < 0)
 		return 1;
-	keeper.table->layout = BANK_LAYOUT;
-	keeper.table->slots_n = raise_nofile();
-	keeper.table->start_us = init_now_us();
-	keeper.table->is_pid1 = getpid() == 1;
-	if (keeper.table->is_pid1) {
-		setsid();
-		reboot(RB_DISABLE_CAD); /* EINVAL in a namespace: the key is not ours there */
-	}
 	serve();
 }

@@ -9,55 +9,90 @@
 #include "core/plan_run.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { BANK_WIDE_FD = BANK_STAGE_FD + BANK_STAGES * BANK_STAGE_FDS };
+/* Every new descriptor appears here before it gets its place, and nothing stays. */
+enum { LANDING_FD = STDERR_FILENO + 1 };
 /* PID 1's own descriptors, from BANK_OWN_FD on; those of the manager keep their numbers there too. */
 enum {
 	OWN_CHANNEL = BANK_TABLE_FD + 1,
 	OWN_EPOLL,
 	OWN_SIGNAL,
-	OWN_PIPE, /* write end for a child cloned without the staging ring, until it is cloned */
+	OWN_SELF, /* our binary, to be executed again */
 };
 
 /* What an epoll event is about: a slot's number, or one of these. */
 enum { EVENT_SIGNAL = BANK_SLOTS, EVENT_CHANNEL };
 
+/* A request as received. It stays until it is done: the life after a fault does it again. */
+struct in_hand {
+	struct bank_req req; /* op NONE: none */
+	_Alignas(8) char plan[PLAN_INLINE];
+	uint32_t tries;
+	union { /* room for one descriptor: what else is passed the kernel closes */
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} passed;
+};
+
+/*
+ * All that PID 1 knows beside the table: written behind it when PID 1 executes itself, and read back. Any step may be the
+ * last before that, so what is done is noted in an order in which doing it again does no harm.
+ */
 struct keeper {
-	struct bank_table *table;
-	struct bank_slot *slot; /* table->slot */
-	struct rlimit nofile;   /* as it was at the start: what children get back */
-	pid_t manager;          /* 0: none */
-	bool can_tell;          /* this manager said HELLO, and the channel takes more */
-	bool want_reap;         /* look for zombies in this turn */
-	uint32_t held_n;        /* zombies kept until ACK */
-	int signal;             /* newest signal not yet handled; 0: none */
-	bool is_signal_told;    /* ... to this manager */
-	uint64_t gone_us;       /* when the last manager died */
+	struct rlimit nofile; /* as it was at the start: what children get back */
+	pid_t manager;        /* 0: none */
+	bool has_news;        /* the manager is yet to be told that something changed */
+	bool want_reap;       /* look for zombies in this turn */
+	bool is_upgrading;  /* REEXEC is in hand; until it is done OWN_SELF is the binary before */
+	bool needs_pids;    /* a clone failed: no zombie is kept */
+	uint32_t faults;    /* since the last whole turn of the loop */
+	uint32_t held_n;    /* zombies kept until ACK */
+	uint64_t gone_us;   /* when the last manager died */
 	uint64_t due_us;    /* when to start a manager (none lives) or to take the next ping step */
 	unsigned ping_step; /* steps taken since it last answered */
+	uint32_t stage_user
+		[BANK_STAGES +
+		 1]; /* its slot + 1; 0: nobody. The last, the wide one, is never waited for */
+	struct in_hand in;
 };
 extern struct keeper keeper;
+extern struct bank_table *bank; /* shared with the manager */
 
 enum { PING_EVERY_US = 30 * 1000 * 1000 };
 
 /*
- * Clone a child that becomes a service: its pid or -errno (then nothing has happened). The plan follows q in memory.
- * report_fd: OWN_PIPE (full copy of the descriptor table), or the last descriptor of the stage that was filled.
+ * Clone a child that becomes a service, its pid in table->child: that or -errno (then nothing has happened). The plan follows q
+ * in memory. first: where its descriptors are; from BANK_WIDE_FD on it gets a copy of the whole table.
  */
-MUST_USE pid_t init_clone(const struct bank_req *q, int cgroup_fd, int report_fd);
+MUST_USE pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int first);
+/* REEXEC: -errno, or 0 in the new life. */
+int init_reexec(const struct bank_req *q, int fd);
 /* The end, as FINAL asks for. Returns -EPERM where it is not ours to do, else never. */
 int init_final(const struct bank_req *q, int fd);
 uint64_t init_now_us(void);
 int init_close_range(int first, int last, unsigned flags);
 /* Give fd the number target and close the one it came under. fd < 0: errno says why. 0 or -errno. */
 int init_place_fd(int fd, int target, int flags);
-/* epoll_ctl(2). 0 or -errno. */
-int init_watch(int op, int fd, uint32_t what, uint32_t events);
+/* Have epoll tell of fd. 0 or -errno. */
+int init_watch(int fd, uint32_t what, uint32_t events);
 
 /* --- keeper.c --- */
 enum bank_served { BANK_SERVED_ALL, BANK_SERVED_SOME, BANK_SERVED_EOF };
@@ -67,9 +102,12 @@ enum bank_served bank_serve(void);
 void bank_handle(const struct bank_req *q, int fd);
 /* The exec pipe or the pidfd of a slot is readable. */
 void bank_event(uint32_t slot);
-/* Send what could not be sent before. */
-void bank_tell_all(void);
-/* Best effort: about no slot. */
-bool bank_send(const struct bank_note *note);
+/* Tell the manager that there are news. */
+void bank_ring(void);
+void bank_free(uint32_t slot);
+/* In a new life of PID 1: finish what was in hand, and look after every child. */
+void bank_resume(void);
+/* Close the stages that children have left. Is there one worth looking at again soon? */
+bool bank_sweep(void);
 /* Mark the children of slots that died, reap all others; at most a batch, then keeper.want_reap stays. */
 void bank_reap(void);

@@ -1,195 +1,177 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/init.h"
 
-#include <poll.h>
-
 enum {
 	SERVE_BATCH = 32,
 	REAP_BATCH = 512,
+	TRIES_MOST = 2,           /* of a request that costs us a life each time */
 	HELD_MOST = 1024,         /* zombies kept for a manager that does not acknowledge */
 	ORPHAN_WAIT_US = 1000000, /* ... or for one that does not come back */
-	STAGE_WAIT_US = 20000,
+	STAGE_WAIT_US = 20000,    /* a child that has not come that far by then is frozen */
+	WANTS_EXEC = BANK_F_EXECED | BANK_F_DONATE,
 };
 
 struct keeper keeper;
-
-/* What PID 1 alone knows of a slot. The pids are scanned for every orphan, so this stays small. */
-static struct own {
-	pid_t pid;        /* child not yet reaped; 0: none */
-	uint16_t donee;   /* CONN: slot + 1 of the child that shall have it alone */
-	uint8_t stage;    /* last descriptor of the stage its child has not left yet; 0: none */
-	uint8_t op;       /* what BANK_TELL_REPLY answers */
-	bool is_starting; /* its descriptor is the exec pipe, and no pidfd yet */
-} own[BANK_SLOTS];
-
-static uint32_t stage_user[BANK_STAGES]; /* the slot that had it last */
+struct bank_table *bank;
 
 static int slot_fd(uint32_t i)
 {
 	return BANK_FD_BASE + (int)i;
 }
 
-static void free_slot(uint32_t i)
+void bank_free(uint32_t i)
 {
 	close(slot_fd(i));
-	keeper.slot[i] = (struct bank_slot){0};
-	own[i] = (struct own){0};
+	bank->child[i] = 0; /* in a free slot it would be a spawn's that was interrupted */
+	bank->slot[i] = (struct bank_slot){0};
 }
 
-/* --- notes --- */
+/* --- news --- */
 
-bool bank_send(const struct bank_note *note)
+/* What has changed in slot i is there to be seen. */
+static void tell(uint32_t i)
 {
-	size_t n = note->peer_n || note->local_n ? sizeof(*note) : offsetof(struct bank_note, peer);
-
-	if (send(OWN_CHANNEL, note, n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	keeper.can_tell = false;
-	(void)init_watch(EPOLL_CTL_MOD, OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN | EPOLLOUT);
-	return false;
+	bank->changed[bank->changed_n % BANK_CHANGES] = i;
+	__atomic_store_n(&bank->changed_n, bank->changed_n + 1, __ATOMIC_RELEASE);
+	keeper.has_news = true;
 }
 
-static void add_peer(int fd, struct bank_note *note)
+/* One that has not read the last ones (EAGAIN) will look anyway; one that is gone has a successor. */
+void bank_ring(void)
 {
-	struct ucred cred = {.uid = (uid_t)-1};
-	socklen_t n = sizeof(cred);
-
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n);
-	note->peer_uid = cred.uid;
-	note->peer_pid = cred.pid;
-	note->peer_n = note->local_n = sizeof(note->peer);
-	if (getpeername(fd, (struct sockaddr *)&note->peer, &note->peer_n) < 0)
-		note->peer_n = 0;
-	if (getsockname(fd, (struct sockaddr *)&note->local, &note->local_n) < 0)
-		note->local_n = 0;
-}
-
-/* Send what slot i has to tell, and these bits, in the order it happened. */
-static void tell(uint32_t i, unsigned bits)
-{
-	struct bank_slot *s = &keeper.slot[i];
-
-	s->tell |= (uint8_t)bits;
-	for (uint32_t kind = BANK_NOTE_REPLY; kind <= BANK_NOTE_EXIT && keeper.can_tell; kind++) {
-		int32_t err = kind == BANK_NOTE_EXECFAIL || s->kind == BANK_FREE ? s->fail_err : 0;
-		struct bank_note note = {kind,   own[i].op, i,         err,          s->token,
-					 s->pid, s->code,   s->status, s->fail_step, s->end_us};
-
-		if (!(s->tell >> kind & 1))
-			continue;
-		if (kind == BANK_NOTE_REPLY && s->kind == BANK_CONN)
-			add_peer(slot_fd(i), &note);
-		if (bank_send(&note))
-			s->tell &= (uint8_t) ~(1U << kind);
-	}
-}
-
-void bank_tell_all(void)
-{
-	for (uint32_t i = 0; i < keeper.table->high && keeper.can_tell; i++)
-		if (keeper.slot[i].tell)
-			tell(i, 0);
-	if (keeper.signal && !keeper.is_signal_told && keeper.can_tell)
-		keeper.is_signal_told = bank_send(
-			&(struct bank_note){.kind = BANK_NOTE_SIGNAL, .status = keeper.signal});
+	keeper.has_news = keeper.has_news &&
+			  send(OWN_CHANNEL, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+			  errno != EAGAIN && errno != EPIPE && errno != EBADF;
 }
 
 /* --- a child's life --- */
 
-/* The child has its own descriptors now, or none. */
-static void leave_stage(uint32_t i)
+bool bank_sweep(void)
 {
-	if (own[i].stage)
-		init_close_range(own[i].stage + 1 - BANK_STAGE_FDS, own[i].stage, 0);
-	own[i].stage = 0;
+	bool is_young = false;
+
+	for (int i = 0; i < BANK_STAGES; i++) {
+		const struct bank_slot *s = bank->slot + keeper.stage_user[i] - 1;
+		int first = BANK_STAGE_FD + i * BANK_STAGE_FDS;
+
+		if (!keeper.stage_user[i])
+			continue;
+		if (s->kind == BANK_PROC && !s->said.step) {
+			is_young |= s->since_us + STAGE_WAIT_US > init_now_us();
+			continue;
+		}
+		init_close_range(first, first + BANK_STAGE_FDS - 1, 0);
+		keeper.stage_user[i] = 0;
+	}
+	return is_young;
 }
 
-/* The connections promised to child i become its own, or (no exec) stay with us for another try. */
-static void settle_donations(uint32_t i)
+/* A stage filled with what q passes: its first descriptor. */
+static int take_stage(const struct bank_req *q)
 {
-	for (uint32_t conn = 0; keeper.slot[i].flags & BANK_F_DONATE && conn < keeper.table->high;
-	     conn++) {
-		if (own[conn].donee != i + 1)
+	int i = q->refs_n > BANK_STAGE_REFS ? BANK_STAGES : 0, first;
+
+	bank_sweep();
+	while (i < BANK_STAGES && keeper.stage_user[i])
+		i++;
+	keeper.stage_user[i] = q->slot + 1;
+	first = BANK_STAGE_FD + i * BANK_STAGE_FDS;
+	for (uint32_t ref = 0; ref < q->refs_n; ref++)
+		if (q->refs[ref] >= 0)
+			dup3(slot_fd((uint32_t)q->refs[ref]), first + (int)ref, 0);
+	return first;
+}
+
+/* The connections promised to child i are its own, or (no exec) stay with us for another try. */
+static void settle_donations(uint32_t i, bool is_execed)
+{
+	bool is_any = bank->slot[i].flags & BANK_F_DONATE;
+
+	for (uint32_t conn = 0; is_any && conn < bank->high; conn++) {
+		if (bank->slot[conn].donee != i + 1)
 			continue;
-		own[conn].donee = 0;
-		if (keeper.slot[i].is_execed)
-			free_slot(conn);
+		if (is_execed)
+			bank_free(conn);
+		bank->slot[conn].donee = 0;
 	}
 }
 
-/* From the exec pipe to a pidfd. Without one (no memory) SIGCHLD still tells of the exit. */
+/* Without a pidfd (no memory) SIGCHLD still tells of the exit. */
 static void watch_exit(uint32_t i, pid_t pid)
 {
-	(void)init_place_fd((int)syscall(SYS_pidfd_open, pid, 0), slot_fd(i), O_CLOEXEC);
-	(void)init_watch(EPOLL_CTL_ADD, slot_fd(i), i, EPOLLIN | EPOLLET);
+	(void)init_place_fd((int)syscall(SYS_pidfd_open, pid, 0), slot_fd(i), 0);
+	(void)init_watch(slot_fd(i), i, EPOLLIN | EPOLLET);
 }
 
-/*
- * A child says {DUP, 0} when it has its own descriptors, {EXEC, 0} just before execve(2), and last what failed. The
- * pipe ends by the exec or by death: without {EXEC, 0} somebody killed it before, and nothing was given away.
- */
-static void read_exec_pipe(uint32_t i, bool is_dead)
+/* The child was executed, or never will be: when it does not say what failed, somebody killed it before. */
+static void settle(uint32_t i)
 {
-	struct bank_slot *s = &keeper.slot[i];
-	struct plan_report report;
-	ssize_t n;
+	struct bank_slot *s = &bank->slot[i];
+	bool is_execed = s->said.step == PLAN_EXEC && !s->said.err;
 
-	while ((n = read(slot_fd(i), &report, sizeof(report))) > 0) {
-		leave_stage(i);
-		s->fail_step = report.step;
-		s->fail_err = -report.err;
-	}
-	if (n < 0 && !is_dead)
-		return;
-	own[i].is_starting = false;
-	s->is_execed = s->fail_step == PLAN_EXEC && !s->fail_err;
-	if (!s->is_execed && !s->fail_err)
-		s->fail_err = -ECHILD;
-	settle_donations(i);
-	watch_exit(i, s->pid);
-	if (!s->is_execed)
-		tell(i, BANK_TELL_EXECFAIL);
-	else if (s->flags & BANK_F_EXECED)
-		tell(i, BANK_TELL_EXECED);
+	if (!is_execed && !s->said.err)
+		s->said.err = ECHILD;
+	settle_donations(i, is_execed);
+	if (s->flags & WANTS_EXEC)
+		watch_exit(i, s->pid);
+	s->exec = is_execed ? BANK_EXECED : BANK_EXEC_FAILED;
+	tell(i);
+}
+
+/* Nobody writes to an exec pipe: it ends by the exec, or by death. In its place a pidfd: the life before was settling it. */
+static bool has_ended(uint32_t i)
+{
+	char none;
+
+	return bank->slot[i].flags & WANTS_EXEC &&
+	       (read(slot_fd(i), &none, 1) == 0 || errno == EINVAL);
 }
 
 void bank_event(uint32_t i)
 {
-	struct bank_slot *s = &keeper.slot[i];
+	struct bank_slot *s = &bank->slot[i];
 	siginfo_t si = {0};
 
-	if (s->kind != BANK_PROC ||
-	    waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0)
+	if (s->kind != BANK_PROC)
 		return;
-	if (si.si_pid)
-		leave_stage(i);
-	if (own[i].is_starting)
-		read_exec_pipe(i, si.si_pid);
+	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
+	if (s->exec == BANK_EXEC_PENDING && (si.si_pid || has_ended(i)))
+		settle(i);
 	if (!si.si_pid)
 		return;
 	s->code = si.si_code;
 	s->status = si.si_status;
 	s->end_us = init_now_us();
-	s->kind = BANK_DEAD;
+	__atomic_store_n(&s->kind, BANK_DEAD, __ATOMIC_RELEASE);
 	close(slot_fd(i)); /* dead slots must not eat the descriptors a new manager needs */
 	keeper.held_n++;
-	tell(i, BANK_TELL_EXIT);
+	tell(i);
 }
 
 static void reap_slot(uint32_t i)
 {
-	if (own[i].pid && waitpid(own[i].pid, NULL, WNOHANG) > 0)
+	pid_t *pid = &bank->child[i];
+
+	if (*pid && waitpid(*pid, NULL, WNOHANG) > 0)
 		keeper.held_n--;
-	own[i].pid = 0;
+	*pid = 0;
 }
 
 static uint32_t slot_of(pid_t pid)
 {
 	uint32_t i = 0;
 
-	while (i < keeper.table->high && own[i].pid != pid)
+	while (i < bank->high && bank->child[i] != pid)
 		i++;
 	return i;
+}
+
+/* Its pid must mean nobody else until the manager has acted on the exit, unless that costs too much. */
+static bool may_keep_zombies(void)
+{
+	bool is_manned = keeper.manager || init_now_us() - keeper.gone_us < ORPHAN_WAIT_US;
+
+	return is_manned && keeper.held_n <= HELD_MOST && !keeper.needs_pids;
 }
 
 void bank_reap(void)
@@ -203,15 +185,13 @@ void bank_reap(void)
 		if (!si.si_pid || si.si_pid == keeper.manager)
 			return;
 		i = slot_of(si.si_pid);
-		if (i == keeper.table->high) {
-			keeper.table->orphans++;
+		if (i == bank->high) {
+			bank->orphans++;
 			waitpid(si.si_pid, NULL, WNOHANG);
 			continue;
 		}
 		bank_event(i);
-		/* Its pid must mean nobody else until the manager has acted on the exit, unless that takes too long. */
-		if (keeper.held_n <= HELD_MOST &&
-		    (keeper.manager || init_now_us() - keeper.gone_us < ORPHAN_WAIT_US))
+		if (may_keep_zombies())
 			return;
 		reap_slot(i);
 	}
@@ -220,27 +200,10 @@ void bank_reap(void)
 
 /* --- requests: each returns a child's pid, 0 or -errno --- */
 
-static int greet(const struct bank_req *q, int fd UNUSED)
-{
-	if (q->arg != BANK_LAYOUT)
-		return -EPROTO;
-	for (uint32_t i = 0; i < keeper.table->high; i++) {
-		if (keeper.slot[i].kind == BANK_DEAD)
-			keeper.slot[i].tell |= BANK_TELL_EXIT;
-		if (keeper.slot[i].kind == BANK_CONN &&
-		    !own[i].donee) /* perhaps nobody lived to hear of it */
-			keeper.slot[i].tell |= BANK_TELL_REPLY;
-	}
-	keeper.can_tell = true;
-	keeper.is_signal_told = false;
-	bank_tell_all();
-	return 0;
-}
-
 static int heard(const struct bank_req *q, int fd UNUSED)
 {
-	if (q->arg == keeper.signal)
-		keeper.signal = 0;
+	if (q->arg == bank->signal)
+		bank->signals_heard = bank->signals;
 	return 0;
 }
 
@@ -254,7 +217,7 @@ static int store(const struct bank_req *q, int fd)
 static int drop(const struct bank_req *q, int fd UNUSED)
 {
 	reap_slot(q->slot);
-	free_slot(q->slot);
+	bank_free(q->slot);
 	keeper.want_reap = true;
 	return 0;
 }
@@ -262,66 +225,62 @@ static int drop(const struct bank_req *q, int fd UNUSED)
 static int accept_one(const struct bank_req *q, int fd UNUSED)
 {
 	int from = q->refs_n == 1 ? slot_fd((uint32_t)q->refs[0]) : -1;
+	int to = slot_fd(q->slot);
+	struct bank_peer *p = &bank->peer[q->slot];
+	socklen_t n = sizeof(p->cred);
+	/* The life before may have accepted it: it stays there until the slot is filled. */
+	bool is_there = fcntl(LANDING_FD, F_GETFD) >= 0;
 
 	/* A client that went away again must not leave us waiting for the next. */
 	if (fcntl(from, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	return init_place_fd(accept4(from, NULL, NULL, SOCK_CLOEXEC), slot_fd(q->slot), 0);
+	from = is_there ? LANDING_FD : accept4(from, NULL, NULL, 0); /* inherited */
+	if (from < 0 || dup3(from, to, 0) < 0)
+		return -errno;
+	*p = (struct bank_peer){.peer_n = sizeof(p->peer), .local_n = sizeof(p->local)};
+	getsockopt(to, SOL_SOCKET, SO_PEERCRED, &p->cred, &n);
+	getpeername(to, (struct sockaddr *)&p->peer, &p->peer_n);
+	getsockname(to, (struct sockaddr *)&p->local, &p->local_n);
+	return 0;
 }
 
-/*
- * The next stage of the ring, filled with what q passes: its last descriptor. OWN_PIPE: the child must copy the whole
- * table, which costs more than a moment's wait for the child that still has the stage. One that takes longer is frozen
- * and not waited for again.
- */
-static int take_stage(const struct bank_req *q)
+/* Between us and the child: it ends by the exec. */
+static int open_exec_pipe(uint32_t i, int end)
 {
-	uint32_t stage = (uint32_t)keeper.table->spawned % BANK_STAGES, user = stage_user[stage];
-	int first = BANK_STAGE_FD + (int)stage * BANK_STAGE_FDS, end = first + BANK_STAGE_FDS - 1;
+	int p[2];
 
-	if (own[user].stage == end && keeper.slot[user].since_us + STAGE_WAIT_US > init_now_us()) {
-		poll(&(struct pollfd){.fd = slot_fd(user), .events = POLLIN}, 1,
-		     STAGE_WAIT_US / 1000);
-		bank_event(user);
-	}
-	if (own[user].stage == end || q->refs_n > BANK_STAGE_REFS)
-		return OWN_PIPE;
-	for (uint32_t i = 0; i < q->refs_n; i++)
-		if (q->refs[i] >= 0)
-			dup3(slot_fd((uint32_t)q->refs[i]), first + (int)i, O_CLOEXEC);
-	stage_user[stage] = q->slot;
-	own[q->slot].stage = (uint8_t)end;
-	return end;
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    (init_place_fd(p[0], slot_fd(i), 0) | init_place_fd(p[1], end, O_CLOEXEC)) < 0)
+		return -errno;
+	return init_watch(slot_fd(i), i, EPOLLIN | EPOLLET);
 }
 
 static int spawn(const struct bank_req *q, int fd)
 {
-	int report_fd = take_stage(q), p[2], pid = pipe2(p, O_CLOEXEC | O_NONBLOCK);
+	int first, pid = bank->child[q->slot];
 
-	if (!pid)
-		pid = init_place_fd(p[0], slot_fd(q->slot), O_CLOEXEC) |
-		      init_place_fd(p[1], report_fd, O_CLOEXEC);
-	if (!pid)
-		pid = init_watch(EPOLL_CTL_ADD, slot_fd(q->slot), q->slot, EPOLLIN | EPOLLET);
-	if (!pid)
-		pid = init_clone(q, fd, report_fd);
-	close(OWN_PIPE); /* a staged child's end is closed with its stage */
-	if (pid < 0) {
-		leave_stage(q->slot);
-		close(slot_fd(q->slot));
+	if (pid) /* the life before had come that far */
 		return pid;
-	}
-	keeper.table->spawned++;
+	first = take_stage(q);
+	if (q->flags & WANTS_EXEC)
+		pid = open_exec_pipe(q->slot, first + (int)q->refs_n);
 	for (uint32_t i = 0; q->flags & BANK_F_DONATE && i < q->refs_n; i++)
-		if (q->refs[i] >= 0 && keeper.slot[q->refs[i]].kind == BANK_CONN)
-			own[q->refs[i]].donee = (uint16_t)(q->slot + 1);
+		if (q->refs[i] >= 0 && bank->slot[q->refs[i]].kind == BANK_CONN)
+			bank->slot[q->refs[i]].donee = q->slot + 1;
+	if (!pid)
+		pid = init_spawn(q, fd, first);
+	init_close_range(BANK_WIDE_FD, BANK_OWN_FD - 1, 0);
+	if (pid > 0)
+		return pid;
+	settle_donations(q->slot, false);
+	close(slot_fd(q->slot));
 	return pid;
 }
 
 static int send_signal(const struct bank_req *q, int fd UNUSED)
 {
 	/* By number, and exact: the process is our child and nobody else reaps it. */
-	return kill(own[q->slot].pid, q->arg) < 0 ? -errno : 0;
+	return kill(bank->child[q->slot], q->arg) < 0 ? -errno : 0;
 }
 
 static int adopt(const struct bank_req *q, int fd UNUSED)
@@ -330,9 +289,9 @@ static int adopt(const struct bank_req *q, int fd UNUSED)
 
 	/* Not (or not yet) a child of ours, or one that we know. */
 	if (waitid(P_PID, (id_t)q->arg, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-	    q->arg == keeper.manager || slot_of(q->arg) != keeper.table->high)
+	    q->arg == keeper.manager || slot_of(q->arg) != bank->high)
 		return -ECHILD;
-	watch_exit(q->slot, q->arg);
+	bank->slot[q->slot].exec = BANK_EXECED;
 	return q->arg;
 }
 
@@ -344,7 +303,6 @@ static const struct op {
 	uint8_t fills; /* the kind it gets */
 	bool is_told;  /* success is answered too, and the reserve is left alone */
 } ops[BANK_OP_COUNT] = {
-	[BANK_HELLO] = {greet},
 	[BANK_STORE] = {store, IS_FREE, BANK_FD},
 	[BANK_REPLACE] = {store, IS_FREE | IS_KEPT, BANK_FD},
 	[BANK_DROP] = {drop, IS_KEPT},
@@ -354,6 +312,7 @@ static const struct op {
 	[BANK_ADOPT] = {adopt, IS_FREE, BANK_PROC, true},
 	[BANK_ACK] = {drop, 1 << BANK_DEAD},
 	[BANK_HEARD] = {heard},
+	[BANK_REEXEC] = {init_reexec},
 	[BANK_FINAL] = {init_final},
 };
 
@@ -361,98 +320,124 @@ static const struct op {
 static int check(const struct bank_req *q)
 {
 	const struct op *op = &ops[q->op];
-	uint32_t kind = keeper.slot[q->slot].kind;
-	bool is_same = keeper.slot[q->slot].token == q->token;
+	uint32_t kind = bank->slot[q->slot].kind;
+	bool is_same = bank->slot[q->slot].token == q->token;
 
 	if (!op->slot_is)
 		return 0;
-	if (op->fills && kind != BANK_FREE && is_same)
-		return 1;
 	if (!(op->slot_is >> kind & 1) || (op->slot_is >= 1 << BANK_PROC && !is_same))
-		return op->fills ? -EEXIST : -ESRCH;
-	if (op->is_told && q->slot >= keeper.table->slots_n - BANK_RESERVE)
+		return !op->fills ? -ESRCH : is_same ? 1 : -EEXIST;
+	if (op->is_told && q->slot >= bank->slots_n - BANK_RESERVE)
 		return -ENOSPC;
 	for (uint32_t i = 0; i < q->refs_n; i++)
-		if (q->refs[i] >= 0 && ((uint32_t)q->refs[i] >= keeper.table->slots_n ||
-					!(IS_KEPT >> keeper.slot[q->refs[i]].kind & 1)))
+		if (q->refs[i] >= 0 && ((uint32_t)q->refs[i] >= bank->slots_n ||
+					!(IS_KEPT >> bank->slot[q->refs[i]].kind & 1)))
 			return -EBADF;
 	return 0;
 }
 
+/* Before it is performed, for a child is quick to write there. One that the life before made has done so already. */
+static void describe(const struct bank_req *q)
+{
+	struct bank_slot *s = &bank->slot[q->slot];
+	uint8_t kind = s->kind;
+
+	if (bank->child[q->slot])
+		return;
+	*s = (struct bank_slot){kind, (uint8_t)q->flags, (uint8_t)q->op, .token = q->token};
+	s->since_us = init_now_us();
+	/* Not by the mapping: PID 1 reads no names, and need not have their pages. */
+	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
+	if (bank->high <= q->slot)
+		bank->high = q->slot + 1;
+}
+
 static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)
 {
-	struct bank_slot *s = &keeper.slot[q->slot];
-	struct own *o = &own[q->slot];
+	struct bank_slot *s = &bank->slot[q->slot];
 
-	*s = (struct bank_slot){.flags = (uint8_t)q->flags, .is_execed = q->op == BANK_ADOPT};
-	s->pid = pid;
-	s->token = q->token;
-	s->since_us = init_now_us();
-	memcpy(s->name, q->name, BANK_NAME - 1);
-	*o = (struct own){pid, 0, o->stage, (uint8_t)q->op, pid && q->op == BANK_SPAWN};
-	s->kind = kind;
-	if (keeper.table->high <= q->slot)
-		keeper.table->high = q->slot + 1;
+	bank->child[q->slot] = s->pid = pid;
+	bank->spawned += q->op == BANK_SPAWN;
+	if (pid && (s->exec || !(s->flags & WANTS_EXEC)))
+		watch_exit(q->slot, pid);
+	__atomic_store_n(&s->kind, kind, __ATOMIC_RELEASE);
+}
+
+/* A child's pid, 0 or -errno; no less for a request that was performed before. */
+static int perform(const struct bank_req *q, int fd)
+{
+	const struct op *op = &ops[q->op];
+	bool is_free = op->fills && bank->slot[q->slot].kind == BANK_FREE;
+	int r = keeper.in.tries++ < TRIES_MOST ? check(q) : -EFAULT;
+
+	if (r > 0)
+		return 0;
+	if (op->fills && (r == 0 || is_free))
+		describe(q);
+	if (r == 0 && op->perform)
+		r = op->perform(q, fd);
+	if (r >= 0 && op->fills)
+		fill(q, op->fills, r);
+	else if (is_free)
+		bank->slot[q->slot].code = r;
+	return r;
 }
 
 void bank_handle(const struct bank_req *q, int fd)
 {
-	const struct op *op;
-	int r;
-
-	if (q->op >= BANK_OP_COUNT || q->slot >= keeper.table->slots_n || q->refs_n > BANK_REFS)
+	if (q->op >= BANK_OP_COUNT || q->slot >= bank->slots_n || q->refs_n > BANK_REFS ||
+	    q->plan_n > PLAN_INLINE)
 		return;
-	op = &ops[q->op];
-	r = check(q);
 	keeper.ping_step = 0; /* whoever asks is alive */
 	keeper.due_us = init_now_us() + PING_EVERY_US;
-	if (r == 0 && op->perform) {
-		r = op->perform(q, fd);
-		if (r >= 0 && op->fills)
-			fill(q, op->fills, r);
-	}
-	if (r >= 0 && op->is_told) {
-		tell(q->slot, BANK_TELL_REPLY);
-	} else if (r < 0 && keeper.slot[q->slot].kind == BANK_FREE) {
-		fill(q, BANK_FREE, 0); /* kept there until it could be told */
-		keeper.slot[q->slot].fail_err = r;
-		tell(q->slot, BANK_TELL_REPLY);
-	} else if (r < 0) {
-		bank_send(&(struct bank_note){
-			.op = q->op, .slot = q->slot, .token = q->token, .err = r});
+	if (perform(q, fd) < 0 || ops[q->op].is_told)
+		tell(q->slot);
+}
+
+/* The kernel has put it there; it stays until it is done, so that the life after a fault can do it again. */
+static void handle_in_hand(void)
+{
+	int fd = -1;
+
+	if (keeper.in.passed.head.cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(&keeper.in.passed.head), sizeof(fd));
+	keeper.in.req.name[BANK_NAME - 1] = '\0';
+	bank_handle(&keeper.in.req, fd);
+	init_close_range(LANDING_FD, BANK_STAGE_FD - 1, 0);
+	keeper.in.req.op = BANK_NONE;
+}
+
+void bank_resume(void)
+{
+	handle_in_hand();
+	keeper.want_reap = keeper.has_news = true;
+	bank->changed_n += BANK_CHANGES + 1; /* what was not told: the manager looks at all */
+	keeper.held_n = 0;
+	for (uint32_t i = 0; i < bank->high; i++) {
+		keeper.held_n += bank->slot[i].kind == BANK_DEAD && bank->child[i];
+		bank_event(i);
 	}
 }
 
 enum bank_served bank_serve(void)
 {
-	/* The child runs the plan out of its copy of this buffer. */
-	static struct {
-		struct bank_req req;
-		_Alignas(8) char plan[PLAN_INLINE];
-	} in;
+	struct in_hand *in = &keeper.in;
 
 	for (unsigned i = 0; i < SERVE_BATCH; i++) {
-		/* Room for one descriptor: what else is passed the kernel closes. */
-		union {
-			struct cmsghdr head;
-			char bytes[CMSG_SPACE(sizeof(int))];
-		} got = {0};
-		struct iovec iov = {&in, sizeof(in)};
-		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &got};
+		struct iovec iov = {in, offsetof(struct in_hand, tries)};
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &in->passed};
 		ssize_t n;
-		int fd = -1;
 
+		in->tries = 0;
+		in->passed.head.cmsg_type = 0;
 		m.msg_controllen = CMSG_LEN(sizeof(int));
-		n = recvmsg(OWN_CHANNEL, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n == 0 || (n < 0 && errno == EAGAIN))
+		n = recvmsg(OWN_CHANNEL, &m, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EBADF)))
 			return n == 0 ? BANK_SERVED_EOF : BANK_SERVED_ALL;
-		if (got.head.cmsg_type == SCM_RIGHTS)
-			memcpy(&fd, CMSG_DATA(&got.head), sizeof(fd));
 		/* ECONNRESET comes once, when the manager died with notes unread, and before its last requests. */
-		if (n >= (ssize_t)sizeof(in.req) && in.req.plan_n == (size_t)n - sizeof(in.req))
-			bank_handle(&in.req, fd);
-		if (fd >= 0)
-			close(fd);
+		if (n < (ssize_t)sizeof(in->req) || in->req.plan_n != (size_t)n - sizeof(in->req))
+			in->req.op = BANK_NONE;
+		handle_in_hand();
 	}
 	return BANK_SERVED_SOME;
 }

@@ -37,7 +37,7 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(SCHED, PLAN_EXEC_ONLY, 214, 3, PLAN_NONE, "w0 policy, w1 priority, w2 reset on fork") \
 	STEP(AFFINITY, PLAN_EXEC_ONLY, 215, 0, PLAN_BYTES, "cpu mask bytes") \
 	STEP(OOM, PLAN_EXEC_ONLY, 206, 1, PLAN_NONE, "w0 value + 1000") \
-	STEP(RLIMIT, PLAN_ANYWHERE, 205, 3, PLAN_NONE, "w0 resource, w1 soft, w2 hard") \
+	STEP(RLIMIT, PLAN_EXEC_ONLY, 205, 3, PLAN_NONE, "w0 resource, w1 soft, w2 hard") \
 	STEP(TIMERSLACK, PLAN_EXEC_ONLY, 212, 1, PLAN_NONE, "w0 nanoseconds") \
 	STEP(PERSONALITY, PLAN_EXEC_ONLY, 230, 1, PLAN_NONE, "w0 personality(2)") \
 	STEP(MKDIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, w3 1: leave owner of existing, path; parents 0755") \
@@ -51,7 +51,7 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(CAP_BOUND, PLAN_EXEC_ONLY, 218, 1, PLAN_NONE, "w0 mask to keep in the bounding set") \
 	STEP(CAP_SET, PLAN_EXEC_ONLY, 218, 1, PLAN_NONE, "w0 permitted = effective = inheritable mask") \
 	STEP(CAP_AMBIENT, PLAN_EXEC_ONLY, 218, 1, PLAN_NONE, "w0 mask to raise") \
-	STEP(NO_NEW_PRIVS, PLAN_ANYWHERE, 227, 0, PLAN_NONE, "") \
+	STEP(NO_NEW_PRIVS, PLAN_EXEC_ONLY, 227, 0, PLAN_NONE, "") \
 	STEP(IGNORE_SIGPIPE, PLAN_ANYWHERE, 207, 0, PLAN_NONE, "") \
 	STEP(KEYRING, PLAN_EXEC_ONLY, 237, 0, PLAN_NONE, "fresh session keyring") \
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \

@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -50,18 +48,6 @@ static int open_onto(int target, const char *path, int flags, mode_t mode)
 	return r < 0 ? -errno : 0;
 }
 
-/* Above the hard limit without privilege: as near as allowed. */
-static int set_limit(unsigned what, struct rlimit want)
-{
-	struct rlimit now;
-
-	getrlimit(what, &now);
-	if (setrlimit(what, &want) == 0)
-		return 0;
-	now.rlim_cur = want.rlim_cur < now.rlim_max ? want.rlim_cur : now.rlim_max;
-	return errno == EPERM ? sys(setrlimit(what, &now)) : -errno;
-}
-
 /* The calls are raw where libc would have all threads follow: here is one, and the wrapper is large. */
 static int take_step(const struct plan_record *rec, struct plan_space *s, plan_extra_fn extra)
 {
@@ -75,7 +61,8 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 	case PLAN_ENV_PID:
 		return add(s->envp, &s->envc, s, pid_text(s, rec->text, rec->text_n - 1));
 	case PLAN_EXEC:
-		plan_say(s->report_fd, PLAN_EXEC, 0);
+		if (s->said)
+			s->said->step = PLAN_EXEC;
 		return sys(execve(rec->text, s->argv, s->envp));
 	case PLAN_OPEN:
 		return open_onto((int)w[0], rec->text, (int)w[1], (mode_t)w[2]);
@@ -83,9 +70,6 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 		return sys(dup2((int)w[0], (int)w[1]));
 	case PLAN_UMASK:
 		return sys(umask((mode_t)w[0]));
-	case PLAN_RLIMIT:
-		return set_limit((unsigned)w[0],
-				 (struct rlimit){.rlim_cur = w[1], .rlim_max = w[2]});
 	case PLAN_CHDIR:
 		return chdir(rec->text) == 0 || (errno == ENOENT && w[0]) ? 0 : -errno;
 	case PLAN_GROUPS:
@@ -94,8 +78,6 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 		return sys(syscall(SYS_setresgid, (gid_t)w[0], (gid_t)w[0], (gid_t)w[0]));
 	case PLAN_UID:
 		return sys(syscall(SYS_setresuid, (uid_t)w[0], (uid_t)w[0], (uid_t)w[0]));
-	case PLAN_NO_NEW_PRIVS:
-		return sys(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	case PLAN_IGNORE_SIGPIPE:
 		return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 	default:
@@ -103,26 +85,15 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 	}
 }
 
-void plan_say(int report_fd, unsigned step, int err)
-{
-	struct plan_report report = {.step = step, .err = err};
-
-	(void)!write(report_fd, &report, sizeof(report));
-}
-
 struct plan_report plan_run(const char *bytes, size_t n, struct plan_space *space,
 			    plan_extra_fn extra)
 {
 	struct plan_record rec = {.step = PLAN_END};
-	sigset_t none;
 	size_t at = 0;
 	int r;
 
 	/* In hark-exec for the second time, which changes nothing. */
 	setsid();
-	/* CLONE_CLEAR_SIGHAND and PID 1, which ignores nothing, left every disposition at its default. */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	space->argv[0] = space->envp[0] = NULL;
 	while ((r = plan_next(bytes, n, &at, &rec)) > 0 && (r = take_step(&rec, space, extra)) >= 0)
 		continue;

@@ -582,7 +582,6 @@ void run_on_note(struct bank *b, const struct bank_note *n)
 		if (bank_heard(&h->bank, n->status) < 0)
 			log_at(LOG_ERROR, "PID 1 does not hear that its signal was handled");
 		break;
-	case BANK_NOTE_PING: /* answered by the client half */
 	case BANK_NOTE_COUNT:
 		break;
 	}

@@ -35,7 +35,10 @@ static uint32_t restore_fd(const struct hark *h, const struct unit *u, uint32_t 
 	char name[BANK_NAME];
 
 	bank_name(name, u->name, what);
-	return b && b->kind == BANK_FD && !strncmp(b->name, name, BANK_NAME) ? slot : 0;
+	return b && b->kind == BANK_FD &&
+			       !strncmp(bank_slot_name(h->bank.table, slot - 1), name, BANK_NAME)
+		       ? slot
+		       : 0;
 }
 
 /* PID 1 lets go of a connection once its process has been executed. */
@@ -137,8 +140,8 @@ static bool claim_main(struct hark *h, struct service *s)
 	for (uint32_t i = 0; i < t->high; i++) {
 		const struct bank_slot *b = &t->slot[i];
 
-		if (strncmp(b->name, name, BANK_NAME) != 0 || procs_find(h, b->token) ||
-		    (s->next_main && b->pid != s->next_main))
+		if (strncmp(bank_slot_name(t, i), name, BANK_NAME) != 0 ||
+		    procs_find(h, b->token) || (s->next_main && b->pid != s->next_main))
 			continue;
 		if (procs_claim(h, &s->unit, ROLE_MAIN, i) > 0) {
 			s->next_main = 0;
@@ -306,7 +309,7 @@ static void tell_of_main(struct hark *h, struct unit *u)
 		return;
 	engine_post_simple(&h->engine, u, EV_SPAWNED, main->pid, ROLE_MAIN, 0);
 	busname_execed(h, service_of(u));
-	if (h->bank.table->slot[main->slot - 1].is_execed)
+	if (h->bank.table->slot[main->slot - 1].exec == BANK_EXECED)
 		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 }
 

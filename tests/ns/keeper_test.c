@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The manager's part played against the real hark-init: keeper_test runs `HARK_MANAGER=keeper_test hark-init manage`, as subreaper
+ * The manager's part played against the real hark-init: keeper_test runs `hark-init keeper_test manage`, as subreaper
  * and (as root) as PID 1 of a pid namespace. Environment: HARK_INIT, the path of hark-init (default: beside this file).
  * The other words it can be called with are the services it starts; their exit status is their verdict.
  */
@@ -42,8 +42,6 @@ static void check(bool ok, const char *name, const char *why)
 
 static void on_note(struct bank *b, const struct bank_note *note)
 {
-	if (note->kind == BANK_NOTE_PING || note->slot >= BANK_SLOTS)
-		return;
 	last[note->kind][note->slot] = *note;
 	seen[note->kind][note->slot]++;
 	if (want_acks && note->kind == BANK_NOTE_EXIT) {
@@ -419,9 +417,9 @@ static int second_life(void)
 	uint32_t late = BANK_SLOTS, out = BANK_SLOTS;
 
 	for (uint32_t i = 0; i < bank.table->high; i++) {
-		if (!strcmp(bank.table->slot[i].name, "-c"))
+		if (bank.table->slot[i].op == BANK_SPAWN)
 			late = i;
-		if (!strcmp(bank.table->slot[i].name, "out"))
+		if (!strcmp(bank_slot_name(bank.table, i), "out"))
 			out = i;
 	}
 	check(late < BANK_SLOTS && finish(late) == 7, "successor-exit", "the exit was lost");
@@ -529,12 +527,11 @@ static int drive(void)
 	else
 		snprintf(init, sizeof(init), "%.*s/hark-init", (int)(slash - self), self);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	setenv("HARK_MANAGER", self, 1);
-	r = run("subreaper", (char *[]){init, (char[]){"manage"}, NULL});
+	r = run("subreaper", (char *[]){init, self, (char[]){"manage"}, NULL});
 	if (geteuid() == 0)
 		r |= run("pid1",
 			 (char *[]){(char[]){"unshare"}, (char[]){"-fp"}, (char[]){"--mount-proc"},
-				    init, (char[]){"manage"}, NULL});
+				    init, self, (char[]){"manage"}, NULL});
 	return r;
 }
 

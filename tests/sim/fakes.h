@@ -28,7 +28,7 @@ static void fill(uint32_t slot, uint64_t token, enum bank_kind kind, const char 
 {
 	world->table.slot[slot] = (struct bank_slot){
 		.kind = (uint8_t)kind, .token = token, .pid = pid, .since_us = world->now_us};
-	snprintf(world->table.slot[slot].name, BANK_NAME, "%s", name);
+	snprintf(world->table.name[slot], BANK_NAME, "%s", name);
 	if (world->table.high <= slot)
 		world->table.high = slot + 1;
 	inbox.is_taken[slot] = true;
@@ -107,7 +107,7 @@ int bank_spawn(struct bank *b UNUSED, const struct bank_spawn *s)
 	}
 	for (p = world->proc; p < world->proc + WORLD_PROCS; p++)
 		world->doubled += p->pid && !p->is_dead && p->unit == unit && p->slot &&
-				  strcmp(world->table.slot[p->slot - 1].name, s->name) == 0;
+				  strcmp(world->table.name[p->slot - 1], s->name) == 0;
 	world->runs[unit][key]++;
 	p = new_process(unit);
 	p->slot = s->slot + 1;
@@ -372,7 +372,7 @@ static int sock_arm(struct hark *h, struct unit *u, char **ret_why UNUSED)
 
 	bank_name(name, u->name, "ListenStream=x");
 	for (uint32_t i = 0; i < world->table.high; i++)
-		if (strcmp(world->table.slot[i].name, name) == 0)
+		if (strcmp(world->table.name[i], name) == 0)
 			return 0;
 	slot = bank_take(&h->bank);
 	return slot < 0 ? slot
@@ -396,7 +396,7 @@ static void sock_drop(struct hark *h, struct unit *u)
 
 	bank_name(name, u->name, "ListenStream=x");
 	for (uint32_t i = 0; i < world->table.high; i++)
-		if (strcmp(world->table.slot[i].name, name) == 0)
+		if (strcmp(world->table.name[i], name) == 0)
 			ck(bank_drop(&h->bank, i) == 0, "drop");
 	world->pending[world_unit(u->name) - WORLD_SERVICES] = 0;
 }

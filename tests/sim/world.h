@@ -304,7 +304,7 @@ static struct world_proc *main_process(unsigned unit)
 	bank_name(name, unit_name, "main");
 	for (struct world_proc *p = world->proc; p < world->proc + WORLD_PROCS; p++)
 		if (p->pid && !p->is_dead && p->slot && p->unit == unit &&
-		    strcmp(world->table.slot[p->slot - 1].name, name) == 0)
+		    strcmp(world->table.name[p->slot - 1], name) == 0)
 			return p;
 	return NULL;
 }

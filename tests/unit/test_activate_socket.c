@@ -469,7 +469,7 @@ START_TEST(a_new_manager_finds_its_listener)
 	fake_table->generation = 2;
 	fake_table->high = slot + 1;
 	fake_table->slot[slot].kind = BANK_FD;
-	snprintf(fake_table->slot[slot].name, BANK_NAME, "a.socket/ListenStream=127.0.0.1:0");
+	snprintf(fake_table->name[slot], BANK_NAME, "a.socket/ListenStream=127.0.0.1:0");
 	loop_unwatch(&fake.loop, &k->ports[0].watch);
 	mem_put(k->ports); /* the old manager is dead */
 	k->ports = NULL;

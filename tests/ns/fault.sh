@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# PID 1 faults, again and again, while clients come in: it executes itself and goes on, and nobody notices.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+SOCK=$T/sock
+cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
+FAULTS=${HARK_FULL:+1000}
+: "${FAULTS:=120}"
+hark_up fault || finish
+
+socket() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\nBacklog=4096\nMaxConnections=4096\n' &&
+		printf '%s\n' "$@"; } >"$UNITS/$name.socket"
+}
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+field() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
+
+socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
+service stay "ExecStart=$SOCK listen"
+socket brief "ListenStream=$T/brief"
+service brief "ExecStart=$SOCK listen once"
+socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
+service each@ "ExecStart=$SOCK answer" StandardInput=socket
+service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
+ctl daemon-reload >/dev/null 2>&1
+ctl start stay.socket brief.socket each.socket witness.service >/dev/null
+"$SOCK" ask "$T/stay" 1 >/dev/null
+manager=$(manager_pid) stay_pid=$(main_of stay.service) witness_pid=$(main_of witness.service)
+
+: >"$T/go"
+i=0 asking=""
+for address in "$T/stay" tcp:127.0.0.1:7101 "$T/brief" "$T/each" tcp:127.0.0.1:7103; do
+	i=$((i + 1))
+	timeout -k 5 500 "$SOCK" ask "$address" 0 3 while "$T/go" >"$T/sum.$i" &
+	asking="$asking $!"
+done
+timeout -k 5 500 "$NS_BIN/strike" "$INIT_PID" "$FAULTS" 2000 20000 >"$T/struck"
+sleep 0.2
+rm "$T/go"
+# shellcheck disable=SC2086
+wait $asking
+cat "$T"/sum.* >"$T/sums"
+figures="served=$(field served "$T/sums") refused=$(field refused "$T/sums") lost=$(field lost "$T/sums") late=$(field late "$T/sums") wrong=$(field wrong "$T/sums")"
+note "$(cat "$T/struck") $figures worst_client_ms=$(sed -n 's/.*worst_ms=//p' "$T/sums" | sort -n | tail -1)"
+is "PID 1 survives $FAULTS of $FAULTS faults of its own" "" "$FAULTS" "$(field survived "$T/struck")"
+case $figures in
+*"refused=0 lost=0 late=0 wrong=0") ok "no client is refused or lost meanwhile" "" ;;
+*)
+	not_ok "no client is refused or lost meanwhile" "$figures"
+	grep -vE 'took over|listens|reached' "$HARK_LOG" | sort | uniq -c | sort -rn | head -20 | sed 's/^/# /'
+	;;
+esac
+is "manager and services live on" "" "$manager $stay_pid $witness_pid" "$(manager_pid) $(main_of stay.service) $(main_of witness.service)"
+is "nothing ran twice" "" 1 "$(wc -l <"$T/witness")"
+wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 5
+is "no instance is left behind" "" 0 "$(pgrep -fxc "$SOCK answer")"
+hark_down
+is "it still stops in order" "" 0 $?
+finish
