@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The measures (a) to (g). Each returns rows for its table and leaves figures for the gates.
+"""The measures (a) to (h). Each returns rows for its table and leaves figures for the gates.
 
 All managers of a measure are interleaved (A B C A B C ...); what is printed are medians.
 """
 import json
 import os
 import re
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -319,5 +321,68 @@ def measure_g(plan):
     return ["", "manager"] + columns, [["status", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
 
 
+# --- (h) system calls ---
+
+class Traced:
+    """The system calls of the manager's processes, each under an strace of its own; payloads are not followed."""
+
+    def __init__(self, box):
+        self.calls = {}
+        self.straces = []
+        for pid, comm in box.processes():
+            path = f"{box.dir}/strace.{pid}"
+            strace = subprocess.Popen(["strace", "-c", "-p", str(pid), "-o", path], stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE, text=True)
+            if "attached" not in strace.stderr.readline():
+                raise Failed(f"{box.manager.name}: strace cannot attach to {comm}")
+            self.straces.append((strace, comm, path))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for strace, comm, path in self.straces:
+            strace.send_signal(signal.SIGINT)
+            strace.wait(30)
+            with open(path) as f:
+                total = re.search(r"^\s*100\.00\s+\S+\s+(?:\d+\s+)?(\d+)\s.*total$", f.read(), re.M)
+            self.calls[comm] = self.calls.get(comm, 0) + (int(total.group(1)) if total else 0)
+
+
+def calls(count, act):
+    def measure(box):
+        box.settle(5)
+        with Traced(box) as traced:
+            act(box, count)
+        each = {comm: n / count for comm, n in traced.calls.items()}
+        return {"all": sum(each.values()), "hark-init": each.get("hark-init", 0), "harkd": each.get("harkd", 0)}
+    return measure
+
+
+def ask(word, last):
+    def act(box, count):
+        client(box, word, box.load.address, count, last)
+    return act
+
+
+def restart(box, count):
+    box.inside([box.bench.program("client"), "kill", box.report, str(count), "1"])
+
+
+def measure_h(plan):
+    """system calls of the manager for each activation, one at a time: what noise cannot spoil"""
+    rows, columns, count = [], ["all", "hark-init", "harkd"], 50 if plan.quick else 200
+    if not shutil.which("strace"):
+        return ["", "manager"] + columns, [["no strace here", "", "", "", ""]]
+    for label, load, act in (
+            ("first connection", plan.load(address=address_of(plan, "unix"), bare="wait"), ask("first", 500)),
+            ("Accept=yes", plan.load(address=address_of(plan, "unix"), accept=True, bare="accept"), ask("rate", 1)),
+            ("restart", plan.load(services=1, restart=True, bare="restart"), restart)):
+        results = plan.run(f"calls-{label}", [m for m in plan.all if m.name in ("hark", "systemd")], load,
+                           calls(count, act), 1)
+        rows += [[label, name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
+    return ["", "manager"] + columns, rows
+
+
 MEASURES = {"a": measure_a, "b": measure_b, "c": measure_c, "d": measure_d, "e": measure_e, "f": measure_f,
-            "g": measure_g}
+            "g": measure_g, "h": measure_h}

@@ -127,14 +127,12 @@ static int final_signal(const struct unit *u, const struct kill_config *k)
 }
 
 /* An rmdir that succeeds tells as well as cgroup.events does that nobody is left, and is due anyway when the run is the last. */
-static bool is_empty(struct hark *h, const struct unit *u, const char *path)
+static bool is_empty(struct hark *h, struct unit *u, const char *path)
 {
-	bool is_last = u->type != UNIT_SERVICE ||
-		       !service_wants_restart(container_of(u, const struct service, unit));
+	bool is_last = u->type != UNIT_SERVICE || !service_wants_restart(service_of(u));
 
-	if (is_last && cgroup_remove(&h->cgroups, path) == 0)
-		return true;
-	return cgroup_is_populated(&h->cgroups, path) <= 0;
+	u->is_cgroup_gone = is_last && cgroup_remove(&h->cgroups, path) == 0;
+	return u->is_cgroup_gone || cgroup_is_populated(&h->cgroups, path) <= 0;
 }
 
 void kill_leftovers(struct hark *h, struct unit *u)

@@ -124,7 +124,7 @@ static void fx_forget(struct hark *h, struct unit *u)
 	if (!unit_is_at_rest(u))
 		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
 	spawn_cgroup_path(u, path, sizeof(path));
-	if (h->cgroups.has_cgroups && cgroup_remove(&h->cgroups, path) < 0)
+	if (h->cgroups.has_cgroups && !u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
 		log_debug("run", "%s: its cgroup stays", u->name);
 	if (!s)
 		return;

@@ -191,7 +191,7 @@ static int wrap_plan(struct hark *h, struct process *p)
 	return slot;
 }
 
-static int open_cgroup(struct hark *h, const struct unit *u)
+static int open_cgroup(struct hark *h, struct unit *u)
 {
 	char path[600];
 	int fd;
@@ -199,6 +199,7 @@ static int open_cgroup(struct hark *h, const struct unit *u)
 	if (!h->cgroups.has_cgroups)
 		return -1;
 	spawn_cgroup_path(u, path, sizeof(path));
+	u->is_cgroup_gone = false;
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0)
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
