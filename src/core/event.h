@@ -20,7 +20,7 @@
 	EVENT(SPAWN_FAILED, "no process came to be; a: errno, b: role, c: plan step")            \
 	EVENT(EXECED, "the exec of the command succeeded; b: role")                              \
 	EVENT(EXITED, "a: CLD_* code, b: status, c: role")                                       \
-	EVENT(READY, "READY=1")                                                                          \
+	EVENT(READY, "READY=1")                                                                  \
 	EVENT(RELOADING, "RELOADING=1")                                                          \
 	EVENT(STOPPING, "STOPPING=1")                                                            \
 	EVENT(MAIN_PID, "MAINPID=, or the pid file was read; a: pid")                            \

@@ -139,7 +139,7 @@ struct service {
 	uint8_t result, reload_result; /* enum service_result */
 	bool is_ready;                 /* READY=1 (or its stand-in) was seen in this start */
 	bool is_main_known;
-	bool counts_at_exec; /* Type=dbus where nobody watches bus names */
+	bool counts_at_exec;    /* Type=dbus where nobody watches bus names */
 	bool main_exited_early; /* during start-post: to be looked at on entering running */
 	bool forbid_restart;    /* stopped on request */
 	bool want_restart;      /* the run that ends is to be followed by another */
