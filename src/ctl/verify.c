@@ -39,19 +39,50 @@ static bool is_path(const struct verify *v, const char *arg)
 	return strchr(arg, '/') || (!*option(v, OPT_ROOT) && access(arg, F_OK) == 0);
 }
 
-static const char *base_name(const char *path)
+/* A drop-in stands for the unit it belongs to: "/etc/x.service.d/1.conf" for "/etc/x.service". */
+static struct str unit_file(const char *arg)
 {
-	const char *slash = strrchr(path, '/');
+	struct str path = str_of(arg);
+	struct str parent = str_sub(path, 0, str_rindex(path, '/'));
 
-	return slash ? slash + 1 : path;
+	if (!str_has_suffix(path, STR(".conf")) || !str_has_suffix(parent, STR(".d")))
+		return path;
+	return str_sub(parent, 0, parent.n - strlen(".d"));
+}
+
+static struct str base_name(const char *arg)
+{
+	struct str path = unit_file(arg);
+	size_t slash = str_rindex(path, '/');
+
+	return slash < path.n ? str_sub(path, slash + 1, path.n) : path;
 }
 
 /* The directory of a path as one of the search path: below the root. */
-static struct str dir_name(const char *path)
+static struct str dir_name(const char *arg)
 {
-	size_t n = (size_t)(base_name(path) - path);
+	struct str path = unit_file(arg);
+	size_t slash = str_rindex(path, '/');
 
-	return n == 0 ? STR(".") : n == 1 ? STR("/") : (struct str){path, n - 1};
+	return slash == path.n ? STR(".") : str_sub(path, 0, slash ? slash : 1);
+}
+
+/* Of two files with one name the second would be taken for the first. */
+static int check_args(const struct verify *v)
+{
+	const char *const *args = v->question->args;
+
+	for (unsigned k = 0; k < v->question->args_n; k++)
+		for (unsigned first = 0; first < k; first++)
+			if (str_eq(base_name(args[first]), base_name(args[k])) &&
+			    !str_eq(dir_name(args[first]), dir_name(args[k]))) {
+				sbuf_addf(&v->screen->errors,
+					  "harkctl: %s and %s are both called " STR_FMT
+					  "; verify one at a time\n",
+					  args[first], args[k], STR_ARG(base_name(args[k])));
+				return -EINVAL;
+			}
+	return 0;
 }
 
 /* A path of the search path that is there already, as a whole. */
@@ -232,8 +263,12 @@ static int look_at_args(struct verify *v)
 {
 	int r = 0;
 
-	for (unsigned k = 0; r == 0 && k < v->question->args_n; k++)
-		r = look_at(v, base_name(v->question->args[k]));
+	for (unsigned k = 0; r == 0 && k < v->question->args_n; k++) {
+		struct str base = base_name(v->question->args[k]);
+		AUTO_MEM char *name = mem_dup(base.p, base.n);
+
+		r = name ? look_at(v, name) : -ENOMEM;
+	}
 	return r;
 }
 
@@ -297,7 +332,7 @@ int verify_units(struct screen *s, const struct question *q)
 	bool is_strict = q->options[OPT_STRICT];
 	int r;
 
-	if (find_form(&v, &form) < 0)
+	if (find_form(&v, &form) < 0 || check_args(&v) < 0)
 		return STATUS_USAGE;
 	rows_init(&v.rows);
 	r = open_load(&v);

@@ -13,7 +13,7 @@
 /*
  * verify_units() - the answer goes to the buffers of the screen.
  *
- * q->args: unit names, or paths of files; none: every unit of the unit directories. With --root a path is one below it.
+ * q->args: unit names, or paths of files, also of drop-ins; none: every unit of the unit directories. With --root a path is one below it.
  *
  * Returns the exit status: 0 no error (--strict: and no warning), 6 there are some, 5 no such unit or file, 2 a bad option, 1 no memory.
  */

@@ -43,6 +43,12 @@ exits() {
 	is "verify: a file of the present directory" "" "6 1" "$? $(grep -c 'lax.service:4:9$' "$T/out")"
 	(cd / && HARK_RUN_DIR=$T/none ctl verify --root="$T" --unit-path=/main/units /main/units/lax.service) >"$T/out" 2>&1
 	is "verify --root: a path below it" "" 6 $?
+	mkdir -p "$T/other/lax.service.d"
+	printf '[Service]\nNice=high\n' >"$T/other/lax.service.d/1.conf"
+	offline -o gcc "$T/other/lax.service.d/1.conf" >"$T/out" 2>&1
+	is "verify: a drop-in with its unit" "" "6 1 1" "$? $(grep -c '1.conf:2:6: error' "$T/out") $(grep -c U014 "$T/out")"
+	offline "$UNITS/lax.service" "$T/other/lax.service" >"$T/out" 2>&1
+	is "verify: two files of one name" "" 2 $?
 	offline -o gcc >"$T/all" 2>&1
 	offline -o gcc >"$T/again" 2>&1
 	ok_if "verify: all units, the same words each time" "" cmp "$T/all" "$T/again"
