@@ -355,9 +355,9 @@ int bank_keep(struct bank *b, int old, const char *name, int fd)
 {
 	int slot = old >= 0 ? old : bank_take(b);
 
-	if (slot < 0)
-		return slot;
-	return bank_replace(b, (uint32_t)slot, bank_token(b), name, fd);
+	int r = slot < 0 ? slot : bank_replace(b, (uint32_t)slot, bank_token(b), name, fd);
+
+	return r < 0 ? r : slot;
 }
 
 int bank_drop(struct bank *b, uint32_t slot)

@@ -36,10 +36,19 @@ struct hark {
 	uint8_t ids[16][16];   /* random invocation ids, of which ids_n are not given out yet */
 	unsigned ids_n;
 	uint64_t peer_us; /* before this time no peer is looked up again */
-	bool is_pid1;     /* hark-init is PID 1: may mount, reboot */
-	uid_t uid;        /* whose manager it is */
-	bool is_user;     /* not root */
-	bool did_boot;    /* the default unit was asked for, by this manager or one before */
+	struct {
+		uint64_t token; /* of the self-test, 0: none goes on */
+		uint64_t due_us;
+		uint32_t slot;
+		int state;       /* enum reexec */
+		const char *why; /* static */
+	} reexec;
+	bool is_leaving; /* the next manager takes over */
+	bool is_safe;    /* after too many crashes: keeps what runs, touches nothing */
+	bool is_pid1;    /* hark-init is PID 1: may mount, reboot */
+	uid_t uid;       /* whose manager it is */
+	bool is_user;    /* not root */
+	bool did_boot;   /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
 	int final_command;          /* reboot(2) command, or -1: exit with exit_code */

@@ -287,7 +287,7 @@ static uint64_t judge_death(const siginfo_t *si)
 	bool is_wanted = is_exit ? status == 0 : status == SIGKILL || status == SIGTERM;
 
 	bank->last_code = si->si_code;
-	if (keeper.gone_us - bank->manager_us >= GOOD_LIFE_US)
+	if (keeper.gone_us - bank->manager_us >= GOOD_LIFE_US || (is_exit && status == 0))
 		bank->crashes = 0;
 	if (is_wanted && keeper.ping_step < PING_ABORTED)
 		return is_exit ? bank->manager_us + BACK_OFF_US : 0;

@@ -20,6 +20,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/reexec.h"
 #include "core/remember.h"
 #include "core/run.h"
 #include "ctl/server.h"
@@ -188,11 +189,16 @@ static int open_state(struct hark *h)
 		log_at(LOG_ERROR,
 		       "the state left by the manager before is not used (%s); starting from what runs",
 		       is_trusted ? strerror(-r) : "too many crashes");
+	/* In safe mode it stays as it is for the manager that comes after. */
+	if (h->is_safe)
+		return state_open(&h->state, -1);
 	h->did_boot =
 		old >=
 		0; /* what was asked for and what is done is not known: nothing is started by itself */
 	r = state_open(&h->state, -1);
-	return r < 0 ? r : bank_keep(&h->bank, old, "state", h->state.fd);
+	if (r == 0)
+		r = bank_keep(&h->bank, old, "state", h->state.fd);
+	return r < 0 ? r : 0;
 }
 
 static int open_units(struct hark *h, const struct options *o)
@@ -244,6 +250,15 @@ static void allow_core(const struct hark *h)
 		log_debug("main", "no core limit");
 }
 
+/* In safe mode the notes about slots wait in the table for a manager that knows what they mean. */
+static void on_note(struct bank *b, const struct bank_note *note)
+{
+	struct hark *h = container_of(b, struct hark, bank);
+
+	if (!reexec_on_note(h, note) && (!h->is_safe || note->kind == BANK_NOTE_SIGNAL))
+		run_on_note(b, note);
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
 	static struct engine_ops ops;
@@ -252,7 +267,7 @@ static int open_all(struct hark *h, const struct options *o)
 	ops = run_ops;
 	ops.changed = changed;
 	ops.job_done = job_done;
-	h->bank.on_note = run_on_note;
+	h->bank.on_note = on_note;
 	h->bank.on_gone = on_pid1_gone;
 	if (r == 0)
 		r = bank_open(&h->bank, &h->loop);
@@ -260,6 +275,7 @@ static int open_all(struct hark *h, const struct options *o)
 		return r;
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
+	h->is_safe = h->bank.table->crashes >= BANK_CRASHES_SAFE;
 	h->exec_path = exec_beside();
 	allow_core(h);
 	open_crashes(h);
@@ -333,14 +349,27 @@ static void try_again(void)
 	crashpoint_die();
 }
 
+/* Everything that can go wrong before a new manager answers, tried by a child that PID 1 started for the manager that runs. */
+static int self_test(struct hark *h, char **argv)
+{
+	struct options o;
+	int r = argv[0] ? reexec_test_state(argv[0]) : SELF_TEST_GOOD;
+
+	parse(&o, (char *[]){NULL, NULL});
+	return r == SELF_TEST_GOOD && open_units(h, &o) < 0 ? SELF_TEST_UNITS : r;
+}
+
 int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
 	struct options o;
 	const char *lacking = NULL;
-	int r, prepared = machine_prepare(&lacking);
+	int r, prepared;
 
 	log_init("harkd", LOG_INFO, -1);
+	if (argv[1] && strcmp(argv[1], "--self-test") == 0)
+		return self_test(h, argv + 2);
+	prepared = machine_prepare(&lacking);
 	if (prepared < 0)
 		log_at(LOG_ERROR, "%s: %s; going on", lacking, strerror(-prepared));
 	prctl(PR_SET_NAME, "harkd");
@@ -363,15 +392,16 @@ int main(int argc UNUSED, char **argv)
 		return 1;
 	}
 	h->boot_us = loop_now_us(&h->loop);
-	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
-		try_again();
-	if (h->bank.table->crashes >= BANK_CRASHES_SAFE)
+	if (h->is_safe)
 		log_at(LOG_ERROR,
-		       "safe mode after %u crashes: what runs is kept, nothing is started by itself",
+		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
 		       h->bank.table->crashes);
-	else if (!h->did_boot)
+	else if (h->bank.table->generation > 1 && run_takeover(h) < 0)
+		try_again();
+	if (!h->is_safe && !h->did_boot)
 		boot(h);
 	r = loop_run(&h->loop);
-	server_close(h);
+	if (!h->is_leaving) /* else who asks waits for the next manager */
+		server_close(h);
 	return r < 0 ? 1 : r;
 }

@@ -3,9 +3,11 @@
 #include "ctl/serve.h"
 
 #include <sys/reboot.h>
+#include <unistd.h>
 
 #include "activate/busname.h"
 #include "core/kill.h"
+#include "core/reexec.h"
 #include "core/run.h"
 #include "ctl/refresh.h"
 #include "units/value.h"
@@ -160,6 +162,53 @@ int serve_bus_names(struct call *c)
 	for (unsigned i = 0; i < c->request.args_n; i++)
 		busname_owned(c->h, str_of(c->request.args[i]));
 	return CALL_DONE;
+}
+
+/* --- reexec --- */
+
+enum { LOOK_AGAIN_US = 10000 };
+
+/* The answer comes from the manager that took over: the connection breaks, and the client asks it again. */
+static int tell_taken_over(struct call *c)
+{
+	const struct bank_table *t = c->h->bank.table;
+
+	reply_row(&c->reply, "note");
+	reply_textf(&c->reply, "text", "the manager was replaced (life %u, process %d)",
+		    t->generation, getpid());
+	reply_row_end(&c->reply);
+	return CALL_DONE;
+}
+
+int serve_reexec(struct call *c)
+{
+	const char *why = NULL;
+	int r = 0;
+
+	if (asked_was_performed(call_asked(c), 0))
+		return tell_taken_over(c);
+	if (c->sub++ == 0)
+		r = reexec_begin(c->h);
+	if (r < 0) {
+		call_error(c, EXIT_FAILED, NULL,
+			   "cannot test the program on disk: %s; nothing is changed", strerror(-r));
+		return CALL_DONE;
+	}
+	c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
+	switch (reexec_progress(c->h, &why)) {
+	case REEXEC_NONE:
+	case REEXEC_TESTING:
+		return CALL_WAIT;
+	case REEXEC_REFUSED:
+		call_error(c, EXIT_FAILED, NULL,
+			   "the program on disk is not taken: %s; nothing is changed", why);
+		return CALL_DONE;
+	case REEXEC_GOOD:
+		asked_end_outside(call_asked(c), 0);
+		reexec_go(c->h);
+		break;
+	}
+	return CALL_WAIT;
 }
 
 /* --- the end --- */

@@ -278,6 +278,22 @@ static void put_last_crash(struct call *c)
 	reply_value(&c->reply, TAG_STAMP, "crash_time", crash.wall_us);
 }
 
+/* How much goes on without a manager that knows it. */
+static void put_safe_mode(struct call *c)
+{
+	const struct bank_table *table = c->h->bank.table;
+	uint64_t kept[BANK_DEAD + 1] = {0};
+
+	if (!c->h->is_safe)
+		return;
+	for (uint32_t i = 0; i < table->high; i++)
+		kept[table->slot[i].kind <= BANK_DEAD ? table->slot[i].kind : BANK_FREE]++;
+	reply_value(&c->reply, TAG_BOOL, "safe_mode", 1);
+	reply_value(&c->reply, TAG_NUMBER, "crashes", table->crashes);
+	reply_value(&c->reply, TAG_NUMBER, "kept_processes", kept[BANK_PROC]);
+	reply_value(&c->reply, TAG_NUMBER, "kept_descriptors", kept[BANK_FD]);
+}
+
 static void tell_health(struct call *c)
 {
 	const struct bank_table *table = c->h->bank.table;
@@ -299,6 +315,7 @@ static void tell_health(struct call *c)
 		reply_value(&c->reply, TAG_NUMBER, "spawned", table->spawned);
 	}
 	put_last_crash(c);
+	put_safe_mode(c);
 	put_counts(c);
 	reply_row_end(&c->reply);
 }

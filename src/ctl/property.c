@@ -601,6 +601,8 @@ const char *property_system_state(const struct hark *h)
 {
 	if (h->is_shutting_down)
 		return "stopping";
+	if (h->is_safe)
+		return "maintenance";
 	if (!h->ready_us)
 		return "starting";
 	return count_failed(h) ? "degraded" : "running";

@@ -76,6 +76,14 @@ static void show_health_head(struct paint *p, const struct row *row)
 	       (unsigned long long)row_value(row, "jobs"),
 	       (unsigned long long)row_value(row, "units"));
 	paint_end(p);
+	if (row_value(row, "safe_mode")) {
+		paint_tone(p, TONE_BAD, "  SAFE MODE  ");
+		paintf(p, "after %llu crashes: %llu processes are kept, nothing is started",
+		       (unsigned long long)row_value(row, "crashes"),
+		       (unsigned long long)row_value(row, "kept_processes"));
+		paint_z(p, "; harkctl reexec leaves it");
+		paint_end(p);
+	}
 	if (!row_field(row, "crash"))
 		return;
 	paint_tone(p, TONE_WARN, "  NOTE    ");

@@ -27,6 +27,7 @@ int serve_show(struct call *c);
 int serve_is_state(struct call *c);
 int serve_reload_config(struct call *c);
 int serve_power(struct call *c);
+int serve_reexec(struct call *c);
 int serve_ledger(struct call *c);
 int serve_trace(struct call *c);
 int serve_crashes(struct call *c);

@@ -202,6 +202,13 @@ static bool take_caller(struct call *c)
 	return true;
 }
 
+/* What a manager may do that knows no unit. */
+static bool is_safe_verb(const struct verb *v)
+{
+	return v->access == ACCESS_READ || v->id == VERB_REEXEC || v->id == VERB_POWEROFF ||
+	       v->id == VERB_REBOOT || v->id == VERB_HALT || v->id == VERB_EXIT;
+}
+
 /* 0 or -errno (close). */
 static int begin_call(struct conn *c)
 {
@@ -227,6 +234,11 @@ static int begin_call(struct conn *c)
 		refuse_call(c, EXIT_USAGE, "the manager does not answer this verb");
 	else if (c->call.request.verb->access == ACCESS_CHANGE && !c->call.may_change)
 		refuse_call(c, EXIT_NO_PERMISSION, "only root may do this");
+	else if (h->is_safe && !is_safe_verb(c->call.request.verb))
+		refuse_call(
+			c, EXIT_FAILED,
+			"safe mode: the manager does not touch what runs; `harkctl crashes` tells why, "
+			"`harkctl reexec` leaves it");
 	else if (c->call.request.verb->access == ACCESS_CHANGE)
 		c->call.asked = asked_find(&h->asked, c->call.request.id, c->uid);
 	return 0;

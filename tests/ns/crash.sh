@@ -59,6 +59,42 @@ outside() {
 	is "and the older ones stay" "" 3 "$(ctl crashes | grep -c ^crash)"
 }
 
+# A manager that dies as soon as it lives. What it is started with becomes less and less, in the end it touches nothing.
+loop() {
+	local i old rss fds asking
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\n' "$T/late" >"$UNITS/late.socket"
+	service late "ExecStart=$SOCK listen"
+	service mortal Restart=always RestartSec=50ms "ExecStart=$PAYLOAD pause"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start late.socket mortal.service >/dev/null
+	rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$INIT_PID/status") fds=$(ls "/proc/$INIT_PID/fd" | wc -l)
+	for ((i = 0; i < 10; i++)); do
+		wait_for '[ -n "$(manager_pid)" ]' 5
+		old=$(manager_pid)
+		"$SOCK" hurt "$old" segv || { skip "a crash loop" "no ptrace here" && return; }
+		wait_for "! kill -0 $old" 2
+	done
+	ok_if "10 crashes in a row: harkctl is answered" "" ctl status
+	is "in safe mode" "" "maintenance" "$(ctl show -p SystemState --value)"
+	is "which the status says, and how to leave it" "" yes "$(ctl status | grep -q 'SAFE MODE.*after 1[0-9] crashes.*harkctl reexec' && echo yes)"
+	is "the processes are kept" "" yes "$(alive "$STAY" && echo yes)"
+	is "nothing is started" "" 1 "$(ctl start late.service >"$T/out" 2>&1 || echo $?)"
+	is "and told why" "" yes "$(grep -q 'safe mode' "$T/out" && echo yes)"
+	"$SOCK" ask "$T/late" 1 >"$T/asked" 2>&1 &
+	asking=$!
+	pkill -KILL -P "$INIT_PID" -f "$PAYLOAD pause"
+	sleep 0.3
+	ok_if "sockets keep queueing" "" kill -0 $asking
+	ok_if "reexec leaves it" "" ctl reexec
+	ok_if "everything is watched again" "" wait_for '[ "$(ctl show -p SystemState --value)" = running ]' 5
+	is "the service is the same" "" "$STAY running 1" "$(main_of stay.service) $(sub stay.service) $(wc -l <"$T/stay")"
+	ok_if "who waited is served" "" wait $asking
+	is "an exit in safe mode is acted on" "" yes "$(wait_sub mortal.service running && echo yes || sub mortal.service)"
+	i=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$INIT_PID/status")
+	note "PID 1: rss $rss -> $i kB, descriptors $fds -> $(ls "/proc/$INIT_PID/fd" | wc -l), crashes kept $(ctl crashes | grep -c ^crash)"
+	is "PID 1 has not grown" "" yes "$([ $((i - rss)) -le 64 ] && [ $(($(ls "/proc/$INIT_PID/fd" | wc -l) - fds)) -le 4 ] && echo yes)"
+}
+
 # As PID 1: its own core is allowed. The namespace ends with its service.
 as_pid1() {
 	mkdir -p "$T/pid1/units"
@@ -88,5 +124,6 @@ hark_up crash || finish
 set_up
 faults
 outside
+loop
 as_pid1
 finish

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/reexec.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/plan.h"
+
+/* Descriptors of the child. */
+enum { TEST_PROGRAM = 3, TEST_STATE };
+
+enum { TEST_MOST_US = 5 * 1000 * 1000 };
+
+/* What lies now where we were started from. The descriptor or -errno. */
+static int open_program(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	struct str name = {path, n < 0 ? 0 : (size_t)n}, gone = STR(" (deleted)");
+
+	if (n < 0)
+		return err_here(-errno);
+	if (name.n > gone.n && str_eq(str_sub(name, name.n - gone.n, name.n), gone))
+		name.n -= gone.n;
+	path[name.n] = '\0';
+	return fd_open(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+static void make_plan(struct wbuf *plan)
+{
+	char program[32], layout[16];
+
+	snprintf(program, sizeof(program), "/proc/self/fd/%d", TEST_PROGRAM);
+	snprintf(layout, sizeof(layout), "%d", BANK_LAYOUT);
+	plan_put_str(plan, PLAN_ARG, STR("harkd"));
+	plan_put_str(plan, PLAN_ARG, STR("--self-test"));
+	plan_put_str(plan, PLAN_ARG, str_of(layout));
+	plan_put_str(plan, PLAN_EXEC, str_of(program));
+}
+
+static int spawn_test(struct hark *h, int program)
+{
+	char bytes[256];
+	struct wbuf plan = {.p = bytes, .cap = sizeof(bytes)};
+	int slot = bank_take(&h->bank), r;
+	int32_t refs[] = {-1, -1, -1, program, bank_find(&h->bank, "state")};
+	struct bank_spawn s = {.slot = (uint32_t)slot,
+			       .token = bank_token(&h->bank),
+			       .name = "harkd/self-test",
+			       .cgroup_fd = -1,
+			       .refs = refs,
+			       .refs_n = ARRAY_SIZE(refs)};
+
+	if (slot < 0)
+		return slot;
+	make_plan(&plan);
+	s.plan = (struct str){plan.p, plan.n};
+	r = bank_spawn(&h->bank, &s);
+	if (r < 0)
+		return r;
+	h->reexec.slot = s.slot;
+	h->reexec.token = s.token;
+	h->reexec.due_us = time_add(loop_now_us(&h->loop), TEST_MOST_US);
+	h->reexec.state = REEXEC_TESTING;
+	return 0;
+}
+
+int reexec_begin(struct hark *h)
+{
+	AUTO_FD int fd = -1;
+	int slot;
+
+	if (h->reexec.state == REEXEC_TESTING)
+		return -EBUSY;
+	fd = open_program();
+	if (fd < 0)
+		return fd;
+	slot = bank_keep(&h->bank, bank_find(&h->bank, "reexec"), "reexec", fd);
+	return slot < 0 ? slot : spawn_test(h, slot);
+}
+
+static void end_test(struct hark *h, enum reexec state, const char *why)
+{
+	h->reexec.state = (int)state;
+	h->reexec.why = why;
+	h->reexec.token = 0;
+}
+
+bool reexec_on_note(struct hark *h, const struct bank_note *note)
+{
+	const char *why = "its self-test did not end well";
+
+	if (!h->reexec.token || note->token != h->reexec.token)
+		return false;
+	if (note->kind != BANK_NOTE_EXIT)
+		return true;
+	if (bank_ack(&h->bank, note->slot, note->token) < 0)
+		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
+	if (note->code == CLD_EXITED && note->status == SELF_TEST_GOOD) {
+		end_test(h, REEXEC_GOOD, NULL);
+		return true;
+	}
+	if (note->code == CLD_EXITED && note->status == SELF_TEST_LAYOUT)
+		why = "it does not understand this hark-init; that one is to be replaced first";
+	else if (note->code == CLD_EXITED && note->status == SELF_TEST_STATE)
+		why = "it cannot read the state of the running manager";
+	else if (note->code == CLD_EXITED && note->status == SELF_TEST_UNITS)
+		why = "it cannot read the unit directories";
+	else if (note->code == CLD_EXITED && note->status == plan_exit_code(PLAN_EXEC))
+		why = "it cannot be executed";
+	end_test(h, REEXEC_REFUSED, why);
+	return true;
+}
+
+enum reexec reexec_progress(struct hark *h, const char **ret_why)
+{
+	if (h->reexec.state == REEXEC_TESTING && loop_now_us(&h->loop) >= h->reexec.due_us) {
+		if (bank_signal(&h->bank, h->reexec.slot, h->reexec.token, SIGKILL) < 0)
+			log_at(LOG_ERROR, "the self-test of the new manager cannot be ended");
+		h->reexec.due_us = TIME_NEVER;
+	}
+	*ret_why = h->reexec.why;
+	return (enum reexec)h->reexec.state;
+}
+
+void reexec_go(struct hark *h)
+{
+	log_at(LOG_INFO, "the program on disk takes over");
+	h->is_leaving = true;
+	loop_exit(&h->loop, 0);
+}
+
+/* --- in the child --- */
+
+/* What is written of a sparse file. 0 or -errno. */
+static int copy_data(int from, int to)
+{
+	off_t at = 0, end;
+
+	while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+		end = lseek(from, at, SEEK_HOLE);
+		if (lseek(to, at, SEEK_SET) < 0)
+			return -errno;
+		while (at < end) {
+			ssize_t n = sendfile(to, from, &at, (size_t)(end - at));
+
+			if (n <= 0)
+				return n < 0 ? -errno : -EIO;
+		}
+	}
+	return errno == ENXIO ? 0 : -errno;
+}
+
+int reexec_test_state(const char *layout)
+{
+	struct state_table state;
+	struct state_unit u;
+	uint64_t number = 0;
+	struct stat st;
+	void *map;
+	int fd;
+
+	if (str_to_u64(str_of(layout), &number) < 0 || number != BANK_LAYOUT)
+		return SELF_TEST_LAYOUT;
+	if (fstat(TEST_STATE, &st) < 0 || !S_ISREG(st.st_mode))
+		return SELF_TEST_GOOD;
+	fd = fd_memory("hark-self-test", (size_t)st.st_size, -1, &map);
+	if (fd < 0 || copy_data(TEST_STATE, fd) < 0 || state_open(&state, fd) < 0)
+		return SELF_TEST_STATE;
+	/* A damaged unit is no worse for it than for us: what counts is that reading does not end it. */
+	for (uint32_t i = 0; i < state.image->slots_n; i++)
+		(void)!state_get(&state, state_at(&state, i), &u);
+	return SELF_TEST_GOOD;
+}

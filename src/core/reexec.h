@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reexec - the manager is replaced by the program on disk, on the path that a crash takes too.
+ *
+ * The new program is opened once and tested first: a child of PID 1 runs it with --self-test, which reads a copy of our state. Only then
+ * we leave, and PID 1 starts the next manager. One test at a time.
+ */
+#pragma once
+
+#include "core/hark.h"
+
+/* What the self-test leaves with. */
+enum self_test {
+	SELF_TEST_GOOD,
+	SELF_TEST_LAYOUT = 10, /* it does not speak to this PID 1 */
+	SELF_TEST_STATE,       /* it cannot read our state */
+	SELF_TEST_UNITS,       /* it cannot read unit files */
+};
+
+enum reexec { REEXEC_NONE, REEXEC_TESTING, REEXEC_GOOD, REEXEC_REFUSED };
+
+/* Begin to test what lies where we were started from. 0, -EBUSY (a test goes on), -errno. */
+MUST_USE int reexec_begin(struct hark *h);
+/* How far it is. REFUSED: *ret_why is a static sentence, and the next begin may try again. */
+enum reexec reexec_progress(struct hark *h, const char **ret_why);
+/* A note of PID 1; true: it was about the test. */
+bool reexec_on_note(struct hark *h, const struct bank_note *note);
+/* The test was passed: leave, so that it takes over. */
+void reexec_go(struct hark *h);
+
+/* The part of the self-test that reads a state: fd 4 is ours, or no state at all. Returns enum self_test. */
+int reexec_test_state(const char *layout);
