@@ -17,6 +17,8 @@ struct engine;
 struct engine_ops {
 	/* Give a stub its configuration. 0, > 0 not loadable (the unit has its load state), -errno. */
 	int (*load)(void *arg, struct unit *u);
+	/* The unit is to start from rest and is_changed_on_disk: take its files into use, if they can be. NULL: never. */
+	void (*renew)(void *arg, struct unit *u);
 	/* Perform the effects in fx, lowest bit first. May post events; must not call engine_request(). */
 	void (*run)(void *arg, struct unit *u, uint32_t fx);
 	/* Conditions (asserts false) or asserts hold? 1 or 0 with u->condition_failed set. */

@@ -223,8 +223,17 @@ static void run_reload(struct engine *e, struct unit *u)
 		engine_give(e, u, EV_RELOAD);
 }
 
+/* A unit that is to start from rest takes new files into use, also between the halves of a restart. */
+static void renew(struct engine *e, struct unit *u)
+{
+	if (u->is_changed_on_disk && e->ops->renew && !u->job.is_running &&
+	    u->job.type == JOB_START && unit_is_at_rest(u))
+		e->ops->renew(e->arg, u);
+}
+
 static void run_job(struct engine *e, struct unit *u)
 {
+	renew(e, u);
 	if (u->job.is_running || !job_is_runnable(e->reg, u))
 		return; /* woken again when one that is ordered before it ends */
 	u->job.is_running = true;

@@ -13,6 +13,7 @@
 #include "core/state.h"
 #include "units/load.h"
 
+struct live;
 struct server;
 
 struct hark {
@@ -27,6 +28,7 @@ struct hark {
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];
 	struct server *server;
+	struct live *live; /* NULL: the unit directories are not watched (yet) */
 	struct map procs;          /* struct proc_entry of run.c: bank token -> unit and role */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	const char *run_dir;       /* "/run/hark" */

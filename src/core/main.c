@@ -23,6 +23,7 @@
 #include "core/reexec.h"
 #include "core/remember.h"
 #include "core/run.h"
+#include "ctl/live.h"
 #include "ctl/server.h"
 #include "units/passive.h"
 #include "units/service.h"
@@ -117,6 +118,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 
 	run_ops.changed(arg, u, old_state);
 	server_changed(arg, u);
+	live_changed(arg, u);
 	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
 	    registry_find(&h->reg, h->default_unit) == u) {
 		h->ready_us = loop_now_us(&h->loop);
@@ -125,11 +127,17 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	}
 }
 
+static void renew(void *arg, struct unit *u)
+{
+	live_renew(arg, u);
+}
+
 static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 		     enum job_result result)
 {
 	server_job_done(arg, u, id, type, result);
 	run_ops.job_done(arg, u, id, type, result);
+	live_changed(arg, u);
 	if (((struct hark *)arg)
 		    ->did_say_goodbye) /* whoever asks now shall see at once that nobody is there */
 		server_close(arg);
@@ -212,6 +220,9 @@ static int open_units(struct hark *h, const struct options *o)
 	if (r == 0)
 		r = load_init(&h->load, o->unit_path, "");
 	if (r == 0)
+		r = live_open(
+			h); /* first: what changes while the directories are read is noticed */
+	if (r == 0)
 		r = load_scan(&h->load);
 	if (r == 0)
 		r = describe_environment(h);
@@ -266,6 +277,7 @@ static int open_all(struct hark *h, const struct options *o)
 
 	ops = run_ops;
 	ops.changed = changed;
+	ops.renew = renew;
 	ops.job_done = job_done;
 	h->bank.on_note = on_note;
 	h->bank.on_gone = on_pid1_gone;

@@ -9,7 +9,7 @@
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
-#include "ctl/refresh.h"
+#include "ctl/live.h"
 #include "units/value.h"
 
 static void tell_note(struct call *c, const char *unit, const char *text)
@@ -104,54 +104,40 @@ int serve_reset_failed(struct call *c)
 
 /* --- reload-config --- */
 
-/* -ENOMEM or 0 */
-static int reload_one(struct call *c, struct unit *u)
+static void tell_reloaded(void *arg, struct unit *u, enum refresh how,
+			  const struct unit_config *config)
 {
-	struct unit_config *broken = NULL;
-	int r = refresh_unit(c->h, u, &broken);
+	struct call *c = arg;
 
-	if (r < 0)
-		return r;
-	switch ((enum refresh)r) {
+	switch (how) {
 	case REFRESH_SAME:
-		return 0;
+		break;
 	case REFRESH_DONE:
 		tell_note(c, u->name, "read again");
-		call_diags(c, u->name, u->config, DIAG_WARNING);
-		return 0;
+		call_diags(c, u->name, config, DIAG_WARNING);
+		break;
 	case REFRESH_LATER:
 		tell_note(c, u->name, "has changed; it is read when the unit rests");
-		return 0;
+		break;
+	case REFRESH_HELD:
+		tell_note(c, u->name, "has changed; it waits for the broken ones");
+		break;
 	case REFRESH_BROKEN:
+		call_error(c, EXIT_NOT_CONFIGURED, u->name,
+			   "the new files of %s are broken; the old settings stay in force",
+			   u->name);
+		call_diags(c, u->name, config, DIAG_WARNING);
 		break;
 	}
-	call_error(c, EXIT_NOT_CONFIGURED, u->name,
-		   "the new files of %s are broken; the old settings stay in force", u->name);
-	call_diags(c, u->name, broken, DIAG_WARNING);
-	unit_config_free(broken);
-	return 0;
 }
 
 int serve_reload_config(struct call *c)
 {
-	const struct registry *reg = &c->h->reg;
-	int r;
+	int r = live_reload(c->h, tell_reloaded, c);
 
-	if (c->sub == 0) {
-		r = load_scan(&c->h->load);
-		if (r < 0)
-			call_error(c, EXIT_FAILED, NULL, "cannot read the unit directories: %s",
-				   strerror(-r));
-		c->sub = 1;
-	}
-	while (c->at < reg->n) {
-		struct unit *u = reg->units[c->at++];
-
-		if (!u || !u->config)
-			continue;
-		r = reload_one(c, u);
-		return r < 0 ? r : CALL_MORE;
-	}
+	if (r < 0)
+		call_error(c, EXIT_FAILED, NULL,
+			   "cannot read the unit directories: %s; all is as before", strerror(-r));
 	return CALL_DONE;
 }
 

@@ -21,46 +21,136 @@ static bool may_swap(const struct unit *u)
 	return c == INACTIVE || c == FAILED || c == ACTIVE;
 }
 
-static int swap_config(struct hark *h, struct unit *u, struct unit_config *fresh)
+int refresh_read(struct hark *h, struct unit *u, struct unit_config **ret_fresh)
+{
+	int r;
+
+	*ret_fresh = NULL;
+	if (!u->config || !is_changed(h, u)) {
+		u->is_changed_on_disk = false; /* or it is as before again */
+		return REFRESH_SAME;
+	}
+	if (!may_swap(u)) {
+		u->is_changed_on_disk = true;
+		return REFRESH_LATER;
+	}
+	r = load_unit(&h->load, u->name, ret_fresh);
+	if (r < 0)
+		return r;
+	if ((*ret_fresh)->load == LOAD_NOT_FOUND && u->config->load == LOAD_LOADED &&
+	    !unit_is_at_rest(u)) {
+		/* It runs on without a file, by what it has. */
+		unit_config_free(*ret_fresh);
+		*ret_fresh = NULL;
+		u->is_changed_on_disk = true;
+		return REFRESH_LATER;
+	}
+	if (((*ret_fresh)->load != LOAD_BAD && (*ret_fresh)->load != LOAD_ERROR) ||
+	    u->config->load != LOAD_LOADED)
+		return REFRESH_DONE;
+	u->is_changed_on_disk = true;
+	return REFRESH_BROKEN;
+}
+
+int refresh_use(struct hark *h, struct unit *u, struct unit_config **config)
 {
 	struct unit_config *old = u->config;
 	int r;
 
-	u->config = fresh;
+	u->config = *config;
 	r = graph_attach(&h->reg, u);
 	if (r < 0) {
 		u->config = old;
-		unit_config_free(fresh);
 		return r;
 	}
 	u->condition_failed = NULL; /* pointed into the old one */
-	u->is_changed_on_disk = false;
-	unit_config_free(old);
-	return REFRESH_DONE;
+	*config = old;
+	return 0;
 }
 
 int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken)
 {
 	struct unit_config *fresh;
+	int r = refresh_read(h, u, &fresh);
+	int err;
+
+	if (r == REFRESH_BROKEN && ret_broken) {
+		*ret_broken = fresh;
+		return r;
+	}
+	err = r == REFRESH_DONE ? refresh_use(h, u, &fresh) : 0;
+	if (r == REFRESH_DONE && err == 0)
+		u->is_changed_on_disk = false;
+	unit_config_free(fresh); /* the old one by now, or refused */
+	return err < 0 ? err : r;
+}
+
+/* --- several at once --- */
+
+void refresh_set_fini(struct refresh_set *s)
+{
+	for (uint32_t k = 0; k < s->n; k++)
+		unit_config_free(s->items[k].config);
+	mem_put(s->items);
+	memset(s, 0, sizeof(*s));
+}
+
+int refresh_set_add(struct hark *h, struct refresh_set *s, struct unit *u)
+{
+	bool was_refused = u->is_changed_on_disk;
+	struct refresh_item item = {.unit = u};
 	int r;
 
-	if (!u->config || !is_changed(h, u))
-		return REFRESH_SAME;
-	if (!may_swap(u)) {
-		u->is_changed_on_disk = true;
-		return REFRESH_LATER;
+	if (s->n == s->cap) {
+		uint32_t cap = s->cap ? s->cap * 2 : 16;
+		struct refresh_item *items =
+			mem_grow(s->items, s->cap * sizeof(*items), cap * sizeof(*items));
+
+		if (!items)
+			return err_here(-ENOMEM);
+		s->items = items;
+		s->cap = cap;
 	}
-	r = load_unit(&h->load, u->name, &fresh);
-	if (r < 0)
-		return r;
-	if ((fresh->load == LOAD_BAD || fresh->load == LOAD_ERROR) &&
-	    u->config->load == LOAD_LOADED) {
-		u->is_changed_on_disk = true;
-		if (ret_broken)
-			*ret_broken = fresh;
-		else
-			unit_config_free(fresh);
-		return REFRESH_BROKEN;
+	r = refresh_read(h, u, &item.config);
+	if (r < 0 || r == REFRESH_SAME)
+		return r < 0 ? r : 0;
+	item.how = (uint8_t)r;
+	s->items[s->n++] = item;
+	s->is_held |= r == REFRESH_BROKEN && !was_refused;
+	return 0;
+}
+
+/* Back to what was in use before items [0, n). The edges had room for it once. */
+static void roll_back(struct hark *h, struct refresh_set *s, uint32_t n)
+{
+	while (n-- > 0)
+		if (s->items[n].how == REFRESH_DONE &&
+		    refresh_use(h, s->items[n].unit, &s->items[n].config) < 0)
+			s->items[n].unit->is_changed_on_disk = true;
+}
+
+int refresh_set_use(struct hark *h, struct refresh_set *s)
+{
+	int r = 0;
+
+	for (uint32_t k = 0; k < s->n; k++) {
+		struct refresh_item *item = &s->items[k];
+
+		if (item->how != REFRESH_DONE)
+			continue;
+		if (s->is_held) {
+			item->how = REFRESH_HELD;
+			item->unit->is_changed_on_disk = true;
+			continue;
+		}
+		r = refresh_use(h, item->unit, &item->config);
+		if (r < 0) {
+			roll_back(h, s, k);
+			return r;
+		}
 	}
-	return swap_config(h, u, fresh);
+	for (uint32_t k = 0; k < s->n; k++)
+		if (s->items[k].how == REFRESH_DONE)
+			s->items[k].unit->is_changed_on_disk = false;
+	return 0;
 }

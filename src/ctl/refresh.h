@@ -15,6 +15,7 @@ enum refresh {
 	REFRESH_DONE,   /* the new configuration is in use */
 	REFRESH_BROKEN, /* the new files do not make a unit: the old configuration stays */
 	REFRESH_LATER,  /* not now: see above; is_changed_on_disk is set */
+	REFRESH_HELD, /* fine, but another of the same change is broken: the old configuration stays */
 };
 
 /*
@@ -25,3 +26,31 @@ enum refresh {
  * Returns enum refresh or -ENOMEM (nothing changed).
  */
 MUST_USE int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken);
+/*
+ * The two halves of it. refresh_read() gives what refresh_unit() would put in use (REFRESH_DONE) or has refused (REFRESH_BROKEN) in
+ * *ret_fresh, else NULL. refresh_use() exchanges *config with the one in use: 0, or -ENOMEM and nothing has changed.
+ */
+MUST_USE int refresh_read(struct hark *h, struct unit *u, struct unit_config **ret_fresh);
+MUST_USE int refresh_use(struct hark *h, struct unit *u, struct unit_config **config);
+
+/* One unit of a change, and what became of it. */
+struct refresh_item {
+	struct unit *unit;
+	struct unit_config *config; /* to come; once in use: the old one; owned */
+	uint8_t how;                /* enum refresh */
+};
+
+/*
+ * Units that are taken into use together or not at all. One that breaks holds back the others of that change; one that was refused before
+ * and is broken still does not hold back what comes later.
+ */
+struct refresh_set {
+	struct refresh_item *items;
+	uint32_t n, cap;
+	bool is_held;
+};
+/* Read u and note it unless it is the same. 0 or -ENOMEM. */
+MUST_USE int refresh_set_add(struct hark *h, struct refresh_set *s, struct unit *u);
+/* All of them. 0, or -ENOMEM and everything is as before. */
+MUST_USE int refresh_set_use(struct hark *h, struct refresh_set *s);
+void refresh_set_fini(struct refresh_set *s);

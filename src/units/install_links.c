@@ -11,22 +11,9 @@ static const char ban_text[] = "# written by `harkctl disable`; `harkctl enable`
 
 /* --- places --- */
 
-/* The directory for links, persistent or below /run, or -1. */
-static int config_dir(const struct install *in)
-{
-	for (unsigned k = 0; k < in->tree->dirs_n; k++) {
-		const struct tree_dir *d = &in->tree->dirs[k];
-
-		if (d->is_runtime == in->is_runtime && !d->is_generated && !d->is_control &&
-		    !d->is_presence)
-			return d->same_as;
-	}
-	return -1;
-}
-
 int links_dir(struct install *in, const struct tree_dir **ret_dir)
 {
-	int k = config_dir(in);
+	int k = tree_links_dir(in->tree, in->is_runtime);
 
 	*ret_dir = k >= 0 ? &in->tree->dirs[k] : NULL;
 	return *ret_dir ? 0
@@ -147,7 +134,7 @@ static int link_list(struct install *in, const struct install_unit *u, const cha
 		     const struct link_list *list, unsigned *ret_made,
 		     const struct name_list **ret_misfit)
 {
-	const struct tree_dir *d = &in->tree->dirs[config_dir(in)];
+	const struct tree_dir *d = &in->tree->dirs[tree_links_dir(in->tree, in->is_runtime)];
 	char file[2 * UNIT_NAME_MAX + 16];
 	int r = 0;
 
@@ -340,7 +327,8 @@ int links_add(struct install *in, enum dep_type type, const struct install_unit 
 	const struct name_list *misfit = NULL;
 	bool is_blocked = false;
 	unsigned made = 0;
-	int r = link_file(in, u, &in->tree->dirs[config_dir(in)], &is_blocked);
+	int r = link_file(in, u, &in->tree->dirs[tree_links_dir(in->tree, in->is_runtime)],
+			  &is_blocked);
 
 	if (r == 0 && !is_blocked)
 		r = link_list(in, u, u->name, &list, &made, &misfit);

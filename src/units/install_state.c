@@ -77,6 +77,7 @@ static enum install_state state_by_links(const struct install *in, const struct 
 					 bool by_install)
 {
 	int own = tree_dir_of(in->tree, u->path);
+	int links = tree_links_dir(in->tree, false);
 	struct seen seen = {0};
 
 	for (int k = 0; k < in->tree->dirs_n; k++) {
@@ -86,13 +87,12 @@ static enum install_state state_by_links(const struct install *in, const struct 
 		if (d->same_as != k)
 			continue;
 		if (has_link(u, d, by_install, own >= 0 && k > own, &same_name)) {
-			if (str_has_prefix(str_of(d->path), STR("/etc/")))
+			if (k == links)
 				return INSTALL_ENABLED;
 			seen.is_enabled_runtime |= d->is_runtime;
 			seen.is_enabled_elsewhere |= !d->is_runtime;
 		}
-		seen.is_linked |= same_name && !d->is_runtime &&
-				  str_has_prefix(str_of(d->path), STR("/etc/"));
+		seen.is_linked |= same_name && k == links;
 		seen.is_linked_runtime |= same_name && d->is_runtime;
 	}
 	if (seen.is_enabled_runtime)

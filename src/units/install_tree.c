@@ -111,6 +111,18 @@ const char *tree_resolve(struct install_tree *t, const char *path, const char *t
 	return arena_dup(&t->arena, full, strlen(full));
 }
 
+int tree_links_dir(const struct install_tree *t, bool is_runtime)
+{
+	for (unsigned k = 0; k < t->dirs_n; k++) {
+		const struct tree_dir *d = &t->dirs[k];
+
+		if (d->is_runtime == is_runtime && !d->is_generated && !d->is_control &&
+		    !d->is_presence)
+			return d->same_as;
+	}
+	return -1;
+}
+
 bool tree_is_config(const struct tree_dir *d)
 {
 	return d->is_runtime ? !d->is_generated : str_has_prefix(str_of(d->path), STR("/etc/"));

@@ -45,7 +45,7 @@ struct tree_dir {
 	uint8_t same_as; /* the first directory that is the very same one (merged /usr), or its own index */
 	bool is_runtime; /* below /run */
 	bool is_generated;
-	bool is_control; /* drop-ins that a manager wrote for itself */
+	bool is_control;  /* drop-ins that a manager wrote for itself */
 	bool is_presence; /* presence is enablement there */
 };
 
@@ -82,6 +82,8 @@ int tree_dir_of(const struct install_tree *t, const char *path);
  */
 const char *tree_resolve(struct install_tree *t, const char *path, const char *target);
 
+/* The directory that links are written to, persistent or below /run; -1: none. */
+int tree_links_dir(const struct install_tree *t, bool is_runtime);
 /* Is it for the administrator, not for packages? */
 bool tree_is_config(const struct tree_dir *d);
 

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Unit files that come, change, break and go while hark runs: /etc/units without a command, the other directories with a reload.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+mkdir -p "$T/vendor"
+LIVE=$T/live/etc/units # comes later
+mkdir -p "$T/live/etc"
+export HARK_TEST_UNIT_PATH=$LIVE:$T/main/links:$T/vendor
+mkdir -p "$T/main/links" "$T/main/units"
+printf '[Unit]\nDescription=all\nDefaultDependencies=no\n' >"$T/vendor/test.target"
+hark_up main
+
+# drop NAME: what stands on standard input becomes a file in /etc/units, in one step.
+drop() {
+	mkdir -p "$(dirname "$LIVE/$1")"
+	cat >"$T/new"
+	mv "$T/new" "$LIVE/$1"
+}
+echo_socket() { # PORT
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=127.0.0.1:%s\n[Install]\nWantedBy=test.target\n' "$1"
+}
+listens() { grep -q ":$(printf %04X "$1") .* 0A " /proc/net/tcp; }
+
+# ---- a file appears
+
+mkdir -p "$LIVE"
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | drop echo.service
+begin=$(now_ms)
+echo_socket 7701 | drop echo.socket
+ok_if "a socket dropped into /etc/units listens without a command" "E12" wait_for 'listens 7701' 3
+took=$(($(now_ms) - begin))
+ok_if "within a second ($took ms)" "" test $took -lt 1500
+is "the service it starts is not started" "E19" inactive "$(active echo.service)"
+is "why says its file came" "" yes "$(ctl why echo.socket | grep -q 'its unit file changed' && echo yes)"
+
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\nExecReload=/bin/true\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
+ok_if "a service dropped there runs" "" wait_active one.service active
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | drop quiet.service
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=other.target\n' "$PAYLOAD" | drop foreign.service
+sleep 0.6
+is "one without [Install], or for a target that does not run, is not started" "E19" "inactive inactive" "$(active quiet.service) $(active foreign.service)"
+
+# ---- an edit, a broken one, the repair
+
+pid=$(main_of one.service)
+printf '[Unit]\nDescription=edited\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
+ok_if "an edit is taken without a command" "B18" wait_for '[ "$(prop one.service Description)" = edited ]' 3
+is "the running process stays" "B18" "$pid active" "$(main_of one.service) $(active one.service)"
+printf '[Unit]\nDescription=broken\n[Service]\nType=simple\n' | drop one.service
+ok_if "a broken edit is told with its file" "" wait_for 'in_log "one.service: its new files are broken"' 3
+is "and the old settings stay in force" "" "edited $pid" "$(prop one.service Description) $(main_of one.service)"
+printf '[Unit]\nDescription=repaired\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
+ok_if "the repair is taken" "" wait_for '[ "$(prop one.service Description)" = repaired ]' 3
+is "with the same process" "" "$pid" "$(main_of one.service)"
+
+# two files of one change: one is broken, so neither is taken; then both are
+printf '[Unit]\nDescription=b\n[Service]\nType=simple\n' >"$T/new1"
+printf '[Unit]\nDescription=pair\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/new2"
+ctl start quiet.service >/dev/null
+mv "$T/new1" "$LIVE/one.service"
+mv "$T/new2" "$LIVE/quiet.service"
+ok_if "a change is one transaction: a broken file holds back what changed with it" "" wait_for 'in_log "quiet.service: its files have changed; they wait for the broken ones"' 3
+is "the other one keeps its settings" "" "" "$(prop quiet.service Description | grep pair)"
+printf '[Unit]\nDescription=whole\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
+ok_if "when it is whole both are taken" "" wait_for '[ "$(prop one.service Description) $(prop quiet.service Description)" = "whole pair" ]' 3
+
+# a listening socket keeps what it is bound to until it rests
+echo_socket 7702 | drop echo.socket
+ok_if "an edit of a listening socket waits" "" wait_for 'in_log "echo.socket: its files have changed; they are read when it rests"' 3
+ok_if "it goes on listening" "" listens 7701
+ctl restart echo.socket >"$T/out" 2>&1
+ok_if "a restart takes the new address" "B18" wait_for 'listens 7702 && ! listens 7701' 3
+
+# ---- a file goes
+
+rm "$LIVE/one.service" "$LIVE/echo.socket"
+ok_if "what is removed from /etc/units is stopped" "E12" wait_for '! alive '"$pid"' && ! listens 7702' 3
+ok_if "and forgotten" "" wait_for '! ctl list -a | grep -q "one.service.*running"' 3
+
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/vendor/keeps.service"
+ctl start keeps.service >/dev/null
+pid=$(main_of keeps.service)
+rm "$T/vendor/keeps.service"
+ctl daemon-reload >/dev/null 2>&1
+is "elsewhere a running unit whose file is gone runs on" "B18" "$pid active" "$(main_of keeps.service) $(active keeps.service)"
+is "and is marked" "B18" yes "$(prop keeps.service NeedDaemonReload)"
+ctl stop keeps.service >/dev/null
+ok_if "once stopped it is not found" "" wait_for '[ "$(prop keeps.service LoadState)" != loaded ]' 3
+
+# ---- nothing is missed (F19): the manager stands still while more happens than the kernel's queue holds
+
+manager=$(manager_pid)
+kill -STOP "$manager"
+python3 - "$LIVE" <<-'Y'
+	import os, sys
+	for i in range(10000):
+	    name = "%s/.storm" % sys.argv[1]
+	    open(name, "w").close()
+	    os.rename(name, "%s/storm%d.service" % (sys.argv[1], i % 50))
+Y
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop last.service
+rm "$LIVE/quiet.service"
+kill -CONT "$manager"
+ok_if "after 40,000 events what came last is known" "" wait_active last.service active 5
+ok_if "what went is stopped" "" wait_for '[ "$(active quiet.service)" = inactive ]' 5
+is "by the same manager" "" "$manager" "$(manager_pid)"
+
+# ---- harkctl enable and disable reload by themselves
+
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" >"$T/vendor/linked.service"
+ctl enable --now linked.service >"$T/out" 2>&1
+is "enable --now makes the link and starts" "" "$T/vendor/linked.service active" \
+	"$(readlink "$T/main/links/test.target.wants/linked.service") $(active linked.service)"
+is "the manager knows it at once" "" yes "$(ctl deps test.target | grep -q linked.service && echo yes)"
+is "is-enabled" "" enabled "$(ctl is-enabled linked.service)"
+ctl disable --now linked.service >"$T/out" 2>&1
+is "disable --now takes both back" "" "no inactive" "$([ -e "$T/main/links/test.target.wants/linked.service" ] || echo no) $(active linked.service)"
+ctl disable last.service >"$T/out" 2>&1
+is "disable of a file in /etc/units is a drop-in, and does not stop it" "" "disabled active" "$(ctl is-enabled last.service) $(active last.service)"
+is "the target does not want it any more" "" no "$(ctl deps test.target | grep -q last.service || echo no)"
+finish
