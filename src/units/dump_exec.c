@@ -100,6 +100,16 @@ void dump_backlog(struct dumping *d)
 	dump_line(d, "Backlog", "%u", d->config->socket->backlog);
 }
 
+void dump_socket_owner(struct dumping *d)
+{
+	const struct socket_config *s = d->config->socket;
+
+	if (!s->user && !s->group)
+		return;
+	dump_line(d, "SocketUser", "%s", s->user ? s->user : "n/a");
+	dump_line(d, "SocketGroup", "%s", s->group ? s->group : "n/a");
+}
+
 void dump_tcp_congestion(struct dumping *d)
 {
 	const char *name = d->config->socket->tcp_congestion;
