@@ -101,7 +101,8 @@ static void settle_unit(struct search *d, struct unit *u, uint8_t state, uint32_
 static void settle_service(struct search *d, struct service *s)
 {
 	struct unit *u = &s->unit;
-	uint8_t state = s->main.slot ? SVC_RUNNING : u->state;
+	/* A command tells the state it belongs to, also beside the main process. */
+	uint8_t state = u->state == SVC_DEAD && s->main.slot ? SVC_RUNNING : u->state;
 
 	if (u->state_slot)
 		return;

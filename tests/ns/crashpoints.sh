@@ -178,6 +178,7 @@ play_isolate() {
 # The end is told by harkctl, and again by a signal to PID 1, which comes while things stop.
 play_end() {
 	ctl start second.service late.socket
+	wait_for '[ -s "$W/trace.second.main" ]' 5
 	ctl exit 3
 	wait_for '! alive "$INIT_PID"' 10
 	wait "$INIT_PID"

@@ -106,8 +106,11 @@ int bank_spawn(struct bank *b UNUSED, const struct bank_spawn *s)
 		return 0;
 	}
 	for (p = world->proc; p < world->proc + WORLD_PROCS; p++)
-		world->doubled += p->pid && !p->is_dead && p->unit == unit && p->slot &&
-				  strcmp(world->table.name[p->slot - 1], s->name) == 0;
+		if (p->pid && !p->is_dead && p->unit == unit && p->slot &&
+		    strcmp(world->table.name[p->slot - 1], s->name) == 0) {
+			world->doubled++;
+			log_at(LOG_ERROR, "doubled: %s", s->name);
+		}
 	world->runs[unit][key]++;
 	p = new_process(unit);
 	p->slot = s->slot + 1;
@@ -212,9 +215,17 @@ int cgroup_pids(struct cgroup_root *r UNUSED, const char *path, pid_t *pids, int
 	return n;
 }
 
-int cgroup_each_populated(struct cgroup_root *r UNUSED,
-			  void (*fn)(void *arg, const char *name) UNUSED, void *arg UNUSED)
+int cgroup_each_populated(struct cgroup_root *r UNUSED, void (*fn)(void *arg, const char *name),
+			  void *arg)
 {
+	for (unsigned i = 0; i < WORLD_SERVICES; i++) {
+		char name[32], path[40];
+
+		world_unit_name(i, name);
+		snprintf(path, sizeof(path), "/%s", name);
+		if (each_member(path, 0, 0))
+			fn(arg, name);
+	}
 	return 0;
 }
 

@@ -107,6 +107,26 @@ START_TEST(size_is_sealed)
 }
 END_TEST
 
+/* Cut off at any length, or longer: refused before anything of it is mapped. */
+START_TEST(any_other_size_is_refused)
+{
+	struct state_table t;
+	unsigned tried = 0;
+
+	for (size_t n = 0; n < 2 * sizeof(struct state_image); n += n < 4096 ? 7 : 99991) {
+		int fd = memfd_create("cut", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+		ck_assert_int_eq(ftruncate(fd, (off_t)n), 0);
+		ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+		if (n != sizeof(struct state_image))
+			ck_assert_int_eq(state_open(&t, fd), -EBADMSG);
+		close(fd);
+		tried++;
+	}
+	printf("state: %u sizes refused\n", tried);
+}
+END_TEST
+
 /* Each unit is as it was put last, or not known, or said to be damaged: never an older one, a mixture or another unit's. */
 static void check_whole(int fd)
 {
@@ -304,6 +324,7 @@ int main(void)
 	tcase_add_test(t, a_new_manager_finds_it);
 	tcase_add_test(t, only_what_is_used_takes_memory);
 	tcase_add_test(t, size_is_sealed);
+	tcase_add_test(t, any_other_size_is_refused);
 	tcase_add_test(t, any_byte_may_be_wrong);
 	tcase_add_test(t, any_instant_may_be_the_last);
 	tcase_add_test(t, the_manager_is_remembered);
