@@ -24,7 +24,7 @@
 #include <sys/types.h>
 
 enum {
-	BANK_LAYOUT = 3,    /* of struct bank_table, bank_req, bank_note, and what PID 1 saves */
+	BANK_LAYOUT = 4,    /* of struct bank_table, bank_req, bank_note, and what PID 1 saves */
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_STAGE_FD = 16,
 	BANK_STAGES = 16, /* and behind them a wide one for what does not fit or has to wait */
@@ -96,6 +96,7 @@ struct bank_table {
 	uint32_t generation;  /* managers started so far */
 	uint32_t crashes;     /* consecutive deaths that count (see architecture) */
 	int32_t last_code, last_status; /* of the last manager */
+	uint32_t last_hang;             /* ... did not answer, and PID 1 ended it */
 	uint32_t is_pid1;               /* hark-init is a real PID 1 and may reboot */
 	uint32_t signals;               /* received by PID 1 itself so far */
 	uint32_t signals_heard;         /* by managers, see HEARD */

@@ -28,7 +28,7 @@ struct hark {
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];
 	struct server *server;
-	struct live *live; /* NULL: the unit directories are not watched (yet) */
+	struct live *live;         /* NULL: the unit directories are not watched (yet) */
 	struct map procs;          /* struct proc_entry of run.c: bank token -> unit and role */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	const char *run_dir;       /* "/run/hark" */
@@ -44,6 +44,9 @@ struct hark {
 		uint32_t slot;
 		int state;       /* enum reexec */
 		const char *why; /* static */
+		struct timer timer;
+		bool is_content; /* PID 1 starts this very program from now on */
+		bool was_rolled_back;
 	} reexec;
 	bool is_leaving; /* the next manager takes over */
 	bool is_safe;    /* after too many crashes: keeps what runs, touches nothing */

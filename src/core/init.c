@@ -271,7 +271,7 @@ static void start_manager(void)
 	if (pid == 0)
 		run_manager(kept);
 	close(BANK_CHANNEL_FD);
-	keeper.due_us = pid > 0 ? TIME_NEVER : init_now_us() + BACK_OFF_US;
+	keeper.due_us = init_now_us() + (pid > 0 ? PING_EVERY_US : BACK_OFF_US);
 	keeper.has_news = true; /* to be found by whoever comes */
 	if (pid > 0 && is_new) {
 		bank->tried_us = bank->manager_us;
@@ -287,9 +287,10 @@ static uint64_t judge_death(const siginfo_t *si)
 	bool is_wanted = is_exit ? status == 0 : status == SIGKILL || status == SIGTERM;
 
 	bank->last_code = si->si_code;
+	bank->last_hang = keeper.ping_step >= PING_ABORTED;
 	if (keeper.gone_us - bank->manager_us >= GOOD_LIFE_US || (is_exit && status == 0))
 		bank->crashes = 0;
-	if (is_wanted && keeper.ping_step < PING_ABORTED)
+	if (is_wanted && !bank->last_hang)
 		return is_exit ? bank->manager_us + BACK_OFF_US : 0;
 	bank->crashes += bank->crashes < BACK_OFF_TIMES;
 	return keeper.gone_us + BACK_OFF_US * bank->crashes;
@@ -360,7 +361,7 @@ static int wait_ms(void)
 		return 0;
 	if (bank_sweep() || keeper.has_news)
 		return 1;
-	return keeper.due_us == TIME_NEVER ? -1 : (int)((keeper.due_us - now_us) / 1000 + 1);
+	return (int)((keeper.due_us - now_us) / 1000 + 1);
 }
 
 static NO_RETURN void serve(void)

@@ -164,7 +164,7 @@ static void open_asked(struct hark *h)
 static void open_crashes(struct hark *h)
 {
 	const struct bank_table *t = h->bank.table;
-	struct crash_death last = {t->generation - 1, t->last_code, t->last_status, false};
+	struct crash_death last = {t->generation - 1, t->last_code, t->last_status, t->last_hang};
 	int old = bank_find(&h->bank, "crashes");
 	int r = old >= 0 ? crash_open(&h->crashes, bank_fd((uint32_t)old)) : -ENOENT;
 
@@ -412,6 +412,7 @@ int main(int argc UNUSED, char **argv)
 		try_again();
 	if (!h->is_safe && !h->did_boot)
 		boot(h);
+	reexec_watch(h);
 	r = loop_run(&h->loop);
 	if (!h->is_leaving) /* else who asks waits for the next manager */
 		server_close(h);

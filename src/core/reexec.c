@@ -17,7 +17,7 @@
 /* Descriptors of the child. */
 enum { TEST_PROGRAM = 3, TEST_STATE };
 
-enum { TEST_MOST_US = 5 * 1000 * 1000 };
+enum { TEST_MOST_US = 5 * 1000 * 1000, CONTENT_US = 500 * 1000 };
 
 /* What lies now where we were started from. The descriptor or -errno. */
 static int open_program(void)
@@ -131,8 +131,34 @@ enum reexec reexec_progress(struct hark *h, const char **ret_why)
 	return (enum reexec)h->reexec.state;
 }
 
+static void be_content(struct timer *t)
+{
+	struct hark *h = container_of(t, struct hark, reexec.timer);
+	AUTO_FD int fd = fd_open(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0);
+	int r = fd < 0 ? fd : bank_keep_binary(&h->bank, fd);
+
+	if (r < 0)
+		log_at(LOG_WARN, "PID 1 does not keep our program: %s; it starts what lies on disk",
+		       strerror(-r));
+	h->reexec.is_content = true;
+}
+
+void reexec_watch(struct hark *h)
+{
+	h->reexec.was_rolled_back = bank_was_rolled_back(&h->bank);
+	if (h->reexec.was_rolled_back)
+		log_at(LOG_ERROR,
+		       "the program that was to take over died at once; the one before is back");
+	h->reexec.timer.fn = be_content;
+	loop_timer_arm(&h->loop, &h->reexec.timer, time_add(loop_now_us(&h->loop), CONTENT_US));
+}
+
 void reexec_go(struct hark *h)
 {
+	int slot = bank_find(&h->bank, "reexec");
+
+	if (slot < 0 || bank_try_binary(&h->bank, bank_fd((uint32_t)slot)) < 0)
+		log_at(LOG_ERROR, "PID 1 does not take the new program; it starts what it has");
 	log_at(LOG_INFO, "the program on disk takes over");
 	h->is_leaving = true;
 	loop_exit(&h->loop, 0);

@@ -3,7 +3,8 @@
  * reexec - the manager is replaced by the program on disk, on the path that a crash takes too.
  *
  * The new program is opened once and tested first: a child of PID 1 runs it with --self-test, which reads a copy of our state. Only then
- * we leave, and PID 1 starts the next manager. One test at a time.
+ * we leave, and PID 1 starts the next manager, from the descriptor that was tested. If that one dies at once PID 1 goes back to our own
+ * program, of which it keeps a descriptor too. One test at a time.
  */
 #pragma once
 
@@ -27,6 +28,12 @@ enum reexec reexec_progress(struct hark *h, const char **ret_why);
 bool reexec_on_note(struct hark *h, const struct bank_note *note);
 /* The test was passed: leave, so that it takes over. */
 void reexec_go(struct hark *h);
+
+/*
+ * From the start of a manager: what was tried before it and died is known (was_rolled_back), and when it has lived a while it becomes
+ * the program that PID 1 starts after any death, whatever lies on disk then (is_content).
+ */
+void reexec_watch(struct hark *h);
 
 /* The part of the self-test that reads a state: fd 4 is ours, or no state at all. Returns enum self_test. */
 int reexec_test_state(const char *layout);

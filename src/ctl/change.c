@@ -159,6 +159,17 @@ static int tell_taken_over(struct call *c)
 {
 	const struct bank_table *t = c->h->bank.table;
 
+	if (c->h->reexec.was_rolled_back) {
+		call_error(
+			c, EXIT_FAILED, NULL,
+			"the program on disk died at once; the one before is back, and nothing is lost "
+			"(harkctl crashes)");
+		return CALL_DONE;
+	}
+	if (!c->h->reexec.is_content) {
+		c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
+		return CALL_WAIT;
+	}
 	reply_row(&c->reply, "note");
 	reply_textf(&c->reply, "text", "the manager was replaced (life %u, process %d)",
 		    t->generation, getpid());

@@ -59,6 +59,31 @@ outside() {
 	is "and the older ones stay" "" 3 "$(ctl crashes | grep -c ^crash)"
 }
 
+# A manager that does not answer is asked after 30 s, aborted 30 s later, killed after 2 s more (PID 1's PING_EVERY_US).
+hangs() { # NAME SECONDS COMMAND... (PID): how PID 1 gets rid of it
+	local name=$1 most=$2 old began ms
+	shift 2
+	old=$(manager_pid)
+	ctl start stay.service >/dev/null # the time counts from the last request
+	began=$(now_ms)
+	"$@" || { skip "$name" "not here" && return; }
+	wait_for "[ -n \"\$(manager_pid)\" ] && [ \"\$(manager_pid)\" != $old ]" $((most + 5))
+	ok_if "$name: another manager answers" "" timeout 5 "$BIN/harkctl" status
+	ms=$(($(now_ms) - began))
+	note "$name: $ms ms until another answers"
+	is "$name: within its deadline and 1 s" "" yes "$([ $ms -le $(((most + 1) * 1000)) ] && echo yes || echo $ms)"
+	stays "$name"
+}
+hang() {
+	local pid
+	pid=$(manager_pid)
+	hangs "stopped" 62 kill -STOP "$pid"
+	is "stopped: the record" "" "hang did not answer PID 1, which sent SIGKILL" "$(crash crash_kind) $(crash how)"
+	pid=$(manager_pid)
+	hangs "an endless loop" 60 "$SOCK" hurt "$pid" loop
+	is "an endless loop: the record, with the place" "" "hang did not answer PID 1, which sent SIGABRT yes" "$(crash crash_kind) $(crash how) $([ -n "$(crash at)" ] && echo yes)"
+}
+
 # A manager that dies as soon as it lives. What it is started with becomes less and less, in the end it touches nothing.
 loop() {
 	local i old rss fds asking
@@ -124,6 +149,7 @@ hark_up crash || finish
 set_up
 faults
 outside
+[ -n "${HARK_TEST_FULL:-$HARK_FULL}" ] && hang
 loop
 as_pid1
 finish

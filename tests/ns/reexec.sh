@@ -69,6 +69,25 @@ refused() { # NAME PROGRAM WHY
 	disk "$T/good"
 }
 
+# It passes its test and dies of its work.
+rolled_back() {
+	local program
+	printf '#!/bin/sh\n[ "$1" = --self-test ] && exit 0\nkill -SEGV $$\n' >"$T/bad"
+	disk "$T/bad"
+	program=$(stat -Lc %i "/proc/$(manager_pid)/exe")
+	ctl reexec >"$T/out" 2>&1
+	is "a program that dies at once: exit 1" "" 1 $?
+	is "and told that the one before is back" "" yes "$(grep -q "the one before is back" "$T/out" && echo yes || cat "$T/out")"
+	is "it is the one before, not what lies on disk" "" "$program" "$(stat -Lc %i "/proc/$(manager_pid)/exe")"
+	is "the service is the same" "" "$STAY running 1" "$(main_of stay.service) $(sub stay.service) $(wc -l <"$T/stay")"
+	is "there is a record of it" "" fault "$(ctl crashes -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["crash_kind"])')"
+	sleep 0.7
+	kill -KILL "$(manager_pid)"
+	ok_if "and it comes again after a kill" "" wait_for "[ \"\$(stat -Lc %i /proc/\$(manager_pid)/exe)\" = $program ]" 5
+	disk "$T/good"
+	ok_if "a good one is taken afterwards" "" ctl reexec
+}
+
 under_load() {
 	local i pids address bad=0
 	: >"$T/go"
@@ -101,5 +120,6 @@ printf '#!/bin/sh\nexit 10\n' >"$T/bad"
 refused "of another layout" "$T/bad" "does not understand this hark-init"
 printf '#!/bin/sh\nkill -SEGV $$\n' >"$T/bad"
 refused "a program that faults" "$T/bad" "self-test did not end well"
+rolled_back
 under_load
 finish
