@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What loading and reloading costs with many unit files, and that a long chain needs no deep stack. The figures are notes: the machine may be
+# busy; what is asserted holds with a wide margin.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+LOAD=$HARK_BUILD/bench/load
+[ -x "$LOAD" ] || skip_all "no $LOAD"
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# ---- ten thousand small files that a target wants
+
+"$LOAD" make "$T/many" 10000
+for i in 1 2 3 4 5; do
+	"$LOAD" floor "$T/many" 10000 >>"$T/floor"
+	"$LOAD" load "$T/many" 10000 all.target >>"$T/load"
+done
+floor=$(median <"$T/floor") load=$(median <"$T/load")
+read -r _ units bytes <"$T/load"
+note "10,000 units: $load us of CPU, floor (open, read, close) $floor us, ratio $(awk "BEGIN { printf \"%.1f\", $load / $floor }"); $bytes bytes a unit"
+is "all of them are loaded" "" 10001 "$units"
+ok_if "in at most eight times the floor" "" test "$load" -le $((8 * floor))
+ok_if "and at most 4 kB a unit" "" test "$bytes" -le 4096
+
+# ---- a chain
+
+n=10000 rows=
+[ -n "$HARK_FULL" ] && n=100000 rows=B47
+"$LOAD" chain "$T/chain" $n
+is "a chain of $n units is loaded with a stack of 128 kB" "$rows" $n \
+	"$(ulimit -s 128 && "$LOAD" load "$T/chain" $n chain-1.service 2>&1 | cut -d' ' -f2)"
+rm -rf "$T/chain"
+
+# ---- one file of ten thousand changes
+
+export HARK_TEST_UNIT_PATH=$T/many
+printf '[Unit]\nDefaultDependencies=no\n' >"$T/many/test.target"
+hark_up main
+seq 10000 | sed 's/.*/unit-&.service/' | xargs -n 200 "$BIN/harkctl" show -p LoadState >"$T/out" 2>&1
+is "all of them are known" "" 10000 "$(grep -c '=loaded' "$T/out")"
+pid=$(manager_pid)
+cpu_ns() { cut -d' ' -f1 "/proc/$pid/schedstat"; }
+for i in $(seq 9); do
+	printf '[Unit]\nDescription=changed %s\n[Service]\nExecStart=/bin/sleep 1\n' "$i" >"$T/new"
+	mv "$T/new" "$T/many/unit-77.service"
+	begin=$(cpu_ns)
+	ctl daemon-reload >"$T/out" 2>&1
+	echo $((($(cpu_ns) - begin) / 1000)) >>"$T/reload"
+done
+is "a reload reads the file that changed" "" "changed 9" "$(prop unit-77.service Description)"
+reload=$(sort -n "$T/reload" | head -1)
+note "reload with one changed file among 10,000: $reload us of harkd's time at best, $(median <"$T/reload") in the median"
+ok_if "in under 5 ms of harkd's time" "" test "$reload" -lt 5000
+finish
