@@ -8,6 +8,8 @@
 
 #include "core/fd.h"
 
+/* So long the next manager may take; after that the end that was asked for has come. */
+enum { ENDING_US = 500000 };
 static const struct timespec retry_pause = {.tv_nsec = 5 * 1000 * 1000};
 
 struct asking {
@@ -129,7 +131,7 @@ void client_path(char *path, size_t cap)
 int client_ask(const char *path, const struct question *q, struct rows *rows, int *ret_exit)
 {
 	AUTO_MEM struct asking *a = mem_get(sizeof(*a)); /* two frames: too big for a stack */
-	bool was_connected = false;
+	bool was_connected = false, is_ending = client_is_ending(q->verb->id);
 	int r;
 
 	if (!a)
@@ -141,17 +143,21 @@ int client_ask(const char *path, const struct question *q, struct rows *rows, in
 	while ((r = converse(a)) < 0) {
 		if (r == -ECONNRESET || r == -EPIPE) {
 			was_connected = true;
-			if (client_is_ending(q->verb->id))
-				break;
 			rows_reset(rows);
 		} else if (!is_restarting(r, was_connected)) {
 			return r;
 		}
 		if (!a->until_us)
-			a->until_us = clock_mono_us() + CLIENT_PATIENCE_US;
-		if (clock_mono_us() >= a->until_us)
+			a->until_us =
+				clock_mono_us() + (is_ending ? ENDING_US : CLIENT_PATIENCE_US);
+		if (clock_mono_us() < a->until_us) {
+			nanosleep(&retry_pause, NULL);
+			continue;
+		}
+		/* Nobody comes back: that is what was asked for. */
+		if (!is_ending || !was_connected)
 			return r;
-		nanosleep(&retry_pause, NULL);
+		break;
 	}
 	*ret_exit = r < 0 ? 0 : a->exit;
 	return 0;

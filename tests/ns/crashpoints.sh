@@ -180,7 +180,7 @@ play_end() {
 	ctl start second.service late.socket
 	wait_for '[ -s "$W/trace.second.main" ]' 5
 	ctl exit 3
-	wait_for '! alive "$INIT_PID"' 10
+	wait_for '! alive "$INIT_PID"' 5 || kill -KILL "$INIT_PID"
 	wait "$INIT_PID"
 	echo "hark-init gave $?" >"$W/trace.init"
 }
