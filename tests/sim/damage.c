@@ -105,6 +105,7 @@ int main(void)
 	uint64_t end = clock_mono_us() + SHORT_MS * UINT64_C(1000);
 
 	make_world();
+	is_unbound = true;
 	sums = mmap(NULL, sizeof(*sums) + sizeof(*kept), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck(sums != MAP_FAILED, "mmap");

@@ -28,6 +28,7 @@
 static uint32_t seed_told;
 static bool is_loud;
 static bool is_damaged; /* somebody has written into the state */
+static bool is_unbound; /* no BindsTo=: no unit is stopped because another one died */
 
 /* Allocation fail_from of a life (0: none) and those behind it, fail_n in all, find no memory. */
 static struct {
@@ -152,7 +153,8 @@ static int load_fake(void *arg UNUSED, struct unit *u)
 		enum dep_type type = kinds[world_dice(7, n, i, ARRAY_SIZE(kinds))];
 
 		/* No cycles: which edge was dropped to break one is no part of the state. */
-		if (other == n || (type == DEP_AFTER && other > n))
+		if (other == n || (type == DEP_AFTER && other > n) ||
+		    (type == DEP_BINDS_TO && is_unbound))
 			continue;
 		world_unit_name(other, name);
 		add_dep(c, type, name);
