@@ -385,8 +385,8 @@ static int perform(const struct bank_req *q, int fd)
 
 void bank_handle(const struct bank_req *q, int fd)
 {
-	if (q->op >= BANK_OP_COUNT || q->slot >= bank->slots_n || q->refs_n > BANK_REFS ||
-	    q->plan_n > PLAN_INLINE)
+	if (q->op == BANK_NONE || q->op >= BANK_OP_COUNT || q->slot >= bank->slots_n ||
+	    q->refs_n > BANK_REFS || q->plan_n > PLAN_INLINE)
 		return;
 	keeper.ping_step = 0; /* whoever asks is alive */
 	keeper.due_us = init_now_us() + PING_EVERY_US;
