@@ -4,6 +4,7 @@
  *
  * arm() makes the kernel objects (or finds them in the bank) and puts them into the bank; watch() listens for the
  * first demand; a demand ends the watching (no spin) and posts TRIGGER with its cause. All are called by effects only.
+ * What a kind has no use for is NULL: drop when its machine never asks for it, fds and refuse when nobody hands descriptors on.
  */
 #pragma once
 

@@ -31,6 +31,7 @@ struct hark {
 	struct live *live;         /* NULL: the unit directories are not watched (yet) */
 	struct map procs;          /* struct proc_entry of run.c: bank token -> unit and role */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
+	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
 	const char *run_dir;       /* "/run/hark" */
 	const char *default_unit;
 	const char *exec_path; /* hark-exec */

@@ -15,6 +15,7 @@
 
 #include "activate/listener.h"
 #include "activate/socket.h"
+#include "activate/time.h"
 #include "core/crashpoint.h"
 #include "core/describe.h"
 #include "core/fd.h"
@@ -28,6 +29,7 @@
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 
@@ -36,9 +38,9 @@ static struct hark hark;
 static const struct unit_type_ops *const types[] = {
 	&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
 	&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
-	&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &unsupported_ops[7],
+	&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &timer_ops,
 };
-static const struct activator *const activators[] = {&socket_activator};
+static const struct activator *const activators[] = {&socket_activator, &time_activator};
 
 struct options {
 	const char *unit_path, *run_dir, *cgroup_root, *default_unit;
@@ -244,6 +246,16 @@ static void open_cgroups(struct hark *h, const struct options *o)
 		log_at(LOG_WARN, "cgroups cannot be watched; leftovers are found by timeouts");
 }
 
+static void open_clock(struct hark *h)
+{
+	int r = time_open(h);
+
+	if (r < 0)
+		log_at(LOG_WARN,
+		       "steps of the clock are not seen: %s; calendars of timers may be late by them",
+		       strerror(-r));
+}
+
 static void on_pid1_gone(struct bank *b)
 {
 	loop_exit(container_of(b, struct hark, bank)->bank.loop, 1);
@@ -299,6 +311,7 @@ static int open_all(struct hark *h, const struct options *o)
 	if (r == 0)
 		r = engine_init(&h->engine, &h->loop, &h->reg, &h->state.image->ledger, &ops, h);
 	open_cgroups(h, o);
+	open_clock(h);
 	return r == 0 ? server_open(h) : r;
 }
 

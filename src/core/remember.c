@@ -3,6 +3,7 @@
 
 #include "core/procs.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 static void remember_service(struct hark *h, const struct service *s, struct state_unit *st)
 {
@@ -86,6 +87,10 @@ void remember_unit(struct hark *h, struct unit *u)
 		remember_service(h, service_of(u), &st);
 	if (u->type == UNIT_SOCKET)
 		remember_socket(socket_of(u), &st);
+	if (u->type == UNIT_TIMER) {
+		st.last_us = timer_of(u)->last_us;
+		st.last_wall_us = timer_of(u)->last_wall_us;
+	}
 	state_put(&h->state, u->state_slot, &st);
 }
 

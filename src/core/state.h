@@ -15,7 +15,7 @@
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
-	STATE_LAYOUT = 2,
+	STATE_LAYOUT = 3,
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
 	STATE_ROOM = 64,
@@ -33,8 +33,9 @@ struct state_unit {
 	uint64_t watchdog_every; /* WATCHDOG_USEC=, microseconds; 0: as configured */
 	uint64_t why_entry, job_entry;
 	uint64_t job_begin_us;
-	uint64_t limit_begin_us;   /* start limit */
-	uint64_t trigger_begin_us; /* trigger limit of a socket */
+	uint64_t limit_begin_us;        /* start limit */
+	uint64_t trigger_begin_us;      /* trigger limit of a socket */
+	uint64_t last_us, last_wall_us; /* when a timer elapsed last, on both clocks */
 	uint8_t invocation[16];
 	uint32_t fx; /* effects (enum effect_mask) that are not known to be done */
 	uint32_t job;

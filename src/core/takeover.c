@@ -11,6 +11,7 @@
 #include "core/spawn.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 /* --- processes and descriptors: the bank has the last word --- */
 
@@ -214,10 +215,19 @@ static uint8_t restore_socket(struct hark *h, struct socket_unit *k, const struc
 	return state;
 }
 
-/* Its service rests, and nothing is about to start it: of a damaged table this is not known otherwise. */
-static void wake_socket(struct hark *h, struct unit *u)
+/* The next time is reckoned again. Returns effects that follow. */
+static uint32_t restore_timer(struct timer_unit *t, const struct state_unit *st)
 {
-	if (u->type != UNIT_SOCKET || u->state != SOCK_RUNNING)
+	t->last_us = st->last_us;
+	t->last_wall_us = st->last_wall_us;
+	return st->state == TIMER_WAITING ? FX_WATCH : 0;
+}
+
+/* Its service rests, and nothing is about to start it: of a damaged table this is not known otherwise. */
+static void wake_trigger(struct hark *h, struct unit *u)
+{
+	if (!(u->type == UNIT_SOCKET && u->state == SOCK_RUNNING) &&
+	    !(u->type == UNIT_TIMER && u->state == TIMER_RUNNING))
 		return;
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *s = registry_unit(&h->reg, u->edges[i].to);
@@ -332,6 +342,8 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 		return r;
 	if (u->type == UNIT_SOCKET)
 		state = restore_socket(h, socket_of(u), st, &fx);
+	if (u->type == UNIT_TIMER)
+		fx |= restore_timer(timer_of(u), st);
 	fx |= effects_left(u, st);
 	engine_restore(&h->engine, u, state, st->timer_us, 0);
 	if (u->type == UNIT_SERVICE)
@@ -401,7 +413,7 @@ int run_takeover(struct hark *h)
 		return err_here(-ENOMEM);
 	for (uint32_t id = 0; id < h->reg.n; id++)
 		if (registry_unit(&h->reg, id))
-			wake_socket(h, registry_unit(&h->reg, id));
+			wake_trigger(h, registry_unit(&h->reg, id));
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)

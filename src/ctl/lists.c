@@ -2,10 +2,13 @@
 /* The verbs that list: units, triggers, dependencies, the ledger, the ring of errors; and the table of all handlers. */
 #include "ctl/serve.h"
 
+#include "activate/time.h"
 #include "core/log.h"
 #include "ctl/why.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
+#include "units/value.h"
 
 /* clang-format off */
 #define serve_local NULL
@@ -88,8 +91,26 @@ static void tell_trigger(struct call *c, struct unit *u, const char *trigger, co
 	reply_text_z(&c->reply, "state", unit_substate(u));
 	if (s)
 		reply_value(&c->reply, TAG_NUMBER, "accepted", s->n_accepted);
+	if (u->type == UNIT_TIMER && time_next_us(u) != TIME_NEVER)
+		reply_value(&c->reply, TAG_STAMP, "next", call_wall_us(time_next_us(u)));
 	put_activated(c, u);
 	reply_row_end(&c->reply);
+}
+
+static void tell_timer(struct call *c, struct unit *u)
+{
+	for (const struct timer_event *e = u->config->timer->events; e; e = e->next) {
+		struct sbuf text = {0};
+		char span[128];
+
+		if (e->base == TIMER_CALENDAR)
+			calendar_format(&e->calendar, &text);
+		else
+			value_format_span(e->span_us, span, sizeof(span));
+		tell_trigger(c, u, e->base == TIMER_CALENDAR && text.p ? text.p : span,
+			     timer_base_names[e->base]);
+		sbuf_fini(&text);
+	}
 }
 
 int serve_triggers(struct call *c)
@@ -104,7 +125,9 @@ int serve_triggers(struct call *c)
 	l = u->type == UNIT_SOCKET && u->config->socket ? u->config->socket->listeners : NULL;
 	for (; l; l = l->next)
 		tell_trigger(c, u, l->text, listen_names[l->kind]);
-	if (u->type != UNIT_SOCKET) {
+	if (u->type == UNIT_TIMER)
+		tell_timer(c, u);
+	else if (u->type != UNIT_SOCKET) {
 		uint32_t at = 0;
 
 		if (graph_next(u, DEP_TRIGGERS, &at))

@@ -92,13 +92,19 @@ void show_list(struct screen *s, const struct row *rows)
 	screen_errors(s, rows);
 }
 
+static void cell_next(struct paint *p, const struct row *row)
+{
+	if (row_value(row, "next"))
+		paint_clock(p, row_value(row, "next"));
+}
+
 void show_triggers(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {
 		{"TRIGGER", "trigger", NULL, false}, {"KIND", "trigger_kind", NULL, false},
 		{"UNIT", "unit", NULL, false},       {"STATE", "state", NULL, false},
 		{"HITS", "accepted", NULL, true},    {"ACTIVATES", "activates", NULL, false},
-		{"PID", "pid", NULL, true},
+		{"PID", "pid", NULL, true},          {"NEXT", NULL, cell_next, false},
 	};
 
 	paint_table(&s->paint, rows, "trigger", columns, ARRAY_SIZE(columns));

@@ -11,8 +11,8 @@
 enum passive_state { PASSIVE_DEAD, PASSIVE_ACTIVE, PASSIVE_STATES };
 
 extern const struct unit_type_ops target_ops, slice_ops;
-/* device, mount, automount, swap, timer, path, scope, busname */
-extern const struct unit_type_ops unsupported_ops[8];
+/* device, mount, automount, swap, path, scope, busname */
+extern const struct unit_type_ops unsupported_ops[7];
 
 /* Default dependencies of systemd.target(5) into c->deps. 0 or -ENOMEM. */
 MUST_USE int target_links(struct unit_config *c);

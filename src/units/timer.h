@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timer - the timer type: the times that it elapses at, the unit that it starts then, and what follows from them. Pure.
+ * timer - the timer type: the times that it elapses at, the unit that it starts then, what follows from them, its machine. Pure:
+ * clocks are read and armed by activate/time.
  */
 #pragma once
 
@@ -49,3 +50,43 @@ void timer_unit_name(const struct unit_config *c, char *out, size_t cap);
 MUST_USE int timer_links(struct unit_config *c);
 /* Findings that refuse the unit: no time at all. */
 void timer_verify(struct unit_config *c);
+
+/* --- running --- */
+
+enum timer_state {
+	TIMER_DEAD,
+	TIMER_WAITING, /* for the next time */
+	TIMER_RUNNING, /* the unit was started, its end is waited for */
+	TIMER_ELAPSED, /* no time is left */
+	TIMER_FAILED,
+	TIMER_STATES
+};
+
+struct timer_unit {
+	struct unit unit;
+	struct timer due;
+	struct hark *hark;              /* that armed it */
+	uint64_t last_us, last_wall_us; /* when it elapsed last, on both clocks; 0: never */
+	bool is_over_start_limit;
+};
+extern const struct unit_type_ops timer_ops;
+
+static inline struct timer_unit *timer_of(struct unit *u)
+{
+	return u->type == UNIT_TIMER ? container_of(u, struct timer_unit, unit) : NULL;
+}
+
+/* What the next time depends on. Times are of CLOCK_MONOTONIC, but for *_wall_us; 0: never. */
+struct timer_facts {
+	uint64_t now_us, now_wall_us;        /* the same instant */
+	uint64_t active_us;                  /* the timer was started */
+	uint64_t startup_us;                 /* the manager began */
+	uint64_t last_us, last_wall_us;      /* it elapsed last */
+	uint64_t unit_start_us, unit_end_us; /* its unit left its rest, and came to it */
+	uint64_t delay_us;                   /* random: is added */
+	/* The zone of a calendar, NULL: UTC. name NULL: the local one. */
+	const struct zone *(*zone)(void *arg, const char *name);
+	void *zone_arg;
+};
+/* When it elapses next, of CLOCK_MONOTONIC; perhaps in the past. TIME_NEVER: not without a change of its unit. */
+uint64_t timer_next_us(const struct timer_config *t, const struct timer_facts *f);

@@ -9,6 +9,7 @@
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 static struct hark hark;
 static struct rows rows;
@@ -18,7 +19,7 @@ static void setup(void)
 	static const struct unit_type_ops *const types[] = {
 		&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
 		&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
-		&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &unsupported_ops[7],
+		&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &timer_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);
