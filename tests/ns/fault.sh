@@ -60,6 +60,20 @@ is "manager and services live on" "" "$manager $stay_pid $witness_pid" "$(manage
 is "nothing ran twice" "" 1 "$(wc -l <"$T/witness")"
 wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 5
 is "no instance is left behind" "" 0 "$(pgrep -fxc "$SOCK answer")"
+
+# Three faults at once: no turn of its loop lies between them.
+service after "Type=oneshot" "ExecStart=/bin/true"
+ctl daemon-reload >/dev/null 2>&1
+kill -STOP "$INIT_PID"
+kill -SEGV "$INIT_PID"
+kill -BUS "$INIT_PID"
+kill -ABRT "$INIT_PID"
+kill -CONT "$INIT_PID"
+began=$(now_ms)
+ok_if "after three faults without progress it goes on" "" timeout 60 "$BIN/harkctl" start after.service
+took=$(($(now_ms) - began))
+is "but only holds on for three seconds first" "" yes "$([ $took -ge 2500 ] && echo yes || echo "$took ms")"
+is "manager and services are still the same" "" "$manager $stay_pid $witness_pid" "$(manager_pid) $(main_of stay.service) $(main_of witness.service)"
 hark_down
 is "it still stops in order" "" 0 $?
 finish

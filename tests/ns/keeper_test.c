@@ -434,6 +434,106 @@ static int second_life(void)
 	return failed;
 }
 
+/* PID 1 is to execute path: what it answers, or 1 for nothing. */
+static int reexec(const char *path)
+{
+	uint32_t before = bank.table->reexecs;
+	uint64_t end_us = clock_mono_us() + WAIT_US;
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || bank_reexec(&bank, fd) < 0)
+		return 2;
+	while (*(volatile const uint32_t *)&bank.table->reexecs == before)
+		if (clock_mono_us() > end_us || loop_turn(&loop, 1000) < 0)
+			return 1;
+	return bank.table->reexec_err;
+}
+
+/* Upgraded in the middle of its work: children, descriptors, connections and what is asked meanwhile are as before. */
+static void test_reexec(void)
+{
+	const char *init = getenv("HARK_INIT");
+	int32_t none[] = {-1, -1, -1};
+	uint32_t lives = bank.table->lives, child = start_self("status", "5", 0), slow, conn;
+	int32_t pid = bank.table->pid;
+	char text[8] = "";
+	int client;
+
+	check(reexec("/etc/passwd") == -EACCES, "reexec-refused",
+	      "a file that is no program was taken");
+	check(bank.table->lives == lives && finish(child) == 5, "reexec-refused-kept",
+	      "it is not as before");
+	slow = start("/bin/sh", "-c", "sleep 0.3; exit 6", none, 3, 0, -1);
+	conn = connect_pair(&client);
+	check(init && reexec(init) == 0 && bank.table->lives == lives + 1 &&
+		      bank.table->pid == pid && getppid() == pid,
+	      "reexec", "it was not executed");
+	child = start(self, "greet", NULL, (int32_t[]){-1, out_slot, out_slot, (int32_t)conn}, 4,
+		      BANK_F_DONATE | BANK_F_EXECED, -1);
+	check(finish(child) == 0 && read(client, text, sizeof(text)) == 3, "reexec-connection",
+	      "it is lost");
+	check(finish(slow) == 6, "reexec-child", "its exit is lost");
+	bank_release(&bank, conn);
+	close(client);
+	test_child_state();
+}
+
+/* The manager ends so that the program in path is tried as the next. */
+static int try_next(const char *path)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || bank_try_binary(&bank, fd) < 0)
+		return 79;
+	exit(0);
+}
+
+static int keep_self(void)
+{
+	AUTO_FD int fd = open(self, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : bank_keep_binary(&bank, fd);
+}
+
+static bool was_tried(void)
+{
+	return bank.table->tried_us == bank.table->manager_us;
+}
+
+/* Each generation's part; the last verdict ends PID 1. */
+static int live(void)
+{
+	switch (bank.table->generation) {
+	case 1:
+		return first_life();
+	case 2:
+		if (second_life())
+			return failed;
+		test_reexec();
+		check(keep_self() == 0 && !bank_was_rolled_back(&bank), "binary-kept",
+		      "not stored");
+		return failed ? failed : try_next("/bin/false");
+	case 3:
+		return 80; /* that was /bin/false */
+	case 4:
+		check(bank_was_rolled_back(&bank) && bank.table->crashes == 1, "binary-rolled-back",
+		      "a new manager that dies at once is not told of");
+		return failed ? failed : try_next(self);
+	case 5:
+		check(was_tried() && !bank_was_rolled_back(&bank), "binary-tried",
+		      "not started from it");
+		check(keep_self() == 0 && !bank_was_rolled_back(&bank), "binary-content",
+		      "not kept");
+		if (failed)
+			return failed;
+		kill(getpid(), SIGKILL);
+		return 81;
+	default:
+		check(!was_tried() && !bank_was_rolled_back(&bank), "binary-stays", "rolled back");
+		return failed;
+	}
+}
+
 static int manage(void)
 {
 	int r;
@@ -441,7 +541,7 @@ static int manage(void)
 	bank.on_note = on_note;
 	if (loop_init(&loop, NULL, NULL) < 0 || bank_open(&bank, &loop) < 0)
 		return 69;
-	r = bank.table->generation == 1 ? first_life() : second_life();
+	r = live();
 	fflush(stdout);
 	if (bank_final(&bank, r, true) < 0)
 		return 77;
