@@ -4,7 +4,7 @@
 enum {
 	SERVE_BATCH = 32,
 	REAP_BATCH = 512,
-	TRIES_MOST = 2,           /* of a request that costs us a life each time */
+	TRIES_MOST = 2,           /* of a request that fails, or costs us a life */
 	HELD_MOST = 1024,         /* zombies kept for a manager that does not acknowledge */
 	ORPHAN_WAIT_US = 1000000, /* ... or for one that does not come back */
 	STAGE_WAIT_US = 20000,    /* a child that has not come that far by then is frozen */
@@ -66,7 +66,7 @@ bool bank_sweep(void)
 	return is_young;
 }
 
-/* A stage filled with what q passes: its first descriptor. */
+/* A stage filled with what q passes: its first descriptor, or -errno. */
 static int take_stage(const struct bank_req *q)
 {
 	int i = q->refs_n > BANK_STAGE_REFS ? BANK_STAGES : 0, first;
@@ -77,8 +77,9 @@ static int take_stage(const struct bank_req *q)
 	keeper.stage_user[i] = q->slot + 1;
 	first = BANK_STAGE_FD + i * BANK_STAGE_FDS;
 	for (uint32_t ref = 0; ref < q->refs_n; ref++)
-		if (q->refs[ref] >= 0)
-			dup3(slot_fd((uint32_t)q->refs[ref]), first + (int)ref, 0);
+		if (q->refs[ref] >= 0 &&
+		    dup3(slot_fd((uint32_t)q->refs[ref]), first + (int)ref, 0) < 0)
+			return -errno;
 	return first;
 }
 
@@ -118,15 +119,6 @@ static void settle(uint32_t i)
 	tell(i);
 }
 
-/* Nobody writes to an exec pipe: it ends by the exec, or by death. In its place a pidfd: the life before was settling it. */
-static bool has_ended(uint32_t i)
-{
-	char none;
-
-	return bank->slot[i].flags & WANTS_EXEC &&
-	       (read(slot_fd(i), &none, 1) == 0 || errno == EINVAL);
-}
-
 void bank_event(uint32_t i)
 {
 	struct bank_slot *s = &bank->slot[i];
@@ -135,7 +127,10 @@ void bank_event(uint32_t i)
 	if (s->kind != BANK_PROC)
 		return;
 	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
-	if (s->exec == BANK_EXEC_PENDING && (si.si_pid || has_ended(i)))
+	/* Nobody writes to an exec pipe: it ends by the exec, or by death. In its place a pidfd: half settled, by the life before. */
+	if (s->exec == BANK_EXEC_PENDING &&
+	    (si.si_pid ||
+	     (s->flags & WANTS_EXEC && (read(slot_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
 		settle(i);
 	if (!si.si_pid)
 		return;
@@ -244,15 +239,17 @@ static int accept_one(const struct bank_req *q, int fd UNUSED)
 	return 0;
 }
 
-/* Between us and the child: it ends by the exec. */
-static int open_exec_pipe(uint32_t i, int end)
+/* Between us and the child, where its exec is of interest: it ends by that. first: of its stage. */
+static int open_exec_pipe(const struct bank_req *q, int first)
 {
-	int p[2];
+	int p[2], fd = slot_fd(q->slot), end = first + (int)q->refs_n;
 
+	if (!(q->flags & WANTS_EXEC))
+		return 0;
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    (init_place_fd(p[0], slot_fd(i), 0) | init_place_fd(p[1], end, O_CLOEXEC)) < 0)
+	    (init_place_fd(p[0], fd, 0) | init_place_fd(p[1], end, O_CLOEXEC)) < 0)
 		return -errno;
-	return init_watch(slot_fd(i), i, EPOLLIN | EPOLLET);
+	return init_watch(fd, q->slot, EPOLLIN | EPOLLET);
 }
 
 static int spawn(const struct bank_req *q, int fd)
@@ -262,8 +259,7 @@ static int spawn(const struct bank_req *q, int fd)
 	if (pid) /* the life before had come that far */
 		return pid;
 	first = take_stage(q);
-	if (q->flags & WANTS_EXEC)
-		pid = open_exec_pipe(q->slot, first + (int)q->refs_n);
+	pid = first < 0 ? first : open_exec_pipe(q, first);
 	for (uint32_t i = 0; q->flags & BANK_F_DONATE && i < q->refs_n; i++)
 		if (q->refs[i] >= 0 && bank->slot[q->refs[i]].kind == BANK_CONN)
 			bank->slot[q->refs[i]].donee = q->slot + 1;
@@ -385,12 +381,17 @@ static int perform(const struct bank_req *q, int fd)
 
 void bank_handle(const struct bank_req *q, int fd)
 {
+	int r;
+
 	if (q->op == BANK_NONE || q->op >= BANK_OP_COUNT || q->slot >= bank->slots_n ||
 	    q->refs_n > BANK_REFS || q->plan_n > PLAN_INLINE)
 		return;
 	keeper.ping_step = 0; /* whoever asks is alive */
 	keeper.due_us = init_now_us() + PING_EVERY_US;
-	if (perform(q, fd) < 0 || ops[q->op].is_told)
+	do /* what fails for a moment's lack of memory need not fail */
+		r = perform(q, fd);
+	while (r < 0 && r != -EAGAIN && keeper.in.tries < TRIES_MOST);
+	if (r < 0 || ops[q->op].is_told)
 		tell(q->slot);
 }
 
