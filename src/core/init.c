@@ -35,8 +35,7 @@ int init_place_fd(int fd, int target, int flags)
 {
 	int r = fd < 0 || dup3(fd, target, flags) < 0 ? -errno : 0;
 
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return r;
 }
 

@@ -266,10 +266,10 @@ static int spawn(const struct bank_req *q, int fd)
 	if (!pid)
 		pid = init_spawn(q, fd, first);
 	init_close_range(BANK_WIDE_FD, BANK_OWN_FD - 1, 0);
-	if (pid > 0)
-		return pid;
-	settle_donations(q->slot, false);
-	close(slot_fd(q->slot));
+	if (pid < 0) {
+		settle_donations(q->slot, false);
+		close(slot_fd(q->slot));
+	}
 	return pid;
 }
 
