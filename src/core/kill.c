@@ -7,6 +7,7 @@
 #include "core/proc.h"
 #include "core/spawn.h"
 #include "units/service.h"
+#include "units/value.h"
 
 static const struct kill_config *config_of(const struct unit *u)
 {
@@ -93,12 +94,15 @@ void kill_all(struct hark *h, struct unit *u)
 
 	if (!k || !k->send_kill || k->mode == KILL_NONE)
 		return;
-	log_at(LOG_WARN, "%s: did not end in time; sending SIGKILL", u->name);
-	signal_own(h, u, SIGKILL);
+	log_at(LOG_WARN, "%s: did not end in time; sending %s", u->name,
+	       value_signal_name(k->final_signal));
+	signal_own(h, u, k->final_signal);
 	spawn_cgroup_path(u, path, sizeof(path));
 	if (k->mode == KILL_PROCESS)
 		return;
-	if (!h->cgroups.has_cgroups)
+	if (k->final_signal != SIGKILL)
+		signal_members(h, u, k->final_signal, main_pid(u));
+	else if (!h->cgroups.has_cgroups)
 		signal_sessions(u, SIGKILL, 0);
 	else if (cgroup_kill(&h->cgroups, path) < 0)
 		log_debug("kill", "%s: no cgroup to kill", u->name);
@@ -122,7 +126,7 @@ void kill_await_empty(struct hark *h, struct unit *u)
 static int final_signal(const struct unit *u, const struct kill_config *k)
 {
 	if (k->mode == KILL_MIXED)
-		return k->send_kill ? SIGKILL : 0;
+		return k->send_kill ? k->final_signal : 0;
 	return is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
 }
 

@@ -99,6 +99,7 @@ enum dep_origin {
 	DEP_SETTING,  /* what another line says needs it */
 	DEP_IMPLICIT, /* what the unit is needs it */
 	DEP_MOUNT,    /* usual for what a mount unit says */
+	DEP_PATH,     /* a path of the unit lies on that mount */
 	DEP_DEFAULT,  /* usual for its type: DefaultDependencies= */
 	DEP_ORIGINS
 };

@@ -140,11 +140,9 @@ int serve_triggers(struct call *c)
 
 static void tell_dependency(struct call *c, const struct edge *e)
 {
-	static const char *const origins[DEP_ORIGINS] = {[DEP_FILE] = "file",
-							 [DEP_SETTING] = "setting",
-							 [DEP_IMPLICIT] = "implicit",
-							 [DEP_MOUNT] = "mount",
-							 [DEP_DEFAULT] = "default"};
+	static const char *const origins[DEP_ORIGINS] = {
+		[DEP_FILE] = "file",   [DEP_SETTING] = "setting", [DEP_IMPLICIT] = "implicit",
+		[DEP_MOUNT] = "mount", [DEP_PATH] = "path",       [DEP_DEFAULT] = "default"};
 	const struct unit *v = registry_unit(&c->h->reg, e->to);
 
 	if (!v)

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/closure.h"
 
-#include <stdio.h>
-
-#include "units/exec_config.h"
-#include "units/mount.h"
 #include "units/name.h"
-#include "units/path.h"
-#include "units/sandbox.h"
-#include "units/service.h"
-#include "units/socket.h"
-#include "units/timer.h"
+#include "units/needs.h"
 
 const char *const relation_origin_names[RELATION_ORIGINS] = {
 #define ORIGIN(name, word) [RELATION_##name] = word,
@@ -21,11 +13,9 @@ const char *const relation_origin_names[RELATION_ORIGINS] = {
 #define BIT(origin) ((uint16_t)(1u << RELATION_##origin))
 
 static const uint16_t dep_bits[DEP_ORIGINS] = {
-	[DEP_FILE] = BIT(FILE),        [DEP_SETTING] = BIT(FILE),    [DEP_IMPLICIT] = BIT(IMPLICIT),
-	[DEP_MOUNT] = BIT(MOUNT_FILE), [DEP_DEFAULT] = BIT(DEFAULT),
+	[DEP_FILE] = BIT(FILE),        [DEP_SETTING] = BIT(FILE), [DEP_IMPLICIT] = BIT(IMPLICIT),
+	[DEP_MOUNT] = BIT(MOUNT_FILE), [DEP_PATH] = BIT(PATH),    [DEP_DEFAULT] = BIT(DEFAULT),
 };
-
-static const char root_mount[] = "-.mount";
 
 /* --- units --- */
 
@@ -92,192 +82,15 @@ static struct closure_unit *name_unit(struct closure *g, const char *name)
 	return u;
 }
 
-/* --- paths --- */
-
-static int need(struct closure *g, struct mount_need **first, const char *path,
-		enum relation_origin origin)
-{
-	struct mount_need **at = first;
-
-	while (*at && strcmp((*at)->path, path) != 0)
-		at = &(*at)->next;
-	if (!*at)
-		*at = arena_get(&g->arena, sizeof(**at));
-	if (!*at)
-		return -ENOMEM;
-	(*at)->path = path;
-	(*at)->origins |= (uint16_t)(1u << origin);
-	return 0;
-}
-
-/* What a process finds below the roots of its directories. */
-static int need_directories(struct closure *g, const struct exec_config *e,
-			    struct mount_need **first)
-{
-	int r = 0;
-
-	for (unsigned k = 0; r == 0 && k < EXEC_DIRS; k++)
-		for (const struct name_list *n = e->directories[k]; r == 0 && n; n = n->next) {
-			size_t root_n = strlen(exec_dir_roots[k]);
-			size_t name_n = strlen(n->text);
-			char *path = arena_get(&g->arena, root_n + name_n + 2);
-
-			if (!path)
-				return -ENOMEM;
-			memcpy(path, exec_dir_roots[k], root_n);
-			path[root_n] = '/';
-			memcpy(path + root_n + 1, n->text, name_n);
-			r = need(g, first, path, RELATION_FILE);
-		}
-	return r;
-}
-
-static int need_exec(struct closure *g, const struct unit_config *c, struct mount_need **first)
-{
-	const struct exec_config *e = c->exec;
-	const char *home = e->working_directory;
-	const char *const paths[] = {
-		home && home[0] == '/' && !e->working_directory_optional ? home : NULL,
-		e->root_directory,
-		sandbox_of(c)->root_image,
-		e->private_tmp ? "/var/tmp" : NULL,
-	};
-	int r = 0;
-
-	for (unsigned k = 0; r == 0 && k < ARRAY_SIZE(paths); k++)
-		if (paths[k])
-			r = need(g, first, paths[k], RELATION_FILE);
-	return r == 0 ? need_directories(g, e, first) : r;
-}
-
-/* The path that a listener is bound to in the file system, or NULL. */
-static const char *listener_path(const struct listener *l)
-{
-	if (l->kind == LISTEN_FIFO || l->kind == LISTEN_SPECIAL)
-		return l->path;
-	return l->addr_n > 0 && l->addr.sa.sa_family == AF_UNIX && l->text[0] == '/' ? l->text
-										     : NULL;
-}
-
-/* The folder that a mount point lies in; the root lies in none. */
-static int need_parent(struct closure *g, const char *where, struct mount_need **first)
-{
-	const char *slash = where ? strrchr(where, '/') : NULL;
-	const char *parent;
-
-	if (!slash || slash[1] == '\0')
-		return 0;
-	parent = slash == where ? "/" : arena_dup(&g->arena, where, (size_t)(slash - where));
-	return parent ? need(g, first, parent, RELATION_IMPLICIT) : -ENOMEM;
-}
-
-static int need_mount(struct closure *g, const struct mount_config *m, struct mount_need **first)
-{
-	int r = need_parent(g, m->where, first);
-
-	if (r == 0 && m->what && m->what[0] == '/' &&
-	    (mount_is_bind(m) || mount_option(m->options, "loop").p || !mount_is_network(m)))
-		r = need(g, first, m->what, RELATION_FILE);
-	return r;
-}
-
-/* What units of the types without processes need. */
-static int need_own(struct closure *g, const struct unit_config *c, struct mount_need **first)
-{
-	int r = 0;
-
-	for (const struct path_watch *w = c->path ? c->path->watches : NULL; r == 0 && w;
-	     w = w->next)
-		r = need(g, first, w->path, RELATION_FILE);
-	if (r == 0 && c->timer && c->timer->persistent)
-		r = need(g, first, timer_stamps_dir, RELATION_FILE);
-	if (r == 0 && c->mount)
-		r = need_mount(g, c->mount, first);
-	if (r == 0 && c->automount)
-		r = need_parent(g, c->automount->where, first);
-	if (r == 0 && c->swap && c->swap->what)
-		r = need(g, first, c->swap->what, RELATION_IMPLICIT);
-	return r;
-}
-
-int closure_mounts(struct closure *g, const struct unit_config *c, struct mount_need **ret_first)
-{
-	struct mount_need *first = NULL;
-	int r = 0;
-
-	for (const struct name_list *n = c->requires_mounts_for; r == 0 && n; n = n->next)
-		r = need(g, &first, n->text, RELATION_FILE);
-	for (const struct listener *l = c->socket ? c->socket->listeners : NULL; r == 0 && l;
-	     l = l->next)
-		if (listener_path(l))
-			r = need(g, &first, listener_path(l), RELATION_FILE);
-	if (r == 0)
-		r = need_own(g, c, &first);
-	if (r == 0 && c->exec)
-		r = need_exec(g, c, &first);
-	*ret_first = first;
-	return r;
-}
-
-/* Is there a unit for that mount? The root's is there without a file. */
-static bool mount_exists(struct closure *g, const char *name)
-{
-	return strcmp(name, root_mount) == 0 || load_canonical(g->load, name);
-}
-
-/* The mount unit of a folder. 1 and the unit, 0 when there is none, -ENOMEM. */
-static int mount_of(struct closure *g, struct str path, struct closure_unit **ret_mount)
-{
-	char name[UNIT_NAME_MAX + 1], escaped[UNIT_NAME_MAX + 1];
-	int n;
-
-	if (name_escape(path, true, escaped, sizeof(escaped)) < 0)
-		return 0;
-	n = snprintf(name, sizeof(name), "%s.mount", escaped);
-	if (n < 0 || (size_t)n >= sizeof(name) || !mount_exists(g, name))
-		return 0;
-	*ret_mount = name_unit(g, name);
-	return *ret_mount ? 1 : -ENOMEM;
-}
-
-/* Cut the next longer folder on the way to path: "/", "/a", "/a/b". False behind path itself. */
-static bool next_folder(const char *path, struct str *folder)
-{
-	size_t from = folder->n > 1 ? folder->n + 1 : folder->n;
-
-	if (folder->n > 0 && path[folder->n] == '\0')
-		return false;
-	*folder = (struct str){path, folder->n ? from + strcspn(path + from, "/") : 1};
-	return true;
-}
-
-typedef int (*mount_fn)(void *arg, const struct closure_unit *u, struct closure_unit *mount);
-
-/* Calls fn for the mount unit of each folder on the way to the paths that u needs, as far as there is one. */
-static int each_mount(struct closure *g, const struct closure_unit *u, mount_fn fn, void *arg)
-{
-	struct mount_need *first;
-	int r = closure_mounts(g, u->config, &first);
-
-	for (const struct mount_need *n = first; r >= 0 && n; n = n->next) {
-		struct str folder = {NULL, 0};
-		struct closure_unit *mount;
-
-		while (r >= 0 && next_folder(n->path, &folder)) {
-			r = mount_of(g, folder, &mount);
-			if (r > 0 && mount != u)
-				r = fn(arg, u, mount);
-		}
-	}
-	return r < 0 ? r : 0;
-}
-
 /* --- loading --- */
 
-static int ignore_mount(void *arg UNUSED, const struct closure_unit *u UNUSED,
-			struct closure_unit *mount UNUSED)
+/* Everything that needs a path lies on the root. */
+static int name_root(struct closure *g, const struct unit_config *c)
 {
-	return 0; /* it is named, that is enough */
+	struct mount_need *first;
+	int r = needs_paths(c, &g->arena, &first);
+
+	return r == 0 && first && !name_unit(g, needs_root_mount) ? -ENOMEM : r;
 }
 
 /* Load what waits until nothing does. */
@@ -299,7 +112,7 @@ static int load_pending(struct closure *g)
 		if (r == 0 && u->config->slice && !name_unit(g, u->config->slice))
 			r = -ENOMEM;
 		if (r == 0)
-			r = each_mount(g, u, ignore_mount, NULL);
+			r = name_root(g, u->config);
 	}
 	return r;
 }
@@ -312,6 +125,16 @@ const struct closure_unit *closure_load(struct closure *g, const char *name)
 }
 
 /* --- relations --- */
+
+uint16_t closure_origins(uint16_t origins)
+{
+	uint16_t bits = 0;
+
+	for (unsigned k = 0; k < DEP_ORIGINS; k++)
+		if (origins >> k & 1)
+			bits |= dep_bits[k];
+	return bits;
+}
 
 struct relating {
 	struct closure *g;
@@ -365,18 +188,22 @@ static int say_dep(struct relating *w, const struct closure_unit *from, enum dep
 	return r == 0 ? say(w, from, DEP_REFERENCES, to, origin) : r;
 }
 
-static int say_mount(void *arg, const struct closure_unit *u, struct closure_unit *mount)
+/* The root's mount is there whether it has a file or not. */
+static int say_root(struct relating *w, const struct closure_unit *u)
 {
-	struct relating *w = arg;
-	int r;
+	struct closure_unit *root;
+	struct mount_need *first;
+	int r = needs_paths(u->config, &w->g->arena, &first);
 
-	if (!mount->config ||
-	    (mount->config->load != LOAD_LOADED && mount->config->load != LOAD_BAD &&
-	     strcmp(mount->name, root_mount) != 0))
-		return 0;
-	r = say_dep(w, u, DEP_AFTER, mount, BIT(PATH));
-	return r == 0 && mount->config->fragment ? say_dep(w, u, DEP_REQUIRES, mount, BIT(PATH))
-						 : r;
+	if (r < 0 || !first || strcmp(u->name, needs_root_mount) == 0)
+		return r;
+	root = name_unit(w->g, needs_root_mount);
+	if (!root)
+		return -ENOMEM;
+	r = say_dep(w, u, DEP_AFTER, root, BIT(PATH));
+	return r == 0 && root->config && root->config->fragment
+		       ? say_dep(w, u, DEP_REQUIRES, root, BIT(PATH))
+		       : r;
 }
 
 static int say_slice(struct relating *w, const struct closure_unit *u)
@@ -422,6 +249,9 @@ static bool holds(const struct closure_unit *from, const struct dep *d,
 	if (d->origin == DEP_DEFAULT && d->type == DEP_AFTER &&
 	    unit_type_of(from->name) == UNIT_TARGET)
 		return is_after_member(from, to);
+	if (d->origin == DEP_PATH) /* a mount that is not used is not waited for */
+		return to->config &&
+		       (to->config->load == LOAD_LOADED || to->config->load == LOAD_BAD);
 	return true;
 }
 
@@ -442,7 +272,7 @@ static int say_all(struct relating *w, const struct closure_unit *from)
 	}
 	if (r == 0)
 		r = say_slice(w, from);
-	return r == 0 ? each_mount(w->g, from, say_mount, w) : r;
+	return r == 0 ? say_root(w, from) : r;
 }
 
 int closure_relations(struct closure *g, const struct closure_unit *u, struct relation **ret_first)

@@ -50,13 +50,6 @@ struct relation {
 	uint16_t origins, destinations;
 };
 
-/* A mount that a unit needs for one of its paths. */
-struct mount_need {
-	struct mount_need *next;
-	const char *path;
-	uint16_t origins; /* bits 1 << enum relation_origin */
-};
-
 /* Empty; l is borrowed and has an index. */
 void closure_init(struct closure *g, struct load *l);
 /* Its units and everything in its arena are gone. */
@@ -66,6 +59,5 @@ const struct closure_unit *closure_load(struct closure *g, const char *name);
 /* The relations of a loaded unit, in the arena of g. 0 or -ENOMEM. */
 MUST_USE int closure_relations(struct closure *g, const struct closure_unit *u,
 			       struct relation **ret_first);
-/* The paths whose mounts u needs, in the arena of g. 0 or -ENOMEM. */
-MUST_USE int closure_mounts(struct closure *g, const struct unit_config *c,
-			    struct mount_need **ret_first);
+/* Bits 1 << enum relation_origin for bits 1 << enum dep_origin. */
+uint16_t closure_origins(uint16_t origins);

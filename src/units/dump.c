@@ -7,6 +7,7 @@
 #include "units/directive.h"
 #include "units/dump_line.h"
 #include "units/name.h"
+#include "units/needs.h"
 #include "units/show.h"
 #include "units/value.h"
 
@@ -286,7 +287,7 @@ void dump_mounts(struct dumping *d)
 {
 	struct mount_need *n;
 
-	d->err = closure_mounts(d->closure, d->config, &n);
+	d->err = needs_paths(d->config, &d->closure->arena, &n);
 	for (n = d->err ? NULL : n; n; n = n->next)
-		dump_related(d, "RequiresMountsFor", n->path, n->origins, 0);
+		dump_related(d, "RequiresMountsFor", n->path, closure_origins(n->origins), 0);
 }

@@ -5,6 +5,7 @@
 
 #include "units/mount.h"
 #include "units/name.h"
+#include "units/needs.h"
 #include "units/passive.h"
 #include "units/path.h"
 #include "units/sandbox.h"
@@ -60,10 +61,18 @@ static const struct finish {
 	[UNIT_SCOPE] = {NULL, scope_links, NULL},
 };
 
+/* A slice with a file is depended on; any other is made when its cgroup is. */
+static void find_slice(const struct load *l, struct unit_config *c)
+{
+	const struct load_entry *slice = c->slice ? index_find(l, str_of(c->slice)) : NULL;
+
+	if (slice && slice->has_file)
+		c->slice_is_set = true;
+}
+
 int finish_config(const struct load *l, struct unit_config *c)
 {
 	static const struct finish nothing;
-	const struct load_entry *slice;
 	int type = unit_type_of(c->name);
 	const struct finish *f = type >= 0 ? &finishes[type] : &nothing;
 	int r = set_slice(c);
@@ -74,9 +83,9 @@ int finish_config(const struct load *l, struct unit_config *c)
 		c->swap->in_container = l->in_container;
 	if (r == 0 && f->settle)
 		r = f->settle(c);
-	slice = c->slice ? index_find(l, str_of(c->slice)) : NULL;
-	if (slice && slice->has_file)
-		c->slice_is_set = true;
+	find_slice(l, c);
+	if (r == 0)
+		r = needs_links(l, c);
 	if (r == 0 && f->links)
 		r = f->links(c);
 	/* What a refused unit lacks beside is often what its broken line should have said. */

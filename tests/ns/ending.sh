@@ -70,6 +70,11 @@ stop_timeouts() {
 	ms=$(stopped_in stubborn.service)
 	is "SIGKILL after TimeoutStopSec=" "B16" yes "$(within 950 1400 "$ms")"
 	is "which counts as a failure" "B16" "failed timeout" "$(active stubborn.service) $(prop stubborn.service Result)"
+	service last TimeoutStopSec=300ms FinalKillSignal=USR1 "ExecStart=$PAYLOAD ignore TERM pause"
+	ctl start last.service
+	ctl stop last.service
+	is "FinalKillSignal= in place of SIGKILL" "" "2 10" \
+		"$(prop last.service ExecMainCode) $(prop last.service ExecMainStatus)"
 	service never TimeoutStopSec=infinity "ExecStart=$PAYLOAD ignore TERM pause"
 	ctl start never.service
 	ctl --no-wait stop never.service

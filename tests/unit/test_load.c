@@ -177,6 +177,30 @@ START_TEST(nothing_by_itself)
 }
 END_TEST
 
+START_TEST(paths_need_their_mounts)
+{
+	struct unit_config *c;
+
+	put("low/a.service",
+	    "[Unit]\nRequiresMountsFor=/srv/data/x\n[Service]\nExecStart=/bin/true\nStateDirectory=y\n");
+	put("low/srv.mount", "[Mount]\nWhat=/dev/a\nWhere=/srv\n");
+	put("low/srv-data.mount", "[Mount]\nWhat=/dev/b\nWhere=/srv/data\n");
+	put("low/var.mount", "[Mount]\nWhat=/dev/c\nWhere=/var\n");
+	put("low/home.mount", "[Mount]\nWhat=/dev/d\nWhere=/home\n");
+	scan();
+	c = get("a.service");
+	ck_assert(has_dep(c, DEP_REQUIRES, "srv.mount") && has_dep(c, DEP_AFTER, "srv.mount"));
+	ck_assert(has_dep(c, DEP_REQUIRES, "srv-data.mount"));
+	ck_assert(has_dep(c, DEP_REQUIRES, "var.mount"));
+	ck_assert(!has_dep(c, DEP_REQUIRES, "home.mount"));
+	unit_config_free(c);
+	c = get("srv-data.mount");
+	ck_assert(has_dep(c, DEP_REQUIRES, "srv.mount"));
+	ck_assert(!has_dep(c, DEP_REQUIRES, "srv-data.mount"));
+	unit_config_free(c);
+}
+END_TEST
+
 START_TEST(order_of_dropins)
 {
 	struct unit_config *c;
@@ -572,6 +596,7 @@ int main(void)
 	tcase_add_test(tc, order_of_directories);
 	tcase_add_test(tc, default_directories);
 	tcase_add_test(tc, nothing_by_itself);
+	tcase_add_test(tc, paths_need_their_mounts);
 	tcase_add_test(tc, order_of_dropins);
 	tcase_add_test(tc, templates);
 	tcase_add_test(tc, prefixes_of_instances);
