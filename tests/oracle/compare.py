@@ -39,10 +39,14 @@ def unit_names(folder):
     return sorted(name for name in os.listdir(folder) if is_unit(name))
 
 
+# systemd keeps the words of these in a hash table: their order says nothing.
+UNORDERED = ('SystemCallArchitectures',)
+
+
 def split_dump(text):
     """Lines of a dump as (key, line)."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return [(line.split(':')[0], line) for line in lines]
+    pairs = [(line.split(':')[0].strip(), line.strip()) for line in text.splitlines() if line.strip()]
+    return [(key, ' '.join(sorted(line.split())) if key in UNORDERED else line) for key, line in pairs]
 
 
 def dump_systemd(folder, name):
