@@ -141,6 +141,19 @@ static uint32_t find_kept(const struct hark *h, const char *name)
 	return 0;
 }
 
+/* The address may be that of a listener which was dropped just now, by a restart. */
+static int open_listener(struct hark *h, struct socket_unit *k, const struct listener *l,
+			 char **ret_why)
+{
+	int fd = listener_open(k->unit.name, l, port_config(k), ret_why);
+
+	if (fd != -EADDRINUSE || !bank_settle(&h->bank))
+		return fd;
+	mem_put(*ret_why);
+	*ret_why = NULL;
+	return listener_open(k->unit.name, l, port_config(k), ret_why);
+}
+
 static int make_port(struct hark *h, struct socket_unit *k, struct socket_port *p, char **ret_why)
 {
 	const struct socket_config *c = port_config(k);
@@ -154,7 +167,7 @@ static int make_port(struct hark *h, struct socket_unit *k, struct socket_port *
 	p->slot = find_kept(h, name);
 	if (p->slot)
 		return 0;
-	fd = listener_open(k->unit.name, p->listener, c, ret_why);
+	fd = open_listener(h, k, p->listener, ret_why);
 	if (fd < 0)
 		return fd;
 	slot = bank_take(&h->bank);
