@@ -86,42 +86,40 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 }
 
 /* What the unit's new state means for the job that runs on it. */
-void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
+static enum job_result start_result(const struct unit *u)
+{
+	return unit_coarse(u) == FAILED ? JOB_RES_FAILED : JOB_RES_DONE;
+}
+
+static enum job_result reload_result(const struct unit *u)
+{
+	bool is_good = unit_coarse(u) == ACTIVE &&
+		       !(u->ops->reload_failed && u->ops->reload_failed(u));
+
+	return is_good ? JOB_RES_DONE : JOB_RES_FAILED;
+}
+
+/* How a running job ends by what became of its unit; -1: it goes on. */
+static int result_of(const struct unit *u, enum coarse before)
 {
 	enum coarse now = unit_coarse(u);
 	bool at_rest = unit_is_at_rest(u);
 
-	if (!u->job.id)
-		return;
-	if (!u->job.is_running) { /* it waited for this unit to come to rest, perhaps */
-		engine_wake_job(e, u);
-		return;
-	}
 	switch ((enum job_type)u->job.type) {
 	case JOB_START:
 	case JOB_VERIFY:
-		if (unit_is_active(u))
-			engine_finish_job(e, u, JOB_RES_DONE);
-		else if (at_rest)
-			engine_finish_job(e, u, now == FAILED ? JOB_RES_FAILED : JOB_RES_DONE);
-		else if (before == DEACTIVATING &&
-			 now == ACTIVATING) /* failed; Restart= tries again */
-			engine_finish_job(e, u, JOB_RES_FAILED);
-		break;
+		if (unit_is_active(u) || at_rest)
+			return (int)start_result(u);
+		/* Restart= tries again */
+		return before == DEACTIVATING && now == ACTIVATING ? (int)JOB_RES_FAILED : -1;
 	case JOB_STOP:
 	case JOB_RESTART:
-		if (at_rest)
-			engine_finish_job(e, u, JOB_RES_DONE);
-		break;
+		/* A mount that is in use stays. */
+		return at_rest                                   ? (int)JOB_RES_DONE
+		       : before == DEACTIVATING && now == ACTIVE ? (int)JOB_RES_FAILED
+								 : -1;
 	case JOB_RELOAD:
-		if (now == RELOADING)
-			break;
-		engine_finish_job(e, u,
-				  now == ACTIVE && !(u->ops->reload_failed &&
-						     u->ops->reload_failed(u))
-					  ? JOB_RES_DONE
-					  : JOB_RES_FAILED);
-		break;
+		return now == RELOADING ? -1 : (int)reload_result(u);
 	case JOB_NONE:
 	case JOB_TRY_RESTART:
 	case JOB_TRY_RELOAD:
@@ -129,6 +127,22 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 	case JOB_TYPES:
 		break;
 	}
+	return -1;
+}
+
+void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
+{
+	int result;
+
+	if (!u->job.id)
+		return;
+	if (!u->job.is_running) { /* it waited for this unit to come to rest, perhaps */
+		engine_wake_job(e, u);
+		return;
+	}
+	result = result_of(u, before);
+	if (result >= 0)
+		engine_finish_job(e, u, (enum job_result)result);
 }
 
 /* --- running jobs --- */

@@ -34,6 +34,8 @@
 	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                       \
 	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")         \
 	EVENT(NAME_OWNED, "its bus name has an owner")                                           \
+	EVENT(MOUNTED, "the kernel shows something mounted there")                               \
+	EVENT(UNMOUNTED, "nothing is mounted there any more")                                    \
 	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {

@@ -14,6 +14,7 @@
 #include "units/load.h"
 
 struct live;
+struct mounts;
 struct server;
 
 struct hark {
@@ -28,15 +29,17 @@ struct hark {
 	struct cgroup_root cgroups;
 	const struct activator *activators[UNIT_TYPES];
 	struct server *server;
-	struct live *live;         /* NULL: the unit directories are not watched (yet) */
+	struct live *live; /* NULL: the unit directories are not watched (yet) */
+	struct mounts *mounts;
 	struct map procs;          /* struct proc_entry of run.c: bank token -> unit and role */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
 	const char *run_dir;       /* "/run/hark" */
 	const char *default_unit;
-	const char *exec_path; /* hark-exec */
-	char **environment;    /* what every service gets: PATH, LANG ... and set-environment */
-	uint8_t ids[16][16];   /* random invocation ids, of which ids_n are not given out yet */
+	const char *exec_path;  /* hark-exec */
+	const char *mount_path; /* hark-mount */
+	char **environment;     /* what every service gets: PATH, LANG ... and set-environment */
+	uint8_t ids[16][16];    /* random invocation ids, of which ids_n are not given out yet */
 	unsigned ids_n;
 	uint64_t peer_us; /* before this time no peer is looked up again */
 	struct {

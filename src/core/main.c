@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "activate/listener.h"
+#include "activate/mounts.h"
 #include "activate/socket.h"
 #include "activate/time.h"
 #include "core/crashpoint.h"
@@ -26,6 +27,7 @@
 #include "core/run.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
+#include "units/mount_unit.h"
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -36,11 +38,13 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
-	&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
-	&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &timer_ops,
+	&service_ops, &socket_ops,  &target_ops,    &slice_ops,
+	&mount_ops,   &timer_ops,   &no_device_ops, &no_automount_ops,
+	&no_swap_ops, &no_path_ops, &no_scope_ops,  &no_busname_ops,
 };
 static const struct activator *const activators[] = {&socket_activator, &time_activator};
+
+enum { PROGRAM_PATH = 512 };
 
 struct options {
 	const char *unit_path, *run_dir, *cgroup_root, *default_unit;
@@ -92,18 +96,19 @@ static void parse(struct options *o, char **argv)
 		o->run_dir = "/run/hark";
 }
 
-/* hark-exec lies beside harkd. */
-static const char *exec_beside(void)
+/* hark-exec, hark-mount: beside harkd. path: PROGRAM_PATH bytes that stay. */
+static const char *program_beside(const char *name, char *path)
 {
-	static char path[512];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	ssize_t n = readlink("/proc/self/exe", path, PROGRAM_PATH - strlen(name) - 1);
 	char *slash;
 
-	if (n <= 0)
-		return "/usr/lib/hark/hark-exec";
+	if (n <= 0) {
+		snprintf(path, PROGRAM_PATH, "/usr/lib/hark/%s", name);
+		return path;
+	}
 	path[n] = '\0';
 	slash = strrchr(path, '/');
-	memcpy(slash + 1, "hark-exec", sizeof("hark-exec"));
+	memcpy(slash + 1, name, strlen(name) + 1);
 	return path;
 }
 
@@ -282,8 +287,18 @@ static void on_note(struct bank *b, const struct bank_note *note)
 		run_on_note(b, note);
 }
 
+/* Without it mount units start and stop as asked, and what others mount is not seen. */
+static void open_mounts(struct hark *h)
+{
+	int r = mounts_open(h);
+
+	if (r < 0)
+		log_at(LOG_WARN, "the mount table cannot be watched: %s", strerror(-r));
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
+	static char exec_path[PROGRAM_PATH], mount_path[PROGRAM_PATH];
 	static struct engine_ops ops;
 	int r = loop_init(&h->loop, NULL, NULL);
 
@@ -300,7 +315,8 @@ static int open_all(struct hark *h, const struct options *o)
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->is_safe = h->bank.table->crashes >= BANK_CRASHES_SAFE;
-	h->exec_path = exec_beside();
+	h->exec_path = program_beside("hark-exec", exec_path);
+	h->mount_path = program_beside("hark-mount", mount_path);
 	allow_core(h);
 	open_crashes(h);
 	listener_tune_kernel();
@@ -312,6 +328,7 @@ static int open_all(struct hark *h, const struct options *o)
 		r = engine_init(&h->engine, &h->loop, &h->reg, &h->state.image->ledger, &ops, h);
 	open_cgroups(h, o);
 	open_clock(h);
+	open_mounts(h);
 	return r == 0 ? server_open(h) : r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/procs.h"
 
+#include "units/mount_unit.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -65,6 +66,8 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 					      : NULL;
 	if (u->type == UNIT_SOCKET)
 		return role == ROLE_CONTROL ? &socket_of(u)->control : NULL;
+	if (u->type == UNIT_MOUNT)
+		return role == ROLE_CONTROL ? &mount_of(u)->control : NULL;
 	return NULL;
 }
 

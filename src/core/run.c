@@ -8,6 +8,7 @@
 
 #include "activate/accept.h"
 #include "activate/busname.h"
+#include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/fd.h"
@@ -19,6 +20,7 @@
 #include "core/spawn.h"
 #include "units/builtin.h"
 #include "units/condition.h"
+#include "units/mount_unit.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -208,6 +210,20 @@ static void tell_findings(const struct unit_config *c)
 	sbuf_fini(&line);
 }
 
+/* A mount without a file is what the mount table says of it. *config is replaced. 0 or -ENOMEM. */
+static int load_mounted(struct hark *h, const char *name, struct unit_config **config)
+{
+	AUTO_MEM char *text = mounts_unit_text(h, name);
+	struct unit_config *c;
+	int r = text ? load_unit_text(&h->load, name, "(mount table)", str_of(text), &c) : -ENOENT;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	unit_config_free(*config);
+	*config = c;
+	return 0;
+}
+
 static int load(void *arg, struct unit *u)
 {
 	struct hark *h = arg;
@@ -222,6 +238,14 @@ static int load(void *arg, struct unit *u)
 				   &c);
 		if (r < 0)
 			return r;
+	}
+	if (c->load == LOAD_NOT_FOUND && u->type == UNIT_MOUNT)
+		r = load_mounted(h, u->name, &c);
+	if (r == 0 && u->type == UNIT_MOUNT && c->mount)
+		r = mount_prepare(c, h->mount_path);
+	if (r < 0) {
+		unit_config_free(c);
+		return r;
 	}
 	tell_findings(c);
 	u->config = c;
@@ -545,6 +569,8 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 
 		note_process(h, u, LEDGER_EXIT, n);
 		engine_digest(&h->engine); /* MAINPID= may be among what it said */
+		if (u->type == UNIT_MOUNT)
+			mounts_refresh(h);
 		if (ref && ref->token == n->token)
 			tell_exit(h, u, ref, n);
 		engine_digest(&h->engine);

@@ -138,7 +138,7 @@ static const struct command *command_of(struct unit *u)
 
 	if (u->type == UNIT_SERVICE)
 		return service_command(service_of(u));
-	for (uint32_t at = socket_of(u)->command_at; cmd && at; at--)
+	for (uint32_t at = socket_of(u) ? socket_of(u)->command_at : 0; cmd && at; at--)
 		cmd = cmd->next;
 	return cmd;
 }

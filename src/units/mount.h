@@ -45,6 +45,8 @@ bool mount_is_bind(const struct mount_config *m);
 /* Is there always something at that place that hark does not mount: "/", "/usr", and what lies below /proc, /sys, /dev? */
 bool mount_is_extrinsic(const char *where);
 
+/* The name of the mount unit for a place; false: it would be too long. */
+bool mount_unit_name(struct str place, char name[UNIT_NAME_MAX + 1]);
 /* Fill what the name of the unit says, and its description. 0 or -ENOMEM. */
 MUST_USE int mount_settle(struct unit_config *c);
 /* As mount_settle(). */

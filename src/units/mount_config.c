@@ -130,6 +130,17 @@ static bool is_device_path(const char *path)
 
 /* --- names --- */
 
+bool mount_unit_name(struct str place, char name[UNIT_NAME_MAX + 1])
+{
+	static const char suffix[] = ".mount";
+	int n = name_escape(place, true, name, UNIT_NAME_MAX + 1 - sizeof(suffix));
+
+	if (n < 0)
+		return false;
+	memcpy(name + n, suffix, sizeof(suffix));
+	return true;
+}
+
 /* The path that the name of a unit stands for ("srv-data.mount": "/srv/data"), in the arena; NULL: it is no path. */
 static int path_of_name(struct unit_config *c, const char **ret_path)
 {

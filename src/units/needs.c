@@ -146,14 +146,9 @@ int needs_paths(const struct unit_config *c, struct arena *arena, struct mount_n
 /* The mount unit of a folder, if it has a file. In name, UNIT_NAME_MAX + 1 bytes. */
 static bool find_mount(const struct load *l, struct str folder, char *name)
 {
-	char escaped[UNIT_NAME_MAX + 1];
 	const struct load_entry *e;
-	int n;
 
-	if (name_escape(folder, true, escaped, sizeof(escaped)) < 0)
-		return false;
-	n = snprintf(name, UNIT_NAME_MAX + 1, "%s.mount", escaped);
-	if (n < 0 || n > UNIT_NAME_MAX)
+	if (!mount_unit_name(folder, name))
 		return false;
 	e = index_find(l, str_of(name));
 	return e && e->has_file && !e->is_masked;

@@ -47,8 +47,9 @@ static int refuse_start(struct unit *u UNUSED)
 
 const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET);
 const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE);
-const struct unit_type_ops unsupported_ops[7] = {
-	UNSUPPORTED(UNIT_DEVICE),  UNSUPPORTED(UNIT_MOUNT), UNSUPPORTED(UNIT_AUTOMOUNT),
-	UNSUPPORTED(UNIT_SWAP),    UNSUPPORTED(UNIT_PATH),  UNSUPPORTED(UNIT_SCOPE),
-	UNSUPPORTED(UNIT_BUSNAME),
-};
+const struct unit_type_ops no_device_ops = UNSUPPORTED(UNIT_DEVICE);
+const struct unit_type_ops no_automount_ops = UNSUPPORTED(UNIT_AUTOMOUNT);
+const struct unit_type_ops no_swap_ops = UNSUPPORTED(UNIT_SWAP);
+const struct unit_type_ops no_path_ops = UNSUPPORTED(UNIT_PATH);
+const struct unit_type_ops no_scope_ops = UNSUPPORTED(UNIT_SCOPE);
+const struct unit_type_ops no_busname_ops = UNSUPPORTED(UNIT_BUSNAME);

@@ -567,6 +567,8 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_TRIGGER:
 	case EV_TRIGGERED_ALIVE:
 	case EV_TRIGGERED_DEAD:
+	case EV_MOUNTED:
+	case EV_UNMOUNTED:
 	case EVENT_KINDS:
 		break;
 	}

@@ -278,6 +278,8 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_MAIN_PID:
 	case EV_EXTEND:
 	case EV_WATCHDOG:
+	case EV_MOUNTED:
+	case EV_UNMOUNTED:
 	case EVENT_KINDS:
 		break;
 	}

@@ -14,8 +14,9 @@ wait_for "grep -q ready $T/heard" 5
 ctl start hello.service >/dev/null
 ctl stop hello.service >/dev/null
 wait_for "grep -q '\"type\":\"stop\",\"result\"' $T/heard" 5
-is "states and jobs in their order" "" "inactive activating active start:done active deactivating inactive stop:done" \
-	"$(sed -n 's/.*"ActiveState":"\([a-z]*\)".*/\1/p;s/.*"type":"\([a-z]*\)","result":"\([a-z]*\)".*/\1:\2/p' "$T/heard" | paste -sd' ')"
+# A unit that changes again before it was told is told once: of the states between any may be missing.
+sed -n 's/.*"ActiveState":"\([a-z]*\)".*/\1/p;s/.*"type":"\([a-z]*\)","result":"\([a-z]*\)".*/\1:\2/p' "$T/heard" | paste -sd' ' >"$T/order"
+ok_if "states and jobs in their order" "" grep -qE '^(inactive )?(activating )?active start:done (active )?(deactivating )?inactive stop:done$' "$T/order"
 kill -9 "$(manager_pid)"
 wait_for "[ \$(grep -c ready $T/heard) = 2 ]" 5
 ctl start hello.service >/dev/null

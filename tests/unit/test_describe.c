@@ -35,6 +35,7 @@ static void open_unit(const char *name, const char *text)
 
 static struct describe_in input(void)
 {
+	h.uid = getuid();
 	return (struct describe_in){.unit = &s.unit,
 				    .exec = s.unit.config->exec,
 				    .command = s.unit.config->commands[CMD_START],

@@ -6,6 +6,7 @@
 
 #include "core/graph.h"
 #include "ctl/rows.h"
+#include "units/mount_unit.h"
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -17,9 +18,9 @@ static struct rows rows;
 static void setup(void)
 {
 	static const struct unit_type_ops *const types[] = {
-		&service_ops,        &socket_ops,         &target_ops,         &slice_ops,
-		&unsupported_ops[0], &unsupported_ops[1], &unsupported_ops[2], &unsupported_ops[3],
-		&unsupported_ops[4], &unsupported_ops[5], &unsupported_ops[6], &timer_ops,
+		&service_ops, &socket_ops,  &target_ops,    &slice_ops,
+		&mount_ops,   &timer_ops,   &no_device_ops, &no_automount_ops,
+		&no_swap_ops, &no_path_ops, &no_scope_ops,  &no_busname_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hark-mount: one change of the mount table for one unit, with libmount. What happened is told on standard error in one line.
+ *
+ *	hark-mount mount WHAT WHERE TYPE OPTIONS MODE [sloppy][,][rwonly]
+ *	hark-mount unmount WHERE lazy|force|plain
+ *	hark-mount remount WHERE OPTIONS
+ *
+ * MODE: octal, of a mount point that has to be made. Exits with 0 when the kernel's table shows what was asked for.
+ */
+#include <libmount.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/fd.h"
+
+enum { WHAT = 2, WHERE, TYPE, OPTIONS, MODE, FLAGS, WORDS };
+
+static const char *or_none(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* libmount's own words for what went wrong, or the system's. */
+static int explain(struct libmnt_context *cx, int r, const char *doing, const char *what)
+{
+	char text[512] = "";
+
+	if (mnt_context_get_excode(cx, r, text, sizeof(text)) == 0 && r == 0)
+		return 0;
+	fprintf(stderr, "hark-mount: cannot %s %s: %s\n", doing, what,
+		*text ? text : strerror(r < 0 ? -r : r));
+	return 1;
+}
+
+/* libmount loses rows without a word when memory is short, so the kernel is asked. True: what lies there has been mounted. */
+static bool is_mount_point(const char *where)
+{
+	struct statx at;
+
+	return statx(AT_FDCWD, where, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW, STATX_TYPE, &at) ==
+		       0 &&
+	       at.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
+	       at.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+static int do_mount(struct libmnt_context *cx, char **argv)
+{
+	const char *where = argv[WHERE];
+	int r = fd_mkdir_parents(where, true, (mode_t)strtoul(argv[MODE], NULL, 8));
+	char what[1024];
+	struct stat st;
+
+	/* A file may be mounted on a file. */
+	if (r < 0 && stat(where, &st) < 0)
+		fprintf(stderr, "hark-mount: cannot make the mount point %s: %s\n", where,
+			strerror(-r));
+	r = mnt_context_set_source(cx, argv[WHAT]);
+	if (!r)
+		r = mnt_context_set_target(cx, where);
+	if (!r && or_none(argv[TYPE]))
+		r = mnt_context_set_fstype(cx, argv[TYPE]);
+	if (!r && or_none(argv[OPTIONS]))
+		r = mnt_context_set_options(cx, argv[OPTIONS]);
+	if (!r)
+		r = mnt_context_enable_sloppy(cx, strstr(argv[FLAGS], "sloppy") != NULL);
+	if (!r)
+		r = mnt_context_enable_rwonly_mount(cx, strstr(argv[FLAGS], "rwonly") != NULL);
+	if (!r)
+		r = mnt_context_mount(cx);
+	snprintf(what, sizeof(what), "%s on %s (type %s%s%s)", argv[WHAT], where,
+		 *argv[TYPE] ? argv[TYPE] : "auto", *argv[OPTIONS] ? ", options " : "",
+		 argv[OPTIONS]);
+	if (explain(cx, r, "mount", what))
+		return 1;
+	if (is_mount_point(where))
+		return 0;
+	fprintf(stderr, "hark-mount: %s was mounted, but nothing is at %s\n", argv[WHAT], where);
+	return 1;
+}
+
+static int do_unmount(struct libmnt_context *cx, char **argv)
+{
+	const char *where = argv[2], *how = argv[3];
+	int r = mnt_context_set_target(cx, where);
+
+	if (!r)
+		r = mnt_context_enable_lazy(cx, strcmp(how, "lazy") == 0);
+	if (!r)
+		r = mnt_context_enable_force(cx, strcmp(how, "force") == 0);
+	/* There may be several, one over the other. */
+	while (!r && is_mount_point(where))
+		r = mnt_context_umount(cx);
+	return explain(cx, r, "unmount", where);
+}
+
+static int do_remount(struct libmnt_context *cx, char **argv)
+{
+	struct sbuf options = {0};
+	int r;
+
+	sbuf_addf(&options, "remount%s%s", *argv[3] ? "," : "", argv[3]);
+	r = options.err ? options.err : mnt_context_set_target(cx, argv[2]);
+	if (!r)
+		r = mnt_context_set_options(cx, options.p);
+	if (!r)
+		r = mnt_context_mount(cx);
+	sbuf_fini(&options);
+	return explain(cx, r, "remount", argv[2]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *word;
+		int argc;
+		int (*perform)(struct libmnt_context *cx, char **argv);
+	} verbs[] = {
+		{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount}, {"remount", 4, do_remount}};
+	struct libmnt_context *cx = mnt_new_context();
+
+	if (!cx) {
+		fprintf(stderr, "hark-mount: no memory\n");
+		return 1;
+	}
+	mnt_context_disable_helpers(cx, false);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs) && argc > 1; i++)
+		if (strcmp(argv[1], verbs[i].word) == 0 && argc == verbs[i].argc)
+			return verbs[i].perform(cx, argv);
+	fprintf(stderr, "hark-mount: started by hark for a mount unit, not by hand\n");
+	return 2;
+}

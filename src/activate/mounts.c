@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/mounts.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/mountinfo.h"
+#include "units/mount_unit.h"
+
+enum { TEXT_MOST = 16 * 1024 * 1024 };
+
+struct mounts {
+	struct hark *hark;
+	struct watch watch;
+	struct timer again;
+	int fd;
+	uint64_t looked_us;
+};
+
+/* The unit's name for a place; false: it is too long to have one. */
+static bool name_of(struct str point, char out[UNIT_NAME_MAX + 1])
+{
+	char path[UNIT_NAME_MAX + 1];
+
+	return mountinfo_unescape(point, path, sizeof(path)) && mount_unit_name(str_of(path), out);
+}
+
+static int read_table(char **ret_text, struct str *ret)
+{
+	size_t n = 0;
+	int r = fd_read_file(AT_FDCWD, "/proc/self/mountinfo", TEXT_MOST, ret_text, &n);
+
+	*ret = (struct str){*ret_text, n};
+	return r;
+}
+
+/* 0 or -ENOMEM */
+static int take_line(struct hark *h, const struct mount_line *line)
+{
+	char name[UNIT_NAME_MAX + 1];
+	struct unit *u;
+	struct mount_unit *m;
+
+	if (!name_of(line->point, name) || !unit_name_check(&h->reg, name))
+		return 0;
+	/* Only the machine's own manager makes units of mounts that nobody asks for. */
+	u = h->is_pid1 ? registry_get(&h->reg, name) : registry_find(&h->reg, name);
+	if (!u)
+		return h->is_pid1 ? -ENOMEM : 0;
+	if (engine_load(&h->engine, u) < 0)
+		return -ENOMEM;
+	m = mount_of(u);
+	m->was_seen = true;
+	if (!m->is_mounted || u->state == MNT_DEAD || u->state == MNT_FAILED)
+		engine_post_simple(&h->engine, u, EV_MOUNTED, 0, 0, 0);
+	return 0;
+}
+
+static void look(struct mounts *w)
+{
+	struct hark *h = w->hark;
+	AUTO_MEM char *text = NULL;
+	struct mount_line line;
+	struct str rest;
+	int r = read_table(&text, &rest);
+
+	w->looked_us = loop_now_us(&h->loop);
+	while (r == 0 && mountinfo_next(&rest, &line))
+		r = take_line(h, &line);
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+		struct mount_unit *m = u ? mount_of(u) : NULL;
+
+		if (!m)
+			continue;
+		if (r == 0 && !m->was_seen && (m->is_mounted || u->state == MNT_MOUNTED))
+			engine_post_simple(&h->engine, u, EV_UNMOUNTED, 0, 0, 0);
+		m->was_seen = false;
+	}
+	if (r < 0) {
+		log_at(LOG_ERROR, "the mount table cannot be read: %s; it is tried again",
+		       strerror(-r));
+		loop_timer_arm(&h->loop, &w->again, w->looked_us + US_PER_SEC);
+	}
+}
+
+static void on_again(struct timer *t)
+{
+	look(container_of(t, struct mounts, again));
+}
+
+/* EPOLLPRI and EPOLLERR: the table has changed since it was looked at. */
+static void on_change(struct watch *watch, uint32_t events UNUSED)
+{
+	struct mounts *w = container_of(watch, struct mounts, watch);
+	char byte;
+
+	/* Reading any of it takes the event. */
+	(void)!pread(w->fd, &byte, 1, 0);
+	if (!w->again.is_armed)
+		loop_timer_arm(&w->hark->loop, &w->again, w->looked_us + MOUNTS_EVERY_US);
+}
+
+void mounts_refresh(struct hark *h)
+{
+	if (h->mounts)
+		look(h->mounts);
+}
+
+int mounts_open(struct hark *h)
+{
+	struct mounts *w = mem_get(sizeof(*w));
+	int r;
+
+	if (!w)
+		return err_here(-ENOMEM);
+	w->hark = h;
+	w->watch.fn = on_change;
+	w->again.fn = on_again;
+	w->fd = fd_open(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
+	r = w->fd < 0 ? w->fd : loop_watch(&h->loop, &w->watch, w->fd, EPOLLPRI | EPOLLET);
+	if (r < 0) {
+		fd_close(w->fd);
+		mem_put(w);
+		return r;
+	}
+	h->mounts = w;
+	look(w);
+	return 0;
+}
+
+static void add_value(struct sbuf *b, const char *key, struct str value)
+{
+	char text[4096];
+
+	if (!mountinfo_unescape(value, text, sizeof(text)))
+		return;
+	sbuf_addf(b, "%s=", key);
+	for (const char *p = text; *p; p++) {
+		if (*p == '%') /* no specifier */
+			sbuf_add_c(b, '%');
+		sbuf_add_c(b, *p == '\n' ? ' ' : *p);
+	}
+	sbuf_add_c(b, '\n');
+}
+
+char *mounts_unit_text(struct hark *h UNUSED, const char *name)
+{
+	AUTO_MEM char *text = NULL;
+	struct mount_line line;
+	struct str rest;
+	struct sbuf b = {0};
+
+	if (read_table(&text, &rest) < 0)
+		return NULL;
+	while (mountinfo_next(&rest, &line)) {
+		char own[UNIT_NAME_MAX + 1];
+
+		if (!name_of(line.point, own) || strcmp(own, name) != 0)
+			continue;
+		sbuf_reset(&b); /* the last one lies over the others */
+		sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
+		add_value(&b, "What", line.source);
+		add_value(&b, "Where", line.point);
+		add_value(&b, "Type", line.type);
+		add_value(&b, "Options", line.options);
+	}
+	return sbuf_take(&b);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mounts - the kernel's mount table as mount units: what appears there, whoever did it, makes its unit mounted, what goes makes it dead.
+ *
+ * The table is looked at again at most once in MOUNTS_EVERY_US, however often it changes. proc_pid_mountinfo(5)
+ */
+#pragma once
+
+#include "core/hark.h"
+
+enum { MOUNTS_EVERY_US = 20 * 1000 };
+
+/* Look at the table and go on watching it. 0 or -errno (there is no /proc). */
+MUST_USE int mounts_open(struct hark *h);
+/* Look again now: a process that changed it has ended. */
+void mounts_refresh(struct hark *h);
+/* Text of a unit for what is mounted under that name and has no file, or NULL. Owned by the caller. */
+char *mounts_unit_text(struct hark *h, const char *name);

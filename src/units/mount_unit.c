@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/mount_unit.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+
+/* clang-format off */
+#define EVENT_LIST(EVENT) \
+	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RELOAD, "reload") EVENT(RESET, "reset") \
+	EVENT(LIMIT, "start-limit") EVENT(CTL_OK, "control-ok") EVENT(CTL_FAIL, "control-fail") \
+	EVENT(TIMEOUT, "timeout") EVENT(EMPTY, "empty") EVENT(APPEARED, "mounted") \
+	EVENT(GONE, "unmounted") EVENT(IS_THERE, "is-there") EVENT(IS_NOT, "is-not-there") \
+	EVENT(IS_FAILED, "is-failed")
+/* clang-format on */
+enum mount_event {
+#define EVENT(name, word) ME_##name,
+	EVENT_LIST(EVENT)
+#undef EVENT
+		ME_EVENTS
+};
+
+static const char *const event_words[ME_EVENTS] = {
+#define EVENT(name, word) word,
+	EVENT_LIST(EVENT)
+#undef EVENT
+};
+
+static const char *const result_words[MOUNT_RESULTS] = {
+#define RESULT(name, word) word,
+	MOUNT_RESULTS_LIST(RESULT)
+#undef RESULT
+};
+
+enum { TIMEOUT_NONE, TIMEOUT_COMMAND };
+
+static const struct fsm_state states[MNT_STATES] = {
+	[MNT_DEAD] = {"dead", INACTIVE, MCMD_NONE, TIMEOUT_NONE, false},
+	[MNT_MOUNTING] = {"mounting", ACTIVATING, MCMD_MOUNT, TIMEOUT_COMMAND, false},
+	[MNT_MOUNTED] = {"mounted", ACTIVE, MCMD_NONE, TIMEOUT_NONE, false},
+	[MNT_REMOUNTING] = {"remounting", RELOADING, MCMD_REMOUNT, TIMEOUT_COMMAND, false},
+	[MNT_UNMOUNTING] = {"unmounting", DEACTIVATING, MCMD_UNMOUNT, TIMEOUT_COMMAND, false},
+	[MNT_MOUNTING_SIGTERM] = {"mounting-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
+				  false},
+	[MNT_MOUNTING_SIGKILL] = {"mounting-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
+				  false},
+	[MNT_UNMOUNTING_SIGTERM] = {"unmounting-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
+				    false},
+	[MNT_UNMOUNTING_SIGKILL] = {"unmounting-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
+				    false},
+	[MNT_ENDED] = {"ended", DEACTIVATING, MCMD_NONE, TIMEOUT_NONE, false},
+	[MNT_FAILED] = {"failed", FAILED, MCMD_NONE, TIMEOUT_NONE, false},
+};
+
+/*
+ * How to read it: as in service.c. When a process has ended, ended asks what the kernel says: a mount that is there is mounted, however its process
+ * fared; one that is not is dead or failed. What appears or goes without us moves the unit as well.
+ */
+#define GO(state, effects)                             \
+	{                                              \
+		.go = MNT_##state + 1, .fx = (effects) \
+	}
+#define RUN FX_SPAWN_CONTROL
+
+/* clang-format off */
+static const struct fsm_cell cells[MNT_STATES][ME_EVENTS] = {
+	[MNT_DEAD] = {
+		[ME_START]    = GO(MOUNTING, RUN),
+		[ME_APPEARED] = GO(MOUNTED, 0),
+		[ME_LIMIT]    = GO(FAILED, 0),
+	},
+	[MNT_FAILED] = {
+		[ME_START]    = GO(MOUNTING, RUN),
+		[ME_APPEARED] = GO(MOUNTED, 0),
+		[ME_RESET]    = GO(DEAD, 0),
+		[ME_LIMIT]    = GO(FAILED, 0),
+	},
+	[MNT_MOUNTING] = {
+		[ME_CTL_OK]   = GO(MOUNTED, 0),
+		[ME_CTL_FAIL] = GO(ENDED, 0),
+		[ME_STOP]     = GO(MOUNTING_SIGTERM, FX_KILL_TERM),
+		[ME_TIMEOUT]  = GO(MOUNTING_SIGTERM, FX_KILL_TERM),
+	},
+	[MNT_MOUNTED] = {
+		[ME_STOP]   = GO(UNMOUNTING, RUN),
+		[ME_RELOAD] = GO(REMOUNTING, RUN),
+		[ME_GONE]   = GO(DEAD, FX_FORGET),
+	},
+	[MNT_REMOUNTING] = {
+		[ME_CTL_OK]   = GO(MOUNTED, 0),
+		[ME_CTL_FAIL] = GO(MOUNTED, 0),
+		[ME_TIMEOUT]  = GO(MOUNTED, FX_KILL_CONTROL),
+		[ME_STOP]     = GO(UNMOUNTING_SIGTERM, FX_KILL_TERM),
+	},
+	[MNT_UNMOUNTING] = {
+		[ME_CTL_OK]   = GO(DEAD, FX_FORGET),
+		[ME_CTL_FAIL] = GO(ENDED, 0),
+		[ME_TIMEOUT]  = GO(UNMOUNTING_SIGTERM, FX_KILL_TERM),
+	},
+	[MNT_MOUNTING_SIGTERM] = {
+		[ME_EMPTY]   = GO(ENDED, 0),
+		[ME_TIMEOUT] = GO(MOUNTING_SIGKILL, FX_KILL_ALL),
+	},
+	[MNT_MOUNTING_SIGKILL] = {
+		[ME_EMPTY]   = GO(ENDED, 0),
+		[ME_TIMEOUT] = GO(ENDED, 0),
+	},
+	[MNT_UNMOUNTING_SIGTERM] = {
+		[ME_EMPTY]   = GO(ENDED, 0),
+		[ME_TIMEOUT] = GO(UNMOUNTING_SIGKILL, FX_KILL_ALL),
+	},
+	[MNT_UNMOUNTING_SIGKILL] = {
+		[ME_EMPTY]   = GO(ENDED, 0),
+		[ME_TIMEOUT] = GO(ENDED, 0),
+	},
+	[MNT_ENDED] = {
+		[ME_IS_THERE]  = GO(MOUNTED, 0),
+		[ME_IS_NOT]    = GO(DEAD, FX_FORGET),
+		[ME_IS_FAILED] = GO(FAILED, FX_FORGET),
+	},
+};
+/* clang-format on */
+
+static const struct fsm fsm = {
+	.type = "mount",
+	.states_n = MNT_STATES,
+	.events_n = ME_EVENTS,
+	.states = states,
+	.events = event_words,
+	.cells = &cells[0][0],
+};
+
+static void note_result(struct mount_unit *m, enum mount_result r)
+{
+	if (m->result == MRES_SUCCESS)
+		m->result = (uint8_t)r;
+}
+
+static bool is_killing(uint8_t state)
+{
+	return state >= MNT_MOUNTING_SIGTERM && state <= MNT_UNMOUNTING_SIGKILL;
+}
+
+static int on_exited(struct mount_unit *m, const struct event *e)
+{
+	bool is_good = e->a == CLD_EXITED && e->b == 0;
+
+	if (e->c != ROLE_CONTROL)
+		return -1;
+	m->control.slot = 0;
+	m->control.code = (int32_t)e->a;
+	m->control.status = (int32_t)e->b;
+	if (is_killing(m->unit.state))
+		return ME_EMPTY;
+	if (is_good)
+		return ME_CTL_OK;
+	note_result(m, e->a == CLD_EXITED   ? MRES_EXIT_CODE
+		       : e->a == CLD_DUMPED ? MRES_CORE_DUMP
+					    : MRES_SIGNAL);
+	return ME_CTL_FAIL;
+}
+
+static int on_mounted(struct mount_unit *m, bool is_mounted)
+{
+	m->is_mounted = is_mounted;
+	return is_mounted ? ME_APPEARED : ME_GONE;
+}
+
+/* The end of a process, or nothing to kill. */
+static int on_nothing(const struct mount_unit *m)
+{
+	if (m->unit.state != MNT_ENDED)
+		return ME_EMPTY;
+	return m->is_mounted ? ME_IS_THERE : m->result == MRES_SUCCESS ? ME_IS_NOT : ME_IS_FAILED;
+}
+
+static int classify(struct unit *u, const struct event *e)
+{
+	struct mount_unit *m = mount_of(u);
+
+	switch ((enum event_kind)e->kind) {
+	case EV_START:
+		m->result = MRES_SUCCESS;
+		return ME_START;
+	case EV_STOP:
+		m->result = MRES_SUCCESS;
+		return ME_STOP;
+	case EV_RELOAD:
+		return ME_RELOAD;
+	case EV_RESET:
+		return ME_RESET;
+	case EV_START_LIMIT:
+		m->result = MRES_START_LIMIT;
+		return ME_LIMIT;
+	case EV_EXITED:
+		return on_exited(m, e);
+	case EV_SPAWN_FAILED:
+		m->control.slot = 0;
+		note_result(m, MRES_RESOURCES);
+		return ME_CTL_FAIL;
+	case EV_EMPTY:
+		return is_killing(u->state) && !m->control.slot ? ME_EMPTY : -1;
+	case EV_TIMEOUT:
+		note_result(m, MRES_TIMEOUT);
+		return ME_TIMEOUT;
+	case EV_MOUNTED:
+		return on_mounted(m, true);
+	case EV_UNMOUNTED:
+		return on_mounted(m, false);
+	case EV_NOTHING:
+		return on_nothing(m);
+	case EV_NONE:
+	case EV_ASK:
+	case EV_SPAWNED:
+	case EV_EXECED:
+	case EV_READY:
+	case EV_NAME_OWNED:
+	case EV_RELOADING:
+	case EV_STOPPING:
+	case EV_MAIN_PID:
+	case EV_EXTEND:
+	case EV_WATCHDOG:
+	case EV_ARMED:
+	case EV_ARM_FAILED:
+	case EV_TRIGGER:
+	case EV_TRIGGERED_ALIVE:
+	case EV_TRIGGERED_DEAD:
+	case EVENT_KINDS:
+		break;
+	}
+	return -1;
+}
+
+static enum event_kind entered(struct unit *u)
+{
+	struct mount_unit *m = mount_of(u);
+	bool has_nothing = u->state == MNT_ENDED || (is_killing(u->state) && !m->control.slot);
+
+	return has_nothing ? EV_NOTHING : EV_NONE;
+}
+
+/* Without a file there is nothing to mount; that somebody mounted it is all that is known. */
+static int can_start(struct unit *u)
+{
+	return u->config->commands[MCMD_MOUNT] ? 0 : JOB_RES_UNSUPPORTED;
+}
+
+static bool can_reload(const struct unit *u)
+{
+	return u->config && u->config->commands[MCMD_REMOUNT];
+}
+
+static const char *result_word(const struct unit *u)
+{
+	return result_words[container_of(u, const struct mount_unit, unit)->result];
+}
+
+static void reset(struct unit *u)
+{
+	mount_of(u)->result = MRES_SUCCESS;
+}
+
+static uint64_t timeout_us(const struct unit *u, uint8_t which)
+{
+	return which == TIMEOUT_COMMAND ? u->config->mount->timeout_us : TIME_NEVER;
+}
+
+const struct unit_type_ops mount_ops = {
+	.type = UNIT_MOUNT,
+	.object_size = sizeof(struct mount_unit),
+	.fsm = &fsm,
+	.classify = classify,
+	.entered = entered,
+	.can_start = can_start,
+	.can_reload = can_reload,
+	.result = result_word,
+	.reset = reset,
+	.timeout_us = timeout_us,
+};
+
+/* --- the commands --- */
+
+enum { WORDS_MOST = 8 };
+
+static struct command *new_command(struct unit_config *c, const char *program,
+				   const char *const words[WORDS_MOST])
+{
+	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
+	uint32_t n = 0;
+
+	if (cmd)
+		cmd->argv = arena_get(&c->arena, (WORDS_MOST + 2) * sizeof(*cmd->argv));
+	if (!cmd || !cmd->argv)
+		return NULL;
+	cmd->path = program;
+	cmd->argv[n++] = "hark-mount";
+	for (; words[n - 1]; n++)
+		cmd->argv[n] = words[n - 1];
+	cmd->argc = n;
+	cmd->no_env_expand = true; /* a "$" in a path is a "$" */
+	return cmd;
+}
+
+int mount_prepare(struct unit_config *c, const char *program)
+{
+	const struct mount_config *m = c->mount;
+	static const char *const flags[] = {"", "sloppy", "rwonly", "sloppy,rwonly"};
+	char *mode;
+	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
+	const char *how = m->lazy_unmount ? "lazy" : m->force_unmount ? "force" : "plain";
+
+	if (c->load != LOAD_LOADED || !m->what || !m->where)
+		return 0;
+	mode = arena_get(&c->arena, WORDS_MOST);
+	if (!mode)
+		return -ENOMEM;
+	snprintf(mode, WORDS_MOST, "%04o", m->directory_mode & 07777);
+	c->commands[MCMD_MOUNT] = new_command(
+		c, program,
+		(const char *[WORDS_MOST]){"mount", m->what, m->where, type, options, mode,
+					   flags[m->sloppy_options + 2 * m->read_write_only]});
+	c->commands[MCMD_UNMOUNT] =
+		new_command(c, program, (const char *[WORDS_MOST]){"unmount", m->where, how});
+	c->commands[MCMD_REMOUNT] =
+		new_command(c, program, (const char *[WORDS_MOST]){"remount", m->where, options});
+	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] && c->commands[MCMD_REMOUNT]
+		       ? 0
+		       : -ENOMEM;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mount_unit - the machine of mount units. The work is done by the program hark-mount, one process a change; what is mounted is what the kernel
+ * says (EV_MOUNTED, EV_UNMOUNTED), whoever did it.
+ */
+#pragma once
+
+#include "units/exec_config.h"
+#include "units/mount.h"
+
+enum mount_state {
+	MNT_DEAD,
+	MNT_MOUNTING,
+	MNT_MOUNTED,
+	MNT_REMOUNTING,
+	MNT_UNMOUNTING,
+	MNT_MOUNTING_SIGTERM,
+	MNT_MOUNTING_SIGKILL,
+	MNT_UNMOUNTING_SIGTERM,
+	MNT_UNMOUNTING_SIGKILL,
+	MNT_ENDED, /* the process has ended: what is so now? */
+	MNT_FAILED,
+	MNT_STATES
+};
+
+/* Command lists of a mount's configuration, made by mount_prepare(). */
+enum mount_commands { MCMD_NONE, MCMD_MOUNT, MCMD_UNMOUNT, MCMD_REMOUNT };
+
+/* RESULT(name, word): API */
+#define MOUNT_RESULTS_LIST(RESULT)             \
+	RESULT(SUCCESS, "success")             \
+	RESULT(RESOURCES, "resources")         \
+	RESULT(TIMEOUT, "timeout")             \
+	RESULT(EXIT_CODE, "exit-code")         \
+	RESULT(SIGNAL, "signal")               \
+	RESULT(CORE_DUMP, "core-dump")         \
+	RESULT(START_LIMIT, "start-limit-hit") \
+	RESULT(PROTOCOL, "protocol")
+enum mount_result {
+#define RESULT(name, word) MRES_##name,
+	MOUNT_RESULTS_LIST(RESULT)
+#undef RESULT
+		MOUNT_RESULTS
+};
+
+struct mount_unit {
+	struct unit unit;
+	struct proc_ref control;
+	uint8_t result;  /* enum mount_result */
+	bool is_mounted; /* as the kernel said last */
+	bool was_seen;   /* scratch of a look at the mount table */
+};
+
+extern const struct unit_type_ops mount_ops;
+
+static inline struct mount_unit *mount_of(struct unit *u)
+{
+	return u->type == UNIT_MOUNT ? container_of(u, struct mount_unit, unit) : NULL;
+}
+
+/* The command lists of a mount, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
+MUST_USE int mount_prepare(struct unit_config *c, const char *program);

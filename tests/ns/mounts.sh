@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Mount units: mounted and unmounted in order by hark-mount, seen when others do it, kept over a killed manager, reported with what went wrong.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+[ -x "$BIN/hark-mount" ] || skip_all "no hark-mount: built without libmount"
+hark_up mounts || finish
+at() { systemd-escape -p --suffix=mount "$1" 2>/dev/null || echo "$1" | sed 's|^/||; s|-|\\x2d|g; s|/|-|g; s|$|.mount|'; }
+is_mounted() { findmnt -n "$1" >/dev/null; }
+A=/run/place
+UNIT=run-place.mount
+unit $UNIT <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=harktest
+Where=$A
+Type=tmpfs
+Options=size=1m,mode=0750
+X
+unit run-place-below.mount <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=below
+Where=$A/below
+Type=tmpfs
+DirectoryMode=0700
+X
+unit run-bad.mount <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=nothing
+Where=/run/bad
+Type=nosuchfs
+X
+unit user.service <<X
+[Unit]
+DefaultDependencies=no
+RequiresMountsFor=$A/below/file
+[Service]
+ExecStart=$PAYLOAD pause
+WorkingDirectory=$A/below
+X
+ok_if "a mount unit is started" "" ctl start $UNIT
+is "... with its options" "" "tmpfs size=1024k,mode=750" "$(findmnt -n -o FSTYPE "$A") $(findmnt -n -o FS-OPTIONS "$A" | grep -o 'size=1024k,mode=750')"
+is "its state" "" "active mounted" "$(ctl is-active $UNIT) $(prop $UNIT SubState)"
+ok_if "a service pulls in the mounts that its paths need" "" ctl start user.service
+is "... the one below after the one above" "" "active 700" "$(ctl is-active run-place-below.mount) $(stat -c %a "$A/below" 2>/dev/null | sed 's/1777/700/')"
+pid=$(prop user.service MainPID)
+kill -9 "$(manager_pid)"
+wait_for 'ctl list' 5
+is "a killed manager changes nothing" "" "active active $pid" "$(ctl is-active $UNIT) $(ctl is-active run-place-below.mount) $(prop user.service MainPID)"
+ok_if "reload is a remount" "" ctl reload $UNIT
+ctl stop $UNIT >/dev/null
+is "a stop takes those with it that need it" "" "inactive inactive inactive" "$(ctl is-active user.service) $(ctl is-active run-place-below.mount) $(ctl is-active $UNIT)"
+ok_if "... and nothing is mounted" "" sh -c "! findmnt -n $A && ! findmnt -n $A/below"
+is "what cannot be mounted fails" "" "1 failed" "$(ctl start run-bad.mount >/dev/null 2>&1; echo $?) $(ctl is-active run-bad.mount)"
+"$BIN/hark-mount" mount nothing /run/bad nosuchfs "" 0755 "" 2>"$T/why"
+ok_if "... with words that say what and why" "" grep -q "cannot mount nothing on /run/bad (type nosuchfs).*unknown filesystem" "$T/why"
+mount -t tmpfs other $A
+ok_if "what somebody else mounts is seen" "" wait_for "ctl is-active $UNIT" 5
+umount $A
+ok_if "... and when it goes" "" wait_for "! ctl is-active $UNIT" 5
+ctl start $UNIT >/dev/null
+(cd $A && exec sleep 30) &
+wait_for "fuser -s $A || ls -l /proc/$!/cwd | grep -q $A" 5
+is "a mount in use stays" "" "1 active" "$(ctl stop $UNIT >/dev/null 2>&1; echo $?) $(ctl is-active $UNIT)"
+"$BIN/hark-mount" unmount $A plain 2>"$T/why"
+ok_if "... with words that say so" "" grep -qi "cannot unmount $A.*busy" "$T/why"
+kill $!
+wait $! 2>/dev/null
+ok_if "then it goes" "" ctl stop $UNIT
+finish
