@@ -46,7 +46,7 @@ struct hark {
 		uint64_t token; /* of the self-test, 0: none goes on */
 		uint64_t due_us;
 		uint32_t slot;
-		int state;       /* enum reexec */
+		int state, what; /* enum reexec, enum reexec_what */
 		const char *why; /* static */
 		struct timer timer;
 		bool is_content; /* PID 1 starts this very program from now on */

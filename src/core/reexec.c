@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/reexec.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,13 +20,16 @@ enum { TEST_PROGRAM = 3, TEST_STATE };
 
 enum { TEST_MOST_US = 5 * 1000 * 1000, CONTENT_US = 500 * 1000 };
 
-/* What lies now where we were started from. The descriptor or -errno. */
-static int open_program(void)
+/* What lies now where that process was started from. The descriptor or -errno. */
+static int open_program(pid_t pid)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	struct str name = {path, n < 0 ? 0 : (size_t)n}, gone = STR(" (deleted)");
+	char path[PATH_MAX], link[32];
+	struct str name = {path, 0}, gone = STR(" (deleted)");
+	ssize_t n;
 
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	n = readlink(link, path, sizeof(path) - 1);
+	name.n = n < 0 ? 0 : (size_t)n;
 	if (n < 0)
 		return err_here(-errno);
 	if (name.n > gone.n && str_eq(str_sub(name, name.n - gone.n, name.n), gone))
@@ -34,19 +38,32 @@ static int open_program(void)
 	return fd_open(AT_FDCWD, path, O_RDONLY, 0);
 }
 
-static void make_plan(struct wbuf *plan)
+/* Of a script PID 1 would become the shell. */
+static bool is_binary(int fd)
+{
+	char magic[SELFMAG];
+
+	return pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
+static void make_plan(struct wbuf *plan, enum reexec_what what)
 {
 	char program[32], layout[16];
 
 	snprintf(program, sizeof(program), "/proc/self/fd/%d", TEST_PROGRAM);
 	snprintf(layout, sizeof(layout), "%d", BANK_LAYOUT);
-	plan_put_str(plan, PLAN_ARG, STR("harkd"));
-	plan_put_str(plan, PLAN_ARG, STR("--self-test"));
-	plan_put_str(plan, PLAN_ARG, str_of(layout));
+	if (what == REEXEC_INIT) {
+		plan_put_str(plan, PLAN_ARG, STR("hark-init"));
+		plan_put_str(plan, PLAN_ARG, STR("--layout"));
+	} else {
+		plan_put_str(plan, PLAN_ARG, STR("harkd"));
+		plan_put_str(plan, PLAN_ARG, STR("--self-test"));
+		plan_put_str(plan, PLAN_ARG, str_of(layout));
+	}
 	plan_put_str(plan, PLAN_EXEC, str_of(program));
 }
 
-static int spawn_test(struct hark *h, int program)
+static int spawn_test(struct hark *h, enum reexec_what what, int program)
 {
 	char bytes[256];
 	struct wbuf plan = {.p = bytes, .cap = sizeof(bytes)};
@@ -54,14 +71,14 @@ static int spawn_test(struct hark *h, int program)
 	int32_t refs[] = {-1, -1, -1, program, bank_find(&h->bank, "state")};
 	struct bank_spawn s = {.slot = (uint32_t)slot,
 			       .token = bank_token(&h->bank),
-			       .name = "harkd/self-test",
+			       .name = "reexec/self-test",
 			       .cgroup_fd = -1,
 			       .refs = refs,
 			       .refs_n = ARRAY_SIZE(refs)};
 
 	if (slot < 0)
 		return slot;
-	make_plan(&plan);
+	make_plan(&plan, what);
 	s.plan = (struct str){plan.p, plan.n};
 	r = bank_spawn(&h->bank, &s);
 	if (r < 0)
@@ -70,21 +87,24 @@ static int spawn_test(struct hark *h, int program)
 	h->reexec.token = s.token;
 	h->reexec.due_us = time_add(loop_now_us(&h->loop), TEST_MOST_US);
 	h->reexec.state = REEXEC_TESTING;
+	h->reexec.what = (int)what;
 	return 0;
 }
 
-int reexec_begin(struct hark *h)
+int reexec_begin(struct hark *h, enum reexec_what what)
 {
 	AUTO_FD int fd = -1;
 	int slot;
 
 	if (h->reexec.state == REEXEC_TESTING)
 		return -EBUSY;
-	fd = open_program();
+	fd = open_program(what == REEXEC_INIT ? h->bank.table->pid : getpid());
 	if (fd < 0)
 		return fd;
+	if (what == REEXEC_INIT && !is_binary(fd))
+		return err_here(-ENOEXEC);
 	slot = bank_keep(&h->bank, bank_find(&h->bank, "reexec"), "reexec", fd);
-	return slot < 0 ? slot : spawn_test(h, slot);
+	return slot < 0 ? slot : spawn_test(h, what, slot);
 }
 
 static void end_test(struct hark *h, enum reexec state, const char *why)
@@ -94,9 +114,43 @@ static void end_test(struct hark *h, enum reexec state, const char *why)
 	h->reexec.token = 0;
 }
 
+/* NULL: it passed. */
+static const char *why_refused(enum reexec_what what, const struct bank_note *note)
+{
+	if (note->code != CLD_EXITED)
+		return "its self-test did not end well";
+	if (note->status == plan_exit_code(PLAN_EXEC))
+		return "it cannot be executed";
+	if (what == REEXEC_INIT)
+		return note->status == BANK_LAYOUT
+			       ? NULL
+			       : "it cannot read the table of the running one; that takes a reboot";
+	switch (note->status) {
+	case SELF_TEST_GOOD:
+		return NULL;
+	case SELF_TEST_LAYOUT:
+		return "it does not understand this hark-init; that one is to be replaced first";
+	case SELF_TEST_STATE:
+		return "it cannot read the state of the running manager";
+	case SELF_TEST_UNITS:
+		return "it cannot read the unit directories";
+	default:
+		return "its self-test did not end well";
+	}
+}
+
+/* What was tested. */
+static int kept_program(const struct hark *h)
+{
+	int slot = bank_find(&h->bank, "reexec");
+
+	return slot < 0 ? slot : bank_fd((uint32_t)slot);
+}
+
 bool reexec_on_note(struct hark *h, const struct bank_note *note)
 {
-	const char *why = "its self-test did not end well";
+	enum reexec_what what = (enum reexec_what)h->reexec.what;
+	const char *why;
 
 	if (!h->reexec.token || note->token != h->reexec.token)
 		return false;
@@ -104,27 +158,21 @@ bool reexec_on_note(struct hark *h, const struct bank_note *note)
 		return true;
 	if (bank_ack(&h->bank, note->slot, note->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
-	if (note->code == CLD_EXITED && note->status == SELF_TEST_GOOD) {
-		end_test(h, REEXEC_GOOD, NULL);
-		return true;
-	}
-	if (note->code == CLD_EXITED && note->status == SELF_TEST_LAYOUT)
-		why = "it does not understand this hark-init; that one is to be replaced first";
-	else if (note->code == CLD_EXITED && note->status == SELF_TEST_STATE)
-		why = "it cannot read the state of the running manager";
-	else if (note->code == CLD_EXITED && note->status == SELF_TEST_UNITS)
-		why = "it cannot read the unit directories";
-	else if (note->code == CLD_EXITED && note->status == plan_exit_code(PLAN_EXEC))
-		why = "it cannot be executed";
-	end_test(h, REEXEC_REFUSED, why);
+	why = why_refused(what, note);
+	end_test(h, why ? REEXEC_REFUSED : REEXEC_GOOD, why);
+	/* At once: until here no other program can have come into its place. */
+	if (!why && what == REEXEC_INIT && bank_reexec(&h->bank, kept_program(h)) < 0)
+		end_test(h, REEXEC_REFUSED, "hark-init does not hear");
 	return true;
 }
 
-enum reexec reexec_progress(struct hark *h, const char **ret_why)
+enum reexec reexec_progress(struct hark *h, enum reexec_what what, const char **ret_why)
 {
+	if (h->reexec.what != (int)what)
+		return REEXEC_NONE;
 	if (h->reexec.state == REEXEC_TESTING && loop_now_us(&h->loop) >= h->reexec.due_us) {
 		if (bank_signal(&h->bank, h->reexec.slot, h->reexec.token, SIGKILL) < 0)
-			log_at(LOG_ERROR, "the self-test of the new manager cannot be ended");
+			log_at(LOG_ERROR, "the self-test of a new program cannot be ended");
 		h->reexec.due_us = TIME_NEVER;
 	}
 	*ret_why = h->reexec.why;
@@ -155,9 +203,9 @@ void reexec_watch(struct hark *h)
 
 void reexec_go(struct hark *h)
 {
-	int slot = bank_find(&h->bank, "reexec");
+	int fd = kept_program(h);
 
-	if (slot < 0 || bank_try_binary(&h->bank, bank_fd((uint32_t)slot)) < 0)
+	if (fd < 0 || bank_try_binary(&h->bank, fd) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take the new program; it starts what it has");
 	log_at(LOG_INFO, "the program on disk takes over");
 	h->is_leaving = true;

@@ -5,6 +5,9 @@
  * The new program is opened once and tested first: a child of PID 1 runs it with --self-test, which reads a copy of our state. Only then
  * we leave, and PID 1 starts the next manager, from the descriptor that was tested. If that one dies at once PID 1 goes back to our own
  * program, of which it keeps a descriptor too. One test at a time.
+ *
+ * PID 1 itself is replaced by what lies where it was started from, when that knows the layout of its table. Nobody has to leave: the
+ * manager finds in the table what came of it.
  */
 #pragma once
 
@@ -19,11 +22,15 @@ enum self_test {
 };
 
 enum reexec { REEXEC_NONE, REEXEC_TESTING, REEXEC_GOOD, REEXEC_REFUSED };
+enum reexec_what { REEXEC_MANAGER, REEXEC_INIT };
 
-/* Begin to test what lies where we were started from. 0, -EBUSY (a test goes on), -errno. */
-MUST_USE int reexec_begin(struct hark *h);
-/* How far it is. REFUSED: *ret_why is a static sentence, and the next begin may try again. */
-enum reexec reexec_progress(struct hark *h, const char **ret_why);
+/* Begin to test what lies where we (or PID 1) were started from. 0, -EBUSY (a test goes on), -ENOEXEC (PID 1 is no script), -errno. */
+MUST_USE int reexec_begin(struct hark *h, enum reexec_what what);
+/*
+ * How far it is. NONE: the other program is being tested since. REFUSED: *ret_why is a static sentence, and the next begin may try
+ * again. GOOD: the manager has to go; PID 1 was asked to become the new one, and counts table->reexecs when it has.
+ */
+enum reexec reexec_progress(struct hark *h, enum reexec_what what, const char **ret_why);
 /* A note of PID 1; true: it was about the test. */
 bool reexec_on_note(struct hark *h, const struct bank_note *note);
 /* The test was passed: leave, so that it takes over. */

@@ -177,34 +177,59 @@ static int tell_taken_over(struct call *c)
 	return CALL_DONE;
 }
 
+static int tell_new_init(struct call *c)
+{
+	const struct bank_table *t = c->h->bank.table;
+
+	if (t->reexec_err) {
+		call_error(
+			c, EXIT_FAILED, NULL,
+			"the new hark-init did not come up: %s; the one before is back, and nothing is lost",
+			strerror(-t->reexec_err));
+		return CALL_DONE;
+	}
+	reply_row(&c->reply, "note");
+	reply_textf(&c->reply, "text", "hark-init was replaced (life %u, process %d)", t->lives,
+		    t->pid);
+	reply_row_end(&c->reply);
+	return CALL_DONE;
+}
+
 int serve_reexec(struct call *c)
 {
+	bool is_init = c->request.options[OPT_INIT];
+	enum reexec_what what = is_init ? REEXEC_INIT : REEXEC_MANAGER;
+	const struct bank_table *t = c->h->bank.table;
 	const char *why = NULL;
+	enum reexec state;
 	int r = 0;
 
-	if (asked_was_performed(call_asked(c), 0))
+	if (!is_init && asked_was_performed(call_asked(c), 0))
 		return tell_taken_over(c);
-	if (c->sub++ == 0)
-		r = reexec_begin(c->h);
+	if (c->sub++ == 0) {
+		c->at = t->reexecs;
+		r = reexec_begin(c->h, what);
+	}
+	if (is_init && t->reexecs != c->at)
+		return tell_new_init(c);
+	state = reexec_progress(c->h, what, &why);
+	if (!r && state == REEXEC_NONE)
+		r = -EBUSY;
 	if (r < 0) {
 		call_error(c, EXIT_FAILED, NULL,
 			   "cannot test the program on disk: %s; nothing is changed", strerror(-r));
 		return CALL_DONE;
 	}
-	c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
-	switch (reexec_progress(c->h, &why)) {
-	case REEXEC_NONE:
-	case REEXEC_TESTING:
-		return CALL_WAIT;
-	case REEXEC_REFUSED:
+	if (state == REEXEC_REFUSED) {
 		call_error(c, EXIT_FAILED, NULL,
 			   "the program on disk is not taken: %s; nothing is changed", why);
 		return CALL_DONE;
-	case REEXEC_GOOD:
+	}
+	if (state == REEXEC_GOOD && !is_init) {
 		asked_end_outside(call_asked(c), 0);
 		reexec_go(c->h);
-		break;
 	}
+	c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
 	return CALL_WAIT;
 }
 
