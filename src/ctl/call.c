@@ -7,6 +7,7 @@
 #include "core/fd.h"
 #include "core/mem.h"
 #include "ctl/refresh.h"
+#include "units/builtin.h"
 #include "units/name.h"
 
 struct asked *call_asked(const struct call *c)
@@ -117,6 +118,12 @@ static bool may_create(const struct call *c, const char *name)
 	return c->may_change || name_form(name) == NAME_PLAIN;
 }
 
+/* Has it a file, or is it built in? */
+static bool is_known(struct hark *h, const char *name)
+{
+	return load_canonical(&h->load, name) || builtin_unit(name);
+}
+
 static struct unit *get_unit(struct call *c, const char *name)
 {
 	struct hark *h = c->h;
@@ -125,9 +132,9 @@ static struct unit *get_unit(struct call *c, const char *name)
 	if (u || !may_create(c, name))
 		return u;
 	/* A file that is newer than our index is found by looking again; only for those who may have us work. */
-	if (!load_canonical(&h->load, name) && (!c->may_change || load_scan(&h->load) < 0))
+	if (!is_known(h, name) && (!c->may_change || load_scan(&h->load) < 0))
 		return NULL;
-	return load_canonical(&h->load, name) ? registry_get(&h->reg, name) : NULL;
+	return is_known(h, name) ? registry_get(&h->reg, name) : NULL;
 }
 
 struct unit *call_unit(struct call *c, const char *word, int exit_code)

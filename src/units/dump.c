@@ -35,14 +35,6 @@ struct dump_row {
 	}          \
 	;
 #include "units/dump.def"
-#undef SHOW
-#undef AS
-#undef EACH
-#undef JOIN
-#undef FIXED
-#undef MADE
-#undef BEGIN
-#undef END
 
 /* The groups are those of directives, and one that only loaded units have. */
 enum { GROUP_LOADED = GROUPS, DUMP_GROUPS };

@@ -30,11 +30,3 @@ void dump_key(struct dumping *d, const char *key);
 #define BEGIN(group)
 #define END(group)
 #include "units/dump.def"
-#undef SHOW
-#undef AS
-#undef EACH
-#undef JOIN
-#undef FIXED
-#undef MADE
-#undef BEGIN
-#undef END

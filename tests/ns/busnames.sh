@@ -42,23 +42,7 @@ Wants=hark-bus.service
 Type=notify
 ExecStart=$(command -v dbus-daemon) --config-file=$T/bus.conf --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only
 X
-put hark-bus.socket <<X
-[Unit]
-DefaultDependencies=no
-[Socket]
-ListenStream=/run/systemd/private
-SocketMode=0600
-X
-put hark-bus.service <<X
-[Unit]
-DefaultDependencies=no
-Requires=hark-bus.socket
-After=hark-bus.socket
-[Service]
-ExecStart=$BIN/hark-bus
-Environment=HARK_RUN_DIR=$RUN_DIR DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/dbus/system_bus_socket
-X
-sed -i "s|HARK_RUN_DIR=|HARK_RUN_DIR=$T/names/run|" "$UNITS/hark-bus.service"
+bus_units unix:path=/run/dbus/system_bus_socket
 put good.service <<X
 [Unit]
 DefaultDependencies=no

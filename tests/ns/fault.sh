@@ -8,26 +8,14 @@ FAULTS=${HARK_FULL:+1000}
 : "${FAULTS:=120}"
 hark_up fault || finish
 
-socket() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\nBacklog=4096\nMaxConnections=4096\n' &&
-		printf '%s\n' "$@"; } >"$UNITS/$name.socket"
-}
-service() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
-}
-field() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
 
-socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
-service stay "ExecStart=$SOCK listen"
-socket brief "ListenStream=$T/brief"
-service brief "ExecStart=$SOCK listen once"
-socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
-service each@ "ExecStart=$SOCK answer" StandardInput=socket
-service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
+busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
+busy_service stay "ExecStart=$SOCK listen"
+busy_socket brief "ListenStream=$T/brief"
+busy_service brief "ExecStart=$SOCK listen once"
+busy_socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
+busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
+busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
 ctl daemon-reload >/dev/null 2>&1
 ctl start stay.socket brief.socket each.socket witness.service >/dev/null
 "$SOCK" ask "$T/stay" 1 >/dev/null
@@ -62,7 +50,7 @@ wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 5
 is "no instance is left behind" "" 0 "$(pgrep -fxc "$SOCK answer")"
 
 # Three faults at once: no turn of its loop lies between them.
-service after "Type=oneshot" "ExecStart=/bin/true"
+busy_service after "Type=oneshot" "ExecStart=/bin/true"
 ctl daemon-reload >/dev/null 2>&1
 kill -STOP "$INIT_PID"
 kill -SEGV "$INIT_PID"

@@ -8,22 +8,11 @@ cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
 command -v strace >/dev/null || skip_all "no strace"
 hark_up inject || finish
 
-socket() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\nBacklog=4096\nMaxConnections=4096\n' &&
-		printf '%s\n' "$@"; } >"$UNITS/$name.socket"
-}
-service() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
-}
-socket stay "ListenStream=$T/stay"
-service stay "ExecStart=$SOCK listen"
-socket each "ListenStream=$T/each" Accept=yes
-service each@ "ExecStart=$SOCK answer" StandardInput=socket
-service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
+busy_socket stay "ListenStream=$T/stay"
+busy_service stay "ExecStart=$SOCK listen"
+busy_socket each "ListenStream=$T/each" Accept=yes
+busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
+busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
 ctl daemon-reload >/dev/null 2>&1
 ctl start stay.socket each.socket witness.service >/dev/null
 "$SOCK" ask "$T/stay" 1 >/dev/null

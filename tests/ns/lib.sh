@@ -224,3 +224,31 @@ pids_of() { cat "$CGROUP/system.slice/$1/cgroup.procs" 2>/dev/null; }
 alive() { kill -0 "$1" 2>/dev/null; }
 # in_log TEXT: in what hark said so far.
 in_log() { grep -qF -- "$1" "$HARK_LOG"; }
+
+# ---- units under load, and what tests/ns/sock.c says of its clients
+
+# busy_socket NAME LINES..., busy_service NAME LINES...: unit files without limits that a storm of clients would hit.
+busy_socket() {
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\nBacklog=4096\nMaxConnections=4096\n' &&
+		printf '%s\n' "$@"; } >"$UNITS/$name.socket"
+}
+busy_service() {
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+# field NAME FILE: the sum of all NAME=NUMBER in it.
+field() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
+
+# bus_units [ADDRESS]: hark's own hark-bus units, with the program of this build and this run dir; ADDRESS: of the system bus.
+bus_units() {
+	mkdir -p "$UNITS/hark-bus.service.d"
+	cat >"$UNITS/hark-bus.service.d/test.conf" <<X
+[Service]
+ExecStart=
+ExecStart=$BIN/hark-bus
+Environment=HARK_RUN_DIR=${RUN_DIR:-$(dirname "$UNITS")/run} DBUS_SYSTEM_BUS_ADDRESS=${1:-unix:path=/nonexistent}
+X
+}

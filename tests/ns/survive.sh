@@ -11,34 +11,22 @@ KILLS=${FULL:+1000}
 CLIENTS=64
 hark_up survive || finish
 
-socket() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Socket]\nTriggerLimitIntervalSec=0\nBacklog=4096\nMaxConnections=4096\n' &&
-		printf '%s\n' "$@"; } >"$UNITS/$name.socket"
-}
-service() { # NAME LINES...
-	local name=$1
-	shift
-	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
-}
-field() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
 most() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | sort -n | tail -1; }
 
 # stay: one service for all, that must not be restarted; brief: a new one for each request; each: one for each connection.
 set_up() {
-	socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101" "ListenSequentialPacket=$T/stayseq"
-	service stay "ExecStart=$SOCK listen"
-	socket brief "ListenStream=$T/brief" "ListenStream=127.0.0.1:7102" "ListenSequentialPacket=$T/briefseq"
-	service brief "ExecStart=$SOCK listen once"
-	socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" "ListenSequentialPacket=$T/eachseq" Accept=yes
-	service each@ "ExecStart=$SOCK answer" StandardInput=socket
-	socket packets "ListenDatagram=$T/packets"
-	service packets "ExecStart=$SOCK listen get $T/packets.got once"
-	socket lines "ListenFIFO=$T/lines"
-	service lines "ExecStart=$SOCK listen get $T/lines.got once"
-	service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
-	service mortal Restart=always RestartSec=0 "ExecStart=$PAYLOAD log $T/mortal x sleep 20"
+	busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101" "ListenSequentialPacket=$T/stayseq"
+	busy_service stay "ExecStart=$SOCK listen"
+	busy_socket brief "ListenStream=$T/brief" "ListenStream=127.0.0.1:7102" "ListenSequentialPacket=$T/briefseq"
+	busy_service brief "ExecStart=$SOCK listen once"
+	busy_socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" "ListenSequentialPacket=$T/eachseq" Accept=yes
+	busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
+	busy_socket packets "ListenDatagram=$T/packets"
+	busy_service packets "ExecStart=$SOCK listen get $T/packets.got once"
+	busy_socket lines "ListenFIFO=$T/lines"
+	busy_service lines "ExecStart=$SOCK listen get $T/lines.got once"
+	busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
+	busy_service mortal Restart=always RestartSec=0 "ExecStart=$PAYLOAD log $T/mortal x sleep 20"
 	ctl daemon-reload >/dev/null 2>&1
 	ctl start stay.socket brief.socket each.socket packets.socket lines.socket witness.service mortal.service >/dev/null
 	local name

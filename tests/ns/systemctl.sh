@@ -11,21 +11,7 @@ sc() { timeout 10 systemctl "$@" 2>&1; }
 # What it says and its exit status, on one line.
 answer() { (sc "$@"; echo $?) | paste -sd" "; }
 put() { cat >"$UNITS/$1"; }
-put hark-bus.socket <<X
-[Unit]
-DefaultDependencies=no
-[Socket]
-ListenStream=/run/systemd/private
-SocketMode=0600
-X
-put hark-bus.service <<X
-[Unit]
-DefaultDependencies=no
-[Service]
-ExecStart=$BIN/hark-bus
-Environment=HARK_RUN_DIR=$RUN_DIR
-Restart=on-failure
-X
+bus_units
 put hello.service <<X
 [Unit]
 Description=Says hello
