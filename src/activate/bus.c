@@ -29,6 +29,7 @@ static void free_call(struct bus_call *c)
 	list_del(&c->node);
 	list_del(&c->wait_node);
 	dbus_message_unref(c->message);
+	mem_put(c->text);
 	mem_put(c);
 }
 
@@ -101,6 +102,8 @@ static const char *error_of(const struct row *row, int exit)
 		{"destructive", "TransactionIsDestructive"},
 		{"contradiction", "TransactionJobsConflicting"},
 		{"not-applicable", "JobTypeNotApplicable"},
+		{"exists", "UnitExists"},
+		{"not-running", "ScopeNotRunning"},
 	};
 	static const char *const exits[] = {
 		NULL,
@@ -177,8 +180,13 @@ static void begin(struct bus_call *c)
 	const char *interface = dbus_message_get_interface(c->message);
 	const char *member = dbus_message_get_member(c->message);
 	const char *path = dbus_message_get_path(c->message);
-	char types[64];
+	char types[64], self[BUS_PATH_MAX];
 
+	/* Whoever asks, whatever its unit is called. */
+	if (strcmp(path, BUS_ROOT "/unit/self") == 0 && bus_unit_of_pid(c->pid, c->unit)) {
+		bus_path_of_unit(c->unit, self);
+		path = self;
+	}
 	bus_object_of_path(path, &c->object);
 	if (serve_standard(c))
 		return;

@@ -68,7 +68,8 @@ struct bus_call {
 	bool is_asking, is_job;
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
 	char unit[UNIT_NAME_MAX + 1];
-	char caller[32];                    /* of the option */
+	char *text;      /* owned: what the arguments point to, when that is made here */
+	char caller[32]; /* of the option */
 	void (*finish)(struct bus_call *c); /* the answer of the manager is in ask.rows */
 };
 

@@ -7,7 +7,7 @@
 /* clang-format off */
 #define serve_none NULL
 static const struct bus_method methods[] = {
-#define M(group, name, in, out, access, handler, aux) { GROUP_##group, #name, in, out, BUS_##access, serve_##handler, aux },
+#define M(group, name, in, out, access, handler, aux) { BUS_GROUP_##group, #name, in, out, BUS_##access, serve_##handler, aux },
 #include "activate/bus_api.def"
 };
 
@@ -16,17 +16,17 @@ struct bus_signal {
 	const char *name, *arguments;
 };
 static const struct bus_signal signals[] = {
-#define S(group, name, arguments) { GROUP_##group, #name, arguments },
+#define S(group, name, arguments) { BUS_GROUP_##group, #name, arguments },
 #include "activate/bus_api.def"
 };
 
 enum { ZERO, UNSET };
 static const struct bus_property properties[] = {
-#define P(group, name, type, emits, unset) { GROUP_##group, #name, type, EMIT_##emits, unset },
+#define P(group, name, type, emits, unset) { BUS_GROUP_##group, #name, type, EMIT_##emits, unset },
 #include "activate/bus_api.def"
 };
 
-#define G(name) (1u << GROUP_##name)
+#define G(name) (1u << BUS_GROUP_##name)
 #define PROCESSES (G(CGROUP) | G(KILL))
 #define COMMANDS (PROCESSES | G(EXEC))
 static const struct bus_interface interfaces[] = {

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_serve.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
-#include "core/fd.h"
 #include "core/proc.h"
 
 static const struct str none = {"", 0};
@@ -156,7 +154,7 @@ static void reply_rows(struct bus_call *c, const char *kind, const char *element
 	}
 }
 
-static void finish_empty(struct bus_call *c)
+void bus_finish_empty(struct bus_call *c)
 {
 	if (!bus_fail_by_rows(c))
 		bus_reply(c, NULL);
@@ -191,51 +189,21 @@ void serve_load_unit(struct bus_call *c)
 		reply_unit_path(c, c->unit);
 }
 
-/* The last part of a cgroup's path that is a unit's name. */
-static bool unit_of_cgroup(struct str path, char out[UNIT_NAME_MAX + 1])
-{
-	struct str piece;
-	bool is_found = false;
-
-	while (str_cut(&path, '/', &piece)) {
-		char name[UNIT_NAME_MAX + 1];
-
-		if (!piece.n || piece.n > UNIT_NAME_MAX)
-			continue;
-		memcpy(name, piece.p, piece.n);
-		name[piece.n] = '\0';
-		if (unit_type_of(name) < 0)
-			continue;
-		memcpy(out, name, piece.n + 1);
-		is_found = true;
-	}
-	return is_found;
-}
-
 void serve_get_unit_by_pid(struct bus_call *c)
 {
 	pid_t pid = (pid_t)number_argument(c, 0);
-	char path[64], text[4096];
-	struct str rest = {text, 0}, line;
-	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid ? pid : c->pid);
-	n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
-	rest.n = n < 0 ? 0 : (size_t)n;
-	while (str_cut(&rest, '\n', &line))
-		if (str_has_prefix(line, STR("0::")) &&
-		    unit_of_cgroup(str_sub(line, 3, line.n), c->unit)) {
-			reply_unit_path(c, c->unit);
-			return;
-		}
-	bus_fail(c, "NoUnitForPID", "PID %d does not belong to any loaded unit.", pid);
+	if (bus_unit_of_pid(pid ? pid : c->pid, c->unit))
+		reply_unit_path(c, c->unit);
+	else
+		bus_fail(c, "NoUnitForPID", "PID %d does not belong to any loaded unit.", pid);
 }
 
 void serve_get_unit_by_cgroup(struct bus_call *c)
 {
 	const char *path = text_argument(c, 0);
 
-	if (unit_of_cgroup(str_of(path), c->unit))
+	if (bus_unit_of_cgroup(str_of(path), c->unit))
 		reply_unit_path(c, c->unit);
 	else
 		bus_fail(c, "NoSuchUnit",
@@ -417,7 +385,7 @@ void serve_get_processes(struct bus_call *c)
 
 /* --- jobs --- */
 
-static void finish_job(struct bus_call *c)
+void bus_finish_job(struct bus_call *c)
 {
 	const struct row *row = c->ask.rows.first;
 	char path[BUS_PATH_MAX];
@@ -440,7 +408,7 @@ void serve_job(struct bus_call *c)
 		return;
 	c->ask.question.options[OPT_NO_WAIT] = "";
 	c->ask.question.options[OPT_JOB_MODE] = text_argument(c, rest_at(c));
-	bus_ask(c, c->method->verb, 1, finish_job);
+	bus_ask(c, c->method->verb, 1, bus_finish_job);
 }
 
 static uint32_t job_argument(const struct bus_call *c)
@@ -470,7 +438,7 @@ void serve_cancel_job(struct bus_call *c)
 	}
 	snprintf(c->unit, sizeof(c->unit), "%u", id);
 	c->args[0] = c->unit;
-	bus_ask(c, VERB_CANCEL, 1, finish_empty);
+	bus_ask(c, VERB_CANCEL, 1, bus_finish_empty);
 }
 
 /* --- changes --- */
@@ -492,7 +460,7 @@ void serve_kill(struct bus_call *c)
 	}
 	snprintf(c->unit + n, sizeof(c->unit) - n, "%u", (uint32_t)number_argument(c, at + 1));
 	c->ask.question.options[OPT_SIGNAL] = c->unit + n;
-	bus_ask(c, VERB_KILL, 1, finish_empty);
+	bus_ask(c, VERB_KILL, 1, bus_finish_empty);
 }
 
 /* Methods that are a verb of the manager's, about the unit where there is one. */
@@ -501,7 +469,7 @@ void serve_change(struct bus_call *c)
 	bool is_about_unit = c->object.kind == BUS_OBJECT_UNIT || *c->method->in;
 
 	if (!is_about_unit || take_unit(c))
-		bus_ask(c, c->method->verb, is_about_unit, finish_empty);
+		bus_ask(c, c->method->verb, is_about_unit, bus_finish_empty);
 }
 
 void serve_nothing(struct bus_call *c)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_path.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+
+#include "core/fd.h"
 
 static const char units[] = BUS_ROOT "/unit/", jobs[] = BUS_ROOT "/job/";
 
@@ -75,4 +78,41 @@ uint32_t bus_job_of_path(const char *path)
 	    str_to_u64(str_of(path + sizeof(jobs) - 1), &id) < 0 || id > UINT32_MAX)
 		return 0;
 	return (uint32_t)id;
+}
+
+/* --- whose process --- */
+
+bool bus_unit_of_cgroup(struct str path, char out[UNIT_NAME_MAX + 1])
+{
+	struct str piece;
+	bool is_found = false;
+
+	while (str_cut(&path, '/', &piece)) {
+		char name[UNIT_NAME_MAX + 1];
+
+		if (!piece.n || piece.n > UNIT_NAME_MAX)
+			continue;
+		memcpy(name, piece.p, piece.n);
+		name[piece.n] = '\0';
+		if (unit_type_of(name) < 0)
+			continue;
+		memcpy(out, name, piece.n + 1);
+		is_found = true;
+	}
+	return is_found;
+}
+
+bool bus_unit_of_pid(pid_t pid, char out[UNIT_NAME_MAX + 1])
+{
+	char path[64], text[4096];
+	struct str rest = {text, 0}, line;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
+	rest.n = n < 0 ? 0 : (size_t)n;
+	while (str_cut(&rest, '\n', &line))
+		if (str_has_prefix(line, STR("0::")))
+			return bus_unit_of_cgroup(str_sub(line, 3, line.n), out);
+	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_transient.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -24,11 +24,17 @@ void serve_list_units_by_names(struct bus_call *c);
 void serve_list_jobs(struct bus_call *c);
 void serve_job(struct bus_call *c);
 void serve_kill(struct bus_call *c);
+void serve_start_transient(struct bus_call *c);
+void serve_attach(struct bus_call *c);
 void serve_change(struct bus_call *c);
 void serve_cancel_job(struct bus_call *c);
 void serve_nothing(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
+
+/* For bus_ask(): the answer is the path of the job, or nothing at all. */
+void bus_finish_job(struct bus_call *c);
+void bus_finish_empty(struct bus_call *c);
 
 /* org.freedesktop.DBus.Properties, Introspectable, Peer: of every object. False: not one of these. */
 bool serve_standard(struct bus_call *c);

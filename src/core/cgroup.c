@@ -514,6 +514,19 @@ int cgroup_make(struct cgroup_root *r, const char *path)
 	return fd_open(r->dir_fd, part, O_RDONLY | O_DIRECTORY, 0);
 }
 
+int cgroup_take_in(struct cgroup_root *r, const char *path, pid_t pid)
+{
+	char file[CGROUP_PATH], text[16];
+	int n = join(r, file, path, "cgroup.procs");
+
+	if (n < 0)
+		return n;
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	n = fd_write_small(r->dir_fd, file, text);
+	crashpoint();
+	return n;
+}
+
 int cgroup_is_populated(struct cgroup_root *r, const char *path)
 {
 	char file[CGROUP_PATH];

@@ -35,6 +35,8 @@ MUST_USE int cgroup_pids(struct cgroup_root *r, const char *path, pid_t *pids, i
 /* Calls fn with the name (the last part of the path) of every cgroup below the root in which processes are. 0 or -errno. */
 MUST_USE int cgroup_each_populated(struct cgroup_root *r, void (*fn)(void *arg, const char *name),
 				   void *arg);
+/* Move a process in. 0, -ESRCH (it is gone), -errno. */
+MUST_USE int cgroup_take_in(struct cgroup_root *r, const char *path, pid_t pid);
 /* SIGKILL to all by cgroup.kill; without it, per process by pidfd with membership looked at again. 0 or -errno. */
 MUST_USE int cgroup_kill(struct cgroup_root *r, const char *path);
 /* A signal to all members but `except` (0: none), by pidfd with the membership looked at again before sending.

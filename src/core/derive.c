@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/procs.h"
 #include "core/spawn.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -27,7 +28,8 @@ static struct unit *unknown_unit(struct search *d, struct str name)
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
 	type = unit_type_of(text);
-	if ((type != UNIT_SERVICE && type != UNIT_SOCKET) || !unit_name_check(&d->h->reg, text))
+	if ((type != UNIT_SERVICE && type != UNIT_SOCKET && type != UNIT_SCOPE) ||
+	    !unit_name_check(&d->h->reg, text))
 		return NULL;
 	u = registry_get(&d->h->reg, text);
 	if (u && u->state_slot)
@@ -137,13 +139,17 @@ static void settle_socket(struct search *d, struct socket_unit *k)
 		settle_unit(d, u, SOCK_LISTENING, FX_WATCH);
 }
 
-/* A populated cgroup without a process in the bank: a daemon whose main process was never known. */
+/* A populated cgroup without a process in the bank: a scope, or a daemon whose main process was never known. */
 static void note_cgroup(void *arg, const char *name)
 {
 	struct search *d = arg;
-	struct unit *u = unit_type_of(name) == UNIT_SERVICE ? unknown_unit(d, str_of(name)) : NULL;
+	int type = unit_type_of(name);
+	struct unit *u = type == UNIT_SERVICE || type == UNIT_SCOPE ? unknown_unit(d, str_of(name))
+								    : NULL;
 
-	if (!u || u->state != SVC_DEAD || service_of(u)->main.slot)
+	if (u && u->type == UNIT_SCOPE)
+		settle_unit(d, u, SCOPE_RUNNING, FX_WATCH);
+	if (!u || u->type != UNIT_SERVICE || u->state != SVC_DEAD || service_of(u)->main.slot)
 		return;
 	settle_unit(d, u, SVC_RUNNING, 0);
 	spawn_watch_members(d->h, service_of(u));

@@ -36,6 +36,7 @@
 	EVENT(NAME_OWNED, "its bus name has an owner")                                           \
 	EVENT(MOUNTED, "the kernel shows something mounted there")                               \
 	EVENT(UNMOUNTED, "nothing is mounted there any more")                                    \
+	EVENT(ABANDON, "whoever made its processes no longer cares for them")                    \
 	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {

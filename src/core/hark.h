@@ -41,6 +41,11 @@ struct hark {
 	char **environment;     /* what every service gets: PATH, LANG ... and set-environment */
 	uint8_t ids[16][16];    /* random invocation ids, of which ids_n are not given out yet */
 	unsigned ids_n;
+	struct {
+		const char *path; /* where the files of transient units are; NULL: not opened */
+		unsigned dir;     /* that, as index of load.dirs */
+		struct timer sweep;
+	} transient;
 	uint64_t peer_us; /* before this time no peer is looked up again */
 	struct {
 		uint64_t token; /* of the self-test, 0: none goes on */

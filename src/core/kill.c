@@ -116,8 +116,8 @@ void kill_await_empty(struct hark *h, struct unit *u)
 	spawn_cgroup_path(u, path, sizeof(path));
 	wd = cgroup_watch(&h->cgroups, path);
 
-	if (u->type == UNIT_SERVICE && wd >= 0)
-		service_of(u)->events_wd = wd + 1;
+	if (wd >= 0)
+		u->events_wd = wd + 1;
 	/* it may have become empty before the watch was there */
 	if (wd < 0 || cgroup_is_populated(&h->cgroups, path) <= 0)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);

@@ -15,6 +15,7 @@
 
 #include "activate/listener.h"
 #include "activate/mounts.h"
+#include "activate/scope.h"
 #include "activate/socket.h"
 #include "activate/time.h"
 #include "core/crashpoint.h"
@@ -25,10 +26,12 @@
 #include "core/reexec.h"
 #include "core/remember.h"
 #include "core/run.h"
+#include "core/transient.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -38,11 +41,11 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops, &socket_ops,  &target_ops,    &slice_ops,
-	&mount_ops,   &timer_ops,   &no_device_ops, &no_automount_ops,
-	&no_swap_ops, &no_path_ops, &no_scope_ops,  &no_busname_ops,
+	&service_ops,   &socket_ops,       &target_ops,  &slice_ops,   &mount_ops, &timer_ops,
+	&no_device_ops, &no_automount_ops, &no_swap_ops, &no_path_ops, &scope_ops, &no_busname_ops,
 };
-static const struct activator *const activators[] = {&socket_activator, &time_activator};
+static const struct activator *const activators[] = {&socket_activator, &time_activator,
+						     &scope_activator};
 
 enum { PROGRAM_PATH = 512 };
 
@@ -230,6 +233,8 @@ static int open_units(struct hark *h, const struct options *o)
 		r = live_open(
 			h); /* first: what changes while the directories are read is noticed */
 	if (r == 0)
+		r = transient_open(h);
+	if (r == 0)
 		r = load_scan(&h->load);
 	if (r == 0)
 		r = describe_environment(h);
@@ -398,6 +403,7 @@ static int self_test(struct hark *h, char **argv)
 	int r = argv[0] ? reexec_test_state(argv[0]) : SELF_TEST_GOOD;
 
 	parse(&o, (char *[]){NULL, NULL});
+	h->run_dir = o.run_dir;
 	return r == SELF_TEST_GOOD && open_units(h, &o) < 0 ? SELF_TEST_UNITS : r;
 }
 

@@ -2,6 +2,7 @@
 #include "core/remember.h"
 
 #include "core/procs.h"
+#include "units/scope.h"
 #include "units/socket.h"
 #include "units/timer.h"
 
@@ -91,6 +92,8 @@ void remember_unit(struct hark *h, struct unit *u)
 		st.last_us = timer_of(u)->last_us;
 		st.last_wall_us = timer_of(u)->last_wall_us;
 	}
+	if (u->type == UNIT_SCOPE)
+		st.result = scope_of(u)->result;
 	state_put(&h->state, u->state_slot, &st);
 }
 

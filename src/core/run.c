@@ -18,6 +18,7 @@
 #include "core/procs.h"
 #include "core/remember.h"
 #include "core/spawn.h"
+#include "core/transient.h"
 #include "units/builtin.h"
 #include "units/condition.h"
 #include "units/mount_unit.h"
@@ -118,9 +119,9 @@ static void fx_forget(struct hark *h, struct unit *u)
 	char path[600];
 	struct service *s = service_of(u);
 
-	if (s && s->events_wd) {
-		cgroup_unwatch(&h->cgroups, s->events_wd - 1);
-		s->events_wd = 0;
+	if (u->events_wd) {
+		cgroup_unwatch(&h->cgroups, u->events_wd - 1);
+		u->events_wd = 0;
 	}
 	procs_disown(h, u);
 	if (!unit_is_at_rest(u))
@@ -279,6 +280,8 @@ static void retired(void *arg, struct unit *u)
 	struct service *s = service_of(u);
 
 	state_release(&h->state, u->state_slot);
+	if (transient_is(h, u))
+		transient_remove(h, u->name);
 	if (!s)
 		return;
 	loop_timer_disarm(&h->loop, &s->watchdog);
@@ -313,6 +316,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	bool was_at_rest = states[old_state].coarse == INACTIVE ||
 			   states[old_state].coarse == FAILED;
 
+	transient_rested(h, u);
 	if (was_at_rest && !unit_is_at_rest(u))
 		new_invocation(h, u);
 	if (u->state != old_state && unit_coarse(u) == FAILED)
@@ -622,7 +626,7 @@ void run_on_cgroup(struct watch *w, uint32_t events UNUSED)
 		for (uint32_t i = 0; i < h->reg.n; i++) {
 			struct unit *u = h->reg.units[i];
 
-			if (!u || u->type != UNIT_SERVICE || service_of(u)->events_wd != wd + 1)
+			if (!u || u->events_wd != wd + 1)
 				continue;
 			spawn_cgroup_path(u, path, sizeof(path));
 			if (cgroup_is_populated(&h->cgroups, path) <= 0)

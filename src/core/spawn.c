@@ -15,6 +15,8 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
+#include "units/name.h"
+#include "units/scope.h"
 #include "units/socket.h"
 
 enum {
@@ -29,13 +31,24 @@ void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
 {
 	const char *slice = u->config && u->config->slice ? u->config->slice : "system.slice";
 
-	snprintf(out, cap, "%s/%s", slice, u->name);
+	struct str prefix = name_prefix(u->type == UNIT_SLICE ? u->name : slice);
+	size_t n = 0;
+
+	out[0] = '\0';
+	/* "a-b.slice" lies in "a.slice", all lie in the root, "-.slice" */
+	for (size_t i = 1; prefix.n && i <= prefix.n && n < cap; i++)
+		if ((i == prefix.n || prefix.p[i] == '-') && !str_eq_z(prefix, "-"))
+			n += (size_t)snprintf(out + n, cap - n, "%s" STR_FMT ".slice", n ? "/" : "",
+					      STR_ARG(str_sub(prefix, 0, i)));
+	if (u->type != UNIT_SLICE && n < cap)
+		snprintf(out + n, cap - n, "%s%s", n ? "/" : "", u->name);
 }
 
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text)
 {
 	const char **where = u->type == UNIT_SERVICE  ? &service_of(u)->fail_text
 			     : u->type == UNIT_SOCKET ? &socket_of(u)->fail_text
+			     : u->type == UNIT_SCOPE  ? &scope_of(u)->fail_text
 						      : NULL;
 
 	if (!where) {
@@ -399,7 +412,7 @@ void spawn_watch_members(struct hark *h, struct service *s)
 	wd = h->cgroups.has_cgroups ? cgroup_watch(&h->cgroups, path) : -1;
 	if (wd < 0)
 		return;
-	s->events_wd = wd + 1;
+	s->unit.events_wd = wd + 1;
 	if (cgroup_is_populated(&h->cgroups, path) == 0) /* before the watch was there */
 		engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);
 }
@@ -443,7 +456,7 @@ void spawn_find_main(struct hark *h, struct service *s)
 	}
 	if (c->exit_type == EXIT_TYPE_CGROUP) {
 		spawn_watch_members(h, s);
-		if (!s->events_wd) /* no cgroups: nobody could say when the others end */
+		if (!s->unit.events_wd) /* no cgroups: nobody could say when the others end */
 			engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);
 		return;
 	}

@@ -9,6 +9,8 @@
 #include "core/procs.h"
 #include "core/run.h"
 #include "core/spawn.h"
+#include "core/transient.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -238,6 +240,15 @@ static void wake_trigger(struct hark *h, struct unit *u)
 	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);
 }
 
+/* --- scopes --- */
+
+/* The kernel has its processes; returns the effects by which its end is seen. */
+static uint32_t restore_scope(struct scope *s, const struct state_unit *st)
+{
+	s->result = st->result < SCOPE_RESULTS ? st->result : SCOPE_RESOURCES;
+	return scope_has_processes(st->state) ? FX_WATCH : 0;
+}
+
 /* --- units --- */
 
 static void restore_unit_facts(struct unit *u, const struct state_unit *st)
@@ -344,6 +355,8 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 		state = restore_socket(h, socket_of(u), st, &fx);
 	if (u->type == UNIT_TIMER)
 		fx |= restore_timer(timer_of(u), st);
+	if (u->type == UNIT_SCOPE)
+		fx |= restore_scope(scope_of(u), st);
 	fx |= effects_left(u, st);
 	engine_restore(&h->engine, u, state, st->timer_us, 0);
 	if (u->type == UNIT_SERVICE)
@@ -411,9 +424,14 @@ int run_takeover(struct hark *h)
 	derived = n < 0 ? n : derive_units(h);
 	if (derived < 0 || engine_load_pulled(&h->engine) < 0)
 		return err_here(-ENOMEM);
-	for (uint32_t id = 0; id < h->reg.n; id++)
-		if (registry_unit(&h->reg, id))
-			wake_trigger(h, registry_unit(&h->reg, id));
+	for (uint32_t id = 0; id < h->reg.n; id++) {
+		struct unit *u = registry_unit(&h->reg, id);
+
+		if (!u)
+			continue;
+		wake_trigger(h, u);
+		transient_rested(h, u);
+	}
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)

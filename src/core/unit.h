@@ -154,6 +154,7 @@ struct service_config;
 struct socket_config;
 struct timer_config;
 struct path_config;
+struct scope_config;
 struct mount_config;
 struct automount_config;
 struct swap_config;
@@ -206,6 +207,7 @@ struct unit_config {
 	struct socket_config *socket;
 	struct timer_config *timer;
 	struct path_config *path;
+	struct scope_config *scope;
 	struct mount_config *mount;
 	struct automount_config *automount;
 	struct swap_config *swap;
@@ -316,6 +318,7 @@ struct unit {
 	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
 	uint32_t state_slot;    /* index in the state table + 1, 0 none */
 	bool is_cgroup_gone;    /* removed since the last process was started */
+	int events_wd;          /* inotify watch on its cgroup.events + 1, 0 none */
 	bool has_perpetual;     /* always active: slices, "-.mount" */
 };
 

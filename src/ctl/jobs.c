@@ -31,6 +31,7 @@ static const struct {
 	bool reads_files;
 } job_verbs[VERBS] = {
 	[VERB_START] = {JOB_START, MODE_REPLACE, true},
+	[VERB_TRANSIENT] = {JOB_START, MODE_REPLACE, false},
 	[VERB_STOP] = {JOB_STOP, MODE_REPLACE, false},
 	[VERB_RESTART] = {JOB_RESTART, MODE_REPLACE, true},
 	[VERB_TRY_RESTART] = {JOB_TRY_RESTART, MODE_REPLACE, true},

@@ -38,7 +38,8 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 
 static const char *role_of(const struct service *s, pid_t pid)
 {
-	return pid == proc_pid(&s->main)      ? "main"
+	return !s                             ? "other"
+	       : pid == proc_pid(&s->main)    ? "main"
 	       : pid == proc_pid(&s->control) ? "control"
 					      : "other";
 }
@@ -51,16 +52,15 @@ static void tell_processes(struct call *c, struct unit *u)
 	pid_t pids[PROCESSES];
 	int n;
 
-	if (!s || unit_is_at_rest(u))
+	if ((!s && u->type != UNIT_SCOPE) || unit_is_at_rest(u))
 		return;
 	spawn_cgroup_path(u, path, sizeof(path));
 	n = root->has_cgroups ? cgroup_pids(root, path, pids, PROCESSES) : -EOPNOTSUPP;
-	if (n < 0) {
+	if (n < 0 && s) {
 		if (proc_pid(&s->main) > 0)
 			tell_process(c, u, proc_pid(&s->main), "main");
 		if (proc_pid(&s->control) > 0)
 			tell_process(c, u, proc_pid(&s->control), "control");
-		return;
 	}
 	for (int i = 0; i < n && i < PROCESSES; i++)
 		tell_process(c, u, pids[i], role_of(s, pids[i]));
@@ -98,7 +98,8 @@ static void put_usages(struct call *c, const struct unit *u)
 	};
 	char path[512], file[600];
 
-	if (u->type != UNIT_SERVICE || !c->h->cgroups.has_cgroups || unit_is_at_rest(u))
+	if ((u->type != UNIT_SERVICE && u->type != UNIT_SCOPE) || !c->h->cgroups.has_cgroups ||
+	    unit_is_at_rest(u))
 		return;
 	spawn_cgroup_path(u, path, sizeof(path));
 	reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, path);

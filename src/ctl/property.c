@@ -6,6 +6,8 @@
 #include "core/fd.h"
 #include "core/graph.h"
 #include "core/spawn.h"
+#include "core/transient.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/show.h"
 #include "units/socket.h"
@@ -40,7 +42,9 @@ struct property {
 enum {
 	ALL_TYPES = (1 << UNIT_TYPES) - 1,
 	SERVICES = 1 << UNIT_SERVICE,
-	SOCKETS = 1 << UNIT_SOCKET
+	SOCKETS = 1 << UNIT_SOCKET,
+	SCOPES = 1 << UNIT_SCOPE,
+	SLICES = 1 << UNIT_SLICE
 };
 
 static const void *field(const struct view *v, const struct property *p)
@@ -228,6 +232,27 @@ static bool is_stale(const struct view *v)
 	       (v->u->config && v->u->config->fragment && load_is_stale(&v->h->load, v->u->config));
 }
 
+static void print_stop_timeout(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	reply_value(v->reply, TAG_SPAN, p->name,
+		    c->scope ? c->scope->timeout_stop_us : c->service->timeout_stop_us);
+}
+
+static void print_runtime_max(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	reply_value(v->reply, TAG_SPAN, p->name,
+		    c->scope ? c->scope->runtime_max_us : c->service->runtime_max_us);
+}
+
+static void print_transient(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, transient_is(v->h, v->u));
+}
+
 static void print_stale(struct view *v, const struct property *p)
 {
 	reply_value(v->reply, TAG_BOOL, p->name, is_stale(v));
@@ -269,13 +294,13 @@ static void print_cgroup(struct view *v, const struct property *p)
 {
 	char path[512];
 
-	if (!v->h->cgroups.has_cgroups ||
-	    (v->u->type != UNIT_SERVICE && v->u->type != UNIT_SOCKET)) {
+	if (!v->h->cgroups.has_cgroups) {
 		put_text(v, p->name, NULL);
 		return;
 	}
 	spawn_cgroup_path(v->u, path, sizeof(path));
-	reply_textf(v->reply, p->name, "%s/%s", v->h->cgroups.prefix, path);
+	reply_textf(v->reply, p->name, "%s%s%s", v->h->cgroups.prefix,
+		    path[0] || !v->h->cgroups.prefix[0] ? "/" : "", path);
 }
 
 static void print_invocation(struct view *v, const struct property *p)
@@ -297,6 +322,8 @@ static void print_file_state(struct view *v, const struct property *p)
 	const struct name_list *lists[] = {c ? c->wanted_by : NULL, c ? c->required_by : NULL};
 	const char *word = !c || !c->fragment ? "" : c->has_install ? "disabled" : "static";
 
+	if (transient_is(v->h, v->u))
+		word = "transient";
 	if (c && c->load == LOAD_MASKED)
 		word = "masked";
 	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
@@ -378,6 +405,7 @@ static const struct property properties[] = {
 	{ "SourcePath", ALL_TYPES, CONFIG_FIELD(source_path), print_text, NULL },
 	{ "DropInPaths", ALL_TYPES, CONFIG_FIELD(dropins), print_names, NULL },
 	{ "UnitFileState", ALL_TYPES, WHOLE, print_file_state, NULL },
+	{ "Transient", ALL_TYPES, WHOLE, print_transient, NULL },
 	{ "NeedDaemonReload", ALL_TYPES, WHOLE, print_stale, NULL },
 	{ "Job", ALL_TYPES, WHOLE, print_job, NULL },
 	{ "InvocationID", ALL_TYPES, WHOLE, print_invocation, NULL },
@@ -412,8 +440,8 @@ static const struct property properties[] = {
 	{ "RequiresMountsFor", ALL_TYPES, CONFIG_FIELD(requires_mounts_for), print_names, NULL },
 	{ "Result", ALL_TYPES, WHOLE, print_result, NULL },
 	{ "NActivations", ALL_TYPES, UNIT_FIELD(n_activations), print_u32, NULL },
-	{ "ControlGroup", EXECS, WHOLE, print_cgroup, NULL },
-	{ "Slice", EXECS, CONFIG_FIELD(slice), print_text, NULL },
+	{ "ControlGroup", EXECS | SCOPES | SLICES, WHOLE, print_cgroup, NULL },
+	{ "Slice", EXECS | SCOPES | SLICES, CONFIG_FIELD(slice), print_text, NULL },
 
 	{ "Type", SERVICES, SERVICE_FIELD(type), print_word, service_type_names },
 	{ "Restart", SERVICES, SERVICE_FIELD(restart), print_word, service_restart_names },
@@ -425,9 +453,9 @@ static const struct property properties[] = {
 	{ "NonBlocking", SERVICES, SERVICE_FIELD(non_blocking), print_bool, NULL },
 	{ "RestartUSec", SERVICES, SERVICE_FIELD(restart_us), print_span, NULL },
 	{ "TimeoutStartUSec", SERVICES, SERVICE_FIELD(timeout_start_us), print_span, NULL },
-	{ "TimeoutStopUSec", SERVICES, SERVICE_FIELD(timeout_stop_us), print_span, NULL },
+	{ "TimeoutStopUSec", SERVICES | SCOPES, OF_CONFIG, 0, print_stop_timeout, NULL },
 	{ "TimeoutAbortUSec", SERVICES, SERVICE_FIELD(timeout_abort_us), print_span, NULL },
-	{ "RuntimeMaxUSec", SERVICES, SERVICE_FIELD(runtime_max_us), print_span, NULL },
+	{ "RuntimeMaxUSec", SERVICES | SCOPES, OF_CONFIG, 0, print_runtime_max, NULL },
 	{ "WatchdogUSec", SERVICES, SERVICE_FIELD(watchdog_us), print_span, NULL },
 	{ "FileDescriptorStoreMax", SERVICES, SERVICE_FIELD(fd_store_max), print_u32, NULL },
 	{ "NFileDescriptorStore", SERVICES, SERVICE_OBJECT(fd_store_n), print_u32, NULL },
@@ -511,12 +539,12 @@ static const struct property properties[] = {
 	{ "CacheDirectory", EXECS, EXEC_FIELD(directories[DIR_CACHE]), print_names, NULL },
 	{ "LogsDirectory", EXECS, EXEC_FIELD(directories[DIR_LOGS]), print_names, NULL },
 	{ "ConfigurationDirectory", EXECS, EXEC_FIELD(directories[DIR_CONFIGURATION]), print_names, NULL },
-	{ "KillMode", EXECS, EXEC_FIELD(kill.mode), print_word, kill_mode_names },
-	{ "KillSignal", EXECS, EXEC_FIELD(kill.signal), print_int, NULL },
-	{ "FinalKillSignal", EXECS, EXEC_FIELD(kill.final_signal), print_int, NULL },
+	{ "KillMode", EXECS | SCOPES, EXEC_FIELD(kill.mode), print_word, kill_mode_names },
+	{ "KillSignal", EXECS | SCOPES, EXEC_FIELD(kill.signal), print_int, NULL },
+	{ "FinalKillSignal", EXECS | SCOPES, EXEC_FIELD(kill.final_signal), print_int, NULL },
 	{ "WatchdogSignal", EXECS, EXEC_FIELD(kill.watchdog_signal), print_int, NULL },
-	{ "SendSIGKILL", EXECS, EXEC_FIELD(kill.send_kill), print_bool, NULL },
-	{ "SendSIGHUP", EXECS, EXEC_FIELD(kill.send_hup), print_bool, NULL },
+	{ "SendSIGKILL", EXECS | SCOPES, EXEC_FIELD(kill.send_kill), print_bool, NULL },
+	{ "SendSIGHUP", EXECS | SCOPES, EXEC_FIELD(kill.send_hup), print_bool, NULL },
 };
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * serve - the handlers of the verbs, one serve_*() per handler word of verbs.def. Those that change something are in jobs.c and
- * change.c, those that only look in look.c, lists.c and crashes.c. Each is a step function as ctl/call.h describes.
+ * change.c and transient.c, those that only look in look.c, lists.c and crashes.c. Each is a step function as ctl/call.h describes.
  */
 #pragma once
 
@@ -21,6 +21,9 @@ int serve_why(struct call *c);
 int serve_jobs(struct call *c);
 int serve_monitor(struct call *c);
 int serve_bus_names(struct call *c);
+int serve_transient(struct call *c);
+int serve_attach(struct call *c);
+int serve_abandon(struct call *c);
 int serve_cancel(struct call *c);
 int serve_cat(struct call *c);
 int serve_show(struct call *c);

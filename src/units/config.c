@@ -7,6 +7,7 @@
 #include "units/mount.h"
 #include "units/name.h"
 #include "units/path.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -14,7 +15,7 @@
 /* What a type brings along beside struct unit_config. */
 static const struct type_parts {
 	bool has_exec, has_service, has_socket, has_timer, has_path, has_mount, has_automount,
-		has_swap;
+		has_swap, has_scope;
 	bool file_is_optional; /* exists without any file */
 	bool stays_on_isolate; /* IgnoreOnIsolate= when nothing is said */
 } type_parts[UNIT_TYPES] = {
@@ -25,7 +26,7 @@ static const struct type_parts {
 	[UNIT_SWAP] = {.has_exec = true, .has_swap = true, .stays_on_isolate = true},
 	[UNIT_TIMER] = {.has_timer = true},
 	[UNIT_PATH] = {.has_path = true},
-	[UNIT_SCOPE] = {.has_exec = true, .stays_on_isolate = true},
+	[UNIT_SCOPE] = {.has_exec = true, .has_scope = true, .stays_on_isolate = true},
 	[UNIT_SLICE] = {.file_is_optional = true, .stays_on_isolate = true},
 	[UNIT_DEVICE] = {.stays_on_isolate = true},
 };
@@ -54,6 +55,7 @@ static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 {
 	bool is_there = (!parts->has_timer || ADD_PART(c, timer)) &&
 			(!parts->has_path || ADD_PART(c, path)) &&
+			(!parts->has_scope || ADD_PART(c, scope)) &&
 			(!parts->has_mount || ADD_PART(c, mount)) &&
 			(!parts->has_automount || ADD_PART(c, automount)) &&
 			(!parts->has_swap || ADD_PART(c, swap));

@@ -9,6 +9,7 @@
 #include "units/mount.h"
 #include "units/path.h"
 #include "units/sandbox.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -27,6 +28,7 @@
 #define SANDBOX(member) AT(BASE_SANDBOX, sandbox, member)
 #define TIMER(member) AT(BASE_TIMER, timer_config, member)
 #define PATH(member) AT(BASE_PATH, path_config, member)
+#define SCOPE(member) AT(BASE_SCOPE, scope_config, member)
 #define MOUNT(member) AT(BASE_MOUNT, mount_config, member)
 #define AUTOMOUNT(member) AT(BASE_AUTOMOUNT, automount_config, member)
 #define SWAP(member) AT(BASE_SWAP, swap_config, member)
@@ -360,6 +362,7 @@ const void *directive_member(const struct directive *d, const struct unit_config
 		[BASE_SOCKET] = c->socket,
 		[BASE_TIMER] = c->timer,
 		[BASE_PATH] = c->path,
+		[BASE_SCOPE] = c->scope,
 		[BASE_MOUNT] = c->mount,
 		[BASE_AUTOMOUNT] = c->automount,
 		[BASE_SWAP] = c->swap,

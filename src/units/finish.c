@@ -9,6 +9,7 @@
 #include "units/passive.h"
 #include "units/path.h"
 #include "units/sandbox.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"

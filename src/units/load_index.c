@@ -54,6 +54,18 @@ int load_init(struct load *l, const char *dirs, const char *root)
 	return 0;
 }
 
+int load_add_dir(struct load *l, const char *path)
+{
+	size_t n = l->dirs_n * sizeof(*l->dirs);
+	char **dirs = mem_grow(l->dirs, n, n + sizeof(*dirs));
+
+	if (!dirs)
+		return -ENOMEM;
+	l->dirs = dirs;
+	dirs[l->dirs_n] = mem_dup(path, strlen(path));
+	return dirs[l->dirs_n] ? (int)l->dirs_n++ : -ENOMEM;
+}
+
 void index_drop(struct load *l)
 {
 	map_fini(&l->names);
@@ -123,6 +135,25 @@ struct load_entry *index_get(struct load *l, struct str name)
 		return NULL;
 	map_add(&l->names, &e->node, str_hash(name));
 	return e;
+}
+
+int load_add_file(struct load *l, const char *name, unsigned dir)
+{
+	struct load_entry *e = index_get(l, str_of(name));
+
+	if (!e)
+		return -ENOMEM;
+	e->has_file = true;
+	e->dir = (uint16_t)dir;
+	return 0;
+}
+
+void load_forget_file(struct load *l, const char *name, unsigned dir)
+{
+	struct load_entry *e = index_find(l, str_of(name));
+
+	if (e && e->has_file && e->dir == dir)
+		e->has_file = false;
 }
 
 /* Is there a file of that name, or of its template? */

@@ -69,6 +69,11 @@ extern const char load_default_dirs[];
 /* dirs: "A:B:C" or NULL for the default. 0 or -ENOMEM. */
 MUST_USE int load_init(struct load *l, const char *dirs, const char *root);
 void load_fini(struct load *l);
+/* One more directory, the least important. Before the index is read. Its place in dirs, or -ENOMEM. */
+MUST_USE int load_add_dir(struct load *l, const char *path);
+/* There is a file of that name now, in directory `dir` of l->dirs; and no longer. 0 or -ENOMEM. */
+MUST_USE int load_add_file(struct load *l, const char *name, unsigned dir);
+void load_forget_file(struct load *l, const char *name, unsigned dir);
 /* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is. */
 const char *load_canonical(struct load *l, const char *name);
 /* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */

@@ -161,6 +161,7 @@ typedef int (*parse_fn)(struct assignment *a);
 	KIND(timer_calendar, BAD_CALENDAR, "a calendar event", true)                               \
 	KIND(trigger_unit, BAD_UNIT_NAME, "the name of a unit", false)                             \
 	KIND(path_watch, BAD_PATH, "an absolute path", true)                                       \
+	KIND(pids, BAD_NUMBER, "numbers of processes", true)                                       \
 	KIND(swap_priority, BAD_NUMBER, "a priority from -1 to 32767", false)
 
 enum parser_kind {

@@ -292,6 +292,18 @@ int parse_users(struct assignment *a)
 	return take_names(a, WORDS_UNQUOTE, is_user, CODE_BAD_USER, "a group");
 }
 
+static bool is_pid(const char *text)
+{
+	uint64_t pid = 0;
+
+	return str_to_u64(str_of(text), &pid) == 0 && pid > 0 && pid <= INT32_MAX;
+}
+
+int parse_pids(struct assignment *a)
+{
+	return take_names(a, 0, is_pid, CODE_BAD_NUMBER, "the number of a process");
+}
+
 /* Of a variable that is assigned twice the last value counts. */
 static void drop_assigned_before(struct name_list **at)
 {

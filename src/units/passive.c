@@ -51,5 +51,4 @@ const struct unit_type_ops no_device_ops = UNSUPPORTED(UNIT_DEVICE);
 const struct unit_type_ops no_automount_ops = UNSUPPORTED(UNIT_AUTOMOUNT);
 const struct unit_type_ops no_swap_ops = UNSUPPORTED(UNIT_SWAP);
 const struct unit_type_ops no_path_ops = UNSUPPORTED(UNIT_PATH);
-const struct unit_type_ops no_scope_ops = UNSUPPORTED(UNIT_SCOPE);
 const struct unit_type_ops no_busname_ops = UNSUPPORTED(UNIT_BUSNAME);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * passive - unit types without processes of their own: target, slice, scope, device, path ... as far as they only have a state.
+ * passive - unit types without processes of their own: target, slice, device, path ... as far as they only have a state.
  *
  * Types whose activator is not built yet load, are listed, and refuse to start with a plain word (JOB_RES_UNSUPPORTED).
  */
@@ -13,7 +13,7 @@ enum passive_state { PASSIVE_DEAD, PASSIVE_ACTIVE, PASSIVE_STATES };
 extern const struct unit_type_ops target_ops, slice_ops;
 /* Types that nothing drives yet: they load, and refuse to start. */
 extern const struct unit_type_ops no_device_ops, no_automount_ops, no_swap_ops, no_path_ops,
-	no_scope_ops, no_busname_ops;
+	no_busname_ops;
 
 /* Default dependencies of systemd.target(5) into c->deps. 0 or -ENOMEM. */
 MUST_USE int target_links(struct unit_config *c);
@@ -23,5 +23,3 @@ MUST_USE int slice_settle(struct unit_config *c);
 MUST_USE int slice_links(struct unit_config *c);
 /* A finding that refuses the unit: dashes in its name with nothing between. */
 void slice_verify(struct unit_config *c);
-/* Default dependencies of systemd.scope(5). 0 or -ENOMEM. */
-MUST_USE int scope_links(struct unit_config *c);

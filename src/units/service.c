@@ -562,6 +562,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_NONE:
 	case EV_ASK:
 	case EV_EXTEND:
+	case EV_ABANDON:
 	case EV_ARMED:
 	case EV_ARM_FAILED:
 	case EV_TRIGGER:

@@ -164,7 +164,6 @@ struct service {
 	const char *remote_addr, *remote_port; /* owned */
 	uint32_t fd_store_n;
 	struct stored_fd *fd_store; /* owned by activate/notify */
-	int events_wd;              /* inotify watch on cgroup.events, -1 */
 	uint8_t fail_step_exit;     /* exit code of the step that failed, 0 none */
 	const char *fail_text;      /* owned sentence: why the last start failed, with file:line */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration half of slices and scopes. */
+/* The configuration half of slices. */
 #include <stdio.h>
 
 #include "units/dep.h"
@@ -89,17 +89,6 @@ int slice_links(struct unit_config *c)
 		r = dep_add(&l, DEP_REQUIRES, DEP_IMPLICIT, c->slice);
 	if (r == 0 && c->slice)
 		r = dep_add(&l, DEP_AFTER, DEP_IMPLICIT, c->slice);
-	dep_add_defaults(&l, default_deps);
-	return r;
-}
-
-int scope_links(struct unit_config *c)
-{
-	struct dep_list l;
-	int r;
-
-	dep_list_init(&l, c);
-	r = dep_add_slice(&l);
 	dep_add_defaults(&l, default_deps);
 	return r;
 }

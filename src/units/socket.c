@@ -273,6 +273,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_EXECED:
 	case EV_READY:
 	case EV_NAME_OWNED:
+	case EV_ABANDON:
 	case EV_RELOADING:
 	case EV_STOPPING:
 	case EV_MAIN_PID:

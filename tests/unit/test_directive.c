@@ -11,6 +11,7 @@
 #include "units/mount.h"
 #include "units/path.h"
 #include "units/sandbox.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -73,6 +74,7 @@ START_TEST(rows_are_sorted_and_complete)
 		[BASE_SANDBOX] = sizeof(struct sandbox),
 		[BASE_TIMER] = sizeof(struct timer_config),
 		[BASE_PATH] = sizeof(struct path_config),
+		[BASE_SCOPE] = sizeof(struct scope_config),
 		[BASE_MOUNT] = sizeof(struct mount_config),
 		[BASE_AUTOMOUNT] = sizeof(struct automount_config),
 		[BASE_SWAP] = sizeof(struct swap_config),

@@ -8,6 +8,7 @@
 #include "ctl/rows.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -20,7 +21,7 @@ static void setup(void)
 	static const struct unit_type_ops *const types[] = {
 		&service_ops, &socket_ops,  &target_ops,    &slice_ops,
 		&mount_ops,   &timer_ops,   &no_device_ops, &no_automount_ops,
-		&no_swap_ops, &no_path_ops, &no_scope_ops,  &no_busname_ops,
+		&no_swap_ops, &no_path_ops, &scope_ops,     &no_busname_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);

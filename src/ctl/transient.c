@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Units that a request brings along, and scopes, whose processes are somebody else's. */
+#include "core/transient.h"
+
+#include "core/log.h"
+#include "core/spawn.h"
+#include "ctl/refresh.h"
+#include "ctl/serve.h"
+#include "units/name.h"
+#include "units/scope.h"
+
+/* word: for programs, API. */
+static void refuse(struct call *c, const char *unit, const char *word, const char *text)
+{
+	reply_row(&c->reply, "error");
+	reply_text_z(&c->reply, "unit", unit);
+	reply_text_z(&c->reply, "refusal", word);
+	reply_textf(&c->reply, "text", "%s %s", unit, text);
+	reply_row_end(&c->reply);
+	call_fail(c, EXIT_FAILED);
+}
+
+/* --- transient --- */
+
+/* One of ours that has ended well is as good as forgotten: its name is free. */
+static bool is_free(const struct hark *h, const struct unit *u)
+{
+	if (!unit_is_at_rest(u) || u->job.id)
+		return false;
+	return unit_load_state(u) == LOAD_NOT_FOUND || unit_load_state(u) == LOAD_STUB ||
+	       (transient_is(h, u) && unit_coarse(u) != FAILED);
+}
+
+/* Like one that was never there: a scope starts once in its life. */
+static void begin_anew(struct unit *u)
+{
+	u->inactive_exit_us = u->active_enter_us = u->active_exit_us = u->inactive_enter_us = 0;
+}
+
+/* The unit by its new file. False: the caller is told why, and there is no such file. */
+static bool read_unit(struct call *c, struct unit *u)
+{
+	struct unit_config *broken = NULL;
+	int r = u->config ? refresh_unit(c->h, u, &broken) : engine_load(&c->h->engine, u);
+
+	if (r >= 0 && !broken && unit_load_state(u) == LOAD_LOADED)
+		return true;
+	call_error(c, EXIT_NOT_CONFIGURED, u->name, "%s cannot be made of this text", u->name);
+	call_diags(c, u->name, broken ? broken : u->config, DIAG_WARNING);
+	unit_config_free(broken);
+	transient_remove(c->h, u->name);
+	if (refresh_unit(c->h, u, NULL) < 0)
+		log_at(LOG_ERROR, "%s: no memory to forget its text", u->name);
+	return false;
+}
+
+static bool make_unit(struct call *c, const char *name, const char *text)
+{
+	struct hark *h = c->h;
+	struct unit *u = name_is_valid(name, NAME_PLAIN | NAME_INSTANCE)
+				 ? registry_get(&h->reg, name)
+				 : NULL;
+	int r;
+
+	if (!u || (load_canonical(&h->load, name) && engine_load(&h->engine, u) < 0)) {
+		call_error(c, EXIT_USAGE, NULL, "\"%s\" is not a name for a unit", name);
+		return false;
+	}
+	if (!is_free(h, u)) {
+		refuse(c, name, "exists", "is there already, or has a file");
+		return false;
+	}
+	r = transient_write(h, u->name, str_of(text));
+	if (r < 0) {
+		call_error(c, EXIT_FAILED, name, "the file of %s cannot be written: %s", name,
+			   strerror(-r));
+		return false;
+	}
+	begin_anew(u);
+	return read_unit(c, u);
+}
+
+/* All of them, those that are brought along first: the one that is started may name them. */
+static bool make_units(struct call *c)
+{
+	struct request *q = &c->request;
+
+	if (q->args_n % 2) {
+		call_error(c, EXIT_USAGE, NULL, "each unit is followed by its text");
+		return false;
+	}
+	for (; q->args_n > 1; q->args_n -= 2)
+		if (!asked_was_performed(call_asked(c), 0) &&
+		    !make_unit(c, q->args[q->args_n - 2], q->args[q->args_n - 1]))
+			return false;
+	q->args_n = 1; /* what is left is a start */
+	return true;
+}
+
+int serve_transient(struct call *c)
+{
+	if (c->sub++ == 0 && !make_units(c))
+		return CALL_DONE;
+	return serve_job(c);
+}
+
+/* --- processes --- */
+
+int serve_attach(struct call *c)
+{
+	char path[600], name[UNIT_NAME_MAX + 1];
+	struct unit *u = call_known_unit(c, c->request.args[0], name);
+	uint64_t pid = 0;
+
+	if (!u || unit_is_at_rest(u) || (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE)) {
+		refuse(c, c->request.args[0], "not-running",
+		       "does not run, or cannot have processes");
+		return CALL_DONE;
+	}
+	spawn_cgroup_path(u, path, sizeof(path));
+	for (unsigned i = 1; i < c->request.args_n; i++) {
+		int r = str_to_u64(str_of(c->request.args[i]), &pid);
+
+		if (r == 0 && (pid == 0 || pid > INT32_MAX))
+			r = -EINVAL;
+		if (r == 0)
+			r = cgroup_take_in(&c->h->cgroups, path, (pid_t)pid);
+		if (r < 0)
+			call_error(c, EXIT_FAILED, u->name, "process %s cannot be moved to %s: %s",
+				   c->request.args[i], u->name, strerror(-r));
+	}
+	return CALL_DONE;
+}
+
+int serve_abandon(struct call *c)
+{
+	char name[UNIT_NAME_MAX + 1];
+	struct unit *u;
+
+	if (c->at == c->request.args_n)
+		return CALL_DONE;
+	u = call_known_unit(c, c->request.args[c->at++], name);
+	if (u && u->type == UNIT_SCOPE && unit_is_active(u))
+		engine_post_simple(&c->h->engine, u, EV_ABANDON, 0, 0, 0);
+	else
+		refuse(c, c->request.args[c->at - 1], "not-running", "is no scope that runs");
+	return CALL_MORE;
+}
