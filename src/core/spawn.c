@@ -15,9 +15,11 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
+#include "units/cgroup_config.h"
 #include "units/name.h"
 #include "units/scope.h"
 #include "units/socket.h"
+#include "units/users.h"
 
 enum {
 	PLAN_ROOM = 128 * 1024,
@@ -204,6 +206,23 @@ static int wrap_plan(struct hark *h, struct process *p)
 	return slot;
 }
 
+/* Delegate=: the user of the unit makes cgroups below its own, with these files. cgroups(7), "Delegation" */
+static void hand_over(const struct unit *u, int dir)
+{
+	static const char *const files[] = {"", "cgroup.procs", "cgroup.threads",
+					    "cgroup.subtree_control"};
+	const char *user = u->config->exec ? u->config->exec->user : NULL;
+	struct arena arena = {0};
+	struct user_entry who;
+
+	if (user && users_find("", user, &arena, &who) == 0)
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+			if (fchownat(dir, files[i], who.uid, who.gid, AT_EMPTY_PATH) < 0)
+				log_debug("spawn", "%s: %s of its cgroup stays ours", u->name,
+					  files[i]);
+	arena_fini(&arena);
+}
+
 static int open_cgroup(struct hark *h, struct unit *u)
 {
 	char path[600];
@@ -217,6 +236,8 @@ static int open_cgroup(struct hark *h, struct unit *u)
 	if (fd < 0)
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
 		       strerror(-fd));
+	if (fd >= 0 && cgroup_config_of(u->config)->delegate)
+		hand_over(u, fd);
 	return fd < 0 ? -1 : fd;
 }
 

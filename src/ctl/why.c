@@ -6,6 +6,7 @@
 
 #include "core/graph.h"
 #include "units/condition.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/value.h"
@@ -279,6 +280,8 @@ static const char *fail_text(const struct unit *u)
 		return container_of(u, struct service, unit)->fail_text;
 	if (u->type == UNIT_SOCKET)
 		return container_of(u, struct socket_unit, unit)->fail_text;
+	if (u->type == UNIT_SCOPE)
+		return container_of(u, struct scope, unit)->fail_text;
 	return NULL;
 }
 
