@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Dependencies, jobs and unit files through the real manager: what starts, stops and follows what, and what is said about it.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+# A folder that is not called "units": what goes from there is not stopped.
+FILES=$T/deps/files
+mkdir -p "$FILES" "$T/deps/units"
+HARK_TEST_UNIT_PATH=$T/deps/units:$FILES
 hark_up deps || finish
 
 # service NAME [UNIT LINES...] [-- SERVICE LINES...]: runs for ever unless it says otherwise; the file is written only.
@@ -295,9 +299,10 @@ bad_files() {
 
 removed_files() {
 	service gone
+	mv "$UNITS/gone.service" "$FILES/"
 	scan
 	q start gone.service
-	rm "$UNITS/gone.service"
+	rm "$FILES/gone.service"
 	scan
 	is "a running unit without its file goes on" "" active "$(active gone.service)"
 	ctl list >"$T/out"
