@@ -36,5 +36,6 @@ const char *const cause_names[] = {
 	[CAUSE_TAKEOVER] = "takeover",
 	[CAUSE_FILE] = "file",
 	[CAUSE_BUS_NAME] = "bus-name",
+	[CAUSE_DEVICE] = "device",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_KINDS, "every cause has a name");

@@ -36,7 +36,8 @@
 	CAUSE(SIGNAL, "hark-init received a signal")                     \
 	CAUSE(TAKEOVER, "it was found running by a new manager")         \
 	CAUSE(FILE, "its unit file changed")                             \
-	CAUSE(BUS_NAME, "its bus name was called")
+	CAUSE(BUS_NAME, "its bus name was called")                       \
+	CAUSE(DEVICE, "a device appeared")
 
 enum cause_kind {
 #define CAUSE(name, words) CAUSE_##name,

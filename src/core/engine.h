@@ -97,6 +97,8 @@ MUST_USE int engine_load(struct engine *e, struct unit *u);
 MUST_USE int engine_load_pulled(struct engine *e);
 /* Cancel a waiting or running job (result CANCELED). */
 void engine_cancel(struct engine *e, struct unit *u);
+/* What the type says of a start (can_start) has changed: the job of u, if it has one, is run as if for the first time. */
+void engine_run_again(struct engine *e, struct unit *u);
 /* reset-failed. */
 void engine_reset(struct engine *e, struct unit *u);
 /* Digest what is queued and run jobs, now; the effects follow in the loop's own time. All that was decided is committed then. */

@@ -145,6 +145,35 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 		engine_finish_job(e, u, (enum job_result)result);
 }
 
+/* --- how long a job may take --- */
+
+static void on_job_timer(struct timer *t)
+{
+	struct unit *u = container_of(t, struct unit, job.timer);
+	struct engine *e = u->engine;
+
+	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
+	       u->name, job_type_names[u->job.type]);
+	if (u->config)
+		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->job_timeout_action);
+	engine_finish_job(e, u, JOB_RES_TIMEOUT);
+	loop_defer(e->loop, &e->turn);
+}
+
+/* JobTimeoutSec= counts from the request, JobRunningTimeoutSec= from when the job began to run; after a takeover anew. */
+static void arm_job_timer(struct engine *e, struct unit *u)
+{
+	const struct unit_config *c = u->config;
+	uint64_t due = TIME_NEVER, running = TIME_NEVER;
+
+	if (c && c->job_timeout_us)
+		due = time_add(u->job.begin_us, c->job_timeout_us);
+	if (c && c->job_running_timeout_us && u->job.is_running)
+		running = time_add(loop_now_us(e->loop), c->job_running_timeout_us);
+	u->job.timer.fn = on_job_timer;
+	loop_timer_arm(e->loop, &u->job.timer, due < running ? due : running);
+}
+
 /* --- running jobs --- */
 
 static bool hits_start_limit(struct engine *e, struct unit *u)
@@ -251,6 +280,7 @@ static void run_job(struct engine *e, struct unit *u)
 	if (u->job.is_running || !job_is_runnable(e->reg, u))
 		return; /* woken again when one that is ordered before it ends */
 	u->job.is_running = true;
+	arm_job_timer(e, u);
 	engine_touch(e, u);
 	if (!u->config) { /* a stop of something never loaded */
 		engine_finish_job(e, u, u->job.type == JOB_STOP ? JOB_RES_DONE : JOB_RES_INVALID);
@@ -316,29 +346,13 @@ int engine_gather(struct engine *e, struct graph_walk *walk, struct unit *u)
 	return graph_walk(walk, e->reg, u, &loader);
 }
 
-static void on_job_timer(struct timer *t)
-{
-	struct unit *u = container_of(t, struct unit, job.timer);
-	struct engine *e = u->engine;
-
-	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
-	       u->name, job_type_names[u->job.type]);
-	if (u->config)
-		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->job_timeout_action);
-	engine_finish_job(e, u, JOB_RES_TIMEOUT);
-	loop_defer(e->loop, &e->turn);
-}
-
 /* The engine knows of the job from here on: it counts, times out, and runs when its order allows. */
 static void take_job(struct engine *e, struct unit *u)
 {
 	u->engine = e;
 	e->jobs_n += !u->job.is_counted; /* a merged one is counted already */
 	u->job.is_counted = true;
-	u->job.timer.fn = on_job_timer;
-	if (u->config && u->config->job_timeout_us && u->config->job_timeout_us != TIME_NEVER)
-		loop_timer_arm(e->loop, &u->job.timer,
-			       time_add(u->job.begin_us, u->config->job_timeout_us));
+	arm_job_timer(e, u);
 	engine_wake_job(e, u);
 }
 
@@ -425,6 +439,13 @@ void engine_cancel(struct engine *e, struct unit *u)
 {
 	if (u->job.id)
 		engine_finish_job(e, u, JOB_RES_CANCELED);
+	loop_defer(e->loop, &e->turn);
+}
+
+void engine_run_again(struct engine *e, struct unit *u)
+{
+	u->job.is_running = false;
+	engine_wake_job(e, u);
 	loop_defer(e->loop, &e->turn);
 }
 

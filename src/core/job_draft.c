@@ -60,7 +60,7 @@ enum job_refusal draft_refusal(const struct unit *u)
 bool draft_is_possible(const struct unit *u, enum job_type type)
 {
 	if (type == JOB_STOP || type == JOB_RESTART)
-		return !u->has_perpetual;
+		return !u->has_perpetual && !u->ops->is_outside;
 	if (type == JOB_RELOAD)
 		return u->ops->can_reload && u->ops->can_reload(u);
 	return true;

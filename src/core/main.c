@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "activate/devices.h"
 #include "activate/listener.h"
 #include "activate/mounts.h"
 #include "activate/scope.h"
@@ -29,6 +30,7 @@
 #include "core/transient.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
+#include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
 #include "units/scope.h"
@@ -41,8 +43,8 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops,   &socket_ops,       &target_ops,  &slice_ops,   &mount_ops, &timer_ops,
-	&no_device_ops, &no_automount_ops, &no_swap_ops, &no_path_ops, &scope_ops, &no_busname_ops,
+	&service_ops, &socket_ops,       &target_ops,  &slice_ops,   &mount_ops, &timer_ops,
+	&device_ops,  &no_automount_ops, &no_swap_ops, &no_path_ops, &scope_ops, &no_busname_ops,
 };
 static const struct activator *const activators[] = {&socket_activator, &time_activator,
 						     &scope_activator};
@@ -129,6 +131,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	run_ops.changed(arg, u, old_state);
 	server_changed(arg, u);
 	live_changed(arg, u);
+	devices_follow(h, u);
 	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
 	    registry_find(&h->reg, h->default_unit) == u) {
 		h->ready_us = loop_now_us(&h->loop);
@@ -145,6 +148,7 @@ static void renew(void *arg, struct unit *u)
 static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 		     enum job_result result)
 {
+	devices_follow(arg, u);
 	server_job_done(arg, u, id, type, result);
 	run_ops.job_done(arg, u, id, type, result);
 	live_changed(arg, u);

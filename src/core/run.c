@@ -8,6 +8,7 @@
 
 #include "activate/accept.h"
 #include "activate/busname.h"
+#include "activate/devices.h"
 #include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
@@ -250,6 +251,7 @@ static int load(void *arg, struct unit *u)
 	}
 	tell_findings(c);
 	u->config = c;
+	devices_loaded(h, u);
 	if (u->type == UNIT_SERVICE)
 		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit
 								      : UNIT_NONE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/busname.h"
+#include "activate/devices.h"
 #include "activate/instance.h"
 #include "activate/notify.h"
 #include "activate/output.h"
@@ -432,6 +433,7 @@ int run_takeover(struct hark *h)
 		wake_trigger(h, u);
 		transient_rested(h, u);
 	}
+	devices_look(h);
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)

@@ -333,6 +333,7 @@ struct unit_type_ops {
 	enum event_kind (*entered)(struct unit *u);
 	/* May a start be tried at all? 0, or > 0 enum job_result. NULL: always. */
 	int (*can_start)(struct unit *u);
+	bool is_outside; /* its state is not ours to change: no job stops it */
 	bool (*can_reload)(const struct unit *u);
 	bool (*reload_failed)(const struct unit *u); /* the last one; NULL: never */
 	/* Result word of the last run ("success", "exit-code" ...). */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "activate/busname.h"
+#include "activate/devices.h"
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
@@ -148,6 +149,42 @@ int serve_bus_names(struct call *c)
 	for (unsigned i = 0; i < c->request.args_n; i++)
 		busname_owned(c->h, str_of(c->request.args[i]));
 	return CALL_DONE;
+}
+
+/* --- devices --- */
+
+/* The end of this call is the end of the manager: then whoever asked tells the next one everything. */
+static int wait_for_next_manager(struct call *c)
+{
+	if (c->sub++ > 0)
+		return CALL_WAIT;
+	reply_row(&c->reply, "ready");
+	reply_row_end(&c->reply);
+	return CALL_MORE;
+}
+
+int serve_devices(struct call *c)
+{
+	struct asked *asked = call_asked(c);
+	const struct request *q = &c->request;
+	uint32_t step = (uint32_t)c->sub;
+	unsigned taken;
+
+	if (q->args_n == 0)
+		return wait_for_next_manager(c);
+	if (c->at == q->args_n)
+		return CALL_DONE;
+	taken = devices_heard(c->h, q->args + c->at, q->args_n - (unsigned)c->at,
+			      !asked_was_performed(asked, step));
+	if (taken == 0) {
+		call_error(c, EXIT_USAGE, NULL, "\"%s\" says nothing about a device",
+			   q->args[c->at]);
+		return CALL_DONE;
+	}
+	asked_end_outside(asked, step);
+	c->sub++;
+	c->at += taken;
+	return CALL_MORE;
 }
 
 /* --- reexec --- */

@@ -2,6 +2,7 @@
 #include "ctl/refresh.h"
 
 #include "core/graph.h"
+#include "units/device_unit.h"
 
 /* Is there something new to read? A unit without a file changes when one of its name appears. */
 static bool is_changed(struct hark *h, const struct unit *u)
@@ -55,8 +56,10 @@ int refresh_read(struct hark *h, struct unit *u, struct unit_config **ret_fresh)
 int refresh_use(struct hark *h, struct unit *u, struct unit_config **config)
 {
 	struct unit_config *old = u->config;
-	int r;
+	int r = u->type == UNIT_DEVICE ? device_dress(device_of(u), *config) : 0;
 
+	if (r < 0)
+		return r;
 	u->config = *config;
 	r = graph_attach(&h->reg, u);
 	if (r < 0) {

@@ -24,6 +24,7 @@ int serve_bus_names(struct call *c);
 int serve_transient(struct call *c);
 int serve_attach(struct call *c);
 int serve_abandon(struct call *c);
+int serve_devices(struct call *c);
 int serve_cancel(struct call *c);
 int serve_cat(struct call *c);
 int serve_show(struct call *c);

@@ -52,6 +52,7 @@ static const struct {
 	[CAUSE_TAKEOVER] = {NULL, FOLLOW},
 	[CAUSE_FILE] = {NULL, WHY_EXPLICIT},
 	[CAUSE_BUS_NAME] = {NULL, WHY_ACTIVATED},
+	[CAUSE_DEVICE] = {"%s appeared", WHY_ACTIVATED},
 };
 
 /* --- the chain --- */

@@ -3,6 +3,7 @@
 
 #include "core/job.h"
 #include "core/share.h"
+#include "units/device_unit.h"
 #include "units/exec_config.h"
 #include "units/mount.h"
 #include "units/name.h"
@@ -18,6 +19,8 @@ static const struct type_parts {
 		has_swap, has_scope;
 	bool file_is_optional; /* exists without any file */
 	bool stays_on_isolate; /* IgnoreOnIsolate= when nothing is said */
+	uint64_t
+		job_running_us; /* JobRunningTimeoutSec= when nothing is said; 0: as long as it takes */
 } type_parts[UNIT_TYPES] = {
 	[UNIT_SERVICE] = {.has_exec = true, .has_service = true},
 	[UNIT_SOCKET] = {.has_exec = true, .has_socket = true},
@@ -28,7 +31,9 @@ static const struct type_parts {
 	[UNIT_PATH] = {.has_path = true},
 	[UNIT_SCOPE] = {.has_exec = true, .has_scope = true, .stays_on_isolate = true},
 	[UNIT_SLICE] = {.file_is_optional = true, .stays_on_isolate = true},
-	[UNIT_DEVICE] = {.stays_on_isolate = true},
+	[UNIT_DEVICE] = {.file_is_optional = true,
+			 .stays_on_isolate = true,
+			 .job_running_us = DEVICE_WAIT_US},
 };
 
 static void unit_config_defaults(struct unit_config *c)
@@ -76,6 +81,8 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 	    (parts->has_socket && !c->socket))
 		return -ENOMEM;
 	c->ignore_on_isolate = parts->stays_on_isolate;
+	if (parts->job_running_us)
+		c->job_running_timeout_us = parts->job_running_us;
 	if (c->exec)
 		exec_config_defaults(c->exec);
 	if (c->service)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "units/device_unit.h"
 #include "units/mount.h"
 #include "units/name.h"
 #include "units/needs.h"
@@ -53,6 +54,7 @@ static const struct finish {
 	[UNIT_SERVICE] = {settle_service, service_links, service_verify},
 	[UNIT_SOCKET] = {settle_socket, socket_links, socket_verify},
 	[UNIT_TARGET] = {NULL, target_links, NULL},
+	[UNIT_DEVICE] = {device_settle, NULL, NULL},
 	[UNIT_MOUNT] = {mount_settle, mount_links, mount_verify},
 	[UNIT_AUTOMOUNT] = {automount_settle, automount_links, automount_verify},
 	[UNIT_SWAP] = {swap_settle, swap_links, swap_verify},

@@ -225,6 +225,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_TRIGGER:
 	case EV_TRIGGERED_ALIVE:
 	case EV_TRIGGERED_DEAD:
+	case EV_DEVICE:
 	case EVENT_KINDS:
 		break;
 	}

@@ -144,6 +144,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_MOUNTED:
 	case EV_UNMOUNTED:
 	case EV_NOTHING:
+	case EV_DEVICE:
 	case EVENT_KINDS:
 		break;
 	}

@@ -570,6 +570,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_TRIGGERED_DEAD:
 	case EV_MOUNTED:
 	case EV_UNMOUNTED:
+	case EV_DEVICE:
 	case EVENT_KINDS:
 		break;
 	}

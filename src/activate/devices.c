@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/devices.h"
+
+#include <stdio.h>
+
+#include "core/log.h"
+#include "units/device_unit.h"
+#include "units/name.h"
+
+#define REPORTER "hark-udev.service"
+
+/* --- may anybody wait for a device? --- */
+
+/* It tells, or is about to; a skipped or failed one will not, and neither will one that nothing starts. */
+static bool is_reporting(const struct unit *u)
+{
+	return u && unit_load_state(u) == LOAD_LOADED &&
+	       (!unit_is_at_rest(u) || job_pending(u) == JOB_START);
+}
+
+void devices_look(struct hark *h)
+{
+	bool had_udev = h->has_udev;
+
+	h->has_udev = is_reporting(registry_find(&h->reg, REPORTER));
+	if (h->has_udev || !had_udev)
+		return;
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+
+		if (u && u->type == UNIT_DEVICE && job_pending(u) == JOB_START)
+			engine_run_again(&h->engine, u);
+	}
+}
+
+void devices_follow(struct hark *h, const struct unit *u)
+{
+	if (strcmp(u->name, REPORTER) == 0)
+		devices_look(h);
+}
+
+void devices_loaded(struct hark *h, struct unit *u)
+{
+	if (u->type == UNIT_DEVICE)
+		device_of(u)->is_watched = &h->has_udev;
+}
+
+/* --- what is told --- */
+
+/* One device. Texts are borrowed; NULL: not said. */
+struct told {
+	const char *sysfs, *model, *wants;
+	const char *const *words; /* among which are its other names */
+	unsigned words_n;
+};
+
+/* What stands behind `key` in word, or NULL. */
+static const char *value_of(const char *word, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(word, key, n) == 0 ? word + n : NULL;
+}
+
+static void post(struct hark *h, struct unit *u, enum device_found found)
+{
+	struct event e = {.kind = EV_DEVICE, .unit = u->id, .a = found};
+
+	e.cause = (struct cause){.kind = CAUSE_DEVICE, .unit = UNIT_NONE, .uid = UINT32_MAX};
+	if (found == DEVICE_FOUND && !unit_is_active(u)) {
+		struct ledger_entry entry = {.kind = LEDGER_TRIGGER, .cause = CAUSE_DEVICE};
+
+		entry.unit = h->engine.ops->slot(h->engine.arg, u);
+		e.cause.entry = u->why_entry = ledger_add(h->engine.ledger, &entry);
+	}
+	engine_post(&h->engine, &e);
+}
+
+/* Nobody has that name any more; the unit goes too, unless others name it. */
+static void lose(struct hark *h, struct unit *u)
+{
+	post(h, u, DEVICE_GONE);
+	engine_digest(&h->engine);
+	engine_retire(&h->engine, u);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* *text becomes a copy of value. 0 or -ENOMEM. */
+static int set_text(char **text, const char *value)
+{
+	char *copy = value ? mem_dup(value, strlen(value)) : NULL;
+
+	if (value && !copy)
+		return err_here(-ENOMEM);
+	mem_put(*text);
+	*text = copy;
+	return 0;
+}
+
+/* Read its configuration again, with what is told now. 0 or -errno: it has the old one. */
+static int dress_again(struct hark *h, struct device_unit *d)
+{
+	struct unit_config *old = d->unit.config, *fresh = NULL;
+	int r = load_unit(&h->load, d->unit.name, &fresh);
+
+	if (r == 0)
+		r = device_dress(d, fresh);
+	if (r == 0) {
+		d->unit.config = fresh;
+		r = graph_attach(&h->reg, &d->unit);
+	}
+	if (r < 0) {
+		d->unit.config = old;
+		unit_config_free(fresh);
+		return r;
+	}
+	unit_config_free(old);
+	return 0;
+}
+
+/* It was there before and asks for more now. */
+static void pull_new(struct hark *h, const struct device_unit *d, const char *old_wants)
+{
+	struct str rest = str_of(d->wants);
+	struct device_unit old = {.sysfs = d->sysfs};
+	char name[UNIT_NAME_MAX + 1], other[UNIT_NAME_MAX + 1];
+	struct cause cause = {.kind = CAUSE_DEVICE,
+			      .unit = d->unit.id,
+			      .entry = d->unit.why_entry,
+			      .uid = UINT32_MAX};
+
+	while (device_next_wanted(d, &rest, name)) {
+		struct str before = str_of(old_wants);
+		struct unit *u = registry_find(&h->reg, name);
+		bool is_old = false;
+
+		while (!is_old && device_next_wanted(&old, &before, other))
+			is_old = strcmp(name, other) == 0;
+		if (u && !is_old &&
+		    engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL) !=
+			    0)
+			log_at(LOG_WARN, "%s: %s, which it asks for, cannot be started",
+			       d->unit.name, name);
+	}
+}
+
+static int take_facts(struct hark *h, struct device_unit *d, const struct told *t,
+		      const char *wants)
+{
+	AUTO_MEM char *old_wants = d->wants;
+	bool was_told = d->sysfs && unit_is_active(&d->unit);
+	bool is_new = !is_same(d->wants, wants) || !is_same(d->model, t->model);
+	int r;
+
+	d->wants = NULL;
+	r = set_text(&d->sysfs, t->sysfs);
+	if (r == 0)
+		r = set_text(&d->model, t->model);
+	if (r == 0)
+		r = set_text(&d->wants, wants);
+	if (r == 0 && is_new)
+		r = dress_again(h, d);
+	if (r == 0 && is_new && was_told)
+		pull_new(h, d, old_wants);
+	return r;
+}
+
+/* The device is there under that name. wants NULL: this is not the unit that the others follow. */
+static void find(struct hark *h, const struct told *t, const char *path, const char *wants)
+{
+	char name[UNIT_NAME_MAX + 1];
+	struct unit *u = name_from_user(path, name, sizeof(name)) == 0 ? registry_get(&h->reg, name)
+								       : NULL;
+	int r = !u || u->type != UNIT_DEVICE ? -ENAMETOOLONG : engine_load(&h->engine, u);
+
+	if (r >= 0 && unit_load_state(u) == LOAD_LOADED)
+		r = take_facts(h, device_of(u), t, wants);
+	if (r < 0) {
+		log_at(LOG_WARN, "%s: no unit is made of this name of a device: %s", path,
+		       strerror(-r));
+		return;
+	}
+	device_of(u)->round = h->device_round;
+	post(h, u, DEVICE_FOUND);
+}
+
+static bool is_named(const struct told *t, const struct unit *u)
+{
+	char name[UNIT_NAME_MAX + 1];
+
+	if (name_from_user(t->sysfs, name, sizeof(name)) == 0 && strcmp(name, u->name) == 0)
+		return true;
+	for (unsigned i = 0; i < t->words_n; i++) {
+		const char *path = value_of(t->words[i], "name=");
+
+		if (path && name_from_user(path, name, sizeof(name)) == 0 &&
+		    strcmp(name, u->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Units of the device under names that it has no more; t NULL: all of them. */
+static void lose_names(struct hark *h, const char *sysfs, const struct told *t)
+{
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+		struct device_unit *d = u ? device_of(u) : NULL;
+
+		if (d && d->sysfs && strcmp(d->sysfs, sysfs) == 0 && unit_is_active(u) &&
+		    !(t && is_named(t, u)))
+			lose(h, u);
+	}
+}
+
+static void lose_untold(struct hark *h)
+{
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+
+		if (u && u->type == UNIT_DEVICE && unit_is_active(u) &&
+		    device_of(u)->round != h->device_round)
+			lose(h, u);
+	}
+}
+
+static void take_device(struct hark *h, struct told *t)
+{
+	const char *wants_key = h->is_user ? "user-wants=" : "wants=";
+
+	for (unsigned i = 0; i < t->words_n; i++) {
+		const char *model = value_of(t->words[i], "model=");
+		const char *wants = value_of(t->words[i], wants_key);
+
+		t->model = model ? model : t->model;
+		t->wants = wants ? wants : t->wants;
+	}
+	lose_names(h, t->sysfs, t);
+	find(h, t, t->sysfs, t->wants ? t->wants : "");
+	for (unsigned i = 0; i < t->words_n; i++) {
+		const char *path = value_of(t->words[i], "name=");
+
+		if (path)
+			find(h, t, path, NULL);
+	}
+}
+
+static bool is_fact(const char *word)
+{
+	return value_of(word, "name=") || value_of(word, "model=") || value_of(word, "wants=") ||
+	       value_of(word, "user-wants=");
+}
+
+unsigned devices_heard(struct hark *h, const char *const *words, unsigned n, bool is_news)
+{
+	struct told t = {.sysfs = value_of(words[0], "is="), .words = words + 1};
+	const char *gone = value_of(words[0], "gone=");
+	bool is_begin = strcmp(words[0], "begin") == 0, is_end = strcmp(words[0], "end") == 0;
+
+	while (t.sysfs && 1 + t.words_n < n && is_fact(t.words[t.words_n]))
+		t.words_n++;
+	if (!t.sysfs && !gone && !is_begin && !is_end)
+		return 0;
+	if (!is_news)
+		return 1 + t.words_n;
+	if (is_begin)
+		h->device_round++;
+	else if (is_end)
+		lose_untold(h);
+	else if (gone)
+		lose_names(h, gone, NULL);
+	else
+		take_device(h, &t);
+	engine_digest(&h->engine);
+	return 1 + t.words_n;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/device_unit.h"
+
+#include "units/dep.h"
+#include "units/name.h"
+
+/* --- configuration --- */
+
+/* JobTimeoutSec= alone is how long to wait for the device as well, be it more or less than what is usual. */
+int device_settle(struct unit_config *c)
+{
+	if (c->job_running_timeout_us == DEVICE_WAIT_US && c->job_timeout_us != TIME_NEVER)
+		c->job_running_timeout_us = c->job_timeout_us;
+	return 0;
+}
+
+bool device_next_wanted(const struct device_unit *d, struct str *rest, char *out)
+{
+	char place[UNIT_NAME_MAX + 1], name[UNIT_NAME_MAX + 1];
+	int n = name_escape(str_of(d->sysfs), true, place, sizeof(place));
+	struct str word;
+
+	while (str_word(rest, &word)) {
+		if (word.n > UNIT_NAME_MAX)
+			continue;
+		memcpy(name, word.p, word.n);
+		name[word.n] = '\0';
+		if (!name_is_valid(name, NAME_ANY))
+			continue;
+		if (name_form(name) != NAME_TEMPLATE) {
+			memcpy(out, name, word.n + 1);
+			return true;
+		}
+		if (n > 0 && name_with_instance(name, (struct str){place, (size_t)n}, out,
+						UNIT_NAME_MAX + 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+int device_dress(const struct device_unit *d, struct unit_config *c)
+{
+	char name[UNIT_NAME_MAX + 1];
+	struct str rest = str_of(d->wants);
+	struct dep_list deps;
+	int r = 0;
+
+	dep_list_init(&deps, c);
+	while (r == 0 && device_next_wanted(d, &rest, name))
+		r = dep_add_copy(&deps, DEP_WANTS, DEP_SETTING, name);
+	if (r == 0 && d->model && !c->description) {
+		c->description = arena_dup(&c->arena, d->model, strlen(d->model));
+		r = c->description ? 0 : -ENOMEM;
+	}
+	return r;
+}
+
+/* --- the machine --- */
+
+enum device_event { DE_GONE, DE_USED, DE_FOUND, DEVICE_EVENTS };
+
+static const char *const event_words[DEVICE_EVENTS] = {
+	[DE_GONE] = "gone",
+	[DE_USED] = "used",
+	[DE_FOUND] = "found",
+};
+
+static const struct fsm_state states[DEVICE_STATES] = {
+	[DEVICE_DEAD] = {.name = "dead", .coarse = INACTIVE},
+	[DEVICE_PLUGGED] = {.name = "plugged", .coarse = ACTIVE},
+	[DEVICE_TENTATIVE] = {.name = "tentative", .coarse = ACTIVATING},
+};
+
+/* How to read it: each event names the state that it leads to; each time the device is found it pulls in what it wants. */
+#define GO(state, effects)                                \
+	{                                                 \
+		.go = DEVICE_##state + 1, .fx = (effects) \
+	}
+static const struct fsm_cell cells[DEVICE_STATES][DEVICE_EVENTS] = {
+	[DEVICE_DEAD] = {[DE_USED] = GO(TENTATIVE, 0), [DE_FOUND] = GO(PLUGGED, FX_PULL)},
+	[DEVICE_PLUGGED] = {[DE_USED] = GO(TENTATIVE, 0), [DE_GONE] = GO(DEAD, 0)},
+	[DEVICE_TENTATIVE] = {[DE_FOUND] = GO(PLUGGED, FX_PULL), [DE_GONE] = GO(DEAD, 0)},
+};
+
+static const struct fsm device_fsm = {
+	.type = "device",
+	.states_n = DEVICE_STATES,
+	.events_n = DEVICE_EVENTS,
+	.states = states,
+	.events = event_words,
+	.cells = &cells[0][0],
+};
+
+static int classify(struct unit *u UNUSED, const struct event *e)
+{
+	static const int8_t events[] = {
+		[DEVICE_GONE] = DE_GONE, [DEVICE_USED] = DE_USED, [DEVICE_FOUND] = DE_FOUND};
+
+	return e->kind == EV_DEVICE ? events[e->a] : -1;
+}
+
+/* Where nobody tells of devices the wait would be in vain. */
+static int can_start(struct unit *u)
+{
+	const struct device_unit *d = device_of(u);
+
+	return d->is_watched && *d->is_watched ? 0 : JOB_RES_UNSUPPORTED;
+}
+
+static void fini(struct unit *u)
+{
+	struct device_unit *d = device_of(u);
+
+	mem_put(d->sysfs);
+	mem_put(d->model);
+	mem_put(d->wants);
+}
+
+const struct unit_type_ops device_ops = {
+	.type = UNIT_DEVICE,
+	.object_size = sizeof(struct device_unit),
+	.fsm = &device_fsm,
+	.classify = classify,
+	.can_start = can_start,
+	.is_outside = true,
+	.fini = fini,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * device_unit - the device type: a device of the kernel that udev knows, under one of its names, its machine. Pure: what there is, is told
+ * by activate/devices.
+ *
+ * A device has one unit for its place in /sys and one for each of its names in /dev and each alias; those follow the first. No job
+ * makes a device: a start waits until it is there.
+ */
+#pragma once
+
+#include "core/unit.h"
+
+enum {
+	DEVICE_WAIT_US = 90 * 1000 * 1000
+}; /* for a device that is to come, when nothing else is said */
+
+enum device_state { DEVICE_DEAD, DEVICE_PLUGGED, DEVICE_TENTATIVE, DEVICE_STATES };
+
+/* What is known of a device (EV_DEVICE): nothing, that something of the kernel's uses it, or that udev is done with it. */
+enum device_found { DEVICE_GONE, DEVICE_USED, DEVICE_FOUND };
+
+struct device_unit {
+	struct unit unit;
+	const bool *is_watched; /* somebody tells of devices; borrowed, NULL: nobody */
+	char *sysfs;            /* path of the device, owned; NULL: not told yet */
+	char *model;            /* for people, owned; NULL: none */
+	char *wants; /* names of units between spaces, owned; only of the one that the others follow */
+	uint32_t round; /* of enumeration in which it was told last */
+};
+extern const struct unit_type_ops device_ops;
+
+static inline struct device_unit *device_of(struct unit *u)
+{
+	return u->type == UNIT_DEVICE ? container_of(u, struct device_unit, unit) : NULL;
+}
+
+/* Times of jobs that follow from each other. 0. */
+int device_settle(struct unit_config *c);
+/*
+ * The next of the units that the device asks for, into out (UNIT_NAME_MAX + 1): a template becomes the instance of its path in /sys.
+ * rest: d->wants at first. False at the end.
+ */
+bool device_next_wanted(const struct device_unit *d, struct str *rest, char *out);
+/* Put what udev says of the unit into a configuration of it that was just read: what it wants, its description. 0 or -ENOMEM. */
+MUST_USE int device_dress(const struct device_unit *d, struct unit_config *c);

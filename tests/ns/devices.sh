@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Device units: what hark-udev tells of udev's database becomes units; what a device asks for is started at each plug, what is bound to it
+# stops with it. Debian's own systemd-udevd and its unmodified units run below hark; devices are veth pairs of this network namespace. Where the
+# package udev is not installed, it is taken from the folder HARK_TEST_UDEV that it is unpacked in.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+[ -x "$BIN/hark-udev" ] || skip_all "no hark-udev: built without libudev"
+if [ -n "$HARK_TEST_UDEV" ]; then
+	for dir in lib bin; do
+		mount -t overlay -o "lowerdir=$HARK_TEST_UDEV/$dir:/usr/$dir" overlay "/usr/$dir" || skip_all "no overlay of /usr/$dir"
+	done
+fi
+[ -e /lib/systemd/system/systemd-udevd.service ] && command -v udevadm >/dev/null || skip_all "no package udev"
+# /sys of this network namespace, and a /dev whose nodes udevd may do with as it likes.
+mount -t sysfs sysfs /sys || skip_all "no /sys of its own"
+mkdir -p /run/udev/rules.d /run/systemd/system "$T/dev/units"
+# Ours in the place of systemd's.
+ln -s /dev/null /run/udev/rules.d/99-systemd.rules
+cp "$TOP/rules/99-hark.rules" /run/udev/rules.d/
+cat >/run/udev/rules.d/99-hark-test.rules <<'X'
+SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hk*", ENV{SYSTEMD_WANTS}+="eth@$name.service place@.service"
+SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hk*", ENV{ID_MODEL}="A pair of ends"
+SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hkoff", ENV{SYSTEMD_READY}="0"
+SUBSYSTEM=="mem", KERNEL=="null", TAG+="systemd", ENV{SYSTEMD_WANTS}="null.service"
+X
+UNITS=$T/dev/units
+for file in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service systemd-udev-settle.service; do
+	cp "/lib/systemd/system/$file" "$UNITS"
+done
+put() { cat >"$UNITS/$1"; }
+sed "s|/usr/lib/hark/hark-udev|$BIN/hark-udev|" "$TOP/units/hark-udev.service" >"$UNITS/hark-udev.service"
+mkdir "$UNITS/hark-udev.service.d" "$UNITS/systemd-udevd.service.wants"
+printf '[Service]\nEnvironment=HARK_RUN_DIR=%s\n' "$T/dev/run" >"$UNITS/hark-udev.service.d/run.conf"
+ln -s ../hark-udev.service "$UNITS/systemd-udevd.service.wants/"
+counted() { # NAME LINES: a service that leaves a line in a file at each start
+	put "$1" <<X
+[Unit]
+DefaultDependencies=no
+StartLimitIntervalSec=0
+$2
+[Service]
+ExecStart=/bin/sh -c 'echo "%i" >>$T/ran-${1%%[.@]*}; exec sleep 1000'
+X
+}
+counted eth@.service "BindsTo=sys-subsystem-net-devices-%i.device"
+counted place@.service
+counted null.service
+counted waits.service "BindsTo=sys-subsystem-net-devices-hklate.device
+After=sys-subsystem-net-devices-hklate.device"
+counted short.service "Requires=dev-never.device
+After=dev-never.device"
+mkdir "$UNITS/dev-never.device.d"
+printf '[Unit]\nJobRunningTimeoutSec=1\n' >"$UNITS/dev-never.device.d/short.conf"
+ran() { grep -cx -- "$2" "$T/ran-$1" 2>/dev/null || true; }
+runs() { wait_for "[ \"\$(ran $1 $2)\" = $3 ]" "${4:-5}"; }
+dev() { echo "sys-subsystem-net-devices-$1.device"; }
+wait_dead() { wait_for "! ctl is-active $(dev "$1")" 5; }
+hark_up dev || finish
+
+t=$(now_ms)
+ctl start waits.service >/dev/null 2>&1
+t=$(($(now_ms) - t))
+ok_if "without hark-udev nobody waits for a device ($t ms)" "" sh -c "[ $t -lt 3000 ] && ! $BIN/harkctl is-active waits.service"
+
+ok_if "Debian's udevd starts with its socket units" "" ctl start systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udevd.service
+ok_if "hark-udev comes with it" "" wait_active hark-udev.service active
+ok_if "udev-trigger and settle run" "" ctl start systemd-udev-trigger.service systemd-udev-settle.service
+ip link add hk0 type veth peer name hk1
+ok_if "a new interface is a device" "" wait_sub "$(dev hk0)" plugged
+ok_if "what it asks for runs" "" runs eth hk0 1
+ok_if "a template without instance gets its place" "" runs place sys-devices-virtual-net-hk0 1
+is "its description is the model" "" "A pair of ends" "$(prop "$(dev hk0)" Description)"
+ok_if "why names the device" "" sh -c "$BIN/harkctl why eth@hk0.service | grep -q 'hk0.device appeared'"
+ctl why eth@hk0.service "$(dev hk0)" | sed 's/^/# /'
+ip link del hk0
+ok_if "unplugged: the unit is gone" "" wait_dead hk0
+ok_if "what was bound to it stopped" "" wait_active eth@hk0.service inactive
+is "what was only wanted runs on" "" active "$(active place@sys-devices-virtual-net-hk0.service)"
+cycles=${HARK_FULL:+100}
+cycles=${cycles:-10}
+for ((i = 1; i <= cycles; i++)); do
+	ip link add hk0 type veth peer name hk1
+	wait_active eth@hk0.service active || break
+	ip link del hk0
+	wait_active eth@hk0.service inactive || break
+done
+is "plug and unplug, $cycles cycles" "" "$((cycles + 1)) $((cycles + 1))" "$(ran eth hk0) $i"
+ip link add hk0 type veth peer name hk1
+wait_sub "$(dev hk0)" plugged
+ip link set hk0 name hk7
+ok_if "a new name: the new unit" "" wait_sub "$(dev hk7)" plugged
+ok_if "... the old one is gone" "" wait_dead hk0
+ok_if "... and its own service runs" "" runs eth hk7 1
+ip link add hkoff type veth peer name hkon
+wait_sub "$(dev hkon)" plugged
+ok_if "SYSTEMD_READY=0 is not there" "" wait_dead hkoff
+
+kill -9 "$(manager_pid)"
+wait_for "ctl list" 10
+ok_if "over a killed manager the device is there" "" wait_sub "$(dev hk7)" plugged
+ip link del hkon
+ok_if "... and changes are told to the new one" "" wait_dead hkon
+kill -9 "$(main_of hark-udev.service)"
+ip link add hkx type veth peer name hky
+ok_if "what came while hark-udev was dead is found" "" wait_sub "$(dev hkx)" plugged
+pid=$(main_of hark-udev.service)
+kill -STOP "$pid"
+ip link del hkx
+timeout 20 udevadm settle
+kill -9 "$pid"
+ok_if "what went is gone" "" wait_dead hkx
+ok_if "udevd restarts" "" ctl restart systemd-udevd.service
+ip link add hkx type veth peer name hky
+ok_if "... and devices are told on" "" wait_sub "$(dev hkx)" plugged
+is "none of it started anything twice" "" 1 "$(ran eth hk7)"
+echo change >/sys/class/mem/null/uevent
+ok_if "a device of memory, by a synthetic event" "" runs null "" 1
+
+ctl start --no-wait waits.service >/dev/null
+ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'" 2
+ip link add hklate type veth peer name hklate2
+ok_if "... and goes on when it is there" "" wait_active waits.service active
+t=$(now_ms)
+ctl start short.service >"$T/said" 2>&1
+t=$(($(now_ms) - t))
+ok_if "a device that never comes: JobRunningTimeoutSec= ($t ms)" "" sh -c "[ $t -ge 900 ] && [ $t -lt 5000 ]"
+is "... and what needs it is not started" "" inactive "$(active short.service)"
+note "$(tail -1 "$T/said")"
+ctl start --no-wait short.service >/dev/null
+ctl stop hark-udev.service >/dev/null
+ok_if "when hark-udev ends, nobody waits on" "" wait_for "! ctl jobs | grep -q dev-never" 1
+finish
