@@ -39,7 +39,8 @@ DefaultDependencies=no
 StartLimitIntervalSec=0
 $2
 [Service]
-ExecStart=/bin/sh -c 'echo "%i" >>$T/ran-${1%%[.@]*}; exec sleep 1000'
+ExecStartPre=/bin/sh -c 'echo "%i" >>$T/ran-${1%%[.@]*}'
+ExecStart=/bin/sleep 1000
 X
 }
 counted eth@.service "BindsTo=sys-subsystem-net-devices-%i.device"
