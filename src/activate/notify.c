@@ -386,6 +386,30 @@ static ssize_t peek(int fd, struct message *m)
 	return n;
 }
 
+/* The watched socket of a service, and how many of its messages made no sense. */
+struct notify_port {
+	struct watch watch;
+	struct hark *hark;
+	struct service *service;
+	unsigned ignored_n;
+};
+
+/* The 1st, 2nd, 4th, 8th ... is told: who goes on like that shall not fill the log. */
+static bool is_worth_a_line(struct service *s)
+{
+	unsigned n = s->notify ? ++s->notify->ignored_n : 1;
+
+	return (n & (n - 1)) == 0;
+}
+
+static void tell_ignored(struct service *s, const struct message *m, const char *why,
+			 const char *more)
+{
+	if (is_worth_a_line(s))
+		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: %s%s", s->unit.name,
+		       (int)m->pid, why, more);
+}
+
 /* 1 when a message was digested, 0 when none waits. */
 static int digest_one(struct hark *h, struct service *s)
 {
@@ -397,17 +421,14 @@ static int digest_one(struct hark *h, struct service *s)
 		return 0;
 	if (n > MESSAGE_MOST ||
 	    notify_parse((struct str){m.bytes, (size_t)n}, note_assignment, &m) < 0)
-		log_at(LOG_WARN,
-		       "%s: a notification of %zd bytes from pid %d is no text and ignored",
-		       s->unit.name, n, (int)m.pid);
+		tell_ignored(s, &m, "it is no text, or too long", "");
 	else if (may_speak(h, s, &m)) {
 		commit(h, s, &m);
 		engine_digest(
 			&h->engine); /* what follows is stored before the message is consumed */
 	} else
-		log_at(LOG_WARN, "%s: a notification from pid %d is ignored: NotifyAccess=%s",
-		       s->unit.name, (int)m.pid,
-		       notify_access_names[s->unit.config->service->notify_access]);
+		tell_ignored(s, &m, "NotifyAccess=",
+			     notify_access_names[s->unit.config->service->notify_access]);
 	for (unsigned i = 0; i < m.fds_n; i++)
 		fd_close(m.fds[i]);
 	(void)recv(fd, m.bytes, 1, MSG_DONTWAIT); /* consumed, with the descriptors it carried */
@@ -423,12 +444,6 @@ static void digest_many(struct hark *h, struct service *s, unsigned most)
 }
 
 /* --- the socket --- */
-
-struct notify_port {
-	struct watch watch;
-	struct hark *hark;
-	struct service *service;
-};
 
 static void on_message(struct watch *w, uint32_t events)
 {

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * More than anybody has to say:
+ *   flood signals PID N SIGNAL...   N signals to PID, the kinds in turn
+ *   flood notify N                  N datagrams to NOTIFY_SOCKET: a status, nothing at all, no text, a status with descriptors; prints "done"
+ */
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PASSED_FDS = 8 };
+
+static int send_signals(int argc, char **argv)
+{
+	pid_t pid = atoi(argv[0]);
+	long n = atol(argv[1]);
+
+	for (long i = 0; i < n; i++)
+		if (kill(pid, atoi(argv[2 + i % (argc - 2)])) < 0) {
+			perror("flood: kill");
+			return 1;
+		}
+	printf("sent=%ld\n", n);
+	return 0;
+}
+
+static int send_messages(long n)
+{
+	static char garbage[] = "\0\1\2=\0\n\n", status[] = "STATUS=more and more";
+	struct iovec kinds[] = {{status, sizeof(status) - 1},
+				{garbage, 0},
+				{garbage, sizeof(garbage)},
+				{status, sizeof(status) - 1}};
+	const char *where = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(PASSED_FDS * sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(PASSED_FDS * sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	memset(CMSG_DATA(&control.head), 0,
+	       PASSED_FDS * sizeof(int)); /* all of them descriptor 0 */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", where ? where : "");
+	for (long i = 0; i < n; i++) {
+		struct msghdr m = {.msg_name = &sa,
+				   .msg_namelen = sizeof(sa),
+				   .msg_iov = &kinds[i % 4],
+				   .msg_iovlen = 1};
+
+		if (i % 4 == 3) {
+			m.msg_control = &control;
+			m.msg_controllen = sizeof(control);
+		}
+		if (sendmsg(fd, &m, MSG_NOSIGNAL) < 0) {
+			perror("flood: sendmsg");
+			return 1;
+		}
+	}
+	puts("done");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 4 && !strcmp(argv[1], "signals"))
+		return send_signals(argc - 2, argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "notify"))
+		return send_messages(atol(argv[2]));
+	return 2;
+}

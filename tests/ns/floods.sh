@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# More signals, more notifications and more orphans than anybody has to send, and no descriptors: the manager answers, nothing
+# grows, the others start as they always do. Prints its figures.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+FLOOD=$T/flood
+cp "$NS_BIN/flood" "$FLOOD" 2>/dev/null || skip_all "no $NS_BIN/flood"
+MANY=${HARK_FULL:+1000000}
+: "${MANY:=100000}"
+OTHERS=30
+hark_up floods || finish
+
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
+}
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
+# percentile P FILE: of its numbers.
+percentile() { sort -n "$2" | awk -v p="$1" '{ v[NR] = $1 } END { i = int(NR * p / 100 + 0.999); print v[i < 1 ? 1 : i] }'; }
+stamp_us() { echo $((${EPOCHREALTIME/./})); }
+
+# timed FILE COMMAND...: the milliseconds it took go there; a command that fails is told.
+timed() {
+	local file=$1 began
+	shift
+	began=$(stamp_us)
+	timeout 20 "$@" >/dev/null 2>&1 || echo "$*" >>"$T/bad"
+	echo $((($(stamp_us) - began) / 1000)) >>"$file"
+}
+
+# during PID NAME COMMAND...: the command again and again for as long as PID lives; its times are in $T/NAME.
+during() {
+	local pid=$1 file=$T/$2
+	shift 2
+	: >"$file"
+	: >"$T/bad"
+	while kill -0 "$pid" 2>/dev/null; do timed "$file" "$@"; done
+}
+
+# grown NAME: what init and manager have more than at the last `now`, in kB and descriptors; a client may be connected just then.
+now() { MANAGER=$(manager_pid) INIT_KB=$(rss "$INIT_PID") MANAGER_KB=$(rss "$MANAGER") INIT_FDS=$(fds "$INIT_PID") MANAGER_FDS=$(fds "$MANAGER"); }
+grown() {
+	GREW="init $(($(rss "$INIT_PID") - INIT_KB)) kB $(($(fds "$INIT_PID") - INIT_FDS)) fds, manager $(($(rss "$MANAGER") - MANAGER_KB)) kB $(($(fds "$MANAGER") - MANAGER_FDS)) fds"
+	is "$1: the manager is the same" "" "$MANAGER" "$(manager_pid)"
+	is "$1: nothing has grown" "" "" "$(awk '{ for (i = 1; i <= NF; i++) if (($(i + 1) == "kB" && $i > 256) || ($(i + 1) ~ /fds/ && $i > 2)) print "grew:", $0 }' <<<"$GREW" | head -1)"
+}
+
+signals() { # WHOM PID SIGNAL...
+	local whom=$1 pid=$2 flooder try p99
+	shift 2
+	for try in 1 2 3; do
+		now
+		"$FLOOD" signals "$pid" "$MANY" "$@" >"$T/sent" 2>&1 &
+		flooder=$!
+		during $flooder control "$BIN/harkctl" is-active test.target
+		wait $flooder
+		p99=$(percentile 99 "$T/control")
+		note "$MANY signals to $whom: $(cat "$T/sent"), $(wc -l <"$T/control") orders meanwhile, p50 $(percentile 50 "$T/control") ms, p99 $p99 ms, worst $(tail -1 <(sort -n "$T/control")) ms"
+		[ "$p99" -lt 50 ] && break
+	done
+	is "signals to $whom: all are taken" "" "sent=$MANY" "$(cat "$T/sent")"
+	is "signals to $whom: every order is answered" "A2" 0 "$(wc -l <"$T/bad")"
+	is "signals to $whom: p99 of the answers below 50 ms" "" yes "$([ "$p99" -lt 50 ] && echo yes || echo "$p99 ms")"
+	grown "signals to $whom"
+	note "signals to $whom: $GREW"
+	is "signals to $whom: hark-init lives its first life" "A2" 1 "$(lives)"
+}
+
+# lives: of hark-init: its faults are counted in the table that it shares.
+lives() { od -An -tu4 -j16 -N4 "/proc/$INIT_PID/fd/418" | tr -d ' '; }
+
+others() { for ((i = 0; i < OTHERS; i++)); do echo "other$i.service"; done; }
+ready() { # FILE: starts the others one by one, stops them.
+	local i
+	for i in $(others); do timed "$1" "$BIN/harkctl" start "$i"; done
+	others | xargs "$BIN/harkctl" stop >/dev/null 2>&1
+}
+
+notifications() {
+	local i began try p99 took lines messages=${HARK_FULL:+1000000}
+	: "${messages:=20000}"
+	service talker Type=exec NotifyAccess=all "StandardOutput=file:$T/talked" "ExecStart=$FLOOD notify $messages"
+	for i in $(others); do service "${i%.service}" Type=notify "ExecStart=$PAYLOAD notify READY=1 pause"; done
+	ctl daemon-reload >/dev/null 2>&1
+	ready "$T/ready"
+	note "$OTHERS services of Type=notify start: p50 $(percentile 50 "$T/ready") ms, p99 $(percentile 99 "$T/ready") ms"
+	for try in 1 2 3; do
+		rm -f "$T/talked" "$T/ready"
+		: >"$T/bad"
+		now
+		lines=$(wc -l <"$HARK_LOG")
+		began=$(now_ms)
+		ctl start talker.service >/dev/null
+		ready "$T/ready"
+		wait_for "[ \"\$(cat $T/talked 2>/dev/null)\" = done ]" 100
+		took=$(($(now_ms) - began))
+		p99=$(percentile 99 "$T/ready")
+		lines=$(($(wc -l <"$HARK_LOG") - lines))
+		note "$messages notifications of one service in $took ms, $lines lines of log; meanwhile: p50 $(percentile 50 "$T/ready") ms, p99 $p99 ms"
+		[ "$p99" -lt 100 ] && break
+	done
+	is "notifications: all are taken" "" "done" "$(cat "$T/talked")"
+	is "notifications: every other service is started" "" 0 "$(wc -l <"$T/bad")"
+	is "notifications: p99 of the READY of others below 100 ms" "" yes "$([ "$p99" -lt 100 ] && echo yes || echo "$p99 ms")"
+	is "notifications: those that make no sense do not fill the log" "" yes "$([ $lines -lt 200 ] && echo yes || echo "$lines lines")"
+	grown notifications
+	note "notifications: $GREW"
+}
+
+# Fewer descriptors than it has: it answers, stops what runs, and starts again when there are some.
+descriptors() {
+	service stays "ExecStart=$PAYLOAD log $T/stays x pause"
+	service gets "ExecStart=$PAYLOAD pause" "ExecStop=$PAYLOAD log $T/stopped x"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start stays.service gets.service >/dev/null
+	local manager highest kept pid most
+	manager=$(manager_pid) kept=$(main_of stays.service)
+	highest=$(find "/proc/$manager/fd" -mindepth 1 -printf '%f\n' | sort -n | tail -1)
+	pid=$(main_of gets.service)
+	most=$(prlimit --pid "$manager" --nofile --noheadings --raw --output SOFT)
+	prlimit --pid "$manager" --nofile=$((highest + 4)):
+	ok_if "three descriptors left: the manager answers" "B44" timeout 10 "$BIN/harkctl" is-active stays.service
+	ok_if "three descriptors left: it stops a service" "B44" timeout 20 "$BIN/harkctl" stop gets.service
+	is "three descriptors left: which is gone" "B44" "inactive no" "$(active gets.service) $(alive "$pid" && echo yes || echo no)"
+	prlimit --pid "$manager" --nofile="$most":
+	is "afterwards: the manager is the same, and what ran" "B44" "$manager $kept" "$(manager_pid) $(main_of stays.service)"
+	is "afterwards: it has its descriptors again" "" "$most" "$(prlimit --pid "$manager" --nofile --noheadings --raw --output SOFT)"
+	ok_if "afterwards: it starts services" "B44" timeout 20 "$BIN/harkctl" start gets.service
+}
+
+if [ "$(lives)" != 1 ]; then not_ok "the count of lives is found" "$(lives)"; fi
+signals hark-init "$INIT_PID" 17 10 12 1 28
+signals harkd "$(manager_pid)" 17 1 15 2 28
+notifications
+descriptors
+finish
