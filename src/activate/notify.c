@@ -436,10 +436,16 @@ static int digest_one(struct hark *h, struct service *s)
 	return 1;
 }
 
+/* A process was asked for, and its number has not been heard: whose message it is cannot be told yet, it waits in the socket. */
+static bool is_unheard(const struct proc_ref *p)
+{
+	return p->slot && !p->pid;
+}
+
 static void digest_many(struct hark *h, struct service *s, unsigned most)
 {
-	while (most && s->notify_slot && s->unit.config && s->unit.config->service &&
-	       digest_one(h, s))
+	while (most && !is_unheard(&s->main) && !is_unheard(&s->control) && s->notify_slot &&
+	       s->unit.config && s->unit.config->service && digest_one(h, s))
 		most--;
 }
 
