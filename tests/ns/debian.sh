@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # This machine's own default target, with the unit files that its packages brought, boots in a container: hark as PID 1 of its namespaces on a
-# throw-away overlay of the root. systemctl and logind find everything as they know it, and power off.
+# throw-away overlay of the root. systemctl and logind find everything as they know it: a login is a session with a scope and a user's manager; they
+# power off.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -e /usr/lib/systemd/system/graphical.target ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null ||
 	skip_all "no systemd and dbus packages, whose units are to be booted"
@@ -15,6 +16,8 @@ mount -t overlay -o "lowerdir=/,upperdir=$T/layers/upper,workdir=$T/layers/work"
 	skip_all "no overlay of the root"
 DESTDIR=$ROOT cmake --install "$HARK_BUILD" --prefix /usr >"$T/install" 2>&1 || not_ok "it installs" "$(tail -2 "$T/install")"
 rm -rf "$ROOT"/etc/systemd/system/postgresql* "$ROOT"/etc/systemd/system/*.wants/postgresql*
+
+chroot "$ROOT" useradd -m -u 1234 -s /bin/sh tester || not_ok "a user is made"
 
 cat >"$OUT/inside" <<'X'
 cd "$1" || exit 1
@@ -36,6 +39,31 @@ hostname debian
 pivot_root . mnt
 umount -l /mnt
 cd /
+# A login by Debian's own su, pam_systemd and logind, and its end; then systemd-run over the bus.
+session() {
+	mkfifo /run/go
+	timeout 40 su -l tester -c 'sed -n s/^0:://p /proc/self/cgroup
+		echo "$XDG_SESSION_ID $XDG_RUNTIME_DIR $(stat -c %U:%a $XDG_RUNTIME_DIR)"
+		loginctl list-sessions --no-legend
+		systemctl is-active user@1234.service user-runtime-dir@1234.service | paste -sd" "
+		timeout 10 systemctl --user is-system-running --wait
+		sleep 1000 & echo $!
+		read line </run/go
+		kill $!' </dev/null >/run/out/login 2>&1 &
+	timeout 30 sh -c 'until [ "$(wc -l </run/out/login)" -ge 6 ]; do sleep 0.1; done'
+	scope=$(systemctl list-units --no-legend --plain 'session-*.scope' | cut -d" " -f1)
+	echo "scope $(systemctl show -p ActiveState -p SubState --value "$scope" | paste -sd" ")"
+	loginctl session-status --no-pager "$(tail -n+2 /run/out/login | head -1 | cut -d" " -f1)" | grep -c "sleep 1000"
+	echo go >/run/go
+	wait $!
+	timeout 15 sh -c 'until [ -z "$(loginctl list-sessions --no-legend)" ]; do sleep 0.1; done'
+	echo "left $(loginctl list-sessions --no-legend | wc -l) $(pgrep -cf "sleep 1000")"
+	timeout 20 sh -c 'until [ "$(systemctl is-active user-runtime-dir@1234.service)" = inactive ]; do sleep 0.2; done'
+	echo "user $(systemctl is-active user@1234.service user-runtime-dir@1234.service | paste -sd" ") $(ls /run/user | wc -l)"
+	timeout 20 systemd-run --wait -q sh -c "exit 7" </dev/null
+	echo "wait $?"
+	timeout 20 systemd-run --scope -q --slice=lab.slice sed -n s/^0:://p /proc/self/cgroup </dev/null | sed "s/run-[^/]*/NAME/; s/^/scoped /"
+}
 (
 	export SYSTEMD_COLORS=0
 	timeout 40 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
@@ -47,12 +75,13 @@ cd /
 	echo "-- logind $(systemctl is-active systemd-logind.service) $(loginctl list-sessions --no-legend 2>&1 | wc -l)"
 	echo "-- journal $(systemctl is-active systemd-journald.service)"
 	echo "-- bus $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.freedesktop.systemd1 .*hark-bus')"
+	session >/run/out/session 2>&1
 	systemctl poweroff
 ) >/run/out/said 2>&1 </dev/null &
 exec env -i container=hark-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/hark/hark-init >/run/out/log 2>&1 </dev/null
 X
 mkdir "$HARK_TEST_CGROUP/debian"
-OUT=$OUT timeout -k 5 100 sh -c 'echo $$ >"$0/cgroup.procs"; exec unshare -m -C -p -u -i -n -f --kill-child --propagation private bash "$1/inside" "$2"' \
+OUT=$OUT timeout -k 5 150 sh -c 'echo $$ >"$0/cgroup.procs"; exec unshare -m -C -p -u -i -n -f --kill-child --propagation private bash "$1/inside" "$2"' \
 	"$HARK_TEST_CGROUP/debian" "$OUT" "$ROOT"
 rc=$?
 said() { grep -q "$1" "$OUT/said"; }
@@ -62,6 +91,19 @@ note "$(grep -o '[a-z]*.target reached .*' "$OUT/log" | head -1)"
 ok_if "logind answers" "" said "^-- logind active 0"
 ok_if "the journal collects" "" said "^-- journal active"
 ok_if "our name is on the bus" "" said "^-- bus 1"
+login() { sed -n "$1p" "$OUT/login"; }
+saw() { grep "^$1 " "$OUT/session"; }
+is "su -l is a session of logind's, in a scope of its own" "" "yes" \
+	"$(login 1 | grep -q '^.*/user.slice/user-1234.slice/session-[a-z0-9]*.scope$' && echo yes || login 1)"
+ok_if "... with its directory" "" grep -q '^[a-z0-9]* /run/user/1234 tester:700$' "$OUT/login"
+ok_if "... which loginctl lists" "" grep -q '1234 tester' "$OUT/login"
+is "... and the user's manager runs" "" "active active running" "$(login '4,5' | paste -sd' ')"
+is "the scope is a unit that runs" "" "scope active running" "$(saw scope)"
+is "loginctl names its processes" "" 1 "$(sed -n 2p "$OUT/session")"
+is "its end ends the processes and the session" "" "left 0 0" "$(saw left)"
+is "... and the user's manager" "" "user inactive inactive 0" "$(saw user)"
+is "systemd-run --wait hears how it ended" "" "wait 7" "$(saw wait)"
+is "systemd-run --scope" "" "scoped /lab.slice/NAME" "$(saw scoped)"
 is "no ordering cycle" "" 0 "$(grep -c 'dropped' "$OUT/log")"
 is "systemctl poweroff ends it in order" "" "130 1" "$rc $(grep -c 'everything has ended in order' "$OUT/log")"
 umount -l "$ROOT" "$T/layers"
