@@ -111,6 +111,7 @@ forking() {
 	service forks2 Type=forking GuessMainPID=no "ExecStart=$PAYLOAD daemon child pause"
 	ctl start forks2.service
 	is "forking: without a main process it is running" "E32" running "$(sub forks2.service)"
+	wait_for '[ $(pids_of forks2.service | wc -w) = 2 ]' 5 # the child comes a moment after its parent
 	kill -KILL $(pids_of forks2.service)
 	wait_active forks2.service inactive
 	is "forking: an empty cgroup is its end" "E32" inactive "$(active forks2.service)"
