@@ -135,6 +135,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
 	    registry_find(&h->reg, h->default_unit) == u) {
 		h->ready_us = loop_now_us(&h->loop);
+		remember_manager(h);
 		log_at(LOG_INFO, "%s reached %llu ms after the start of PID 1", u->name,
 		       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
 	}
