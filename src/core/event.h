@@ -37,7 +37,7 @@
 	EVENT(MOUNTED, "the kernel shows something mounted there")                               \
 	EVENT(UNMOUNTED, "nothing is mounted there any more")                                    \
 	EVENT(ABANDON, "whoever made its processes no longer cares for them")                    \
-	EVENT(DEVICE, "a device came, is used or went away; a: enum device_found")               \
+	EVENT(DEVICE, "a device came or went away; a: enum device_found")                        \
 	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {

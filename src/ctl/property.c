@@ -7,6 +7,7 @@
 #include "core/graph.h"
 #include "core/spawn.h"
 #include "core/transient.h"
+#include "units/device_unit.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/show.h"
@@ -44,7 +45,8 @@ enum {
 	SERVICES = 1 << UNIT_SERVICE,
 	SOCKETS = 1 << UNIT_SOCKET,
 	SCOPES = 1 << UNIT_SCOPE,
-	SLICES = 1 << UNIT_SLICE
+	SLICES = 1 << UNIT_SLICE,
+	DEVICES = 1 << UNIT_DEVICE
 };
 
 static const void *field(const struct view *v, const struct property *p)
@@ -446,6 +448,7 @@ static const struct property properties[] = {
 	{ "Type", SERVICES, SERVICE_FIELD(type), print_word, service_type_names },
 	{ "Restart", SERVICES, SERVICE_FIELD(restart), print_word, service_restart_names },
 	{ "NotifyAccess", SERVICES, SERVICE_FIELD(notify_access), print_word, notify_access_names },
+	{ "SysFSPath", DEVICES, OF_UNIT, offsetof(struct device_unit, sysfs), print_text, NULL },
 	{ "PIDFile", SERVICES, SERVICE_FIELD(pid_file), print_text, NULL },
 	{ "BusName", SERVICES, SERVICE_FIELD(bus_name), print_text, NULL },
 	{ "RemainAfterExit", SERVICES, SERVICE_FIELD(remain_after_exit), print_bool, NULL },

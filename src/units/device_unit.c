@@ -57,18 +57,16 @@ int device_dress(const struct device_unit *d, struct unit_config *c)
 
 /* --- the machine --- */
 
-enum device_event { DE_GONE, DE_USED, DE_FOUND, DEVICE_EVENTS };
+enum device_event { DE_GONE, DE_FOUND, DEVICE_EVENTS };
 
 static const char *const event_words[DEVICE_EVENTS] = {
 	[DE_GONE] = "gone",
-	[DE_USED] = "used",
 	[DE_FOUND] = "found",
 };
 
 static const struct fsm_state states[DEVICE_STATES] = {
 	[DEVICE_DEAD] = {.name = "dead", .coarse = INACTIVE},
 	[DEVICE_PLUGGED] = {.name = "plugged", .coarse = ACTIVE},
-	[DEVICE_TENTATIVE] = {.name = "tentative", .coarse = ACTIVATING},
 };
 
 /* How to read it: each event names the state that it leads to; each time the device is found it pulls in what it wants. */
@@ -77,9 +75,8 @@ static const struct fsm_state states[DEVICE_STATES] = {
 		.go = DEVICE_##state + 1, .fx = (effects) \
 	}
 static const struct fsm_cell cells[DEVICE_STATES][DEVICE_EVENTS] = {
-	[DEVICE_DEAD] = {[DE_USED] = GO(TENTATIVE, 0), [DE_FOUND] = GO(PLUGGED, FX_PULL)},
-	[DEVICE_PLUGGED] = {[DE_USED] = GO(TENTATIVE, 0), [DE_GONE] = GO(DEAD, 0)},
-	[DEVICE_TENTATIVE] = {[DE_FOUND] = GO(PLUGGED, FX_PULL), [DE_GONE] = GO(DEAD, 0)},
+	[DEVICE_DEAD] = {[DE_FOUND] = GO(PLUGGED, FX_PULL)},
+	[DEVICE_PLUGGED] = {[DE_GONE] = GO(DEAD, 0)},
 };
 
 static const struct fsm device_fsm = {
@@ -93,10 +90,9 @@ static const struct fsm device_fsm = {
 
 static int classify(struct unit *u UNUSED, const struct event *e)
 {
-	static const int8_t events[] = {
-		[DEVICE_GONE] = DE_GONE, [DEVICE_USED] = DE_USED, [DEVICE_FOUND] = DE_FOUND};
-
-	return e->kind == EV_DEVICE ? events[e->a] : -1;
+	if (e->kind != EV_DEVICE)
+		return -1;
+	return e->a == DEVICE_FOUND ? (int)DE_FOUND : (int)DE_GONE;
 }
 
 /* Where nobody tells of devices the wait would be in vain. */

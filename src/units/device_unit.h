@@ -14,10 +14,10 @@ enum {
 	DEVICE_WAIT_US = 90 * 1000 * 1000
 }; /* for a device that is to come, when nothing else is said */
 
-enum device_state { DEVICE_DEAD, DEVICE_PLUGGED, DEVICE_TENTATIVE, DEVICE_STATES };
+enum device_state { DEVICE_DEAD, DEVICE_PLUGGED, DEVICE_STATES };
 
-/* What is known of a device (EV_DEVICE): nothing, that something of the kernel's uses it, or that udev is done with it. */
-enum device_found { DEVICE_GONE, DEVICE_USED, DEVICE_FOUND };
+/* What EV_DEVICE says. */
+enum device_found { DEVICE_GONE, DEVICE_FOUND };
 
 struct device_unit {
 	struct unit unit;

@@ -70,6 +70,7 @@ ip link add hk0 type veth peer name hk1
 ok_if "a new interface is a device" "" wait_sub "$(dev hk0)" plugged
 ok_if "what it asks for runs" "" runs eth hk0 1
 ok_if "a template without instance gets its place" "" runs place sys-devices-virtual-net-hk0 1
+is "its place is told" "" /sys/devices/virtual/net/hk0 "$(prop "$(dev hk0)" SysFSPath)"
 is "its description is the model" "" "A pair of ends" "$(prop "$(dev hk0)" Description)"
 ok_if "why names the device" "" sh -c "$BIN/harkctl why eth@hk0.service | grep -q 'hk0.device appeared'"
 ctl why eth@hk0.service "$(dev hk0)" | sed 's/^/# /'
@@ -116,6 +117,21 @@ ok_if "... and devices are told on" "" wait_sub "$(dev hkx)" plugged
 is "none of it started anything twice" "" 1 "$(ran eth hk7)"
 echo change >/sys/class/mem/null/uevent
 ok_if "a device of memory, by a synthetic event" "" runs null "" 1
+
+for ((k = 0; k < 3000; k++)); do echo change; done | while read -r word; do echo "$word" >/sys/class/mem/null/uevent; done &
+storm=$!
+slow=0
+while kill -0 $storm 2>/dev/null; do
+	t=$(now_ms)
+	ctl is-active hark-udev.service >/dev/null
+	t=$(($(now_ms) - t))
+	[ $t -gt $slow ] && slow=$t
+done
+ip link del hkx
+timeout 60 udevadm settle
+ok_if "a storm of 3000 events, the slowest answer after $slow ms, and nothing is lost" "" wait_dead hkx
+is "what it did not change runs as it ran" "" 1 "$(ran null "")"
+note "hark-udev has $(sed -n 's/^VmRSS:[[:space:]]*//p' "/proc/$(main_of hark-udev.service)/status")"
 
 ctl start --no-wait waits.service >/dev/null
 ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'" 2
