@@ -412,6 +412,26 @@ static int self_test(struct hark *h, char **argv)
 	return r == SELF_TEST_GOOD && open_units(h, &o) < 0 ? SELF_TEST_UNITS : r;
 }
 
+/* Take over what the manager before left, or boot. has_path: somebody said where units lie. */
+static void begin(struct hark *h, bool has_path)
+{
+	if (h->is_safe) {
+		log_at(LOG_ERROR,
+		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
+		       h->bank.table->crashes);
+		return;
+	}
+	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
+		try_again();
+	if (h->did_boot)
+		return;
+	if (h->is_pid1 || has_path)
+		boot(h);
+	else
+		log_at(LOG_ERROR,
+		       "this is not PID 1 and no --unit-path is given: the machine's own units are not started by a second manager");
+}
+
 int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
@@ -445,14 +465,7 @@ int main(int argc UNUSED, char **argv)
 		return 1;
 	}
 	h->boot_us = loop_now_us(&h->loop);
-	if (h->is_safe)
-		log_at(LOG_ERROR,
-		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
-		       h->bank.table->crashes);
-	else if (h->bank.table->generation > 1 && run_takeover(h) < 0)
-		try_again();
-	if (!h->is_safe && !h->did_boot)
-		boot(h);
+	begin(h, o.unit_path != NULL);
 	reexec_watch(h);
 	r = loop_run(&h->loop);
 	if (!h->is_leaving) /* else who asks waits for the next manager */

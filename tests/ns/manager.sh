@@ -162,4 +162,10 @@ as_pid1 "exit 5" 5
 as_pid1 poweroff 130
 as_pid1 reboot 129
 is "a service of PID 1 has it as parent" "" 1 "$(found "$T/pid1/report" ppid)"
+# The machine's units are its own manager's: started by hand without a unit path, hark starts none of them.
+mkdir -p "$T/alone"
+HARK_RUN_DIR= "$BIN/hark-init" --run-dir "$T/alone" --default nosuch.target >"$T/alone/log" 2>&1 </dev/null &
+STARTED+=("$!")
+ok_if "by hand, without a unit path, nothing is started" "" wait_for "grep -q 'no --unit-path is given' $T/alone/log" 5
+is "... nor tried" "" 0 "$(grep -c nosuch.target "$T/alone/log")"
 finish
