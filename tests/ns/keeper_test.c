@@ -22,7 +22,14 @@
 #include "core/fd.h"
 #include "core/plan.h"
 
-enum { STORM = 10000, MANY_REFS = 64, SPAWNS = 1000, WAIT_US = 20 * 1000 * 1000, PLAN_ROOM = 4096 };
+enum {
+	STORM = 10000,
+	STORM_US = 3 * 1000 * 1000,
+	MANY_REFS = 64,
+	SPAWNS = 1000,
+	WAIT_US = 20 * 1000 * 1000,
+	PLAN_ROOM = 4096
+};
 
 static struct loop loop;
 static struct bank bank;
@@ -299,12 +306,12 @@ static uint64_t storm(void)
 	return took_us;
 }
 
-/* The best of five, a second apart: the machine may still be busy with the end of the test before. */
+/* The best of five, a second apart: the machine may be busy. Half a second is usual; that it stays in that order is all that is checked. */
 static void test_storm(void)
 {
 	uint64_t best_us = TIME_NEVER;
 
-	for (int i = 0; i < 5 && best_us >= US_PER_SEC; i++) {
+	for (int i = 0; i < 5 && best_us >= STORM_US; i++) {
 		struct timespec rest = {.tv_sec = i > 0};
 		uint64_t us;
 
@@ -313,7 +320,7 @@ static void test_storm(void)
 
 		best_us = us < best_us ? us : best_us;
 	}
-	check(best_us < US_PER_SEC, "storm", "more than 1 s, five times");
+	check(best_us < STORM_US, "storm", "more than 3 s, five times");
 }
 
 static void test_rate(void)
