@@ -157,11 +157,16 @@ static bool find_mount(const struct load *l, struct str folder, char *name)
 /* Cut the next longer folder on the way to path: "/", "/a", "/a/b". False behind path itself. */
 static bool next_folder(const char *path, struct str *folder)
 {
-	size_t from = folder->n > 1 ? folder->n + 1 : folder->n;
+	size_t at = folder->n;
 
-	if (folder->n > 0 && path[folder->n] == '\0')
+	if (at == 0) {
+		*folder = (struct str){path, 1};
+		return true;
+	}
+	at += strspn(path + at, "/"); /* however many there are */
+	if (!path[at])
 		return false;
-	*folder = (struct str){path, folder->n ? from + strcspn(path + from, "/") : 1};
+	*folder = (struct str){path, at + strcspn(path + at, "/")};
 	return true;
 }
 
