@@ -166,14 +166,15 @@ latency() {
 		        idle.append(once("version"))
 		    print("# status while 200 units start: p99 %.2f ms of %d; of a client that asks nobody %.2f" %
 		          (p99(took), len(took), p99(idle)))
-		    best = min(best, p99(took) if p99(took) <= 5 else p99(took) - p99(idle))
+		    row = "E34" if p99(took) <= 5 else "" # the promise is about the time itself
+		    best = min(best, p99(took) if row else p99(took) - p99(idle))
 		    if best <= 5:
 		        break
-		open(out, "w").write("%d %d" % (best * 1000, i))
+		open(out, "w").write("%d %d %s" % (best * 1000, i, row))
 	Y
-	local us storms
-	read -r us storms <"$T/latency"
-	is "of the statuses while 200 units start 99 of 100 take hark at most 5 ms" "E34" yes \
+	local us storms row
+	read -r us storms row <"$T/latency"
+	is "of the statuses while 200 units start 99 of 100 take hark at most 5 ms" "$row" yes \
 		"$([ "$us" -le 5000 ] && echo yes || echo "$us us at best")"
 	is "all 200 are up" "E20" $((200 * storms)) "$(ctl list -a | grep -c 'boot[0-9]-[0-9]*.service.*exited')"
 }

@@ -45,8 +45,8 @@ is "one without [Install], or for a target that does not run, is not started" "E
 
 pid=$(main_of one.service)
 printf '[Unit]\nDescription=edited\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
-ok_if "an edit is taken without a command" "B18" wait_for '[ "$(prop one.service Description)" = edited ]' 3
-is "the running process stays" "B18" "$pid active" "$(main_of one.service) $(active one.service)"
+ok_if "an edit is taken without a command" "" wait_for '[ "$(prop one.service Description)" = edited ]' 3
+is "the running process stays" "" "$pid active" "$(main_of one.service) $(active one.service)"
 printf '[Unit]\nDescription=broken\n[Service]\nType=simple\n' | drop one.service
 ok_if "a broken edit is told with its file" "" wait_for 'in_log "one.service: its new files are broken"' 3
 is "and the old settings stay in force" "" "edited $pid" "$(prop one.service Description) $(main_of one.service)"
@@ -70,7 +70,7 @@ echo_socket 7702 | drop echo.socket
 ok_if "an edit of a listening socket waits" "" wait_for 'in_log "echo.socket: its files have changed; they are read when it rests"' 3
 ok_if "it goes on listening" "" listens 7701
 ctl restart echo.socket >"$T/out" 2>&1
-ok_if "a restart takes the new address" "B18" wait_for 'listens 7702 && ! listens 7701' 3
+ok_if "a restart takes the new address" "" wait_for 'listens 7702 && ! listens 7701' 3
 
 # ---- a file goes
 
@@ -83,8 +83,8 @@ ctl start keeps.service >/dev/null
 pid=$(main_of keeps.service)
 rm "$T/vendor/keeps.service"
 ctl daemon-reload >/dev/null 2>&1
-is "elsewhere a running unit whose file is gone runs on" "B18" "$pid active" "$(main_of keeps.service) $(active keeps.service)"
-is "and is marked" "B18" yes "$(prop keeps.service NeedDaemonReload)"
+is "elsewhere a running unit whose file is gone runs on" "" "$pid active" "$(main_of keeps.service) $(active keeps.service)"
+is "and is marked" "" yes "$(prop keeps.service NeedDaemonReload)"
 ctl stop keeps.service >/dev/null
 ok_if "once stopped it is not found" "" wait_for '[ "$(prop keeps.service LoadState)" != loaded ]' 3
 

@@ -174,6 +174,5 @@ int main(void)
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
-	printf("rows: E35\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
