@@ -252,12 +252,7 @@ static void take_over(struct bank *b)
 /* The manager is the last process to be sacrificed. Not ours to demand without the privilege. */
 static void spare_from_oom(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)!write(fd, "-1000", 5);
-	close(fd);
+	(void)!fd_write_small(AT_FDCWD, "/proc/self/oom_score_adj", "-1000");
 }
 
 int bank_open(struct bank *b, struct loop *loop)
@@ -459,25 +454,10 @@ int bank_heard(struct bank *b, int sig)
 	return send_request(&(struct bank_req){.op = BANK_HEARD, .arg = sig}, NULL, STR(""), -1);
 }
 
-/* hark-exec, which lies beside us: what PID 1 becomes for the end of the machine. */
-static int open_final(void)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("hark-exec"));
-	char *slash;
-
-	path[n < 0 ? 0 : n] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return fd_open(AT_FDCWD, "/usr/lib/hark/hark-exec", O_RDONLY, 0);
-	memcpy(slash + 1, "hark-exec", sizeof("hark-exec"));
-	return fd_open(AT_FDCWD, path, O_RDONLY, 0);
-}
-
-int bank_final(struct bank *b, int arg, bool is_exit)
+int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path)
 {
 	struct bank_req q = {.op = BANK_FINAL, .arg = arg, .flags = is_exit ? BANK_F_EXIT : 0};
-	AUTO_FD int fd = is_exit ? -1 : open_final();
+	AUTO_FD int fd = is_exit ? -1 : fd_open(AT_FDCWD, exec_path, O_RDONLY, 0);
 	char command[16];
 
 	(void)b;

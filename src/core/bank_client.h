@@ -111,7 +111,8 @@ MUST_USE int bank_signal(struct bank *b, uint32_t slot, uint64_t token, int sig)
 MUST_USE int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, pid_t pid);
 MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
 MUST_USE int bank_heard(struct bank *b, int sig);
-MUST_USE int bank_final(struct bank *b, int arg, bool is_exit);
+/* exec_path: hark-exec, which PID 1 becomes for the end of the machine; not looked at when it only exits. */
+MUST_USE int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path);
 
 /*
  * The manager's own binary, see bank.h. bank_keep_binary(): this process is content, PID 1 shall start it from fd from now on.

@@ -376,21 +376,15 @@ static void boot(struct hark *h)
 }
 
 /*
- * Who asks for a status during a boot shall not wait behind a hundred starting services, and whoever takes all the memory shall not
- * take the manager with it. Services are children of PID 1 and inherit none of this; as each has a session of its own, it is the
- * autogroup that counts where there are any (sched(7)).
+ * Who asks for a status during a boot shall not wait behind a hundred starting services. They are children of PID 1 and do not
+ * inherit this; as each has a session of its own, it is the autogroup that counts where there are any (sched(7)).
  */
 static void come_first(void)
 {
-	static const struct {
-		const char *file, *value;
-	} rights[] = {{"/proc/self/autogroup", "-10"}, {"/proc/self/oom_score_adj", "-1000"}};
-
 	if (setpriority(PRIO_PROCESS, 0, MANAGER_NICE) < 0)
 		return; /* an ordinary user's manager has no such right */
-	for (size_t i = 0; i < ARRAY_SIZE(rights); i++)
-		if (fd_write_small(AT_FDCWD, rights[i].file, rights[i].value) < 0)
-			log_debug("main", "%s is not ours to write", rights[i].file);
+	if (fd_write_small(AT_FDCWD, "/proc/self/autogroup", "-10") < 0)
+		log_debug("main", "no autogroup");
 }
 
 /* No memory to take over: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */

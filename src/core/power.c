@@ -15,7 +15,8 @@ static void say_goodbye(struct hark *h)
 
 	log_at(LOG_INFO, "everything has ended in order; %s",
 	       is_exit ? "leaving" : "handing over to the kernel");
-	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit) < 0)
+	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit, h->exec_path) <
+	    0)
 		log_at(LOG_ERROR, "PID 1 does not take the final request");
 }
 

@@ -171,7 +171,8 @@ int bank_heard(struct bank *b UNUSED, int sig UNUSED)
 	return 0;
 }
 
-int bank_final(struct bank *b UNUSED, int arg UNUSED, bool is_exit UNUSED)
+int bank_final(struct bank *b UNUSED, int arg UNUSED, bool is_exit UNUSED,
+	       const char *exec_path UNUSED)
 {
 	return 0;
 }
