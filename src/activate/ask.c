@@ -45,31 +45,6 @@ static void lose(struct asker *k, struct ask *a)
 	}
 }
 
-static void take_row(struct ask *a, const struct row *row)
-{
-	if (a->question.on_row)
-		a->question.on_row(a->question.arg, row);
-	if (a->question.is_endless)
-		rows_reset(&a->rows);
-}
-
-/* True at the last frame. */
-static bool take_frame(struct ask *a, struct wire_in *in)
-{
-	struct str value;
-	uint16_t tag;
-
-	while (wire_next(in, &tag, &value)) {
-		const struct row *row = tag == TAG_EXIT ? NULL : rows_add(&a->rows, tag, value);
-
-		if (tag == TAG_EXIT)
-			a->exit = (int)wire_u64(value);
-		else if (row)
-			take_row(a, row);
-	}
-	return in->kind == FRAME_END;
-}
-
 static void on_line(struct watch *w, uint32_t events UNUSED)
 {
 	static struct wire_in in; /* too big for a stack; emptied before anything else runs */
@@ -86,7 +61,7 @@ static void on_line(struct watch *w, uint32_t events UNUSED)
 			lose(k, a);
 		return;
 	}
-	if (!a || !take_frame(a, &in))
+	if (!a || !client_take(&a->question, &in, &a->rows, &a->exit))
 		return;
 	l->ask = NULL;
 	if (!list_is_empty(&k->waiting))

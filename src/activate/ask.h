@@ -2,8 +2,8 @@
 /*
  * ask - questions to the manager from a program with a loop: many at once, over a few connections, over a manager that dies.
  *
- * What broke with its connection is asked again, with its number: the manager performs it once (ctl/client.h). A missing manager is waited for CLIENT_PATIENCE_US, except by an endless question, which
- * waits for ever.
+ * What broke with its connection is asked again, with its number: the manager performs it once (ctl/client.h). A missing manager is waited
+ * for CLIENT_PATIENCE_US, except by an endless question, which waits for ever.
  */
 #pragma once
 

@@ -16,7 +16,6 @@ struct asking {
 	const char *path;
 	struct question q; /* with a number */
 	struct rows *rows;
-	bool is_finished; /* the last frame came */
 	int exit;
 	uint64_t until_us; /* how long a missing manager is waited for */
 	struct wire_out out;
@@ -62,31 +61,28 @@ int client_encode(struct wire_out *o, const struct question *q)
 	return 0;
 }
 
-static void take_row(struct asking *a, const struct row *row)
+static void take_row(const struct question *q, struct rows *rows, const struct row *row)
 {
-	if (a->q.on_row)
-		a->q.on_row(a->q.arg, row);
-	if (a->q.is_endless)
-		rows_reset(a->rows);
+	if (q->on_row)
+		q->on_row(q->arg, row);
+	if (q->is_endless)
+		rows_reset(rows);
 }
 
-static void take_frame(struct asking *a)
+bool client_take(const struct question *q, struct wire_in *in, struct rows *rows, int *ret_exit)
 {
 	struct str value;
 	uint16_t tag;
 
-	while (wire_next(&a->in, &tag, &value)) {
-		const struct row *row;
+	while (wire_next(in, &tag, &value)) {
+		const struct row *row = tag == TAG_EXIT ? NULL : rows_add(rows, tag, value);
 
-		if (tag == TAG_EXIT) {
-			a->exit = (int)wire_u64(value);
-			continue;
-		}
-		row = rows_add(a->rows, tag, value);
-		if (row)
-			take_row(a, row);
+		if (tag == TAG_EXIT)
+			*ret_exit = (int)wire_u64(value);
+		else if (row)
+			take_row(q, rows, row);
 	}
-	a->is_finished = a->in.kind == FRAME_END;
+	return in->kind == FRAME_END;
 }
 
 /* One connection's worth: 0 finished, -ECONNRESET, -EPIPE (it broke), -errno. */
@@ -101,12 +97,11 @@ static int converse(struct asking *a)
 	/* A manager that turns us away says why and closes: its word may lie there already. */
 	if (r < 0 && r != -EPIPE)
 		return r;
-	while (!a->is_finished) {
+	do {
 		r = wire_recv(fd, &a->in);
 		if (r < 0)
 			return r;
-		take_frame(a);
-	}
+	} while (!client_take(&a->q, &a->in, a->rows, &a->exit));
 	return 0;
 }
 

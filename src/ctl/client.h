@@ -18,8 +18,8 @@ struct question {
 	const char *options[OPTIONS];                     /* NULL: not given; "" for a switch */
 	void (*on_row)(void *arg, const struct row *row); /* as each row is whole; may be NULL */
 	void *arg;
-	uint64_t
-		id; /* the same when it is asked again: the manager performs it once; client_ask() sets its own */
+	/* The same when it is asked again: the manager performs it once. client_ask() sets its own. */
+	uint64_t id;
 	bool is_endless; /* rows are forgotten once on_row has seen them */
 };
 
@@ -27,6 +27,8 @@ struct question {
 uint64_t client_number(void);
 /* The request frame of a question. 0, -E2BIG. */
 MUST_USE int client_encode(struct wire_out *o, const struct question *q);
+/* One frame of its answer: rows go to on_row and into rows, which were set up by the caller. True at the last frame. */
+bool client_take(const struct question *q, struct wire_in *in, struct rows *rows, int *ret_exit);
 /* That the manager goes away is what the verb asks for: not to be asked again. */
 bool client_is_ending(enum verb_id id);
 
