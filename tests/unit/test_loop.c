@@ -493,7 +493,6 @@ int main(void)
 	tcase_add_test(sim, timers_fire_in_order);
 	tcase_add_test(sim, timer_removes_its_neighbour);
 	tcase_add_test(sim, virtual_time_never_sleeps);
-	tcase_set_timeout(sim, 30);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, sim);
 	srunner_run_all(sr, CK_ENV);
