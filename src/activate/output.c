@@ -127,7 +127,7 @@ static void read_some(struct unit_output *o, unsigned reads)
 	ssize_t n = 1;
 
 	for (; reads && n > 0; reads--) {
-		n = fd_read(bank_fd(o->service->out_slot[0] - 1), bytes, sizeof(bytes));
+		n = fd_read(bank_fd(o->service->out_slot - 1), bytes, sizeof(bytes));
 		if (n > 0)
 			digest(o, (struct str){bytes, (size_t)n});
 		if (n < (ssize_t)sizeof(bytes))
@@ -153,7 +153,7 @@ static int watch_pipe(struct hark *h, struct service *s)
 	if (!o)
 		return err_here(-ENOMEM);
 	*o = (struct unit_output){.watch.fn = on_readable, .hark = h, .service = s, .kmsg_fd = -1};
-	r = loop_watch(&h->loop, &o->watch, bank_fd(s->out_slot[0] - 1), EPOLLIN);
+	r = loop_watch(&h->loop, &o->watch, bank_fd(s->out_slot - 1), EPOLLIN);
 	if (r < 0)
 		mem_put(o);
 	else
@@ -161,67 +161,80 @@ static int watch_pipe(struct hark *h, struct service *s)
 	return r;
 }
 
-static int store_end(struct hark *h, struct service *s, unsigned end, int fd)
+/* The pipe behind fd, opened once more. A descriptor of the caller's, or -errno. */
+static int open_again(int fd, int flags)
 {
-	static const char *const what[] = {"out-read", "out-write"};
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fd_open(AT_FDCWD, path, flags, 0);
+}
+
+/* From here on the slot's number is our own opening, which alone must not block; what PID 1 has of it stays as it is. */
+static int read_by(const struct service *s, int fd)
+{
+	return dup3(fd, bank_fd(s->out_slot - 1), O_CLOEXEC) < 0 ? err_here(-errno) : 0;
+}
+
+static int store(struct hark *h, struct service *s, int fd)
+{
 	char name[BANK_NAME];
 	int slot = bank_take(&h->bank), r;
 
 	if (slot < 0)
 		return slot;
-	snprintf(name, sizeof(name), "%s/%s", s->unit.name, what[end]);
+	bank_name(name, s->unit.name, "out");
 	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
-	if (r < 0) {
+	if (r < 0)
 		bank_release(&h->bank, (uint32_t)slot);
-		return r;
-	}
-	s->out_slot[end] = (uint32_t)slot + 1;
-	return 0;
+	else
+		s->out_slot = (uint32_t)slot + 1;
+	return r;
 }
 
 int output_open(struct hark *h, struct service *s)
 {
 	AUTO_FD int from = -1;
 	AUTO_FD int to = -1;
+	AUTO_FD int both = -1;
 	int p[2], r;
 
-	if (s->output && s->out_slot[1])
-		return (int)s->out_slot[1] - 1;
-	if (pipe2(p, O_CLOEXEC) < 0)
+	if (s->output && s->out_slot)
+		return (int)s->out_slot - 1;
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_here(-errno);
 	from = p[0];
 	to = p[1];
-	/* Only our end: the service's own must block when it writes faster than it is read. */
-	r = fcntl(from, F_SETFL, O_NONBLOCK) < 0 ? err_here(-errno) : store_end(h, s, 0, from);
+	both = open_again(from, O_RDWR);
+	r = both < 0 ? both : store(h, s, both);
 	if (!r)
-		r = store_end(h, s, 1, to);
+		r = read_by(s, from);
 	if (!r)
 		r = watch_pipe(h, s);
 	if (r < 0) {
 		output_close(h, s);
 		return r;
 	}
-	return (int)s->out_slot[1] - 1;
+	return (int)s->out_slot - 1;
 }
 
 int output_adopt(struct hark *h, struct service *s)
 {
-	return s->output || !s->out_slot[0] ? 0 : watch_pipe(h, s);
+	AUTO_FD int from = -1;
+	int r;
+
+	if (s->output || !s->out_slot)
+		return 0;
+	from = open_again(bank_fd(s->out_slot - 1), O_RDONLY | O_NONBLOCK);
+	r = from < 0 ? from : read_by(s, from);
+	return r < 0 ? r : watch_pipe(h, s);
 }
 
 void output_drain(struct hark *h, struct service *s)
 {
 	(void)h;
-	if (s->output && s->out_slot[0])
+	if (s->output && s->out_slot)
 		read_some(s->output, DRAIN_MOST);
-}
-
-static void drop_end(struct hark *h, struct service *s, unsigned end)
-{
-	if (s->out_slot[end] && bank_drop(&h->bank, s->out_slot[end] - 1) < 0)
-		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone",
-		       s->unit.name);
-	s->out_slot[end] = 0;
 }
 
 void output_close(struct hark *h, struct service *s)
@@ -232,8 +245,10 @@ void output_close(struct hark *h, struct service *s)
 		mem_put(s->output);
 		s->output = NULL;
 	}
-	drop_end(h, s, 0);
-	drop_end(h, s, 1);
+	if (s->out_slot && bank_drop(&h->bank, s->out_slot - 1) < 0)
+		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone",
+		       s->unit.name);
+	s->out_slot = 0;
 }
 
 bool output_line(const struct service *s, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us)

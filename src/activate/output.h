@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output - the pipe behind StandardOutput=journal of a service while no collector runs: its ends lie in the bank, its last lines
- * are kept for status and failures, and each line is copied to /dev/kmsg when hark is PID 1.
+ * output - the pipe behind StandardOutput=journal of a service while no collector runs: its last lines are kept for status and
+ * failures, and each line is copied to /dev/kmsg when hark is PID 1.
+ *
+ * The bank has it in one slot, opened for reading and writing: whoever dies, the pipe has its reader and its writer. It is
+ * what services get. The manager reads from an opening of its own, which has the slot's number in its process.
  */
 #pragma once
 
@@ -10,13 +13,13 @@
 
 enum { OUTPUT_LINES = 16, OUTPUT_BYTES = 2048 };
 
-/* Make (once) the pipe, both ends in the bank, and watch the read end. Returns the bank slot of the write end or -errno. */
+/* Make (once) the pipe, leave it in the bank, and watch it. Returns its slot or -errno. */
 MUST_USE int output_open(struct hark *h, struct service *s);
-/* Found again after a takeover: slots are in s->out_slot. 0 or -errno. */
+/* Found again after a takeover in s->out_slot. 0 or -errno. */
 MUST_USE int output_adopt(struct hark *h, struct service *s);
 /* Read what is there now (before a failure is reported). */
 void output_drain(struct hark *h, struct service *s);
-/* Close, drop the slots, forget the lines. */
+/* Close, drop the slot, forget the lines. */
 void output_close(struct hark *h, struct service *s);
 /* The kept lines, oldest first; bytes are the service's own: escape when displaying. Walk with *at from 0; false at the end. */
 bool output_line(const struct service *s, unsigned *at, struct str *ret_line,

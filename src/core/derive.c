@@ -82,10 +82,8 @@ static void note_slot(struct search *d, struct service *s, uint32_t slot, struct
 		s->is_main_known = claim(d, s, ROLE_MAIN, slot);
 	else if (str_eq_z(what, "notify"))
 		s->notify_slot = slot + 1;
-	else if (str_eq_z(what, "out-read"))
-		s->out_slot[0] = slot + 1;
-	else if (str_eq_z(what, "out-write"))
-		s->out_slot[1] = slot + 1;
+	else if (str_eq_z(what, "out"))
+		s->out_slot = slot + 1;
 	else if (d->h->bank.table->slot[slot].kind != BANK_FD)
 		note_command(d, s, slot, fsm_state_by_name(s->unit.ops->fsm, word));
 }

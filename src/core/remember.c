@@ -25,8 +25,7 @@ static void remember_service(struct hark *h, const struct service *s, struct sta
 	st->main_token = s->main.token;
 	st->next_main = s->next_main;
 	st->notify_slot = (uint16_t)s->notify_slot;
-	st->out_slot[0] = (uint16_t)s->out_slot[0];
-	st->out_slot[1] = (uint16_t)s->out_slot[1];
+	st->out_slot = (uint16_t)s->out_slot;
 	st->conn_slot = (uint16_t)s->conn_slot;
 	st->socket_unit = k ? k->state_slot : 0;
 	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;

@@ -121,8 +121,8 @@ static bool is_damaged(const struct state_table *t, const char *name, const stru
 /* A checksum is no signature: what indexes a table later must be in its range. */
 static bool is_sane(const struct state_unit *u)
 {
-	const uint16_t slots[] = {u->main_slot,   u->control_slot, u->notify_slot,
-				  u->out_slot[0], u->out_slot[1],  u->conn_slot};
+	const uint16_t slots[] = {u->main_slot, u->control_slot, u->notify_slot, u->out_slot,
+				  u->conn_slot};
 
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
 		if (slots[i] > BANK_SLOTS)

@@ -15,7 +15,7 @@
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
-	STATE_LAYOUT = 3,
+	STATE_LAYOUT = 4,
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
 	STATE_ROOM = 64,
@@ -44,9 +44,8 @@ struct state_unit {
 	uint32_t socket_unit; /* reference of the Accept=yes socket */
 	int32_t next_main;    /* pid named by MAINPID=, not yet taken over */
 	int32_t exit_status;
-	uint16_t main_slot, control_slot, notify_slot, out_slot[2],
-		conn_slot; /* of the bank, + 1 */
-	uint16_t flags;    /* STATE_* */
+	uint16_t main_slot, control_slot, notify_slot, out_slot, conn_slot; /* of the bank, + 1 */
+	uint16_t flags;                                                     /* STATE_* */
 	uint8_t state, type, result, reload_result;
 	uint8_t job_type, job_cause;
 	uint8_t command_at, main_at, last_job_result, exit_code;

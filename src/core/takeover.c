@@ -120,8 +120,7 @@ static int restore_service(struct hark *h, struct service *s, const struct state
 	if (r == 0)
 		r = restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
 	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
-	s->out_slot[0] = restore_fd(h, u, st->out_slot[0], "out-read");
-	s->out_slot[1] = restore_fd(h, u, st->out_slot[1], "out-write");
+	s->out_slot = restore_fd(h, u, st->out_slot, "out");
 	s->conn_slot = restore_connection(h, st->conn_slot);
 	if (st->watchdog_us)
 		run_arm_watchdog(h, s, st->watchdog_us);

@@ -156,7 +156,7 @@ struct service {
 	uint64_t pid_retry_us;
 	struct notify_port *notify; /* the watched socket; owned by activate/notify */
 	uint32_t notify_slot;       /* + 1 */
-	uint32_t out_slot[2];       /* + 1: read and write end of the output pipe in the bank */
+	uint32_t out_slot;          /* + 1: the output pipe in the bank */
 	struct unit_output *output; /* last lines; owned by activate/output */
 	uint32_t conn_slot; /* + 1: accepted connection of an Accept=yes instance, until donated */
 	uint32_t socket_unit; /* the Accept=yes socket this instance belongs to, or UNIT_NONE */

@@ -484,6 +484,61 @@ END_TEST
 
 /* --- output --- */
 
+/* Of the pipe that the next request leaves there; a service gets a duplicate of it. */
+static int what_pid1_keeps(void)
+{
+	struct bank_req q;
+	struct iovec iov = {&q, sizeof(q)};
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+	int fd;
+
+	ck_assert_int_eq(recvmsg(fake_pid1, &m, MSG_DONTWAIT), (int)sizeof(q));
+	ck_assert_uint_eq(q.op, BANK_STORE);
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+	return fd;
+}
+
+/* One slot for the whole pipe: what PID 1 has keeps it alive by itself and blocks, what is read from does not. */
+START_TEST(the_pipe_is_one_slot)
+{
+	struct service *s;
+	struct str line;
+	uint64_t wall;
+	unsigned at = 0;
+	int kept, slot;
+
+	fake_open();
+	s = service_of(fake_unit("o.service"));
+	slot = output_open(&fake, s);
+	ck_assert_int_ge(slot, 0);
+	kept = what_pid1_keeps();
+	ck_assert_int_lt(
+		recv(fake_pid1, &(struct bank_req){0}, sizeof(struct bank_req), MSG_DONTWAIT), 0);
+	ck_assert_int_eq(fcntl(kept, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDWR);
+	ck_assert_int_eq(fcntl(bank_fd((uint32_t)slot), F_GETFL) & (O_ACCMODE | O_NONBLOCK),
+			 O_RDONLY | O_NONBLOCK);
+	/* The manager dies: the next one inherits what PID 1 has. */
+	dprintf(kept, "before\n");
+	output_close(&fake, s);
+	s->out_slot = (uint32_t)slot + 1;
+	ck_assert_int_eq(dup2(kept, bank_fd((uint32_t)slot)), bank_fd((uint32_t)slot));
+	ck_assert_int_eq(output_adopt(&fake, s), 0);
+	ck_assert_int_eq(fcntl(bank_fd((uint32_t)slot), F_GETFL) & (O_ACCMODE | O_NONBLOCK),
+			 O_RDONLY | O_NONBLOCK);
+	output_drain(&fake, s);
+	ck_assert(output_line(s, &at, &line, &wall));
+	ck_assert(str_eq_z(line, "before"));
+	output_drain(&fake, s);
+}
+END_TEST
+
 START_TEST(the_last_lines_are_kept)
 {
 	struct service *s;
@@ -496,8 +551,8 @@ START_TEST(the_last_lines_are_kept)
 	fake_open();
 	s = service_of(fake_unit("o.service"));
 	ck_assert_int_ge(output_open(&fake, s), 0);
-	ck_assert_int_eq(output_open(&fake, s), (int)s->out_slot[1] - 1);
-	fd = bank_fd(s->out_slot[1] - 1);
+	ck_assert_int_eq(output_open(&fake, s), (int)s->out_slot - 1);
+	fd = what_pid1_keeps();
 	for (unsigned i = 0; i < 40; i++)
 		dprintf(fd, "line %u\n", i);
 	dprintf(fd, "unfinished");
@@ -520,7 +575,7 @@ START_TEST(the_last_lines_are_kept)
 	output_close(&fake, s);
 	at = 0;
 	ck_assert(!output_line(s, &at, &line, &wall));
-	ck_assert_uint_eq(s->out_slot[0] + s->out_slot[1], 0);
+	ck_assert_uint_eq(s->out_slot, 0);
 }
 END_TEST
 
@@ -547,6 +602,7 @@ int main(void)
 	tcase_add_test(t, without_descriptors_it_waits);
 	tcase_add_test(t, a_closed_socket_takes_no_late_connection);
 	tcase_add_test(t, a_new_manager_finds_its_listener);
+	tcase_add_test(t, the_pipe_is_one_slot);
 	tcase_add_test(t, the_last_lines_are_kept);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -21,7 +21,7 @@ static struct state_unit unit_of(unsigned i, unsigned version)
 	u.last_job_result = 0;
 	u.job_cause = CAUSE_USER;
 	u.main_slot = u.control_slot = u.notify_slot = u.conn_slot = (uint16_t)(i + 1);
-	u.out_slot[0] = u.out_slot[1] = 7;
+	u.out_slot = 7;
 	return u;
 }
 

@@ -29,8 +29,7 @@ static struct state_unit unit_of(uint8_t type, uint8_t seed)
 	u.main_slot = 7;
 	u.control_slot = 8;
 	u.notify_slot = 9;
-	u.out_slot[0] = 10;
-	u.out_slot[1] = 11;
+	u.out_slot = 10;
 	u.conn_slot = 12;
 	return u;
 }
