@@ -31,6 +31,8 @@ struct engine_ops {
 	/* A job ended. id: of the job. */
 	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type,
 			 enum job_result result);
+	/* Nothing is queued and no effect waits: all that was decided is done. */
+	void (*quiet)(void *arg);
 	/* A start limit, FailureAction= ... asks for something about the whole system. */
 	void (*emergency)(void *arg, struct unit *u, enum emergency_action action);
 	/* The unit is about to be dropped: let go of everything that is kept for it. */

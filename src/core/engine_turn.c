@@ -356,6 +356,8 @@ void engine_digest(struct engine *e)
 	engine_commit(e);
 	if (!list_is_empty(&e->fx_queue))
 		loop_defer(e->loop, &e->turn);
+	else if (e->ops->quiet)
+		e->ops->quiet(e->arg);
 }
 
 /*

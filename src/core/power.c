@@ -22,7 +22,7 @@ static void say_goodbye(struct hark *h)
 
 void run_shutdown_check(struct hark *h)
 {
-	if (h->engine.jobs_n == 0 && !h->did_say_goodbye) {
+	if (h->is_shutting_down && h->engine.jobs_n == 0 && !h->did_say_goodbye) {
 		h->did_say_goodbye = true;
 		say_goodbye(h);
 	}

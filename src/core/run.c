@@ -336,16 +336,17 @@ static void commit(void *arg)
 	state_commit(&((struct hark *)arg)->state);
 }
 
-static void job_done(void *arg, struct unit *u, uint32_t id UNUSED, enum job_type type,
+static void job_done(void *arg UNUSED, struct unit *u, uint32_t id UNUSED, enum job_type type,
 		     enum job_result result)
 {
-	struct hark *h = arg;
-
 	log_debug("run", "%s: %s job: %s", u->name, job_type_names[type], job_result_names[result]);
 	if (result == JOB_RES_DEPENDENCY)
 		log_at(LOG_ERROR, "%s: not started: a unit it needs failed", u->name);
-	if (h->is_shutting_down)
-		run_shutdown_check(h);
+}
+
+static void quiet(void *arg)
+{
+	run_shutdown_check(arg);
 }
 
 static void emergency(void *arg, struct unit *u, enum emergency_action action)
@@ -378,6 +379,7 @@ const struct engine_ops run_ops = {
 	.changed = changed,
 	.remember = remember,
 	.commit = commit,
+	.quiet = quiet,
 	.job_done = job_done,
 	.emergency = emergency,
 	.retired = retired,

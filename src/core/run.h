@@ -29,7 +29,7 @@ MUST_USE int run_takeover(struct hark *h);
 /* --- power.c: the end of the system or session --- */
 /* Begin an orderly end: stop everything in order, then the final request to PID 1. command: reboot(2) command, or -1 to exit with exit_code. */
 MUST_USE int run_shutdown(struct hark *h, int command, int exit_code, const struct cause *cause);
-/* Called whenever a job has ended: the last one of a shutdown ends it. */
+/* Called whenever all that was decided is done: without a job left a shutdown is at its end. */
 void run_shutdown_check(struct hark *h);
 /* Signals that hark-init received: SIGTERM, SIGINT (Ctrl-Alt-Del) ... */
 void run_on_signal(struct hark *h, int sig);

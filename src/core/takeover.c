@@ -439,7 +439,6 @@ int run_takeover(struct hark *h)
 		log_at(LOG_WARN,
 		       "%d units were found running of which nothing was remembered; their jobs and counters are lost",
 		       derived);
-	if (h->is_shutting_down)
-		run_shutdown_check(h);
+	run_shutdown_check(h);
 	return 0;
 }

@@ -106,5 +106,6 @@ is "systemd-run --wait hears how it ended" "" "wait 7" "$(saw wait)"
 is "systemd-run --scope" "" "scoped /lab.slice/NAME" "$(saw scoped)"
 is "no ordering cycle" "" 0 "$(grep -c 'dropped' "$OUT/log")"
 is "systemctl poweroff ends it in order" "" "130 1" "$rc $(grep -c 'everything has ended in order' "$OUT/log")"
+is "and asks nothing of PID 1 after its last request" "" 0 "$(grep -c 'PID 1 is gone' "$OUT/log")"
 umount -l "$ROOT" "$T/layers"
 finish
