@@ -221,7 +221,8 @@ wait_active() { wait_for "[ \"\$(active $1)\" = $2 ]" "${3:-5}"; }
 found() { sed -n "s/^$2=//p" "$1" | head -1; }
 # pids_of UNIT: of its cgroup.
 pids_of() { cat "$CGROUP/system.slice/$1/cgroup.procs" 2>/dev/null; }
-alive() { kill -0 "$1" 2>/dev/null; }
+# alive PID: a zombie is not; PID 1 reaps a moment after it has told.
+alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
 # in_log TEXT: in what hark said so far.
 in_log() { grep -qF -- "$1" "$HARK_LOG"; }
 
