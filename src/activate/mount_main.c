@@ -3,7 +3,7 @@
  * hark-mount: one change of the mount table for one unit, with libmount. What happened is told on standard error in one line.
  *
  *	hark-mount mount WHAT WHERE TYPE OPTIONS MODE [sloppy][,][rwonly]
- *	hark-mount unmount WHERE lazy|force|plain
+ *	hark-mount unmount WHERE [lazy][,][force]
  *	hark-mount remount WHERE OPTIONS
  *
  * MODE: octal, of a mount point that has to be made. Exits with 0 when the kernel's table shows what was asked for.
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "activate/mount_busy.h"
 #include "core/fd.h"
 
 enum { WHAT = 2, WHERE, TYPE, OPTIONS, MODE, FLAGS, WORDS };
@@ -23,15 +24,16 @@ static const char *or_none(const char *text)
 	return *text ? text : NULL;
 }
 
-/* libmount's own words for what went wrong, or the system's. */
-static int explain(struct libmnt_context *cx, int r, const char *doing, const char *what)
+/* libmount's own words for what went wrong, or the system's, and more about it or NULL. */
+static int explain(struct libmnt_context *cx, int r, const char *doing, const char *what,
+		   const char *more)
 {
 	char text[512] = "";
 
 	if (mnt_context_get_excode(cx, r, text, sizeof(text)) == 0 && r == 0)
 		return 0;
-	fprintf(stderr, "hark-mount: cannot %s %s: %s\n", doing, what,
-		*text ? text : strerror(r < 0 ? -r : r));
+	fprintf(stderr, "hark-mount: cannot %s %s: %s%s\n", doing, what,
+		*text ? text : strerror(r < 0 ? -r : r), more ? more : "");
 	return 1;
 }
 
@@ -73,7 +75,7 @@ static int do_mount(struct libmnt_context *cx, char **argv)
 	snprintf(what, sizeof(what), "%s on %s (type %s%s%s)", argv[WHAT], where,
 		 *argv[TYPE] ? argv[TYPE] : "auto", *argv[OPTIONS] ? ", options " : "",
 		 argv[OPTIONS]);
-	if (explain(cx, r, "mount", what))
+	if (explain(cx, r, "mount", what, NULL))
 		return 1;
 	if (is_mount_point(where))
 		return 0;
@@ -84,16 +86,21 @@ static int do_mount(struct libmnt_context *cx, char **argv)
 static int do_unmount(struct libmnt_context *cx, char **argv)
 {
 	const char *where = argv[2], *how = argv[3];
+	struct sbuf holders = {0};
 	int r = mnt_context_set_target(cx, where);
 
 	if (!r)
-		r = mnt_context_enable_lazy(cx, strcmp(how, "lazy") == 0);
+		r = mnt_context_enable_lazy(cx, strstr(how, "lazy") != NULL);
 	if (!r)
-		r = mnt_context_enable_force(cx, strcmp(how, "force") == 0);
+		r = mnt_context_enable_force(cx, strstr(how, "force") != NULL);
 	/* There may be several, one over the other. */
 	while (!r && is_mount_point(where))
 		r = mnt_context_umount(cx);
-	return explain(cx, r, "unmount", where);
+	if (r && mnt_context_get_syscall_errno(cx) == EBUSY)
+		mount_busy(where, &holders);
+	r = explain(cx, r, "unmount", where, holders.p);
+	sbuf_fini(&holders);
+	return r;
 }
 
 static int do_remount(struct libmnt_context *cx, char **argv)
@@ -108,7 +115,7 @@ static int do_remount(struct libmnt_context *cx, char **argv)
 	if (!r)
 		r = mnt_context_mount(cx);
 	sbuf_fini(&options);
-	return explain(cx, r, "remount", argv[2]);
+	return explain(cx, r, "remount", argv[2], NULL);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "activate/output.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -19,6 +20,7 @@ struct mounts {
 	struct timer again;
 	int fd;
 	uint64_t looked_us;
+	const struct mount_line *line; /* in hand during a look: the unit of it is loaded */
 };
 
 /* The unit's name for a place; false: it is too long to have one. */
@@ -44,6 +46,7 @@ static int take_line(struct hark *h, const struct mount_line *line)
 	char name[UNIT_NAME_MAX + 1];
 	struct unit *u;
 	struct mount_unit *m;
+	int r;
 
 	if (!name_of(line->point, name) || !unit_name_check(&h->reg, name))
 		return 0;
@@ -51,9 +54,14 @@ static int take_line(struct hark *h, const struct mount_line *line)
 	u = h->is_pid1 ? registry_get(&h->reg, name) : registry_find(&h->reg, name);
 	if (!u)
 		return h->is_pid1 ? -ENOMEM : 0;
-	if (engine_load(&h->engine, u) < 0)
+	h->mounts->line = line;
+	r = engine_load(&h->engine, u);
+	h->mounts->line = NULL;
+	if (r < 0)
 		return -ENOMEM;
 	m = mount_of(u);
+	if (m->was_seen) /* what it lies over */
+		return 0;
 	m->was_seen = true;
 	if (!m->is_mounted || u->state == MNT_DEAD || u->state == MNT_FAILED)
 		engine_post_simple(&h->engine, u, EV_MOUNTED, 0, 0, 0);
@@ -69,7 +77,8 @@ static void look(struct mounts *w)
 	int r = read_table(&text, &rest);
 
 	w->looked_us = loop_now_us(&h->loop);
-	while (r == 0 && mountinfo_next(&rest, &line))
+	/* Newest first: what lies over others at its place is what is seen there. */
+	while (r == 0 && mountinfo_last(&rest, &line))
 		r = take_line(h, &line);
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
@@ -103,6 +112,31 @@ static void on_change(struct watch *watch, uint32_t events UNUSED)
 	(void)!pread(w->fd, &byte, 1, 0);
 	if (!w->again.is_armed)
 		loop_timer_arm(&w->hark->loop, &w->again, w->looked_us + MOUNTS_EVERY_US);
+}
+
+/* The last thing said, without the name of who says it, or NULL. Owned by the caller. */
+static char *last_words(struct unit *u)
+{
+	struct str line, last = {NULL, 0};
+	uint64_t wall_us;
+	unsigned at = 0;
+
+	while (output_line(u, &at, &line, &wall_us))
+		if (line.n)
+			last = line;
+	if (str_has_prefix(last, STR("hark-mount: ")))
+		last = str_sub(last, strlen("hark-mount: "), last.n);
+	return last.n ? mem_dup(last.p, last.n) : NULL;
+}
+
+void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)
+{
+	mounts_refresh(h);
+	output_end(h, &m->unit);
+	mem_put((void *)(uintptr_t)m->fail_text);
+	m->fail_text = is_good ? NULL : last_words(&m->unit);
+	if (m->fail_text)
+		log_at(LOG_ERROR, "%s: %s", m->unit.name, m->fail_text);
 }
 
 void mounts_refresh(struct hark *h)
@@ -148,26 +182,53 @@ static void add_value(struct sbuf *b, const char *key, struct str value)
 	sbuf_add_c(b, '\n');
 }
 
-char *mounts_unit_text(struct hark *h UNUSED, const char *name)
+/* The mount that is seen at the place of that name, if any; *text is where its pieces lie, owned by the caller. */
+static bool find_line(const char *name, char **text, struct mount_line *ret)
 {
-	AUTO_MEM char *text = NULL;
-	struct mount_line line;
+	char own[UNIT_NAME_MAX + 1];
 	struct str rest;
+
+	if (read_table(text, &rest) < 0)
+		return false;
+	while (mountinfo_last(&rest, ret))
+		if (name_of(ret->point, own) && strcmp(own, name) == 0)
+			return true;
+	return false;
+}
+
+/* The unit whose line is in hand; the table need not be searched for it. */
+static bool is_in_hand(const struct mount_line *line, const char *name)
+{
+	char own[UNIT_NAME_MAX + 1];
+
+	return line && name_of(line->point, own) && strcmp(own, name) == 0;
+}
+
+char *mounts_unit_text(struct hark *h, const char *name)
+{
+	const struct mount_line *line = h->mounts ? h->mounts->line : NULL;
+	AUTO_MEM char *table = NULL;
+	struct mount_line found;
 	struct sbuf b = {0};
 
-	if (read_table(&text, &rest) < 0)
+	if (!is_in_hand(line, name))
+		line = find_line(name, &table, &found) ? &found : NULL;
+	if (!line)
 		return NULL;
-	while (mountinfo_next(&rest, &line)) {
-		char own[UNIT_NAME_MAX + 1];
-
-		if (!name_of(line.point, own) || strcmp(own, name) != 0)
-			continue;
-		sbuf_reset(&b); /* the last one lies over the others */
-		sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
-		add_value(&b, "What", line.source);
-		add_value(&b, "Where", line.point);
-		add_value(&b, "Type", line.type);
-		add_value(&b, "Options", line.options);
-	}
+	sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
+	add_value(&b, "What", line->source);
+	add_value(&b, "Where", line->point);
+	add_value(&b, "Type", line->type);
+	add_value(&b, "Options", line->options);
 	return sbuf_take(&b);
+}
+
+void mounts_loaded(struct hark *h, struct unit *u)
+{
+	AUTO_MEM char *table = NULL;
+	struct mount_line line;
+
+	/* The machine's own manager has a unit for each line of the table. */
+	if (!h->is_pid1 && h->mounts && find_line(u->name, &table, &line))
+		engine_post_simple(&h->engine, u, EV_MOUNTED, 0, 0, 0);
 }

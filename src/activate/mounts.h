@@ -7,12 +7,17 @@
 #pragma once
 
 #include "core/hark.h"
+#include "units/mount_unit.h"
 
 enum { MOUNTS_EVERY_US = 20 * 1000 };
 
 /* Look at the table and go on watching it. 0 or -errno (there is no /proc). */
 MUST_USE int mounts_open(struct hark *h);
-/* Look again now: a process that changed it has ended. */
+/* Look again now. */
 void mounts_refresh(struct hark *h);
+/* hark-mount has ended for that unit: look at the table, keep what it said about a failure. */
+void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good);
+/* A mount unit was loaded, perhaps while its place is mounted already. */
+void mounts_loaded(struct hark *h, struct unit *u);
 /* Text of a unit for what is mounted under that name and has no file, or NULL. Owned by the caller. */
 char *mounts_unit_text(struct hark *h, const char *name);

@@ -8,6 +8,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/procs.h"
 
 enum {
 	LINE_MOST = OUTPUT_BYTES / 2, /* a longer line is cut into several */
@@ -34,7 +35,7 @@ struct output_text {
 struct unit_output {
 	struct watch watch;
 	struct hark *hark;
-	struct service *service;
+	struct unit *unit;
 	struct output_text *text; /* made with the first byte: most services never say anything */
 	int kmsg_fd;              /* open while bytes are digested */
 };
@@ -55,9 +56,8 @@ static void drop_oldest(struct output_text *t)
 /* The copy in the kernel's log: "<30>unit: text", 30 being daemon.info. A full log loses the line, never blocks. */
 static void copy_to_kmsg(const struct unit_output *o, struct str line)
 {
-	const struct exec_config *e = o->service->unit.config ? o->service->unit.config->exec
-							      : NULL;
-	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->service->unit.name;
+	const struct exec_config *e = o->unit->config ? o->unit->config->exec : NULL;
+	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->unit->name;
 	char record[LINE_MOST + KMSG_PREFIX];
 	size_t n = (size_t)snprintf(record, KMSG_PREFIX, "<30>%.255s: ", name);
 
@@ -123,11 +123,12 @@ static void digest(struct unit_output *o, struct str bytes)
 
 static void read_some(struct unit_output *o, unsigned reads)
 {
+	int fd = bank_fd(procs_output(o->unit)->slot - 1);
 	char bytes[READ_SIZE];
 	ssize_t n = 1;
 
 	for (; reads && n > 0; reads--) {
-		n = fd_read(bank_fd(o->service->out_slot - 1), bytes, sizeof(bytes));
+		n = fd_read(fd, bytes, sizeof(bytes));
 		if (n > 0)
 			digest(o, (struct str){bytes, (size_t)n});
 		if (n < (ssize_t)sizeof(bytes))
@@ -145,19 +146,20 @@ static void on_readable(struct watch *w, uint32_t events)
 
 /* --- the pipe --- */
 
-static int watch_pipe(struct hark *h, struct service *s)
+static int watch_pipe(struct hark *h, struct unit *u)
 {
+	struct output_pipe *pipe = procs_output(u);
 	struct unit_output *o = mem_get(sizeof(*o));
 	int r;
 
 	if (!o)
 		return err_here(-ENOMEM);
-	*o = (struct unit_output){.watch.fn = on_readable, .hark = h, .service = s, .kmsg_fd = -1};
-	r = loop_watch(&h->loop, &o->watch, bank_fd(s->out_slot - 1), EPOLLIN);
+	*o = (struct unit_output){.watch.fn = on_readable, .hark = h, .unit = u, .kmsg_fd = -1};
+	r = loop_watch(&h->loop, &o->watch, bank_fd(pipe->slot - 1), EPOLLIN);
 	if (r < 0)
 		mem_put(o);
 	else
-		s->output = o;
+		pipe->output = o;
 	return r;
 }
 
@@ -171,89 +173,110 @@ static int open_again(int fd, int flags)
 }
 
 /* From here on the slot's number is our own opening, which alone must not block; what PID 1 has of it stays as it is. */
-static int read_by(const struct service *s, int fd)
+static int read_by(struct unit *u, int fd)
 {
-	return dup3(fd, bank_fd(s->out_slot - 1), O_CLOEXEC) < 0 ? err_here(-errno) : 0;
+	return dup3(fd, bank_fd(procs_output(u)->slot - 1), O_CLOEXEC) < 0 ? err_here(-errno) : 0;
 }
 
-static int store(struct hark *h, struct service *s, int fd)
+static int store(struct hark *h, struct unit *u, int fd)
 {
 	char name[BANK_NAME];
 	int slot = bank_take(&h->bank), r;
 
 	if (slot < 0)
 		return slot;
-	bank_name(name, s->unit.name, "out");
+	bank_name(name, u->name, "out");
 	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
 	if (r < 0)
 		bank_release(&h->bank, (uint32_t)slot);
 	else
-		s->out_slot = (uint32_t)slot + 1;
+		procs_output(u)->slot = (uint32_t)slot + 1;
 	return r;
 }
 
-int output_open(struct hark *h, struct service *s)
+int output_open(struct hark *h, struct unit *u)
 {
+	struct output_pipe *pipe = procs_output(u);
 	AUTO_FD int from = -1;
 	AUTO_FD int to = -1;
 	AUTO_FD int both = -1;
 	int p[2], r;
 
-	if (s->output && s->out_slot)
-		return (int)s->out_slot - 1;
+	if (pipe->output && pipe->slot)
+		return (int)pipe->slot - 1;
+	output_close(h, u);
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_here(-errno);
 	from = p[0];
 	to = p[1];
 	both = open_again(from, O_RDWR);
-	r = both < 0 ? both : store(h, s, both);
+	r = both < 0 ? both : store(h, u, both);
 	if (!r)
-		r = read_by(s, from);
+		r = read_by(u, from);
 	if (!r)
-		r = watch_pipe(h, s);
+		r = watch_pipe(h, u);
 	if (r < 0) {
-		output_close(h, s);
+		output_close(h, u);
 		return r;
 	}
-	return (int)s->out_slot - 1;
+	return (int)pipe->slot - 1;
 }
 
-int output_adopt(struct hark *h, struct service *s)
+int output_adopt(struct hark *h, struct unit *u)
 {
+	struct output_pipe *pipe = procs_output(u);
 	AUTO_FD int from = -1;
 	int r;
 
-	if (s->output || !s->out_slot)
+	if (pipe->output || !pipe->slot)
 		return 0;
-	from = open_again(bank_fd(s->out_slot - 1), O_RDONLY | O_NONBLOCK);
-	r = from < 0 ? from : read_by(s, from);
-	return r < 0 ? r : watch_pipe(h, s);
+	from = open_again(bank_fd(pipe->slot - 1), O_RDONLY | O_NONBLOCK);
+	r = from < 0 ? from : read_by(u, from);
+	return r < 0 ? r : watch_pipe(h, u);
 }
 
-void output_drain(struct hark *h, struct service *s)
+void output_drain(struct hark *h UNUSED, struct unit *u)
 {
-	(void)h;
-	if (s->output && s->out_slot)
-		read_some(s->output, DRAIN_MOST);
+	const struct output_pipe *pipe = procs_output(u);
+
+	if (pipe && pipe->output && pipe->slot)
+		read_some(pipe->output, DRAIN_MOST);
 }
 
-void output_close(struct hark *h, struct service *s)
+static void give_up(struct hark *h, struct unit *u)
 {
-	if (s->output) {
-		loop_unwatch(&h->loop, &s->output->watch);
-		mem_put(s->output->text);
-		mem_put(s->output);
-		s->output = NULL;
-	}
-	if (s->out_slot && bank_drop(&h->bank, s->out_slot - 1) < 0)
-		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone",
-		       s->unit.name);
-	s->out_slot = 0;
+	struct output_pipe *pipe = procs_output(u);
+
+	if (!pipe->slot)
+		return;
+	if (pipe->output)
+		loop_unwatch(&h->loop, &pipe->output->watch);
+	if (bank_drop(&h->bank, pipe->slot - 1) < 0)
+		log_at(LOG_WARN, "%s: its output pipe cannot be given up: PID 1 is gone", u->name);
+	pipe->slot = 0;
 }
 
-bool output_line(const struct service *s, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us)
+void output_end(struct hark *h, struct unit *u)
 {
-	const struct output_text *t = s->output ? s->output->text : NULL;
+	output_drain(h, u);
+	give_up(h, u);
+}
+
+void output_close(struct hark *h, struct unit *u)
+{
+	struct output_pipe *pipe = procs_output(u);
+
+	give_up(h, u);
+	if (pipe->output)
+		mem_put(pipe->output->text);
+	mem_put(pipe->output);
+	pipe->output = NULL;
+}
+
+bool output_line(struct unit *u, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us)
+{
+	const struct output_pipe *pipe = procs_output(u);
+	const struct output_text *t = pipe && pipe->output ? pipe->output->text : NULL;
 	size_t from = 0;
 
 	if (!t || *at >= t->lines_n)

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output - the pipe behind StandardOutput=journal of a service while no collector runs: its last lines are kept for status and
+ * output - the pipe behind StandardOutput=journal of a unit while no collector runs: its last lines are kept for status and
  * failures, and each line is copied to /dev/kmsg when hark is PID 1.
  *
  * The bank has it in one slot, opened for reading and writing: whoever dies, the pipe has its reader and its writer. It is
- * what services get. The manager reads from an opening of its own, which has the slot's number in its process.
+ * what processes get. The manager reads from an opening of its own, which has the slot's number in its process.
  */
 #pragma once
 
 #include "core/hark.h"
-#include "units/service.h"
+#include "units/exec_config.h"
 
 enum { OUTPUT_LINES = 16, OUTPUT_BYTES = 2048 };
 
 /* Make (once) the pipe, leave it in the bank, and watch it. Returns its slot or -errno. */
-MUST_USE int output_open(struct hark *h, struct service *s);
-/* Found again after a takeover in s->out_slot. 0 or -errno. */
-MUST_USE int output_adopt(struct hark *h, struct service *s);
+MUST_USE int output_open(struct hark *h, struct unit *u);
+/* Found again after a takeover: its slot is set. 0 or -errno. */
+MUST_USE int output_adopt(struct hark *h, struct unit *u);
 /* Read what is there now (before a failure is reported). */
-void output_drain(struct hark *h, struct service *s);
+void output_drain(struct hark *h, struct unit *u);
+/* Nobody writes any more: read the rest, close, drop the slot; the lines stay until it is opened again. */
+void output_end(struct hark *h, struct unit *u);
 /* Close, drop the slot, forget the lines. */
-void output_close(struct hark *h, struct service *s);
+void output_close(struct hark *h, struct unit *u);
 /* The kept lines, oldest first; bytes are the service's own: escape when displaying. Walk with *at from 0; false at the end. */
-bool output_line(const struct service *s, unsigned *at, struct str *ret_line,
-		 uint64_t *ret_wall_us);
+bool output_line(struct unit *u, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us);

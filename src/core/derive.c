@@ -83,7 +83,7 @@ static void note_slot(struct search *d, struct service *s, uint32_t slot, struct
 	else if (str_eq_z(what, "notify"))
 		s->notify_slot = slot + 1;
 	else if (str_eq_z(what, "out"))
-		s->out_slot = slot + 1;
+		s->out.slot = slot + 1;
 	else if (d->h->bank.table->slot[slot].kind != BANK_FD)
 		note_command(d, s, slot, fsm_state_by_name(s->unit.ops->fsm, word));
 }
@@ -106,7 +106,7 @@ static void settle_service(struct search *d, struct service *s)
 
 	if (u->state_slot)
 		return;
-	if (notify_adopt(d->h, s) < 0 || output_adopt(d->h, s) < 0)
+	if (notify_adopt(d->h, s) < 0 || output_adopt(d->h, &s->unit) < 0)
 		d->err = -ENOMEM;
 	if (state != SVC_DEAD)
 		settle_unit(d, u, state, 0);

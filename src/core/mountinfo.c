@@ -31,6 +31,20 @@ bool mountinfo_next(struct str *text, struct mount_line *ret_line)
 	return false;
 }
 
+bool mountinfo_last(struct str *text, struct mount_line *ret_line)
+{
+	while (text->n) {
+		size_t end = text->n - (text->p[text->n - 1] == '\n'), start = end;
+
+		while (start > 0 && text->p[start - 1] != '\n')
+			start--;
+		text->n = start;
+		if (read_line((struct str){text->p + start, end - start}, ret_line))
+			return true;
+	}
+	return false;
+}
+
 bool mountinfo_unescape(struct str piece, char *out, size_t cap)
 {
 	size_t n = 0;

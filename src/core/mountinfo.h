@@ -15,5 +15,7 @@ struct mount_line {
 
 /* The next line that can be read, cut off *text; false at the end. Others are skipped. */
 bool mountinfo_next(struct str *text, struct mount_line *ret_line);
+/* As mountinfo_next(), from the end. */
+bool mountinfo_last(struct str *text, struct mount_line *ret_line);
 /* A piece without its escapes, NUL-terminated. False when out has no room for it. */
 bool mountinfo_unescape(struct str piece, char *out, size_t cap);

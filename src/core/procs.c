@@ -2,6 +2,7 @@
 #include "core/procs.h"
 
 #include "units/mount_unit.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -66,9 +67,25 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 					      : NULL;
 	if (u->type == UNIT_SOCKET)
 		return role == ROLE_CONTROL ? &socket_of(u)->control : NULL;
-	if (u->type == UNIT_MOUNT)
+	if (mount_of(u))
 		return role == ROLE_CONTROL ? &mount_of(u)->control : NULL;
 	return NULL;
+}
+
+struct output_pipe *procs_output(struct unit *u)
+{
+	return u->type == UNIT_SERVICE ? &service_of(u)->out
+	       : mount_of(u)           ? &mount_of(u)->out
+				       : NULL;
+}
+
+const char **procs_fail_text(struct unit *u)
+{
+	return u->type == UNIT_SERVICE  ? &service_of(u)->fail_text
+	       : u->type == UNIT_SOCKET ? &socket_of(u)->fail_text
+	       : u->type == UNIT_SCOPE  ? &scope_of(u)->fail_text
+	       : mount_of(u)            ? &mount_of(u)->fail_text
+					: NULL;
 }
 
 int procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)

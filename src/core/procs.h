@@ -27,6 +27,10 @@ struct proc_entry *procs_find(const struct hark *h, uint64_t token);
 void procs_del(struct hark *h, struct proc_entry *p);
 /* The process of that role of a unit, or NULL for types without processes. */
 struct proc_ref *procs_ref(struct unit *u, enum proc_role role);
+/* Its output pipe, or NULL for types of which nothing is kept. */
+struct output_pipe *procs_output(struct unit *u);
+/* Where the sentence lies that says why its last start (of a mount: change) failed, owned; or NULL for types without. */
+const char **procs_fail_text(struct unit *u);
 /* The unit no longer cares for these processes (KillMode=none ...): their exits are acknowledged and dropped. */
 void procs_disown(struct hark *h, struct unit *u);
 /* Ask PID 1 to watch a process that is its child by re-parenting, as the unit's main one; MAIN_PID is posted with the answer. 0 or -errno. */

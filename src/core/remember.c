@@ -2,6 +2,7 @@
 #include "core/remember.h"
 
 #include "core/procs.h"
+#include "units/mount_unit.h"
 #include "units/scope.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -25,7 +26,6 @@ static void remember_service(struct hark *h, const struct service *s, struct sta
 	st->main_token = s->main.token;
 	st->next_main = s->next_main;
 	st->notify_slot = (uint16_t)s->notify_slot;
-	st->out_slot = (uint16_t)s->out_slot;
 	st->conn_slot = (uint16_t)s->conn_slot;
 	st->socket_unit = k ? k->state_slot : 0;
 	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;
@@ -59,6 +59,7 @@ void remember_unit(struct hark *h, struct unit *u)
 {
 	struct state_unit st = {.state = u->state, .type = u->type};
 	const struct proc_ref *control = procs_ref(u, ROLE_CONTROL);
+	const struct output_pipe *out = procs_output(u);
 
 	if (!u->state_slot)
 		u->state_slot = state_slot_of(&h->state, u->name);
@@ -83,8 +84,12 @@ void remember_unit(struct hark *h, struct unit *u)
 		st.control_slot = (uint16_t)control->slot;
 		st.control_token = control->token;
 	}
+	if (out)
+		st.out_slot = (uint16_t)out->slot;
 	if (u->type == UNIT_SERVICE)
 		remember_service(h, service_of(u), &st);
+	if (mount_of(u))
+		st.result = mount_of(u)->result;
 	if (u->type == UNIT_SOCKET)
 		remember_socket(socket_of(u), &st);
 	if (u->type == UNIT_TIMER) {

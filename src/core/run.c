@@ -109,7 +109,7 @@ static void fx_kill_watchdog(struct hark *h, struct unit *u)
 /* The instance of a connection lives once: nothing of it is kept when it has come to rest. */
 static void let_instance_go(struct hark *h, struct service *s)
 {
-	output_close(h, s);
+	output_close(h, &s->unit);
 	notify_close(h, s);
 	accept_instance_gone(h, s);
 	engine_retire(&h->engine, &s->unit);
@@ -226,32 +226,43 @@ static int load_mounted(struct hark *h, const char *name, struct unit_config **c
 	return 0;
 }
 
-static int load(void *arg, struct unit *u)
+int run_load(struct hark *h, const char *name, struct unit_config **ret)
 {
-	struct hark *h = arg;
 	struct unit_config *c = NULL;
-	int r = load_unit(&h->load, u->name, &c);
+	int r = load_unit(&h->load, name, &c);
 
 	if (r < 0)
 		return r;
-	if (c->load == LOAD_NOT_FOUND && builtin_unit(u->name)) {
+	if (c->load == LOAD_NOT_FOUND && builtin_unit(name)) {
 		unit_config_free(c);
-		r = load_unit_text(&h->load, u->name, "(built in)", str_of(builtin_unit(u->name)),
-				   &c);
+		r = load_unit_text(&h->load, name, "(built in)", str_of(builtin_unit(name)), &c);
 		if (r < 0)
 			return r;
 	}
-	if (c->load == LOAD_NOT_FOUND && u->type == UNIT_MOUNT)
-		r = load_mounted(h, u->name, &c);
-	if (r == 0 && u->type == UNIT_MOUNT && c->mount)
+	if (c->load == LOAD_NOT_FOUND && unit_type_of(name) == UNIT_MOUNT)
+		r = load_mounted(h, name, &c);
+	if (r == 0 && c->mount)
 		r = mount_prepare(c, h->mount_path);
-	if (r < 0) {
+	if (r < 0)
 		unit_config_free(c);
+	else
+		*ret = c;
+	return r;
+}
+
+static int load(void *arg, struct unit *u)
+{
+	struct hark *h = arg;
+	struct unit_config *c;
+	int r = run_load(h, u->name, &c);
+
+	if (r < 0)
 		return r;
-	}
 	tell_findings(c);
 	u->config = c;
 	devices_loaded(h, u);
+	if (u->type == UNIT_MOUNT)
+		mounts_loaded(h, u);
 	if (u->type == UNIT_SERVICE)
 		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit
 								      : UNIT_NONE;
@@ -570,15 +581,15 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 
 	if (s && s->notify_slot)
 		notify_drain(h, s);
-	if (s && s->output)
-		output_drain(h, s);
+	if (u)
+		output_drain(h, u);
 	if (u) {
 		struct proc_ref *ref = procs_ref(u, (enum proc_role)p->role);
 
 		note_process(h, u, LEDGER_EXIT, n);
 		engine_digest(&h->engine); /* MAINPID= may be among what it said */
-		if (u->type == UNIT_MOUNT)
-			mounts_refresh(h);
+		if (mount_of(u))
+			mounts_ended(h, mount_of(u), n->code == CLD_EXITED && n->status == 0);
 		if (ref && ref->token == n->token)
 			tell_exit(h, u, ref, n);
 		engine_digest(&h->engine);

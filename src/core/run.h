@@ -9,6 +9,11 @@
 
 extern const struct engine_ops run_ops; /* arg: struct hark * */
 
+/*
+ * All that files say of a unit; without files what hark has built in, or the mount table; ready to be run. 0, or -ENOMEM and the like;
+ * *ret is the caller's, unit_config_free().
+ */
+MUST_USE int run_load(struct hark *h, const char *name, struct unit_config **ret);
 /* Notes of PID 1 become events here; installed as bank.on_note by main. */
 void run_on_note(struct bank *b, const struct bank_note *note);
 /* cgroup.events changes become EMPTY events; installed as the watch of cgroups.inotify_fd. */

@@ -48,10 +48,7 @@ void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
 
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text)
 {
-	const char **where = u->type == UNIT_SERVICE  ? &service_of(u)->fail_text
-			     : u->type == UNIT_SOCKET ? &socket_of(u)->fail_text
-			     : u->type == UNIT_SCOPE  ? &scope_of(u)->fail_text
-						      : NULL;
+	const char **where = procs_fail_text(u);
 
 	if (!where) {
 		mem_put(owned_text);
@@ -298,12 +295,6 @@ static int prepare(struct hark *h, struct service *s, struct describe_in *in, st
 	bool is_starter = in->role == ROLE_MAIN || (s->unit.state == SVC_START);
 	int r;
 
-	if (wants_pipe(in->exec)) {
-		r = output_open(h, s);
-		if (r < 0)
-			return r;
-		in->out_slot = r;
-	}
 	if (wants_notify(s)) {
 		r = notify_open(h, s, notify, cap);
 		if (r < 0)
@@ -349,12 +340,14 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 
 	if (!CHECK(in.command) || !CHECK(in.exec))
 		return;
-	if (u->type == UNIT_SERVICE) {
+	if (procs_output(u) && wants_pipe(in.exec))
+		r = in.out_slot = output_open(h, u);
+	if (r >= 0 && u->type == UNIT_SERVICE) {
 		result_env(service_of(u), text, env);
 		in.extra_env = env;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
-	if (r == 0 && in.exec->in.kind == STDIO_DATA)
+	if (r >= 0 && in.exec->in.kind == STDIO_DATA)
 		r = in.data_slot =
 			lend(h, "stdin", (struct str){in.exec->stdin_data, in.exec->stdin_data_n});
 	if (r >= 0)

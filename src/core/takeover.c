@@ -2,6 +2,7 @@
 #include "activate/busname.h"
 #include "activate/devices.h"
 #include "activate/instance.h"
+#include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/derive.h"
@@ -11,6 +12,7 @@
 #include "core/run.h"
 #include "core/spawn.h"
 #include "core/transient.h"
+#include "units/mount_unit.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -120,7 +122,6 @@ static int restore_service(struct hark *h, struct service *s, const struct state
 	if (r == 0)
 		r = restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
 	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
-	s->out_slot = restore_fd(h, u, st->out_slot, "out");
 	s->conn_slot = restore_connection(h, st->conn_slot);
 	if (st->watchdog_us)
 		run_arm_watchdog(h, s, st->watchdog_us);
@@ -130,7 +131,7 @@ static int restore_service(struct hark *h, struct service *s, const struct state
 		r = restore_text(h, s);
 	if (r == 0)
 		r = notify_adopt(h, s);
-	return r == 0 ? output_adopt(h, s) : r;
+	return r;
 }
 
 /* Who is to become the main process may be a slot already, and the manager that asked for it is gone. */
@@ -249,6 +250,15 @@ static uint32_t restore_scope(struct scope *s, const struct state_unit *st)
 	return scope_has_processes(st->state) ? FX_WATCH : 0;
 }
 
+/* --- mounts --- */
+
+/* What is mounted says the kernel. */
+static int restore_mount(struct hark *h, struct mount_unit *m, const struct state_unit *st)
+{
+	m->result = st->result < MOUNT_RESULTS ? st->result : MRES_RESOURCES;
+	return restore_proc(h, &m->unit, ROLE_CONTROL, st->control_slot, st->control_token);
+}
+
 /* --- units --- */
 
 static void restore_unit_facts(struct unit *u, const struct state_unit *st)
@@ -334,6 +344,21 @@ static void tell_of_main(struct hark *h, struct unit *u)
 		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 }
 
+/* 0 or -errno */
+static int restore_processes(struct hark *h, struct unit *u, const struct state_unit *st)
+{
+	int r = 0;
+
+	if (u->type == UNIT_SERVICE)
+		r = restore_service(h, service_of(u), st);
+	if (mount_of(u))
+		r = restore_mount(h, mount_of(u), st);
+	if (r < 0 || !procs_output(u))
+		return r;
+	procs_output(u)->slot = restore_fd(h, u, st->out_slot, "out");
+	return output_adopt(h, u);
+}
+
 /* Also one that rests: others may be bound to it. 0 or -errno. */
 static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const struct state_unit *st)
 {
@@ -347,8 +372,7 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 		return err_here(-EBADMSG);
 	u->state_slot = slot;
 	restore_unit_facts(u, st);
-	if (u->type == UNIT_SERVICE)
-		r = restore_service(h, service_of(u), st);
+	r = restore_processes(h, u, st);
 	if (r < 0)
 		return r;
 	if (u->type == UNIT_SOCKET)
@@ -433,6 +457,7 @@ int run_takeover(struct hark *h)
 		transient_rested(h, u);
 	}
 	devices_look(h);
+	mounts_refresh(h);
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)

@@ -248,15 +248,12 @@ void call_diags(struct call *c, const char *unit, const struct unit_config *conf
 
 void call_output(struct call *c, struct unit *u)
 {
-	struct service *s = service_of(u);
 	unsigned at = 0;
 	uint64_t wall_us;
 	struct str line;
 
-	if (!s)
-		return;
-	output_drain(c->h, s);
-	while (output_line(s, &at, &line, &wall_us)) {
+	output_drain(c->h, u);
+	while (output_line(u, &at, &line, &wall_us)) {
 		reply_row(&c->reply, "output");
 		reply_text_z(&c->reply, "unit", u->name);
 		reply_value(&c->reply, TAG_STAMP, "time", wall_us);

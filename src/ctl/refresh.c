@@ -2,6 +2,7 @@
 #include "ctl/refresh.h"
 
 #include "core/graph.h"
+#include "core/run.h"
 #include "units/device_unit.h"
 
 /* Is there something new to read? A unit without a file changes when one of its name appears. */
@@ -35,7 +36,7 @@ int refresh_read(struct hark *h, struct unit *u, struct unit_config **ret_fresh)
 		u->is_changed_on_disk = true;
 		return REFRESH_LATER;
 	}
-	r = load_unit(&h->load, u->name, ret_fresh);
+	r = run_load(h, u->name, ret_fresh);
 	if (r < 0)
 		return r;
 	if ((*ret_fresh)->load == LOAD_NOT_FOUND && u->config->load == LOAD_LOADED &&

@@ -5,10 +5,9 @@
 #include <stdio.h>
 
 #include "core/graph.h"
+#include "core/procs.h"
 #include "units/condition.h"
-#include "units/scope.h"
 #include "units/service.h"
-#include "units/socket.h"
 #include "units/value.h"
 
 const char *const why_reason_names[WHY_REASONS] = {
@@ -275,17 +274,6 @@ static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 		sbuf_addf(b, "%s", result);
 }
 
-static const char *fail_text(const struct unit *u)
-{
-	if (u->type == UNIT_SERVICE)
-		return container_of(u, struct service, unit)->fail_text;
-	if (u->type == UNIT_SOCKET)
-		return container_of(u, struct socket_unit, unit)->fail_text;
-	if (u->type == UNIT_SCOPE)
-		return container_of(u, struct scope, unit)->fail_text;
-	return NULL;
-}
-
 static void tell_load(const struct unit *u, struct sbuf *text)
 {
 	static const char *const words[LOAD_STATES] = {
@@ -311,7 +299,7 @@ static void tell_condition(const struct condition *c, struct sbuf *text)
 void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, uint32_t *ret_line)
 {
 	const char *result = u->ops->result ? u->ops->result(u) : "success";
-	const char *failure = fail_text(u);
+	const char **failure = procs_fail_text((struct unit *)(uintptr_t)u);
 
 	*ret_file = NULL;
 	*ret_line = 0;
@@ -326,8 +314,8 @@ void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, ui
 		tell_condition(u->condition_failed, text);
 		*ret_file = u->condition_failed->file;
 		*ret_line = u->condition_failed->line;
-	} else if (failure && strcmp(result, "success") != 0) {
-		sbuf_add_z(text, failure);
+	} else if (failure && *failure && strcmp(result, "success") != 0) {
+		sbuf_add_z(text, *failure);
 	} else if (strcmp(result, "success") != 0) {
 		add_result(text, u, result);
 	}

@@ -120,6 +120,11 @@ struct proc_ref {
 	uint64_t start_us, exit_us;
 	int32_t code, status; /* of the last exit; CLD_* and value */
 };
+/* The pipe for what the unit's processes say. */
+struct output_pipe {
+	uint32_t slot;              /* + 1, in the bank; 0: none now */
+	struct unit_output *output; /* last lines; owned by activate/output; NULL: none */
+};
 /* Its pid while it lives, 0 afterwards (p->pid stays as that of the last one). */
 static inline int32_t proc_pid(const struct proc_ref *p)
 {

@@ -215,6 +215,7 @@ int mount_settle(struct unit_config *c)
 		if (!c->description)
 			c->description = "Root Mount";
 	}
+	exec_config_settle(c->exec);
 	if (!c->description)
 		c->description = c->mount->where;
 	if (!c->slice_is_set && c->mount->where && mount_is_extrinsic(c->mount->where))
@@ -371,6 +372,7 @@ int swap_settle(struct unit_config *c)
 	c->swap->what_is_set = c->swap->what;
 	if (!c->swap->what)
 		r = path_of_name(c, &c->swap->what);
+	exec_config_settle(c->exec);
 	if (!c->description)
 		c->description = c->swap->what;
 	return r;

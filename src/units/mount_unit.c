@@ -185,6 +185,7 @@ static int classify(struct unit *u, const struct event *e)
 		m->result = MRES_SUCCESS;
 		return ME_STOP;
 	case EV_RELOAD:
+		m->result = MRES_SUCCESS;
 		return ME_RELOAD;
 	case EV_RESET:
 		return ME_RESET;
@@ -251,6 +252,11 @@ static bool can_reload(const struct unit *u)
 	return u->config && u->config->commands[MCMD_REMOUNT];
 }
 
+static bool reload_failed(const struct unit *u)
+{
+	return container_of(u, const struct mount_unit, unit)->result != MRES_SUCCESS;
+}
+
 static const char *result_word(const struct unit *u)
 {
 	return result_words[container_of(u, const struct mount_unit, unit)->result];
@@ -266,6 +272,11 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 	return which == TIMEOUT_COMMAND ? u->config->mount->timeout_us : TIME_NEVER;
 }
 
+static void fini(struct unit *u)
+{
+	mem_put((void *)(uintptr_t)mount_of(u)->fail_text);
+}
+
 const struct unit_type_ops mount_ops = {
 	.type = UNIT_MOUNT,
 	.object_size = sizeof(struct mount_unit),
@@ -274,9 +285,11 @@ const struct unit_type_ops mount_ops = {
 	.entered = entered,
 	.can_start = can_start,
 	.can_reload = can_reload,
+	.reload_failed = reload_failed,
 	.result = result_word,
 	.reset = reset,
 	.timeout_us = timeout_us,
+	.fini = fini,
 };
 
 /* --- the commands --- */
@@ -308,7 +321,7 @@ int mount_prepare(struct unit_config *c, const char *program)
 	static const char *const flags[] = {"", "sloppy", "rwonly", "sloppy,rwonly"};
 	char *mode;
 	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
-	const char *how = m->lazy_unmount ? "lazy" : m->force_unmount ? "force" : "plain";
+	static const char *const hows[] = {"", "lazy", "force", "lazy,force"};
 
 	if (c->load != LOAD_LOADED || !m->what || !m->where)
 		return 0;
@@ -320,8 +333,10 @@ int mount_prepare(struct unit_config *c, const char *program)
 		c, program,
 		(const char *[WORDS_MOST]){"mount", m->what, m->where, type, options, mode,
 					   flags[m->sloppy_options + 2 * m->read_write_only]});
-	c->commands[MCMD_UNMOUNT] =
-		new_command(c, program, (const char *[WORDS_MOST]){"unmount", m->where, how});
+	c->commands[MCMD_UNMOUNT] = new_command(
+		c, program,
+		(const char *[WORDS_MOST]){"unmount", m->where,
+					   hows[m->lazy_unmount + 2 * m->force_unmount]});
 	c->commands[MCMD_REMOUNT] =
 		new_command(c, program, (const char *[WORDS_MOST]){"remount", m->where, options});
 	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] && c->commands[MCMD_REMOUNT]

@@ -46,9 +46,11 @@ enum mount_result {
 struct mount_unit {
 	struct unit unit;
 	struct proc_ref control;
-	uint8_t result;  /* enum mount_result */
-	bool is_mounted; /* as the kernel said last */
-	bool was_seen;   /* scratch of a look at the mount table */
+	struct output_pipe out; /* of hark-mount; open while it runs */
+	const char *fail_text;  /* owned: what hark-mount said last about a failure; or NULL */
+	uint8_t result;         /* enum mount_result */
+	bool is_mounted;        /* as the kernel said last */
+	bool was_seen;          /* scratch of a look at the mount table */
 };
 
 extern const struct unit_type_ops mount_ops;

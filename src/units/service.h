@@ -156,8 +156,7 @@ struct service {
 	uint64_t pid_retry_us;
 	struct notify_port *notify; /* the watched socket; owned by activate/notify */
 	uint32_t notify_slot;       /* + 1 */
-	uint32_t out_slot;          /* + 1: the output pipe in the bank */
-	struct unit_output *output; /* last lines; owned by activate/output */
+	struct output_pipe out;
 	uint32_t conn_slot; /* + 1: accepted connection of an Accept=yes instance, until donated */
 	uint32_t socket_unit; /* the Accept=yes socket this instance belongs to, or UNIT_NONE */
 	const char *remote;   /* "10.0.0.7:51344" of the connection, owned; or NULL */

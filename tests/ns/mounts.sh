@@ -56,8 +56,32 @@ ctl stop $UNIT >/dev/null
 is "a stop takes those with it that need it" "" "inactive inactive inactive" "$(ctl is-active user.service) $(ctl is-active run-place-below.mount) $(ctl is-active $UNIT)"
 ok_if "... and nothing is mounted" "" sh -c "! findmnt -n $A && ! findmnt -n $A/below"
 is "what cannot be mounted fails" "" "1 failed" "$(ctl start run-bad.mount >/dev/null 2>&1; echo $?) $(ctl is-active run-bad.mount)"
+WORDS="cannot mount nothing on /run/bad (type nosuchfs).*unknown filesystem"
+says() { local text; text=$("$@" 2>&1); grep -q "$WORDS" <<<"$text" || { echo "$text"; return 1; }; }
+ok_if "... and the failed start says what and why" "" says ctl start run-bad.mount
+ok_if "... as do status" "" says ctl status run-bad.mount
+ok_if "... and why" "" says ctl why run-bad.mount
 "$BIN/hark-mount" mount nothing /run/bad nosuchfs "" 0755 "" 2>"$T/why"
 ok_if "... with words that say what and why" "" grep -q "cannot mount nothing on /run/bad (type nosuchfs).*unknown filesystem" "$T/why"
+sed -i s/size=1m/size=2m/ "$UNITS/$UNIT"
+ctl daemon-reload >/dev/null
+ok_if "a changed file is mounted as it says now" "" sh -c "$BIN/harkctl start $UNIT && findmnt -n -o FS-OPTIONS $A | grep size=2048k"
+sed -i s/size=2m/size=nonsense/ "$UNITS/$UNIT"
+ctl daemon-reload >/dev/null
+is "a remount that fails is a reload that fails" "" "1 active" "$(ctl reload $UNIT >"$T/reload" 2>&1; echo $?) $(ctl is-active $UNIT)"
+ok_if "... and says why" "" grep -q "cannot remount $A" "$T/reload"
+sed -i s/size=nonsense/size=1m/ "$UNITS/$UNIT"
+ctl daemon-reload >/dev/null
+ctl stop $UNIT >/dev/null
+mkdir -p /run/early && mount -t tmpfs early /run/early
+unit run-early.mount <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=early
+Type=tmpfs
+X
+is "what is mounted when its unit is loaded is seen" "" active "$(ctl status run-early.mount >/dev/null; ctl is-active run-early.mount)"
 mount -t tmpfs other $A
 ok_if "what somebody else mounts is seen" "" wait_for "ctl is-active $UNIT" 5
 umount $A
@@ -65,8 +89,9 @@ ok_if "... and when it goes" "" wait_for "! ctl is-active $UNIT" 5
 ctl start $UNIT >/dev/null
 (cd $A && exec sleep 30) &
 wait_for "fuser -s $A || ls -l /proc/$!/cwd | grep -q $A" 5
-is "a mount in use stays" "" "1 active" "$(ctl stop $UNIT >/dev/null 2>&1; echo $?) $(ctl is-active $UNIT)"
-"$BIN/hark-mount" unmount $A plain 2>"$T/why"
+is "a mount in use stays" "" "1 active" "$(ctl stop $UNIT >"$T/stop" 2>&1; echo $?) $(ctl is-active $UNIT)"
+ok_if "... and the stop names the process that holds it" "" grep -q "cannot unmount $A.*busy.*sleep.*($!)" "$T/stop"
+"$BIN/hark-mount" unmount $A "" 2>"$T/why"
 ok_if "... with words that say so" "" grep -qi "cannot unmount $A.*busy" "$T/why"
 kill $!
 wait $! 2>/dev/null

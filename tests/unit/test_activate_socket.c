@@ -516,7 +516,7 @@ START_TEST(the_pipe_is_one_slot)
 
 	fake_open();
 	s = service_of(fake_unit("o.service"));
-	slot = output_open(&fake, s);
+	slot = output_open(&fake, &s->unit);
 	ck_assert_int_ge(slot, 0);
 	kept = what_pid1_keeps();
 	ck_assert_int_lt(
@@ -526,16 +526,16 @@ START_TEST(the_pipe_is_one_slot)
 			 O_RDONLY | O_NONBLOCK);
 	/* The manager dies: the next one inherits what PID 1 has. */
 	dprintf(kept, "before\n");
-	output_close(&fake, s);
-	s->out_slot = (uint32_t)slot + 1;
+	output_close(&fake, &s->unit);
+	s->out.slot = (uint32_t)slot + 1;
 	ck_assert_int_eq(dup2(kept, bank_fd((uint32_t)slot)), bank_fd((uint32_t)slot));
-	ck_assert_int_eq(output_adopt(&fake, s), 0);
+	ck_assert_int_eq(output_adopt(&fake, &s->unit), 0);
 	ck_assert_int_eq(fcntl(bank_fd((uint32_t)slot), F_GETFL) & (O_ACCMODE | O_NONBLOCK),
 			 O_RDONLY | O_NONBLOCK);
-	output_drain(&fake, s);
-	ck_assert(output_line(s, &at, &line, &wall));
+	output_drain(&fake, &s->unit);
+	ck_assert(output_line(&s->unit, &at, &line, &wall));
 	ck_assert(str_eq_z(line, "before"));
-	output_drain(&fake, s);
+	output_drain(&fake, &s->unit);
 }
 END_TEST
 
@@ -550,14 +550,14 @@ START_TEST(the_last_lines_are_kept)
 
 	fake_open();
 	s = service_of(fake_unit("o.service"));
-	ck_assert_int_ge(output_open(&fake, s), 0);
-	ck_assert_int_eq(output_open(&fake, s), (int)s->out_slot - 1);
+	ck_assert_int_ge(output_open(&fake, &s->unit), 0);
+	ck_assert_int_eq(output_open(&fake, &s->unit), (int)s->out.slot - 1);
 	fd = what_pid1_keeps();
 	for (unsigned i = 0; i < 40; i++)
 		dprintf(fd, "line %u\n", i);
 	dprintf(fd, "unfinished");
-	output_drain(&fake, s);
-	while (output_line(s, &at, &line, &wall)) {
+	output_drain(&fake, &s->unit);
+	while (output_line(&s->unit, &at, &line, &wall)) {
 		char want[32];
 
 		snprintf(want, sizeof(want), "line %u", 24 + n++);
@@ -568,14 +568,14 @@ START_TEST(the_last_lines_are_kept)
 	dprintf(fd, " but now\n");
 	memset(big, 'x', sizeof(big));
 	ck_assert_int_eq(write(fd, big, sizeof(big)), (int)sizeof(big));
-	output_drain(&fake, s);
+	output_drain(&fake, &s->unit);
 	at = 0;
-	ck_assert(output_line(s, &at, &line, &wall));
+	ck_assert(output_line(&s->unit, &at, &line, &wall));
 	ck_assert_uint_le(line.n, OUTPUT_BYTES / 2);
-	output_close(&fake, s);
+	output_close(&fake, &s->unit);
 	at = 0;
-	ck_assert(!output_line(s, &at, &line, &wall));
-	ck_assert_uint_eq(s->out_slot, 0);
+	ck_assert(!output_line(&s->unit, &at, &line, &wall));
+	ck_assert_uint_eq(s->out.slot, 0);
 }
 END_TEST
 

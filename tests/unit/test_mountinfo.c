@@ -29,6 +29,20 @@ START_TEST(reads_whole_lines_only)
 }
 END_TEST
 
+START_TEST(reads_from_the_end_as_well)
+{
+	struct str rest = {TEXT, sizeof(TEXT) - 1};
+	struct mount_line m;
+
+	ck_assert(mountinfo_last(&rest, &m) && m.id == 38);
+	ck_assert(mountinfo_last(&rest, &m) && m.id == 36);
+	ck_assert(mountinfo_last(&rest, &m) && m.id == 22);
+	ck_assert(!mountinfo_last(&rest, &m));
+	rest = STR("\n\n");
+	ck_assert(!mountinfo_last(&rest, &m));
+}
+END_TEST
+
 START_TEST(escapes_are_octal)
 {
 	static const struct {
@@ -57,6 +71,7 @@ int main(void)
 	int bad;
 
 	tcase_add_test(t, reads_whole_lines_only);
+	tcase_add_test(t, reads_from_the_end_as_well);
 	tcase_add_test(t, escapes_are_octal);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
