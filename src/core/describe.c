@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 
 #include "core/describe_env.h"
 #include "core/describe_user.h"
+#include "core/describe_view.h"
 #include "core/log.h"
 #include "core/plan.h"
 #include "units/words.h"
@@ -515,10 +515,9 @@ static void put_sandbox(struct making *m)
 	bool wants_root = m->exec->root_directory &&
 			  (!s || !s->root_directory_start_only || m->in->role == ROLE_MAIN);
 
-	if (m->exec->private_network && !m->is_privileged)
-		plan_put_u64(m->plan, PLAN_UNSHARE, CLONE_NEWNET);
-	if (m->exec->private_tmp && !m->is_privileged && !m->h->is_user)
-		plan_put_str(m->plan, PLAN_PRIVATE_TMP, STR(""));
+	if (!m->is_privileged)
+		describe_view(m->h, m->in->unit, wants_root ? m->exec->root_directory : NULL,
+			      m->plan);
 	if (wants_root)
 		plan_put_str(m->plan, PLAN_CHROOT, str_of(m->exec->root_directory));
 }

@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
@@ -23,12 +24,14 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/final.h"
 #include "core/mem.h"
+#include "core/view.h"
 
 enum {
 	TTY_RETRY_MS = 200,
@@ -311,21 +314,63 @@ static int step_user(const struct plan_record *rec, struct plan_space *s)
 
 /* --- namespaces --- */
 
+/* A network of one's own has a loopback, and it is down. */
+static int raise_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return -errno;
+	r = sys(ioctl(fd, SIOCSIFFLAGS, &request));
+	close(fd);
+	return r;
+}
+
 /* What is mounted inside stays inside; what the system mounts later still arrives. */
 static int new_namespaces(int flags)
 {
-	if (unshare(flags) < 0)
-		return -errno;
+	int r = sys(unshare(flags));
+
+	if (r == 0 && flags & CLONE_NEWNET)
+		r = raise_loopback();
+	if (r < 0)
+		return r;
 	return flags & CLONE_NEWNS ? sys(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) : 0;
 }
 
-static int private_tmp(void)
+/* A directory that only root can enter, and in it the one that all may write to: nobody gets at it but through a mount. */
+static int make_private(int parent, const char *name)
 {
-	static const char *const dirs[] = {"/tmp", "/var/tmp"};
-	int r = new_namespaces(CLONE_NEWNS);
+	struct stat st;
+	int dir = -1, r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(dirs); i++)
-		r = sys(mount("tmpfs", dirs[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"));
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || fstat(dir, &st) < 0)
+		r = -errno;
+	else if (st.st_uid != geteuid() || st.st_mode & 077)
+		r = -EPERM; /* somebody was faster */
+	else if (mkdirat(dir, "tmp", 01777) < 0)
+		r = errno == EEXIST ? 0 : -errno;
+	else
+		r = sys(fchmodat(dir, "tmp", 01777, 0));
+	close(dir);
+	return r;
+}
+
+static int private_tmp(const char *name)
+{
+	static const char *const places[] = {"/tmp", "/var/tmp"};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(places); i++) {
+		int dir = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		r = dir < 0 ? -errno : make_private(dir, name);
+		close(dir);
+	}
 	return r;
 }
 
@@ -337,6 +382,20 @@ static int soften(const struct plan_record *rec, int r)
 	dprintf(STDERR_FILENO, "hark-exec: cannot apply %s: %s; the service runs without it\n",
 		plan_step_info(rec->step)->name, strerror(-r));
 	return 0;
+}
+
+/* Without the privilege for a namespace the service runs as if there were no sandbox; a sandbox is never half there. */
+static int enter_views(const struct plan_record *rec)
+{
+	const char *root = rec->text[0] ? rec->text : NULL, *place;
+	int r = new_namespaces(CLONE_NEWNS);
+
+	if (r < 0)
+		return soften(rec, r);
+	r = view_enter(root, &place);
+	if (r < 0 && place)
+		dprintf(STDERR_FILENO, "hark-exec: %s: %s\n", place, strerror(-r));
+	return r < 0 ? r : sys(mount(NULL, "/", NULL, MS_REC | rec->w[0], NULL));
 }
 
 static int step_privilege(const struct plan_record *rec)
@@ -360,7 +419,11 @@ static int step_privilege(const struct plan_record *rec)
 	case PLAN_UNSHARE:
 		return soften(rec, new_namespaces((int)w));
 	case PLAN_PRIVATE_TMP:
-		return soften(rec, private_tmp());
+		return private_tmp(rec->text);
+	case PLAN_VIEW:
+		return view_add(rec);
+	case PLAN_VIEWS:
+		return enter_views(rec);
 	default:
 		return -ENOSYS;
 	}

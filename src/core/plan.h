@@ -17,7 +17,7 @@
 #include "core/buf.h"
 
 enum plan_where { PLAN_ANYWHERE, PLAN_EXEC_ONLY };
-/* What follows the words of a payload: nothing, a string with its NUL (for USER two), or bytes of any length. */
+/* What follows the words of a payload: nothing, a string with its NUL (for USER and VIEW two), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
 /* STEP(name, where, exit code, number of 64-bit words w0, w1 ... at the start of the payload, tail, what). */
@@ -57,7 +57,9 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \
 	STEP(USER, PLAN_EXEC_ONLY, 217, 1, PLAN_STR, "w0 what (1 uid 2 gid 4 groups 8 environment), user NUL group NUL: by NSS") \
 	STEP(UNSHARE, PLAN_EXEC_ONLY, 226, 1, PLAN_NONE, "w0 CLONE_NEW* flags") \
-	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_NONE, "") \
+	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_STR, "name of a directory to make in /tmp and /var/tmp") \
+	STEP(VIEW, PLAN_EXEC_ONLY, 226, 4, PLAN_STR, "w0 kind, w1 attributes, w2 those it decides, w3 flags, place NUL source NUL (view.h)") \
+	STEP(VIEWS, PLAN_EXEC_ONLY, 226, 1, PLAN_STR, "the VIEWs so far in a mount namespace of its own, w0 its propagation, root or nothing") \
 	STEP(NONBLOCK, PLAN_EXEC_ONLY, 202, 2, PLAN_NONE, "w0 first descriptor, w1 how many: O_NONBLOCK")
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/describe.h"
+#include "core/describe_view.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/plan.h"
@@ -485,12 +486,28 @@ void spawn_find_main(struct hark *h, struct service *s)
 
 /* --- the end --- */
 
+static void remove_private_tmp(const struct hark *h, const struct unit *u)
+{
+	static const char *const places[] = {"/tmp", "/var/tmp"};
+	char name[256], path[300];
+
+	describe_private_tmp(h, u, name, sizeof(name));
+	for (unsigned k = 0; name[0] && k < ARRAY_SIZE(places); k++) {
+		snprintf(path, sizeof(path), "%s/%s", places[k], name);
+		if (fd_remove_tree(path) < 0)
+			log_debug("spawn", "%s: %s stays", u->name, path);
+	}
+}
+
 void spawn_remove_directories(struct hark *h, const struct unit *u)
 {
 	const struct exec_config *x = u->config->exec;
 	char path[512];
 
-	if (!x || x->runtime_directory_preserve == 2 || h->is_shutting_down)
+	if (!x || h->is_shutting_down)
+		return;
+	remove_private_tmp(h, u);
+	if (x->runtime_directory_preserve == 2)
 		return;
 	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
 		snprintf(path, sizeof(path), "%s/%s", exec_dir_roots[DIR_RUNTIME], d->text);

@@ -269,7 +269,7 @@ START_TEST(resets_and_overrides)
 		"[Unit]\nAfter=x.service\nAfter=\nAfter=y.service\nConditionPathExists=/a\nConditionPathExists=\n"
 		"[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=-@/bin/b name 'two words' \\; c ; /bin/d\n"
 		"Type=oneshot\nEnvironment=A=1 \"B=2 3\"\nUser=daemon\nRestartSec=5x\nRestartSec=3\n"
-		"PrivateDevices=yes\nPrivateDevices=no\nProtectSystem=full\n"
+		"RemoveIPC=yes\nRemoveIPC=no\nSELinuxContext=x\n"
 		"CapabilityBoundingSet=CAP_CHOWN CAP_KILL\nCapabilityBoundingSet=~CAP_KILL\n");
 	const struct command *b = c->commands[CMD_START];
 
@@ -288,9 +288,9 @@ START_TEST(resets_and_overrides)
 	ck_assert_uint_eq(c->service->restart_us, 3 * US_PER_SEC);
 	ck_assert_uint_eq(c->service->timeout_start_us, TIME_NEVER);
 	ck_assert_uint_eq(c->diags.n[DIAG_ERROR], 1);
-	/* PrivateDevices=no asks for nothing */
+	/* RemoveIPC=no asks for nothing */
 	ck_assert(c->notes && !c->notes->next &&
-		  strncmp(c->notes->text, "ProtectSystem=", 14) == 0);
+		  strncmp(c->notes->text, "SELinuxContext=", 15) == 0);
 	ck_assert(c->exec->has_capability_bounding && c->exec->capability_bounding == 1);
 	unit_config_free(c);
 }

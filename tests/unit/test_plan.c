@@ -122,7 +122,7 @@ START_TEST(who_needs_exec)
 	plan_put_str(&w, PLAN_ARG, STR("one too many"));
 	ck_assert(plan_needs_exec(bytes, w.n));
 	w = fresh();
-	plan_put(&w, PLAN_PRIVATE_TMP, NULL, 0, STR(""));
+	plan_put(&w, PLAN_PRIVATE_TMP, NULL, 0, STR("x"));
 	ck_assert(plan_needs_exec(bytes, w.n));
 	ck_assert(plan_needs_exec(bytes, PLAN_INLINE + 1));
 }

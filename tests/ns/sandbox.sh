@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What a service sees of the system behind its sandbox, looked at from inside.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# Directories of PrivateTmp= are made in both.
+mount -t tmpfs -o mode=1777 test /var/tmp
+hark_up box || finish
+# Wanted by PrivateTmp=; the one of this test is mounted, and not by us.
+ln -s /dev/null "$UNITS/tmp.mount"
+# A tree of our own, so that nothing of the machine is touched when a protection does not hold.
+mkdir -p "$T/tree/a/b" "$T/tree/c" "$T/source" "$T/home"
+echo old >"$T/tree/a/file"
+echo from >"$T/source/file"
+ln -s a "$T/tree/link"
+
+# inside NAME LINES... -- SCRIPT: runs SCRIPT in a service with these lines; its output is in $T/NAME.out, its status is printed.
+inside() {
+	local name=$1 lines=()
+	shift
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	printf '%s\n' "$2" >"$T/$name.script"
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=truncate:%s\nStandardError=inherit\n' "$T/$name.out" &&
+		printf '%s\n' "${lines[@]}" "ExecStart=/bin/sh $T/$name.script"; } | unit "$name.service"
+	ctl start "$name.service" >"$T/$name.start" 2>&1
+	prop "$name.service" ExecMainStatus
+}
+out() { paste -sd'|' "$T/$1.out"; }
+# try PATH: a line for a script that says whether PATH can be written.
+try() { echo "(echo x >$1) 2>/dev/null && echo writable || echo \"\$(LC_ALL=C; export LC_ALL; (echo x >$1) 2>&1 | sed 's/.*: //')\""; }
+
+paths() {
+	inside ro "ReadOnlyPaths=$T/tree" "ReadWritePaths=$T/tree/a/b" -- "$(try "$T/tree/a/file") ; $(try "$T/tree/a/b/new")" >/dev/null
+	is "ReadOnlyPaths= gives EROFS, ReadWritePaths= below it does not" "D40" "Read-only file system|writable" "$(out ro)"
+	is "and nobody else is concerned" "" old "$(cat "$T/tree/a/file")"
+	inside link "ReadOnlyPaths=$T/tree/link" -- "$(try "$T/tree/a/file") ; $(try "$T/tree/c/new")" >/dev/null
+	is "a path that is a link protects what it leads to" "" "Read-only file system|writable" "$(out link)"
+	inside none "InaccessiblePaths=$T/tree/a $T/source/file" -- \
+		"ls $T/tree/a | wc -l; $(try "$T/tree/a/x"); cat $T/source/file | wc -c; $(try "$T/source/file")" >/dev/null
+	is "InaccessiblePaths= hides a directory and a file" "" "0|Read-only file system|0|Read-only file system" "$(out none)"
+	is "what is missing is an error" "" 226 "$(inside missing "ReadOnlyPaths=$T/nowhere" -- true)"
+	is "and no error with a dash" "" 0 "$(inside missing2 "ReadOnlyPaths=-$T/nowhere" -- true)"
+	inside exec "NoExecPaths=$T" "ExecPaths=$T/tree" -- "cp /bin/true $T/t1; cp /bin/true $T/tree/t2; $T/t1 2>/dev/null || echo no; $T/tree/t2 && echo yes" >/dev/null
+	is "NoExecPaths= and ExecPaths=" "" "no|yes" "$(out exec)"
+	rm -f "$T/t1" "$T/tree/t2"
+	inside both "ReadOnlyPaths=$T/tree" "ReadWritePaths=$T/tree/a" "InaccessiblePaths=$T/tree/a/b" "ExecPaths=$T/tree/c" -- \
+		"$(try "$T/tree/a/new"); $(try "$T/tree/a/b/x"); $(try "$T/tree/c/x")" >/dev/null
+	is "one in the other: each by its own word, the rest by the one around it" "" \
+		"writable|Read-only file system|Read-only file system" "$(out both)"
+	rm -f "$T/tree/a/new"
+}
+
+binds() {
+	inside bind "BindPaths=$T/source:$T/tree/c" "BindReadOnlyPaths=$T/source:$T/made/here" -- \
+		"cat $T/tree/c/file; $(try "$T/tree/c/new"); cat $T/made/here/file; $(try "$T/made/here/new")" >/dev/null
+	is "BindPaths= and BindReadOnlyPaths=, where nothing was, too" "" "from|writable|from|Read-only file system" "$(out bind)"
+	is "are seen by nobody else" "" 0 "$(ls "$T/tree/c" | grep -c file)"
+	inside tmpfs "TemporaryFileSystem=$T/tree:ro,mode=0711" "BindReadOnlyPaths=$T/source:$T/tree/in" "ReadWritePaths=-$T/tree/a" -- \
+		"ls $T/tree; cat $T/tree/in/file; stat -c %a $T/tree; $(try "$T/tree/x")" >/dev/null
+	is "TemporaryFileSystem= is empty but for what is bound into it" "" "in|from|711|Read-only file system" "$(out tmpfs)"
+	inside root "TemporaryFileSystem=/" "BindReadOnlyPaths=/bin /lib -/lib64 /usr $T" BindPaths=/dev -- "ls -d /etc /usr 2>/dev/null; $(try "$T/x"); $(try /x)" >/dev/null
+	is "also for all of /" "" "/usr|Read-only file system|writable" "$(out root)"
+}
+
+system() {
+	inside full ProtectSystem=full -- "$(try /usr/x); $(try /etc/x); $(try "$T/y")" >/dev/null
+	is "ProtectSystem=full" "D40" "Read-only file system|Read-only file system|writable" "$(out full)"
+	inside strict ProtectSystem=strict "ReadWritePaths=$T/tree" StateDirectory=hark-sandbox-test RuntimeDirectory=hark-sandbox-test -- \
+		"$(try "$T/x"); $(try "$T/tree/x"); $(try '$STATE_DIRECTORY/x'); $(try '$RUNTIME_DIRECTORY/x'); $(try /dev/null); $(try /x)" >/dev/null
+	is "ProtectSystem=strict: all but what is named and what was made for it" "" \
+		"Read-only file system|writable|writable|writable|writable|Read-only file system" "$(out strict)"
+	rm -rf /var/lib/hark-sandbox-test "$T/tree/x"
+	inside home ProtectHome=yes -- "ls -A /root /home | grep -vc '^/\|^$'; $(try /root/x)" >/dev/null
+	is "ProtectHome=yes" "" "0|Read-only file system" "$(out home)"
+	inside homero ProtectHome=read-only -- "$(try /root/x)" >/dev/null
+	is "ProtectHome=read-only" "" "Read-only file system" "$(out homero)"
+	inside groups ProtectControlGroups=yes -- "mkdir /sys/fs/cgroup/x 2>&1 | sed 's/.*: //'" >/dev/null
+	is "ProtectControlGroups=" "" "Read-only file system" "$(out groups)"
+	inside proc ProtectProc=invisible ProcSubset=pid User=nobody -- "ls /proc/1 /proc/sys 2>/dev/null | wc -l; grep -c . /proc/self/status" >/dev/null
+	is "ProtectProc= and ProcSubset=" "" "0|$(grep -c . /proc/self/status)" "$(out proc)"
+	inside plus ProtectSystem=strict "ExecStartPre=+/bin/touch $T/plus" -- true >/dev/null
+	ok_if "a command with + sees everything" "" test -e "$T/plus"
+}
+
+kernel() {
+	inside tunables ProtectKernelTunables=yes -- \
+		"$(try /proc/sys/kernel/domainname); (cat /proc/kallsyms | wc -c); mkdir /sys/kernel/x 2>&1 | sed 's/.*: //'" >/dev/null
+	is "ProtectKernelTunables=" "" "Read-only file system|0|Read-only file system" "$(out tunables)"
+	inside modules ProtectKernelModules=yes -- "ls -A /lib/modules 2>/dev/null | wc -l; sed -n 's/^CapBnd:\t*//p' /proc/self/status" >/dev/null
+	is "ProtectKernelModules= hides them" "" "0 0" "$(sed -n 1p "$T/modules.out") $((0x$(sed -n 2p "$T/modules.out") >> 16 & 1))"
+	inside logs ProtectKernelLogs=yes -- "head -c1 /dev/kmsg 2>/dev/null | wc -c; $(try /dev/kmsg)" >/dev/null
+	is "ProtectKernelLogs=" "" "0" "$(sed -n 1p "$T/logs.out")"
+	inside devices PrivateDevices=yes -- \
+		"ls /dev | paste -sd' '; $(try /dev/null); head -c3 /dev/zero | wc -c; $(try /dev/x); test -e /dev/stdout && echo link; mknod /tmp/hark-x b 8 0 2>/dev/null || echo no" >/dev/null
+	ok_if "PrivateDevices= has the pseudo devices" "" grep -qw null "$T/devices.out"
+	is "and they work, and no others can be made" "" "writable|3|Read-only file system|link|no" "$(tail -n +2 "$T/devices.out" | paste -sd'|')"
+	is "and no others are there" "" "" "$(head -1 "$T/devices.out" | tr ' ' '\n' |
+		grep -vxE 'null|zero|full|random|urandom|tty|ptmx|pts|shm|mqueue|hugepages|log|fd|stdin|stdout|stderr')"
+}
+
+tmp() {
+	touch /tmp/hark-outside
+	inside tmp PrivateTmp=yes "BindReadOnlyPaths=$T" "ExecStartPre=/bin/sh -c 'echo one >/tmp/f; echo two >/var/tmp/f'" -- \
+		"cat /tmp/f /var/tmp/f; ls /tmp/hark-outside 2>/dev/null | wc -l; stat -c '%a %u' /tmp; ls -d /tmp/systemd-private* 2>/dev/null | wc -l" >/dev/null
+	is "PrivateTmp= is the unit's own, and one for all its commands" "D23" "one|two|0|1777 0|0" "$(out tmp)"
+	is "and gone with its end" "" 0 "$(ls -d /tmp/systemd-private-*tmp.service* /var/tmp/systemd-private-*tmp.service* 2>/dev/null | wc -l)"
+	inside tmplong PrivateTmp=yes "BindReadOnlyPaths=$T" RemainAfterExit=yes -- "echo 1 >/tmp/f" >/dev/null
+	is "while it lives nobody else gets in" "" 700 "$(stat -c %a /tmp/systemd-private-*tmplong.service*)"
+	rm -f /tmp/hark-outside
+	ctl stop tmplong.service
+}
+
+namespaces() {
+	inside net PrivateNetwork=yes -- \
+		"tail -n +3 /proc/net/dev | sed 's/:.*//;s/ //g'; bash -c 'exec 3<>/dev/udp/127.0.0.1/9' && echo up" >/dev/null
+	is "PrivateNetwork= has a loopback that is up, and nothing else" "" "lo|up" "$(out net)"
+	inside ipc PrivateIPC=yes ProtectHostname=yes -- "readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts" >/dev/null
+	is "PrivateIPC= and ProtectHostname= are namespaces of its own" "" 0 \
+		"$(grep -cxF "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)" "$T/ipc.out")"
+}
+
+mounts() {
+	inside mine PrivateMounts=yes -- "mount -t tmpfs x $T/home && touch $T/home/x && ls $T/home" >/dev/null
+	is "PrivateMounts=: what it mounts is its own" "" "x " "$(out mine) $(ls "$T/home")"
+	mkdir -p "$T/root/bin" "$T/root/lib" "$T/root/lib64" "$T/root/usr" "$T/root/tmp" "$T/root/var/tmp" "$T/root/etc"
+	inside root2 "RootDirectory=$T/root" "BindReadOnlyPaths=/bin /lib -/lib64 /usr $T/root2.script" PrivateTmp=yes MountAPIVFS=yes ProtectSystem=full -- \
+		"ls /; test -e /proc/self/status && echo proc; $(try /etc/x); $(try /tmp/x)" >/dev/null
+	is "all of it works below RootDirectory=" "" "bin|dev|etc|lib|lib64|proc|run|sys|tmp|usr|var|proc|Read-only file system|writable" \
+		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
+}
+
+for part in paths binds system kernel tmp namespaces mounts; do "$part"; done
+finish
