@@ -55,5 +55,20 @@ struct cause {
 	char text[48];  /* peer address, command of the peer, signal name ... */
 };
 
+/* What a job keeps of its cause; pid and text are in the ledger. */
+struct cause_ref {
+	uint64_t entry;
+	uint32_t unit, uid;
+	uint8_t kind;
+};
+static inline struct cause_ref cause_ref(const struct cause *c)
+{
+	return (struct cause_ref){c->entry, c->unit, c->uid, c->kind};
+}
+static inline struct cause cause_again(const struct cause_ref *r)
+{
+	return (struct cause){.kind = r->kind, .unit = r->unit, .uid = r->uid, .entry = r->entry};
+}
+
 extern const char *const cause_words[CAUSE_KINDS];
 extern const char *const cause_names[CAUSE_KINDS]; /* "connection", "on-failure" ...: API */

@@ -28,6 +28,8 @@ struct engine_ops {
 	/* Store what is kept of a unit for the next manager; counts when all that was touched is stored and commit is called. NULL: nothing is. */
 	void (*remember)(void *arg, struct unit *u);
 	void (*commit)(void *arg);
+	/* What engine_arm() was asked to wait for, of that which is not the engine's own. */
+	void (*elapsed)(void *arg, struct unit *u, enum unit_due which);
 	/* A job ended. id: of the job. */
 	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type,
 			 enum job_result result);
@@ -109,6 +111,8 @@ void engine_digest(struct engine *e);
 void engine_touch(struct engine *e, struct unit *u);
 /* Store what was touched and commit. Not while events are digested: what follows from them is not decided yet. */
 void engine_commit(struct engine *e);
+/* Wait until that time (CLOCK_MONOTONIC), in place of what was waited for before; TIME_NEVER or 0: no longer. Cannot fail. */
+void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t due_us);
 /* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
 void engine_retire(struct engine *e, struct unit *u);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */

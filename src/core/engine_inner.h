@@ -23,6 +23,8 @@ void engine_wake_job(struct engine *e, struct unit *u);
 void engine_finish_job(struct engine *e, struct unit *u, enum job_result result);
 /* What the unit's new state means for the job that runs on it. */
 void engine_judge_job(struct engine *e, struct unit *u, enum coarse before);
+/* The job of u took longer than it may. */
+void engine_give_up_job(struct engine *e, struct unit *u);
 /* End doomed jobs, run those that may; false when there was nothing to do. */
 bool engine_run_jobs(struct engine *e);
 

@@ -50,12 +50,13 @@ static void doom_dependents(struct engine *e, const struct unit *u)
 /* Restart= has asked for its start, and that is not going to be: nothing else would ever take it out of there. */
 static bool waits_in_vain(const struct unit *u)
 {
-	return u->ops->fsm->states[u->state].is_between_runs && !u->state_timer.is_armed;
+	return u->ops->fsm->states[u->state].is_between_runs && !u->due_us[DUE_STATE];
 }
 
 void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 {
 	struct job old = u->job;
+	struct cause cause = cause_again(&old.cause);
 
 	if (old.type == JOB_RESTART &&
 	    result == JOB_RES_DONE) { /* stopped: the second half is a start */
@@ -67,13 +68,13 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 		wake_neighbours(e, u);
 		return;
 	}
-	loop_timer_disarm(e->loop, &u->job.timer);
+	engine_arm(e, u, DUE_JOB, TIME_NEVER);
 	list_del(&u->job.run_node);
 	memset(&u->job, 0, sizeof(u->job));
 	u->last_job_result = (uint8_t)result;
 	e->jobs_n--;
 	engine_touch(e, u);
-	engine_note(e, LEDGER_JOB_DONE, u, &old.cause, old.type, (uint8_t)result);
+	engine_note(e, LEDGER_JOB_DONE, u, &cause, old.type, (uint8_t)result);
 	e->ops->job_done(e->arg, u, old.id, (enum job_type)old.type, result);
 	if (is_start_like(old.type) && result != JOB_RES_DONE && result != JOB_RES_SKIPPED)
 		doom_dependents(e, u);
@@ -147,11 +148,8 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 
 /* --- how long a job may take --- */
 
-static void on_job_timer(struct timer *t)
+void engine_give_up_job(struct engine *e, struct unit *u)
 {
-	struct unit *u = container_of(t, struct unit, job.timer);
-	struct engine *e = u->engine;
-
 	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
 	       u->name, job_type_names[u->job.type]);
 	if (u->config)
@@ -170,8 +168,7 @@ static void arm_job_timer(struct engine *e, struct unit *u)
 		due = time_add(u->job.begin_us, c->job_timeout_us);
 	if (c && c->job_running_timeout_us && u->job.is_running)
 		running = time_add(loop_now_us(e->loop), c->job_running_timeout_us);
-	u->job.timer.fn = on_job_timer;
-	loop_timer_arm(e->loop, &u->job.timer, due < running ? due : running);
+	engine_arm(e, u, DUE_JOB, due < running ? due : running);
 }
 
 /* --- running jobs --- */
@@ -373,11 +370,22 @@ void engine_restore_job(struct engine *e, struct unit *u, const struct job *job)
 	loop_defer(e->loop, &e->turn);
 }
 
+/* A request whose plan is being applied. */
+struct asking {
+	struct engine *e;
+	const struct cause *cause;
+};
+
 static void on_installed(void *arg, struct unit *u)
 {
-	struct engine *e = arg;
+	const struct asking *a = arg;
+	struct engine *e = a->e;
+	struct cause cause = cause_again(&u->job.cause);
 
-	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &u->job.cause, u->job.type, 0);
+	cause.pid = a->cause->pid;
+	if (cause.kind == a->cause->kind)
+		memcpy(cause.text, a->cause->text, sizeof(cause.text));
+	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &cause, u->job.type, 0);
 	take_job(e, u);
 	wake_neighbours(e, u); /* the order between two jobs depends on their types */
 	engine_touch(e, u);
@@ -387,9 +395,9 @@ static void on_installed(void *arg, struct unit *u)
 /* The job is about to be overwritten by another: whoever waits for it hears so. */
 static void on_canceled(void *arg, struct unit *u)
 {
-	struct engine *e = arg;
+	struct engine *e = ((const struct asking *)arg)->e;
 
-	loop_timer_disarm(e->loop, &u->job.timer);
+	engine_arm(e, u, DUE_JOB, TIME_NEVER);
 	list_del(&u->job.run_node);
 	e->jobs_n--;
 	engine_touch(e, u);
@@ -400,10 +408,11 @@ static void on_canceled(void *arg, struct unit *u)
 int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
 		   const struct cause *cause, bool manual, uint32_t *ret_job)
 {
+	struct asking asking = {e, cause};
 	struct job_sink sink = {
 		.installed = on_installed,
 		.canceled = on_canceled,
-		.arg = e,
+		.arg = &asking,
 		.next_id = &e->next_job,
 		.now_us = loop_now_us(e->loop),
 	};
@@ -429,6 +438,7 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 		engine_touch(e, v);
 		engine_wake_job(e, v);
 	}
+	job_plan_forget_steps(&e->last_plan);
 	loop_defer(e->loop, &e->turn);
 	if (ret_job)
 		*ret_job = u->job.id;

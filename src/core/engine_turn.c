@@ -102,12 +102,54 @@ static void stamp(struct unit *u, enum coarse before, enum coarse now, uint64_t 
 		u->inactive_exit_us = now_us;
 }
 
-static void on_state_timer(struct timer *t)
-{
-	struct unit *u = container_of(t, struct unit, state_timer);
+/* --- what units wait for --- */
 
-	engine_post_simple(u->engine, u, EV_TIMEOUT, 0, 0, 0);
+static void on_timer(struct timer *t);
+
+static void rearm(struct unit *u)
+{
+	uint64_t due_us = TIME_NEVER;
+
+	for (unsigned i = 0; i < UNIT_DUES; i++)
+		if (u->due_us[i] && u->due_us[i] < due_us)
+			due_us = u->due_us[i];
+	u->timer.fn = on_timer;
+	if (u->timer.is_armed ? u->timer.due_us != due_us : due_us != TIME_NEVER)
+		loop_timer_arm(u->engine->loop, &u->timer, due_us);
 }
+
+void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t due_us)
+{
+	u->engine = e;
+	u->due_us[which] = due_us == TIME_NEVER ? 0 : due_us;
+	rearm(u);
+}
+
+static void on_due(struct engine *e, struct unit *u, enum unit_due which)
+{
+	if (which == DUE_STATE)
+		engine_post_simple(e, u, EV_TIMEOUT, 0, 0, 0);
+	else if (which == DUE_JOB)
+		engine_give_up_job(e, u);
+	else
+		e->ops->elapsed(e->arg, u, which);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct unit *u = container_of(t, struct unit, timer);
+	uint64_t now_us = loop_now_us(u->engine->loop);
+
+	for (unsigned i = 0; i < UNIT_DUES; i++) {
+		if (!u->due_us[i] || u->due_us[i] > now_us)
+			continue;
+		u->due_us[i] = 0;
+		on_due(u->engine, u, (enum unit_due)i);
+	}
+	rearm(u);
+}
+
+/* --- what is stored --- */
 
 void engine_touch(struct engine *e, struct unit *u)
 {
@@ -132,8 +174,7 @@ static void arm_state_timer(struct engine *e, struct unit *u)
 	uint8_t which = u->ops->fsm->states[u->state].timeout;
 	uint64_t length = which ? u->ops->timeout_us(u, which) : TIME_NEVER;
 
-	u->state_timer.fn = on_state_timer;
-	loop_timer_arm(e->loop, &u->state_timer, time_add(loop_now_us(e->loop), length));
+	engine_arm(e, u, DUE_STATE, time_add(loop_now_us(e->loop), length));
 }
 
 static void set_state(struct engine *e, struct unit *u, uint8_t state, const struct event *ev)
@@ -172,8 +213,7 @@ void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t du
 	if (state >= u->ops->fsm->states_n)
 		return;
 	u->state = state;
-	u->state_timer.fn = on_state_timer;
-	loop_timer_arm(e->loop, &u->state_timer, due_us ? due_us : TIME_NEVER);
+	engine_arm(e, u, DUE_STATE, due_us);
 	collect(e, u, fx);
 	loop_defer(e->loop, &e->turn);
 }
@@ -237,8 +277,8 @@ static void extend_timer(struct engine *e, struct unit *u, uint64_t us)
 {
 	uint64_t due = time_add(loop_now_us(e->loop), us);
 
-	if (u->state_timer.is_armed && due > u->state_timer.due_us)
-		loop_timer_arm(e->loop, &u->state_timer, due);
+	if (u->due_us[DUE_STATE] && due > u->due_us[DUE_STATE])
+		engine_arm(e, u, DUE_STATE, due);
 }
 
 static void answer_ask(struct engine *e, struct unit *u, const struct event *ev)
@@ -274,7 +314,8 @@ static void digest(struct engine *e, struct event *ev)
 
 void engine_give(struct engine *e, struct unit *u, enum event_kind kind)
 {
-	struct event ev = {.kind = (uint8_t)kind, .unit = u->id, .cause = u->job.cause};
+	struct event ev = {
+		.kind = (uint8_t)kind, .unit = u->id, .cause = cause_again(&u->job.cause)};
 
 	digest(e, &ev);
 }
@@ -340,7 +381,7 @@ static void drop_retired(struct engine *e)
 				       u->name);
 			continue;
 		}
-		loop_timer_disarm(e->loop, &u->state_timer);
+		loop_timer_disarm(e->loop, &u->timer);
 		list_del(&u->touch_node);
 		e->ops->retired(e->arg, u);
 		registry_drop(e->reg, u);

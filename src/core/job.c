@@ -75,7 +75,7 @@ bool job_is_runnable(const struct registry *r, const struct unit *u)
 
 /* --- applying --- */
 
-/* All but the timer and the queue node, which belong to the engine. */
+/* All but the queue node, which belongs to the engine. */
 static void clear(struct job *j)
 {
 	j->id = 0;
@@ -148,9 +148,16 @@ void job_plan_apply(struct job_plan *p, struct registry *r, enum job_mode mode,
 		install(&p->steps[i], r->units[p->steps[i].unit], mode, sink);
 }
 
-void job_plan_fini(struct job_plan *p)
+void job_plan_forget_steps(struct job_plan *p)
 {
 	mem_put(p->steps);
+	p->steps = NULL;
+	p->n = p->cap = 0;
+}
+
+void job_plan_fini(struct job_plan *p)
+{
+	job_plan_forget_steps(p);
 	arena_fini(&p->arena);
 	*p = (struct job_plan){0};
 }

@@ -33,8 +33,8 @@ struct job_step {
 	uint32_t unit;
 	uint8_t type; /* enum job_type */
 	bool is_anchor;
-	bool matters;       /* required by the anchor, directly or not */
-	struct cause cause; /* REQUIRED by unit x, CONFLICT with x ... */
+	bool matters;           /* required by the anchor, directly or not */
+	struct cause_ref cause; /* REQUIRED by unit x, CONFLICT with x ... */
 };
 
 /* An ordering cycle that was met: the shortest one, as the edges in order, and the one that was dropped. */
@@ -82,6 +82,8 @@ MUST_USE int job_plan_make(struct job_plan *p, struct registry *r, struct unit *
 			   enum job_type type, enum job_mode mode, const struct cause *cause,
 			   bool manual);
 void job_plan_fini(struct job_plan *p);
+/* The plan is applied: what is left of it is what it says of cycles. */
+void job_plan_forget_steps(struct job_plan *p);
 /*
  * Install the plan: writes unit->job of every step, merging with or replacing what is there. Calls installed(unit) for each new
  * or changed job, canceled(unit, job) for each that was replaced, before it is overwritten. Cannot fail.

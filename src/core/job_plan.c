@@ -283,17 +283,14 @@ static int add_stops(struct draft_set *m)
 
 /* --- steps --- */
 
-static struct cause cause_of(const struct draft_set *m, const struct draft *d)
+static struct cause_ref cause_of(const struct draft_set *m, const struct draft *d)
 {
-	struct cause c = *m->cause;
+	struct cause_ref c = cause_ref(m->cause);
 
-	if (d->by == UNIT_NONE)
-		return c;
-	c.unit = d->by;
-	if (d->cause != CAUSE_NONE) {
+	if (d->by != UNIT_NONE)
+		c.unit = d->by;
+	if (d->by != UNIT_NONE && d->cause != CAUSE_NONE)
 		c.kind = d->cause;
-		memset(c.text, 0, sizeof(c.text));
-	}
 	return c;
 }
 

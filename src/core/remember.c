@@ -28,7 +28,7 @@ static void remember_service(struct hark *h, const struct service *s, struct sta
 	st->notify_slot = (uint16_t)s->notify_slot;
 	st->conn_slot = (uint16_t)s->conn_slot;
 	st->socket_unit = k ? k->state_slot : 0;
-	st->watchdog_us = s->watchdog.is_armed ? s->watchdog.due_us : 0;
+	st->watchdog_us = s->unit.due_us[DUE_WATCHDOG];
 	st->watchdog_every = s->watchdog_us;
 	st->exit_code = (uint8_t)s->main.code;
 	st->exit_status = s->main.status;
@@ -72,7 +72,7 @@ void remember_unit(struct hark *h, struct unit *u)
 	st.active_exit_us = u->active_exit_us;
 	st.inactive_enter_us = u->inactive_enter_us;
 	st.inactive_exit_us = u->inactive_exit_us;
-	st.timer_us = u->state_timer.is_armed ? u->state_timer.due_us : 0;
+	st.timer_us = u->due_us[DUE_STATE];
 	st.why_entry = u->why_entry;
 	st.limit_begin_us = u->start_limit_begin_us;
 	st.limit_count = u->start_limit_count;

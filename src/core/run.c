@@ -30,22 +30,7 @@
 
 static void fx_watchdog_off(struct hark *h, struct unit *u)
 {
-	if (u->type == UNIT_SERVICE)
-		loop_timer_disarm(&h->loop, &service_of(u)->watchdog);
-}
-
-static void on_watchdog(struct timer *t)
-{
-	struct unit *u = &container_of(t, struct service, watchdog)->unit;
-
-	log_at(LOG_WARN, "%s: its watchdog was not served in time", u->name);
-	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
-}
-
-void run_arm_watchdog(struct hark *h, struct service *s, uint64_t due_us)
-{
-	s->watchdog.fn = on_watchdog;
-	loop_timer_arm(&h->loop, &s->watchdog, due_us);
+	engine_arm(&h->engine, u, DUE_WATCHDOG, TIME_NEVER);
 }
 
 static void fx_watchdog_on(struct hark *h, struct unit *u)
@@ -54,7 +39,7 @@ static void fx_watchdog_on(struct hark *h, struct unit *u)
 	uint64_t us = s->watchdog_us ? s->watchdog_us : u->config->service->watchdog_us;
 
 	if (us && us != TIME_NEVER)
-		run_arm_watchdog(h, s, time_add(loop_now_us(&h->loop), us));
+		engine_arm(&h->engine, u, DUE_WATCHDOG, time_add(loop_now_us(&h->loop), us));
 }
 
 static void fx_disarm(struct hark *h, struct unit *u)
@@ -297,8 +282,6 @@ static void retired(void *arg, struct unit *u)
 		transient_remove(h, u->name);
 	if (!s)
 		return;
-	loop_timer_disarm(&h->loop, &s->watchdog);
-	loop_timer_disarm(&h->loop, &s->pid_timer);
 	notify_forget_stored(h, s);
 }
 
@@ -360,6 +343,16 @@ static void quiet(void *arg)
 	run_shutdown_check(arg);
 }
 
+static void elapsed(void *arg, struct unit *u, enum unit_due which)
+{
+	if (which == DUE_PID_FILE) {
+		spawn_look_for_pid_file(arg, service_of(u));
+		return;
+	}
+	log_at(LOG_WARN, "%s: its watchdog was not served in time", u->name);
+	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
+}
+
 static void emergency(void *arg, struct unit *u, enum emergency_action action)
 {
 	static const int commands[EMERGENCY_ACTIONS] = {
@@ -391,6 +384,7 @@ const struct engine_ops run_ops = {
 	.remember = remember,
 	.commit = commit,
 	.quiet = quiet,
+	.elapsed = elapsed,
 	.job_done = job_done,
 	.emergency = emergency,
 	.retired = retired,

@@ -21,8 +21,6 @@ void run_on_cgroup(struct watch *w, uint32_t events);
 
 /* Which of a unit's processes the effect FX_SPAWN_MAIN or FX_SPAWN_CONTROL makes. */
 enum proc_role run_spawn_role(const struct unit *u, uint32_t fx);
-/* The watchdog of a service bites at that time. */
-void run_arm_watchdog(struct hark *h, struct service *s, uint64_t due_us);
 
 /* --- takeover.c --- */
 /*

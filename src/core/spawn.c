@@ -440,10 +440,8 @@ static void adopt(struct hark *h, struct service *s, pid_t pid)
 	spawn_watch_members(h, s);
 }
 
-static void look_for_pid_file(struct timer *t)
+void spawn_look_for_pid_file(struct hark *h, struct service *s)
 {
-	struct service *s = container_of(t, struct service, pid_timer);
-	struct hark *h = s->unit.engine->arg;
 	int pid;
 
 	if (s->unit.state != SVC_START)
@@ -456,7 +454,7 @@ static void look_for_pid_file(struct timer *t)
 	s->pid_retry_us = s->pid_retry_us ? 2 * s->pid_retry_us : PID_RETRY_FIRST_US;
 	if (s->pid_retry_us > PID_RETRY_MOST_US)
 		s->pid_retry_us = PID_RETRY_MOST_US;
-	loop_timer_arm(&h->loop, &s->pid_timer, loop_now_us(&h->loop) + s->pid_retry_us);
+	engine_arm(&h->engine, &s->unit, DUE_PID_FILE, loop_now_us(&h->loop) + s->pid_retry_us);
 }
 
 void spawn_find_main(struct hark *h, struct service *s)
@@ -476,9 +474,8 @@ void spawn_find_main(struct hark *h, struct service *s)
 		return;
 	}
 	if (c->pid_file) {
-		s->pid_timer.fn = look_for_pid_file;
 		s->pid_retry_us = 0;
-		look_for_pid_file(&s->pid_timer);
+		spawn_look_for_pid_file(h, s);
 		return;
 	}
 	adopt(h, s, c->guess_main_pid && h->cgroups.has_cgroups ? guess_main(h, s) : 0);

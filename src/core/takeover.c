@@ -124,7 +124,7 @@ static int restore_service(struct hark *h, struct service *s, const struct state
 	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
 	s->conn_slot = restore_connection(h, st->conn_slot);
 	if (st->watchdog_us)
-		run_arm_watchdog(h, s, st->watchdog_us);
+		engine_arm(&h->engine, u, DUE_WATCHDOG, st->watchdog_us);
 	if (r == 0)
 		r = restore_socket_of(h, s, st->socket_unit);
 	if (r == 0 && st->flags & STATE_HAS_TEXT)

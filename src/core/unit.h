@@ -276,9 +276,17 @@ struct job {
 	bool is_counted;    /* by the engine, since it was first installed */
 	uint8_t after_stop; /* RESTART: JOB_START to follow */
 	uint64_t begin_us;
-	struct cause cause;
-	struct timer timer;   /* JobTimeoutSec= */
+	struct cause_ref cause;
 	struct list run_node; /* in the engine's run queue */
+};
+
+/* What a unit may wait for; its one timer is set to the earliest of them. */
+enum unit_due {
+	DUE_STATE,    /* its state lasts no longer */
+	DUE_JOB,      /* its job is given up: JobTimeoutSec= */
+	DUE_WATCHDOG, /* WATCHDOG=1 is overdue */
+	DUE_PID_FILE, /* a forking service: to look for its pid file again */
+	UNIT_DUES
 };
 
 struct unit_type_ops;
@@ -295,12 +303,13 @@ struct unit {
 	struct edge *edges;
 	uint32_t edges_n, edges_cap;
 	struct job job;
-	struct timer state_timer;
-	uint32_t pending_fx;     /* effects collected, not yet run */
-	uint32_t running_fx;     /* effects that are being run now and not done */
-	struct list fx_node;     /* in the engine's effect queue */
-	struct list retire_node; /* in the engine's list of units that may be dropped */
-	struct list touch_node;  /* in the engine's list of units to be stored */
+	struct timer timer;         /* engine_arm() */
+	uint64_t due_us[UNIT_DUES]; /* CLOCK_MONOTONIC; 0: not waited for */
+	uint32_t pending_fx;        /* effects collected, not yet run */
+	uint32_t running_fx;        /* effects that are being run now and not done */
+	struct list fx_node;        /* in the engine's effect queue */
+	struct list retire_node;    /* in the engine's list of units that may be dropped */
+	struct list touch_node;     /* in the engine's list of units to be stored */
 	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us,
 		inactive_exit_us; /* CLOCK_MONOTONIC, 0 never */
 	uint64_t why_entry;       /* ledger entry that led to the present (or last) activation */

@@ -149,11 +149,9 @@ struct service {
 	pid_t next_main; /* named by MAINPID=, not ours to watch before the old one has ended */
 	const char *status_text; /* STATUS=, owned */
 	int status_errno;
-	uint64_t watchdog_us; /* WATCHDOG_USEC= override, 0: configured */
-	uint64_t restart_us;  /* delay of the pending auto restart */
-	struct timer watchdog;
-	struct timer pid_timer; /* Type=forking: the pid file may be written late */
-	uint64_t pid_retry_us;
+	uint64_t watchdog_us;  /* WATCHDOG_USEC= override, 0: configured */
+	uint64_t restart_us;   /* delay of the pending auto restart */
+	uint32_t pid_retry_us; /* how long to wait for the pid file, which may be written late */
 	struct notify_port *notify; /* the watched socket; owned by activate/notify */
 	uint32_t notify_slot;       /* + 1 */
 	struct output_pipe out;
