@@ -30,14 +30,16 @@ void accept_connections(struct socket_port *p)
 	}
 	p->accept_err = 0;
 	for (unsigned i = p->asked_n; i < p->batch && left-- && !err; i++) {
-		struct proc_entry *e = procs_add(h, &p->owner->unit, ROLE_OTHER, &err);
+		int slot = procs_add(h, &p->owner->unit, ROLE_OTHER);
+		uint64_t token = slot < 0 ? 0 : procs_token(h, (uint32_t)slot);
 
-		if (!e)
+		err = slot;
+		if (slot < 0)
 			break;
-		e->commands = (uint8_t)(p - p->owner->ports);
-		err = bank_accept(&h->bank, e->slot, e->token, p->slot - 1);
+		procs_find(h, (uint32_t)slot, token)->commands = (uint8_t)(p - p->owner->ports);
+		err = bank_accept(&h->bank, (uint32_t)slot, token, p->slot - 1);
 		if (err < 0)
-			procs_del(h, e);
+			procs_del(h, (uint32_t)slot);
 		else
 			p->asked_n++;
 	}
@@ -260,17 +262,6 @@ static void adopt_connection(struct hark *h, const struct bank_note *note)
 		give_up(h, NULL, note, "");
 }
 
-/* The entry of an ACCEPT has served; with a connection only the entry goes, the slot is the connection's. */
-static void forget_entry(struct hark *h, struct proc_entry *e, bool keeps_slot)
-{
-	if (!keeps_slot) {
-		procs_del(h, e);
-		return;
-	}
-	map_del(&h->procs, &e->node);
-	mem_put(e);
-}
-
 static void note_answer(struct socket_port *p, int err)
 {
 	if (!p->asked_n)
@@ -283,16 +274,20 @@ static void note_answer(struct socket_port *p, int err)
 
 void accept_answered(struct hark *h, const struct bank_note *note)
 {
-	struct proc_entry *e = procs_find(h, note->token);
-	struct unit *u = e ? registry_unit(&h->reg, e->unit) : NULL;
+	const struct bank_user *asker = procs_find(h, note->slot, note->token);
+	struct unit *u = asker ? registry_unit(&h->reg, asker->unit) : NULL;
 	struct socket_unit *k = u ? socket_of(u) : NULL;
-	struct socket_port *p = k && e->commands < k->ports_n ? &k->ports[e->commands] : NULL;
+	struct socket_port *p = k && asker->commands < k->ports_n ? &k->ports[asker->commands]
+								  : NULL;
 
-	if (!e) {
+	if (!asker) {
 		adopt_connection(h, note);
 		return;
 	}
-	forget_entry(h, e, note->err == 0);
+	if (note->err == 0)
+		procs_forget(h, note->slot); /* the slot is the connection's */
+	else
+		procs_del(h, note->slot);
 	if (note->err == 0 && p)
 		take_connection(h, k, note);
 	else if (note->err == 0)

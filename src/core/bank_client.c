@@ -68,7 +68,7 @@ void bank_release(struct bank *b, uint32_t slot)
 	if (slot >= BANK_SLOTS)
 		return;
 	set_taken(b, slot, false);
-	b->seen[slot].token = 0;
+	b->seen[slot] = (struct bank_seen){0};
 	/* Low slots first: PID 1 looks through the table up to the highest one ever used. */
 	if (slot < b->search)
 		b->search = slot;
@@ -306,7 +306,8 @@ void bank_close(struct bank *b)
 static void expect(struct bank *b, uint32_t slot, uint64_t token)
 {
 	set_taken(b, slot, true);
-	b->seen[slot] = (struct bank_seen){token, 0};
+	b->seen[slot].token = token;
+	b->seen[slot].told = 0;
 }
 
 /* Here the slot has the same descriptor as with PID 1, close-on-exec because only PID 1 passes it on. */

@@ -35,9 +35,16 @@ struct bank_note {
 	struct sockaddr_storage peer, local;
 };
 
-/* What this process has asked of a slot, and which of its news it was told. */
+/* For whom a slot was taken, in words of the taker (procs.h); zeroed: nobody says. */
+struct bank_user {
+	uint32_t unit;
+	uint8_t role, commands;
+};
+
+/* What this process has asked of a slot, which of its news it was told, and for whom. */
 struct bank_seen {
 	uint64_t token;
+	struct bank_user user;
 	uint8_t told; /* a bit for each kind of note */
 };
 

@@ -54,11 +54,7 @@ static struct unit *unit_of_slot(struct search *d, const struct bank_slot *b, st
 
 static bool claim(struct search *d, struct service *s, enum proc_role role, uint32_t slot)
 {
-	int r = procs_claim(d->h, &s->unit, role, slot);
-
-	if (r < 0)
-		d->err = r;
-	return r > 0;
+	return procs_claim(d->h, &s->unit, role, slot);
 }
 
 static void note_command(struct search *d, struct service *s, uint32_t slot, int state)

@@ -31,7 +31,6 @@ struct hark {
 	struct server *server;
 	struct live *live; /* NULL: the unit directories are not watched (yet) */
 	struct mounts *mounts;
-	struct map procs;      /* struct proc_entry of run.c: bank token -> unit and role */
 	bool has_udev;         /* hark-udev tells of devices, or will: a start of one may wait */
 	uint32_t device_round; /* of hark-udev's enumerations */
 	struct watch cgroup_watch; /* inotify of cgroup.events */

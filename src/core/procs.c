@@ -6,57 +6,41 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-static bool same_token(const struct map_node *node, const void *key)
+struct bank_user *procs_find(const struct hark *h, uint32_t slot, uint64_t token)
 {
-	return container_of(node, const struct proc_entry, node)->token == *(const uint64_t *)key;
+	struct bank_seen *seen = &h->bank.seen[slot];
+
+	return seen->token == token && seen->user.role != ROLE_NONE ? &seen->user : NULL;
 }
 
-struct proc_entry *procs_find(const struct hark *h, uint64_t token)
+static void take(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
 {
-	struct map_node *node = map_find(&h->procs, map_hash_u64(token), same_token, &token);
-
-	return node ? container_of(node, struct proc_entry, node) : NULL;
+	h->bank.seen[slot].user = (struct bank_user){
+		.unit = u->id,
+		.role = (uint8_t)role,
+		.commands = u->ops->fsm->states[u->state].commands,
+	};
 }
 
-static struct proc_entry *entry_new(struct hark *h, struct unit *u, enum proc_role role,
-				    uint64_t token)
+int procs_add(struct hark *h, struct unit *u, enum proc_role role)
 {
-	struct proc_entry *p = map_reserve(&h->procs, 1) == 0 ? mem_get(sizeof(*p)) : NULL;
-
-	if (!p)
-		return NULL;
-	p->token = token;
-	p->unit = u->id;
-	p->role = (uint8_t)role;
-	p->commands = u->ops->fsm->states[u->state].commands;
-	map_add(&h->procs, &p->node, map_hash_u64(token));
-	return p;
-}
-
-struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role, int *ret_err)
-{
-	struct proc_entry *p = NULL;
 	int slot = bank_take(&h->bank);
 
-	if (slot < 0) {
-		*ret_err = slot;
-		return NULL;
-	}
-	p = entry_new(h, u, role, bank_token(&h->bank));
-	if (!p) {
-		bank_release(&h->bank, (uint32_t)slot);
-		*ret_err = err_here(-ENOMEM);
-		return NULL;
-	}
-	p->slot = (uint32_t)slot;
-	return p;
+	if (slot < 0)
+		return slot;
+	h->bank.seen[slot].token = bank_token(&h->bank);
+	take(h, u, role, (uint32_t)slot);
+	return slot;
 }
 
-void procs_del(struct hark *h, struct proc_entry *p)
+void procs_forget(struct hark *h, uint32_t slot)
 {
-	map_del(&h->procs, &p->node);
-	bank_release(&h->bank, p->slot);
-	mem_put(p);
+	h->bank.seen[slot].user = (struct bank_user){0};
+}
+
+void procs_del(struct hark *h, uint32_t slot)
+{
+	bank_release(&h->bank, slot);
 }
 
 struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
@@ -88,35 +72,39 @@ const char **procs_fail_text(struct unit *u)
 					: NULL;
 }
 
-int procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
+/* Whom the process of that role is known as. */
+static struct bank_user *user_of(const struct hark *h, const struct proc_ref *ref)
+{
+	return ref && ref->slot ? procs_find(h, ref->slot - 1, ref->token) : NULL;
+}
+
+bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot)
 {
 	const struct bank_slot *b = &h->bank.table->slot[slot];
 	struct proc_ref *ref = procs_ref(u, role);
-	struct proc_entry *p, *old = ref && ref->slot ? procs_find(h, ref->token) : NULL;
+	struct bank_user *old = user_of(h, ref);
 
-	if (!ref || (b->kind != BANK_PROC && b->kind != BANK_DEAD) || procs_find(h, b->token))
-		return 0;
-	p = entry_new(h, u, role, b->token);
-	if (!p)
-		return err_here(-ENOMEM);
-	p->slot = slot;
+	if (!ref || (b->kind != BANK_PROC && b->kind != BANK_DEAD) || procs_find(h, slot, b->token))
+		return false;
+	h->bank.seen[slot].token = b->token;
+	take(h, u, role, slot);
 	if (old)
 		old->unit = UNIT_NONE;
 	ref->slot = slot + 1;
 	ref->token = b->token;
 	ref->pid = b->pid;
 	ref->start_us = b->since_us;
-	return 1;
+	return true;
 }
 
 void procs_disown(struct hark *h, struct unit *u)
 {
 	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
 		struct proc_ref *ref = procs_ref(u, (enum proc_role)role);
-		struct proc_entry *p = ref && ref->slot ? procs_find(h, ref->token) : NULL;
+		struct bank_user *user = user_of(h, ref);
 
-		if (p)
-			p->unit = UNIT_NONE;
+		if (user)
+			user->unit = UNIT_NONE;
 		if (ref)
 			ref->slot = 0;
 	}
@@ -124,16 +112,15 @@ void procs_disown(struct hark *h, struct unit *u)
 
 int procs_adopt_main(struct hark *h, struct unit *u, pid_t pid)
 {
-	int r = 0;
-	struct proc_entry *p = procs_add(h, u, ROLE_MAIN, &r);
+	int slot = procs_add(h, u, ROLE_MAIN), r;
 	char name[BANK_NAME];
 
-	if (!p)
-		return r;
+	if (slot < 0)
+		return slot;
 	bank_name(name, u->name, "main");
-	r = bank_adopt(&h->bank, p->slot, p->token, name, pid);
+	r = bank_adopt(&h->bank, (uint32_t)slot, procs_token(h, (uint32_t)slot), name, pid);
 	if (r < 0)
-		procs_del(h, p);
+		procs_del(h, (uint32_t)slot);
 	return r;
 }
 

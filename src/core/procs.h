@@ -2,29 +2,32 @@
 /*
  * procs - the manager's view of its units' processes: which bank slot and token belong to which unit in which role.
  *
- * An entry lives from the request to the acknowledgement of the exit. Identity is slot and token, never a pid.
+ * It is kept with the slot, from the request to the acknowledgement of the exit. Identity is slot and token, never a pid.
  */
 #pragma once
 
 #include "core/hark.h"
 #include "units/exec_config.h"
 
-struct proc_entry {
-	struct map_node node;
-	uint64_t token;
-	uint32_t slot;    /* bank slot */
-	uint32_t unit;    /* id; UNIT_NONE once nobody asks for it any more */
-	uint8_t role;     /* enum proc_role */
-	uint8_t commands; /* command list it came from, for messages */
-};
+/*
+ * Of struct bank_user here: unit is an id, UNIT_NONE once nobody asks for the process any more; role an enum proc_role; commands
+ * the command list it came from, for messages (of an ACCEPT: which port of the socket).
+ */
 
-/* New entry with a slot and token taken; NULL: no memory or no slot (errno in *ret_err). */
-struct proc_entry *procs_add(struct hark *h, struct unit *u, enum proc_role role, int *ret_err);
-/* Take a process that is in the bank already as the unit's in that role; a main process before it is an ordinary member from then on. 1, 0 (there is no process, or another has it), -ENOMEM. */
-MUST_USE int procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot);
-struct proc_entry *procs_find(const struct hark *h, uint64_t token);
-/* Forget the entry and give the slot back. */
-void procs_del(struct hark *h, struct proc_entry *p);
+/* A slot with a token (procs_token()), taken for a process of u in that role. The slot, or -ENOSPC. */
+MUST_USE int procs_add(struct hark *h, struct unit *u, enum proc_role role);
+static inline uint64_t procs_token(const struct hark *h, uint32_t slot)
+{
+	return h->bank.seen[slot].token;
+}
+/* Take a process that is in the bank already as the unit's in that role; a main process before it is an ordinary member from then on. Was it there, and nobody's? */
+bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot);
+/* For whom the process with that slot and token is; NULL: for nobody. */
+struct bank_user *procs_find(const struct hark *h, uint32_t slot, uint64_t token);
+/* Forget for whom it was; the slot stays what it is. */
+void procs_forget(struct hark *h, uint32_t slot);
+/* The same, and give the slot back. */
+void procs_del(struct hark *h, uint32_t slot);
 /* The process of that role of a unit, or NULL for types without processes. */
 struct proc_ref *procs_ref(struct unit *u, enum proc_role role);
 /* Its output pipe, or NULL for types of which nothing is kept. */

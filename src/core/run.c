@@ -407,14 +407,13 @@ static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind,
 	ledger_add(&h->state.image->ledger, &entry);
 }
 
-static void on_spawn_reply(struct hark *h, struct proc_entry *p, struct unit *u,
+static void on_spawn_reply(struct hark *h, enum proc_role role, struct unit *u,
 			   const struct bank_note *n)
 {
-	enum proc_role role = (enum proc_role)p->role;
 	struct proc_ref *ref = u ? procs_ref(u, role) : NULL;
 
 	if (n->err < 0) {
-		procs_del(h, p);
+		procs_del(h, n->slot);
 		if (!u)
 			return;
 		log_at(LOG_ERROR, "%s: no process could be made: %s", u->name, strerror(-n->err));
@@ -438,22 +437,19 @@ static void next_main_missed(struct hark *h, struct service *s)
 }
 
 /* The main process of a forking service is ours now, or it is not there. */
-static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
-			   const struct bank_note *n)
+static void on_adopt_reply(struct hark *h, struct unit *u, const struct bank_note *n)
 {
 	struct service *s = u ? service_of(u) : NULL;
 
 	if (s && n->err == 0) {
-		if (s->main.slot &&
-		    s->main.token !=
-			    p->token) { /* MAINPID= moved on: the old one is an ordinary member now */
-			struct proc_entry *old = procs_find(h, s->main.token);
+		struct bank_user *old =
+			s->main.slot ? procs_find(h, s->main.slot - 1, s->main.token) : NULL;
 
-			if (old)
-				old->unit = UNIT_NONE;
-		}
-		s->main = (struct proc_ref){.slot = p->slot + 1,
-					    .token = p->token,
+		/* MAINPID= moved on: the old one is an ordinary member now */
+		if (old && s->main.token != n->token)
+			old->unit = UNIT_NONE;
+		s->main = (struct proc_ref){.slot = n->slot + 1,
+					    .token = n->token,
 					    .pid = n->pid,
 					    .start_us = loop_now_us(&h->loop)};
 		s->next_main = 0;
@@ -463,21 +459,22 @@ static void on_adopt_reply(struct hark *h, struct proc_entry *p, struct unit *u,
 	else if (s && (n->err == 0 || !s->is_main_known))
 		engine_post_simple(&h->engine, u, EV_MAIN_PID, n->err == 0 ? n->pid : 0, 0, 0);
 	if (n->err < 0)
-		procs_del(h, p);
+		procs_del(h, n->slot);
 }
 
 static void on_reply(struct hark *h, const struct bank_note *n)
 {
-	struct proc_entry *p = n->op == BANK_SPAWN || n->op == BANK_ADOPT ? procs_find(h, n->token)
-									  : NULL;
+	const struct bank_user *p = n->op == BANK_SPAWN || n->op == BANK_ADOPT
+					    ? procs_find(h, n->slot, n->token)
+					    : NULL;
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 
 	if (n->op == BANK_ACCEPT)
 		accept_answered(h, n);
 	else if (p && n->op == BANK_SPAWN)
-		on_spawn_reply(h, p, u, n);
+		on_spawn_reply(h, (enum proc_role)p->role, u, n);
 	else if (p)
-		on_adopt_reply(h, p, u, n);
+		on_adopt_reply(h, u, n);
 	else if (n->err < 0 && n->op != BANK_SIGNAL && n->op != BANK_ACK)
 		log_at(LOG_ERROR, "PID 1 could not keep slot %u: %s", n->slot, strerror(-n->err));
 }
@@ -498,7 +495,7 @@ static void connection_donated(struct hark *h, struct service *s)
 
 static void on_execed(struct hark *h, const struct bank_note *n)
 {
-	struct proc_entry *p = procs_find(h, n->token);
+	const struct bank_user *p = procs_find(h, n->slot, n->token);
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 
 	if (!u)
@@ -508,14 +505,14 @@ static void on_execed(struct hark *h, const struct bank_note *n)
 	engine_post_simple(&h->engine, u, EV_EXECED, n->pid, p->role, 0);
 }
 
-static const struct command *command_run(struct unit *u, const struct proc_entry *p)
+static const struct command *command_run(struct unit *u, const struct bank_user *p)
 {
 	return u->type == UNIT_SERVICE ? u->config->commands[p->commands] : NULL;
 }
 
 static void on_execfail(struct hark *h, const struct bank_note *n)
 {
-	struct proc_entry *p = procs_find(h, n->token);
+	const struct bank_user *p = procs_find(h, n->slot, n->token);
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 	const struct plan_step_info *step = plan_step_info(n->step);
 	const struct command *cmd;
@@ -569,7 +566,7 @@ static bool is_last_end(struct unit *u)
  */
 static void on_exit_note(struct hark *h, const struct bank_note *n)
 {
-	struct proc_entry *p = procs_find(h, n->token);
+	const struct bank_user *p = procs_find(h, n->slot, n->token);
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 	struct service *s = u ? service_of(u) : NULL;
 
@@ -592,10 +589,7 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 	}
 	if (bank_ack(&h->bank, n->slot, n->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
-	if (p)
-		procs_del(h, p);
-	else
-		bank_release(&h->bank, n->slot);
+	procs_del(h, n->slot);
 }
 
 void run_on_note(struct bank *b, const struct bank_note *n)

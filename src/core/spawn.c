@@ -257,19 +257,18 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 	struct bank_spawn req = {
 		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
 	int plan_slot = p->needs_exec ? wrap_plan(h, p) : -1;
-	struct proc_entry *entry;
-	int r = 0;
+	int slot, r;
 
 	if (p->needs_exec && plan_slot < 0)
 		return plan_slot;
 	bank_name(name, u->name,
 		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
-	entry = procs_add(h, u, role, &r);
-	if (entry) {
+	r = slot = procs_add(h, u, role);
+	if (slot >= 0) {
 		AUTO_FD int cgroup = open_cgroup(h, u);
 
-		req.slot = entry->slot;
-		req.token = entry->token;
+		req.slot = (uint32_t)slot;
+		req.token = procs_token(h, req.slot);
 		req.cgroup_fd = cgroup;
 		req.refs = p->refs;
 		req.refs_n = p->refs_n;
@@ -282,7 +281,7 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		r = bank_spawn(&h->bank, &req);
 		if (r < 0) {
 			ref->slot = 0;
-			procs_del(h, entry);
+			procs_del(h, req.slot);
 		}
 	}
 	if (take_back(h, plan_slot) < 0 && r == 0)

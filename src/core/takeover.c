@@ -20,17 +20,14 @@
 
 /* --- processes and descriptors: the bank has the last word --- */
 
-/* A process is ours when its slot holds that very token; else it is not there. 0 or -ENOMEM. */
-static int restore_proc(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
-			uint64_t token)
+/* A process is ours when its slot holds that very token; else it is not there. */
+static void restore_proc(struct hark *h, struct unit *u, enum proc_role role, uint32_t slot,
+			 uint64_t token)
 {
 	const struct bank_table *t = h->bank.table;
 
-	int r = 0;
-
 	if (slot && slot <= t->slots_n && t->slot[slot - 1].token == token)
-		r = procs_claim(h, u, role, slot - 1);
-	return r < 0 ? r : 0;
+		procs_claim(h, u, role, slot - 1);
 }
 
 /* The slot of a descriptor kept under "unit/what", 0 when it holds something else. */
@@ -116,17 +113,16 @@ static int restore_socket_of(struct hark *h, struct service *s, uint32_t ref)
 static int restore_service(struct hark *h, struct service *s, const struct state_unit *st)
 {
 	struct unit *u = &s->unit;
-	int r = restore_proc(h, u, ROLE_MAIN, st->main_slot, st->main_token);
+	int r;
 
+	restore_proc(h, u, ROLE_MAIN, st->main_slot, st->main_token);
 	restore_facts(s, st);
-	if (r == 0)
-		r = restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
+	restore_proc(h, u, ROLE_CONTROL, st->control_slot, st->control_token);
 	s->notify_slot = restore_fd(h, u, st->notify_slot, "notify");
 	s->conn_slot = restore_connection(h, st->conn_slot);
 	if (st->watchdog_us)
 		engine_arm(&h->engine, u, DUE_WATCHDOG, st->watchdog_us);
-	if (r == 0)
-		r = restore_socket_of(h, s, st->socket_unit);
+	r = restore_socket_of(h, s, st->socket_unit);
 	if (r == 0 && st->flags & STATE_HAS_TEXT)
 		r = restore_text(h, s);
 	if (r == 0)
@@ -145,9 +141,9 @@ static bool claim_main(struct hark *h, struct service *s)
 		const struct bank_slot *b = &t->slot[i];
 
 		if (strncmp(bank_slot_name(t, i), name, BANK_NAME) != 0 ||
-		    procs_find(h, b->token) || (s->next_main && b->pid != s->next_main))
+		    procs_find(h, i, b->token) || (s->next_main && b->pid != s->next_main))
 			continue;
-		if (procs_claim(h, &s->unit, ROLE_MAIN, i) > 0) {
+		if (procs_claim(h, &s->unit, ROLE_MAIN, i)) {
 			s->next_main = 0;
 			return true;
 		}
@@ -253,10 +249,10 @@ static uint32_t restore_scope(struct scope *s, const struct state_unit *st)
 /* --- mounts --- */
 
 /* What is mounted says the kernel. */
-static int restore_mount(struct hark *h, struct mount_unit *m, const struct state_unit *st)
+static void restore_mount(struct hark *h, struct mount_unit *m, const struct state_unit *st)
 {
 	m->result = st->result < MOUNT_RESULTS ? st->result : MRES_RESOURCES;
-	return restore_proc(h, &m->unit, ROLE_CONTROL, st->control_slot, st->control_token);
+	restore_proc(h, &m->unit, ROLE_CONTROL, st->control_slot, st->control_token);
 }
 
 /* --- units --- */
@@ -352,7 +348,7 @@ static int restore_processes(struct hark *h, struct unit *u, const struct state_
 	if (u->type == UNIT_SERVICE)
 		r = restore_service(h, service_of(u), st);
 	if (mount_of(u))
-		r = restore_mount(h, mount_of(u), st);
+		restore_mount(h, mount_of(u), st);
 	if (r < 0 || !procs_output(u))
 		return r;
 	procs_output(u)->slot = restore_fd(h, u, st->out_slot, "out");

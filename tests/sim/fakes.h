@@ -57,6 +57,7 @@ int bank_take(struct bank *b UNUSED)
 void bank_release(struct bank *b UNUSED, uint32_t slot)
 {
 	inbox.is_taken[slot] = false;
+	inbox.seen[slot] = (struct bank_seen){0};
 }
 
 uint64_t bank_token(struct bank *b UNUSED)

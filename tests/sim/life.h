@@ -184,6 +184,7 @@ static void open_manager(int state_fd)
 	h->cgroups.has_cgroups = true;
 	h->activators[UNIT_SOCKET] = &world_sockets;
 	h->bank.table = &world->table;
+	h->bank.seen = inbox.seen;
 	h->did_boot = true;
 	ck(loop_init(&h->loop, world_clock, NULL) == 0, "loop");
 	if (state_open(&h->state, state_fd) < 0) { /* as main() does */

@@ -68,6 +68,7 @@ static struct {
 	struct bank_note note[WORLD_PROCS];
 	unsigned notes_n;
 	bool is_taken[BANK_SLOTS];
+	struct bank_seen seen[BANK_SLOTS];
 	uint64_t token;
 	bool watches[WORLD_UNITS], has_changed[WORLD_UNITS]; /* cgroup.events */
 	bool listens[WORLD_SOCKETS];

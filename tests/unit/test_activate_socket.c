@@ -352,7 +352,7 @@ START_TEST(connections_become_instances)
 	accept_answered(&fake, &n);
 	ck_assert_uint_eq(k->n_connections, 1);
 	ck_assert_uint_eq(k->n_accepted, 1);
-	ck_assert_ptr_null(procs_find(&fake, q.token));
+	ck_assert_ptr_null(procs_find(&fake, q.slot, q.token));
 	for (uint32_t id = 0; id < fake.reg.n; id++) {
 		u = registry_unit(&fake.reg, id);
 		if (u && !strncmp(u->name, "b@0-127.0.0.1:22-10.0.0.7:", 26))
