@@ -5,6 +5,7 @@
  *	hark-mount mount WHAT WHERE TYPE OPTIONS MODE [sloppy][,][rwonly]
  *	hark-mount unmount WHERE [lazy][,][force]
  *	hark-mount remount WHERE OPTIONS
+ *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
  *
  * MODE: octal, of a mount point that has to be made. Exits with 0 when the kernel's table shows what was asked for.
  */
@@ -14,8 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
 #include "core/fd.h"
+#include "units/value.h"
 
 enum { WHAT = 2, WHERE, TYPE, OPTIONS, MODE, FLAGS, WORDS };
 
@@ -118,14 +121,27 @@ static int do_remount(struct libmnt_context *cx, char **argv)
 	return explain(cx, r, "remount", argv[2], NULL);
 }
 
+static int do_fstab(struct libmnt_context *cx UNUSED, char **argv)
+{
+	uint64_t us;
+
+	if (value_span(str_of(argv[4]), US_PER_SEC, &us) < 0) {
+		fprintf(stderr, "hark-mount: %s is no time span\n", argv[4]);
+		return 2;
+	}
+	return fstab_run(argv[2], argv[3], us);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *word;
 		int argc;
 		int (*perform)(struct libmnt_context *cx, char **argv);
-	} verbs[] = {
-		{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount}, {"remount", 4, do_remount}};
+	} verbs[] = {{"mount", WORDS, do_mount},
+		     {"unmount", 4, do_unmount},
+		     {"remount", 4, do_remount},
+		     {"fstab", 5, do_fstab}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {

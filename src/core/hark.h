@@ -47,6 +47,11 @@ struct hark {
 		unsigned dir;     /* that, as index of load.dirs */
 		struct timer sweep;
 	} transient;
+	struct {
+		bool is_going;                /* units are being made of other files */
+		void (*done)(struct hark *h); /* to be called then, or NULL */
+		struct timer timer;
+	} generate;
 	uint64_t peer_us; /* before this time no peer is looked up again */
 	struct {
 		uint64_t token; /* of the self-test, 0: none goes on */

@@ -28,6 +28,7 @@
 #include "core/remember.h"
 #include "core/run.h"
 #include "core/transient.h"
+#include "ctl/generate.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
 #include "units/device_unit.h"
@@ -151,6 +152,7 @@ static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 {
 	devices_follow(arg, u);
 	server_job_done(arg, u, id, type, result);
+	generate_job_done(arg, u);
 	run_ops.job_done(arg, u, id, type, result);
 	live_changed(arg, u);
 	if (((struct hark *)arg)
@@ -234,6 +236,8 @@ static int open_units(struct hark *h, const struct options *o)
 	h->reg.canonical_arg = h;
 	if (r == 0)
 		r = load_init(&h->load, o->unit_path, "");
+	if (r == 0)
+		r = generate_open(h);
 	if (r == 0)
 		r = live_open(
 			h); /* first: what changes while the directories are read is noticed */
@@ -419,11 +423,11 @@ static void begin(struct hark *h, bool has_path)
 		try_again();
 	if (h->did_boot)
 		return;
-	if (h->is_pid1 || has_path)
-		boot(h);
-	else
+	if (!h->is_pid1 && !has_path)
 		log_at(LOG_ERROR,
 		       "this is not PID 1 and no --unit-path is given: the machine's own units are not started by a second manager");
+	else if (!generate_begin(h, JOB_START, boot))
+		boot(h);
 }
 
 int main(int argc UNUSED, char **argv)

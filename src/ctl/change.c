@@ -10,8 +10,11 @@
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
+#include "ctl/generate.h"
 #include "ctl/live.h"
 #include "units/value.h"
+
+enum { LOOK_AGAIN_US = 10000 };
 
 static void tell_note(struct call *c, const char *unit, const char *text)
 {
@@ -134,8 +137,15 @@ static void tell_reloaded(void *arg, struct unit *u, enum refresh how,
 
 int serve_reload_config(struct call *c)
 {
-	int r = live_reload(c->h, tell_reloaded, c);
+	int r;
 
+	if (c->sub++ == 0)
+		generate_begin(c->h, JOB_RESTART, NULL);
+	if (c->h->generate.is_going) {
+		c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
+		return CALL_WAIT;
+	}
+	r = live_reload(c->h, tell_reloaded, c);
 	if (r < 0)
 		call_error(c, EXIT_FAILED, NULL,
 			   "cannot read the unit directories: %s; all is as before", strerror(-r));
@@ -188,8 +198,6 @@ int serve_devices(struct call *c)
 }
 
 /* --- reexec --- */
-
-enum { LOOK_AGAIN_US = 10000 };
 
 /* The answer comes from the manager that took over: the connection breaks, and the client asks it again. */
 static int tell_taken_over(struct call *c)

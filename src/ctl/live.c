@@ -507,7 +507,7 @@ int live_reload(struct hark *h, live_told_fn told, void *arg)
 	if (l->fd >= 0)
 		on_events(&l->watch, 0); /* what was written before the question counts */
 	loop_timer_disarm(&h->loop, &l->settle);
-	return apply(l, told, arg);
+	return apply(l, told ? told : log_one, arg);
 }
 
 void live_renew(struct hark *h, struct unit *u)

@@ -26,6 +26,8 @@ typedef void (*live_told_fn)(void *arg, struct unit *u, enum refresh how,
 /*
  * live_reload() - take what has changed into use, now and in every directory.
  *
+ * @told: NULL: it is logged
+ *
  * Returns 0, or -ENOMEM and everything is as before.
  */
 MUST_USE int live_reload(struct hark *h, live_told_fn told, void *arg);

@@ -24,7 +24,8 @@ int tree_init(struct install_tree *t, char *const *dirs, unsigned dirs_n, const 
 		d->path = dirs[k];
 		d->same_as = (uint8_t)k;
 		d->is_runtime = str_has_prefix(str_of(dirs[k]), STR("/run/"));
-		d->is_generated = str_has_prefix(str_of(dirs[k]), STR("/run/systemd/generator"));
+		d->is_generated = str_has_prefix(str_of(dirs[k]), STR("/run/systemd/generator")) ||
+				  str_has_prefix(str_of(dirs[k]), STR("/run/hark/generator"));
 		d->is_control = str_has_suffix(str_of(dirs[k]), STR(".control"));
 		d->is_presence = index_is_presence(dirs[k]);
 		list_init(&d->nodes);

@@ -17,7 +17,7 @@ enum { ALIAS_HOPS = 8 };
 
 const char load_default_dirs[] =
 	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
-	"/run/systemd/generator.early:/etc/systemd/system:/run/systemd/system:/run/systemd/generator:"
+	"/run/systemd/generator.early:/etc/systemd/system:/run/systemd/system:/run/hark/generator:/run/systemd/generator:"
 	"/usr/local/lib/systemd/system:/lib/systemd/system:/usr/lib/systemd/system:"
 	"/run/systemd/generator.late:/usr/lib/hark/units";
 

@@ -45,6 +45,10 @@ bool mount_is_bind(const struct mount_config *m);
 /* Is there always something at that place that hark does not mount: "/", "/usr", and what lies below /proc, /sys, /dev? */
 bool mount_is_extrinsic(const char *where);
 
+/* Is it the place of a file system that PID 1 mounts before any unit, or that others laid over a file of it on purpose? */
+bool mount_is_api(const char *where);
+/* Is it a path that a device unit may stand for? NULL is none. */
+bool mount_is_device(const char *what);
 /* The name of the mount unit for a place; false: it would be too long. */
 bool mount_unit_name(struct str place, char name[UNIT_NAME_MAX + 1]);
 /* Fill what the name of the unit says, and its description. 0 or -ENOMEM. */

@@ -96,8 +96,7 @@ bool mount_is_extrinsic(const char *where)
 	return strcmp(where, "/") == 0 || strcmp(where, "/usr") == 0;
 }
 
-/* File systems that PID 1 mounts before any unit, or that others laid over a file of them on purpose. */
-static bool is_api(const char *where)
+bool mount_is_api(const char *where)
 {
 	static const char *const places[] = {"/proc",
 					     "/sys",
@@ -121,7 +120,7 @@ static bool is_api(const char *where)
 	       is_one_of(str_of(where), places, ARRAY_SIZE(places));
 }
 
-static bool is_device_path(const char *path)
+bool mount_is_device(const char *path)
 {
 	return path && path[0] == '/' &&
 	       ((is_below(path, "/dev") && path[4] != '\0') ||
@@ -244,7 +243,7 @@ static int add_source(struct dep_list *l, const struct mount_config *m)
 	bool is_bound = mount_option(m->options, "x-systemd.device-bound").p;
 	int r;
 
-	if (!is_device_path(m->what) || mount_is_bind(m) || strcmp(m->what, "/dev/root") == 0 ||
+	if (!mount_is_device(m->what) || mount_is_bind(m) || strcmp(m->what, "/dev/root") == 0 ||
 	    strcmp(m->what, "/dev/nfs") == 0 || strcmp(m->where, "/") == 0)
 		return 0;
 	r = add_device_deps(l, is_bound ? DEP_BINDS_TO : DEP_REQUIRES, DEP_MOUNT, m->what);
@@ -322,7 +321,7 @@ void mount_verify(struct unit_config *c)
 	const struct mount_config *m = c->mount;
 	bool has_file = c->fragment && c->fragment[0] != '('; /* else the mount table says so */
 
-	if (check_name(c, m->where, "mount") && is_api(m->where) && has_file)
+	if (check_name(c, m->where, "mount") && mount_is_api(m->where) && has_file)
 		refuse_unit(c, CODE_API_MOUNT, NULL, 0, NULL,
 			    "the file system at that place is there before any unit");
 	if (!m->what && strcmp(c->name, root_mount) != 0)
@@ -358,7 +357,7 @@ void automount_verify(struct unit_config *c)
 {
 	const char *where = c->automount->where;
 
-	if (check_name(c, where, "automount") && (strcmp(where, "/") == 0 || is_api(where)))
+	if (check_name(c, where, "automount") && (strcmp(where, "/") == 0 || mount_is_api(where)))
 		refuse_unit(c, CODE_API_MOUNT, NULL, 0, NULL,
 			    "nothing can be mounted on demand at a place that is always in use");
 }
@@ -390,7 +389,7 @@ int swap_links(struct unit_config *c)
 	int r = 0;
 
 	dep_list_init(&l, c);
-	if (s->what_is_set && is_device_path(s->what))
+	if (s->what_is_set && mount_is_device(s->what))
 		r = add_device_deps(&l, DEP_REQUIRES, DEP_SETTING, s->what);
 	else if (s->what_is_set) /* a file: its file system has to be writable */
 		r = dep_add(&l, DEP_AFTER, DEP_SETTING, "systemd-remount-fs.service");

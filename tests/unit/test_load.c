@@ -132,6 +132,7 @@ START_TEST(default_directories)
 		"run/systemd/generator.early",
 		"etc/systemd/system",
 		"run/systemd/system",
+		"run/hark/generator",
 		"run/systemd/generator",
 		"usr/local/lib/systemd/system",
 		"usr/lib/systemd/system",
