@@ -71,7 +71,7 @@ static void post(struct hark *h, struct unit *u, enum device_found found)
 		struct ledger_entry entry = {.kind = LEDGER_TRIGGER, .cause = CAUSE_DEVICE};
 
 		entry.unit = h->engine.ops->slot(h->engine.arg, u);
-		e.cause.entry = u->why_entry = ledger_add(h->engine.ledger, &entry);
+		e.cause.entry = u->why_entry = ledger_add(h->engine.ledger, &entry, NULL);
 	}
 	engine_post(&h->engine, &e);
 }

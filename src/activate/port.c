@@ -105,8 +105,7 @@ void port_note_trigger(struct hark *h, struct socket_unit *k, struct cause *caus
 	if (!h->engine.ledger)
 		return;
 	e.unit = e.from = h->engine.ops->slot(h->engine.arg, &k->unit);
-	snprintf(e.text, sizeof(e.text), "%.43s", cause->text);
-	cause->entry = ledger_add(h->engine.ledger, &e);
+	cause->entry = ledger_add(h->engine.ledger, &e, cause->text);
 }
 
 bool port_may_look_up(struct hark *h)

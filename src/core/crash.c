@@ -70,7 +70,7 @@ bool crash_get(const struct crash_log *l, unsigned at, struct crash *ret)
 		struct crash_entry *e = &ret->entries[i];
 
 		e->unit[CRASH_UNIT - 1] = '\0';
-		e->entry.text[sizeof(e->entry.text) - 1] = '\0';
+		e->text[LEDGER_TEXT - 1] = '\0';
 	}
 	return true;
 }
@@ -109,6 +109,7 @@ static void copy_entries(struct crash *c, const struct state_table *state)
 		if (!e)
 			continue;
 		to->entry = *e;
+		memcpy(to->text, ledger_text(ledger, e), strlen(ledger_text(ledger, e)) + 1);
 		for (unsigned i = 0; unit && unit[i] && i < CRASH_UNIT - 1; i++)
 			to->unit[i] = unit[i];
 		c->entries_n++;

@@ -12,7 +12,7 @@
 #include "core/state.h"
 
 enum {
-	CRASH_LAYOUT = 1, /* of struct crash_ring */
+	CRASH_LAYOUT = 2, /* of struct crash_ring */
 	CRASH_RECORDS = 16,
 	CRASH_FRAMES = 32,
 	CRASH_ENTRIES = 6,
@@ -38,6 +38,7 @@ extern const char *const crash_kind_names[CRASH_KINDS];
 /* One of the last things the ledger said before. */
 struct crash_entry {
 	struct ledger_entry entry;
+	char text[LEDGER_TEXT];
 	char unit[CRASH_UNIT]; /* cut to fit */
 };
 

@@ -77,10 +77,8 @@ uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
 		entry.cause = cause->kind;
 		entry.uid = cause->uid;
 		entry.pid = cause->pid;
-		memcpy(entry.text, cause->text, sizeof(entry.text));
-		entry.text[sizeof(entry.text) - 1] = '\0';
 	}
-	return ledger_add(e->ledger, &entry);
+	return ledger_add(e->ledger, &entry, cause ? cause->text : NULL);
 }
 
 /* --- state --- */

@@ -23,7 +23,7 @@ static bool adds_up(const struct ledger_entry *e, uint64_t seq)
 {
 	/* A parent is always older, so a walk along parents ends. */
 	return e->seq == seq && e->parent < seq && e->kind < LEDGER_KINDS &&
-	       e->cause < CAUSE_KINDS && memchr(e->text, '\0', sizeof(e->text));
+	       e->cause < CAUSE_KINDS && e->text <= LEDGER_TEXTS;
 }
 
 void ledger_adopt(struct ledger *l)
@@ -44,7 +44,25 @@ void ledger_adopt(struct ledger *l)
 			*place(l, seq) = (struct ledger_entry){0};
 }
 
-uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry)
+/* Leave the text for the entry of that number; where it is, + 1, or 0. A death in the middle leaves none. */
+static uint32_t add_text(struct ledger *l, uint64_t seq, const char *text)
+{
+	uint32_t at = l->texts_next % LEDGER_TEXTS;
+	struct ledger_text *t = &l->texts[at];
+	size_t n = text ? strnlen(text, LEDGER_TEXT - 1) : 0;
+
+	if (!n)
+		return 0;
+	l->texts_next = at + 1;
+	__atomic_store_n(&t->seq, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy(t->text, text, n);
+	memset(t->text + n, 0, LEDGER_TEXT - n);
+	__atomic_store_n(&t->seq, seq, __ATOMIC_RELEASE);
+	return at + 1;
+}
+
+uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const char *text)
 {
 	uint64_t seq = l->next;
 	struct ledger_entry *e = place(l, seq);
@@ -55,9 +73,8 @@ uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry)
 	memcpy((char *)e + sizeof(e->seq), (const char *)entry + sizeof(e->seq),
 	       sizeof(*e) - sizeof(e->seq));
 	e->parent = entry->parent < seq ? entry->parent : 0;
-	e->text[sizeof(e->text) - 1] = '\0';
+	e->text = add_text(l, seq, text);
 	e->wall_us = clock_wall_us();
-	e->mono_us = clock_mono_us();
 	__atomic_store_n(&e->seq, seq, __ATOMIC_RELEASE);
 	__atomic_store_n(&l->next, seq + 1, __ATOMIC_RELEASE);
 	return seq;
@@ -72,6 +89,14 @@ const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq)
 	return seq && seq < l->next && e->seq == seq ? e : NULL;
 }
 
+const char *ledger_text(const struct ledger *l, const struct ledger_entry *entry)
+{
+	const struct ledger_text *t = entry->text ? &l->texts[(entry->text - 1) % LEDGER_TEXTS]
+						  : NULL;
+
+	return t && t->seq == entry->seq && memchr(t->text, '\0', LEDGER_TEXT) ? t->text : "";
+}
+
 void ledger_name_peer(struct ledger *l, uint64_t seq, uint64_t parent,
 		      const struct ledger_peer *peer)
 {
@@ -81,6 +106,5 @@ void ledger_name_peer(struct ledger *l, uint64_t seq, uint64_t parent,
 		return;
 	e->uid = peer->uid;
 	e->pid = peer->pid;
-	memset(e->text, 0, sizeof(e->text));
-	memcpy(e->text, peer->text, strnlen(peer->text, sizeof(e->text) - 1));
+	e->text = add_text(l, seq, peer->text);
 }

@@ -4,13 +4,14 @@
  * entry it follows from. Lives in shared memory that PID 1 keeps, so `why` answers across a crash of the manager.
  *
  * Units are named by their slot in the state table (state.h), which outlives the manager; entries are fixed-size and
- * checksummed by their sequence number; writing one cannot fail.
+ * checksummed by their sequence number; writing one cannot fail. Few entries have a text (of the outside party), so the
+ * texts have a smaller ring of their own.
  */
 #pragma once
 
 #include "core/cause.h"
 
-enum { LEDGER_ENTRIES = 4096 };
+enum { LEDGER_ENTRIES = 4096, LEDGER_TEXTS = 512, LEDGER_TEXT = 48 };
 
 /* ENTRY(name, word): API */
 #define LEDGER_KINDS_LIST(ENTRY)    \
@@ -33,7 +34,7 @@ extern const char *const ledger_kind_names[LEDGER_KINDS];
 struct ledger_entry {
 	uint64_t seq;    /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
 	uint64_t parent; /* seq it follows from, 0 none */
-	uint64_t wall_us, mono_us;
+	uint64_t wall_us;
 	uint32_t unit, from; /* state slots + 1, 0 none */
 	uint32_t uid;
 	int32_t pid;
@@ -41,21 +42,30 @@ struct ledger_entry {
 	uint8_t cause; /* enum cause_kind */
 	uint8_t a,
 		b; /* JOB: type, mode; JOB_DONE: type, result; STATE: old and new coarse; EXIT: code, status */
-	char text[44];
+	uint32_t text; /* where its text is, + 1; 0: it has none */
+};
+
+struct ledger_text {
+	uint64_t seq; /* of the entry it belongs to */
+	char text[LEDGER_TEXT];
 };
 
 struct ledger {
-	uint64_t next; /* sequence of the next entry */
-	uint32_t reserved[2];
+	uint64_t next;       /* sequence of the next entry */
+	uint32_t texts_next; /* how many were written */
+	uint32_t reserved;
 	struct ledger_entry ring[LEDGER_ENTRIES];
+	struct ledger_text texts[LEDGER_TEXTS];
 };
 
 /* Takes zeroed or inherited memory into use: entries that do not add up are cleared. */
 void ledger_adopt(struct ledger *l);
-/* Append; the given entry's seq and times are set here. Returns the sequence number. */
-uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry);
+/* Append; the given entry's seq, time and text are set here. text: cut to fit; NULL or "": none. Returns the sequence number. */
+uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const char *text);
 /* The entry with that number, or NULL when it was overwritten. */
 const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq);
+/* The text of an entry of the ledger; "" when it has none, or has it no longer. */
+const char *ledger_text(const struct ledger *l, const struct ledger_entry *entry);
 
 struct ledger_peer {
 	const char *text; /* cut to fit */

@@ -404,7 +404,7 @@ static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind,
 	entry.unit = slot(h, u);
 	entry.a = (uint8_t)n->code;
 	entry.b = (uint8_t)n->status;
-	ledger_add(&h->state.image->ledger, &entry);
+	ledger_add(&h->state.image->ledger, &entry, NULL);
 }
 
 static void on_spawn_reply(struct hark *h, enum proc_role role, struct unit *u,

@@ -14,6 +14,7 @@
 enum {
 	STATE_MAGIC = 0x6b726168,
 	STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW,
+	STATE_FIRST = 0x74737266,
 	STAMP_CHECK = 16, /* low bits of a stamp */
 	STAMP_MASK = (1 << STAMP_CHECK) - 1
 };
@@ -97,25 +98,9 @@ static enum copy_kind kind_of(const struct state_table *t, const char *name,
 		       : COPY_DAMAGED;
 }
 
-/* The copy that counts: the later one of the valid. */
-static const struct state_copy *valid(const struct state_table *t, const char *name,
-				      const struct state_slot *s)
+static enum copy_kind slot_kind(const struct state_table *t, const struct state_slot *s)
 {
-	const struct state_copy *found = NULL;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(s->copy); i++) {
-		const struct state_copy *c = &s->copy[i];
-
-		if (kind_of(t, name, c) == COPY_VALID && (!found || c->stamp > found->stamp))
-			found = c;
-	}
-	return found;
-}
-
-static bool is_damaged(const struct state_table *t, const char *name, const struct state_slot *s)
-{
-	return kind_of(t, name, &s->copy[0]) == COPY_DAMAGED ||
-	       kind_of(t, name, &s->copy[1]) == COPY_DAMAGED;
+	return kind_of(t, t->image->names + s->name, &s->copy);
 }
 
 /* A checksum is no signature: what indexes a table later must be in its range. */
@@ -170,17 +155,56 @@ static int adopt_slot(struct state_table *t, uint32_t slot)
 	return 0;
 }
 
+static uint32_t undo_sum(const struct state_undo *undo)
+{
+	return (uint32_t)mix(undo->stamp, &undo->slot, sizeof(undo->slot));
+}
+
+/* Of the transaction that has no commit: the slot that this stood in, if it was overwritten. */
+static struct state_slot *undoes(const struct state_table *t, const struct state_undo *undo)
+{
+	struct state_slot *s = undo->slot && undo->slot <= t->image->slots_n
+				       ? &t->image->slot[undo->slot - 1]
+				       : NULL;
+
+	return undo->sum == undo_sum(undo) && s && s->name && slot_kind(t, s) == COPY_OPEN &&
+			       s->copy.first != STATE_FIRST
+		       ? s
+		       : NULL;
+}
+
+/* The slot stays one that is to be undone until it is whole. */
+static void put_back(struct state_slot *s, const struct state_undo *undo)
+{
+	s->copy.u = undo->copy.u;
+	s->copy.sum = undo->copy.sum;
+	__atomic_store_n(&s->copy.stamp, undo->copy.stamp, __ATOMIC_RELEASE);
+}
+
+/* Can be done again from the beginning if we die in it. */
+static void undo_all(struct state_table *t)
+{
+	struct state_undo *undo = t->image->undo;
+	uint64_t open = stamp_of(seq_of(t->image->committed) + 1);
+	uint32_t n = 0;
+
+	for (; n < STATE_SLOTS && undo[n].stamp == open; n++)
+		if (undoes(t, &undo[n]))
+			put_back(undoes(t, &undo[n]), &undo[n]);
+	/* The next transaction has the same number, and writes here again. */
+	for (uint32_t i = 0; i < n; i++)
+		undo[i].stamp = 0;
+}
+
 /* What was begun and never committed must not be taken for the next transaction, which will have the same number. */
 static void settle(struct state_table *t, struct state_slot *s)
 {
-	const char *name = t->image->names + s->name;
-
 	if (!s->name)
 		return;
-	for (unsigned i = 0; i < ARRAY_SIZE(s->copy); i++)
-		if (kind_of(t, name, &s->copy[i]) == COPY_OPEN)
-			s->copy[i].stamp = 0;
-	t->damaged_n += is_damaged(t, name, s);
+	/* Overwritten, and what it was is not to be had: anything but the number of a transaction. */
+	if (slot_kind(t, s) == COPY_OPEN)
+		s->copy.stamp = s->copy.first == STATE_FIRST ? 0 : STATE_MAGIC;
+	t->damaged_n += slot_kind(t, s) == COPY_DAMAGED;
 }
 
 static int adopt(struct state_table *t)
@@ -196,6 +220,7 @@ static int adopt(struct state_table *t)
 		if (r < 0)
 			return r;
 	}
+	undo_all(t);
 	for (uint32_t slot = 0; slot < m->slots_n; slot++)
 		settle(t, &m->slot[slot]);
 	if (m->slots_n < STATE_SLOTS && m->slot[m->slots_n].name)
@@ -355,7 +380,7 @@ void state_release(struct state_table *t, uint32_t ref)
 			 __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
 	crashpoint();
 	s->generation++;
-	memset(s->copy, 0, sizeof(s->copy));
+	memset(&s->copy, 0, sizeof(s->copy));
 	node->next = t->released[rooms_of(strlen(node->name) + 1) - 1];
 	t->released[rooms_of(strlen(node->name) + 1) - 1] = node;
 }
@@ -367,19 +392,38 @@ const char *state_name(const struct state_table *t, uint32_t ref)
 	return s ? t->image->names + s->name : NULL;
 }
 
-/* The copy to write is the one that does not count; written before in this transaction, it is written again. */
+/* Before a slot is overwritten for the first time in a transaction. There is one place for each slot. */
+static void keep_undo(struct state_table *t, const struct state_slot *s, uint64_t open)
+{
+	struct state_undo *undo = &t->image->undo[t->undo_n++ % STATE_SLOTS];
+	struct state_undo fresh = {.stamp = open, .slot = (uint32_t)(s - t->image->slot) + 1};
+
+	undo->slot = fresh.slot;
+	undo->sum = undo_sum(&fresh);
+	undo->copy = s->copy;
+	__atomic_store_n(&undo->stamp, open, __ATOMIC_RELEASE);
+}
+
 static void put(struct state_table *t, const char *name, struct state_slot *s,
 		struct state_copy *fresh)
 {
-	struct state_copy *to = valid(t, name, s) == &s->copy[0] ? &s->copy[1] : &s->copy[0];
+	struct state_copy *to = &s->copy;
+	uint64_t open = stamp_of(seq_of(t->image->committed) + 1);
 
-	fresh->stamp = stamp_of(seq_of(t->image->committed) + 1);
+	fresh->stamp = open;
 	fresh->sum = sum_of(name, fresh);
+	if (to->stamp == open)
+		fresh->first = to->first;
+	else if (to->stamp == 0)
+		fresh->first = STATE_FIRST;
+	else
+		keep_undo(t, s, open);
 	/* From here on it belongs to this transaction; death may find it half written. */
-	__atomic_store_n(&to->stamp, fresh->stamp, __ATOMIC_RELEASE);
+	to->first = fresh->first;
+	__atomic_store_n(&to->stamp, open, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	memcpy((char *)to + sizeof(to->stamp), (char *)fresh + sizeof(fresh->stamp),
-	       sizeof(*to) - sizeof(to->stamp));
+	to->sum = fresh->sum;
+	memcpy(&to->u, &fresh->u, sizeof(to->u));
 	t->is_open = true;
 	crashpoint();
 }
@@ -403,6 +447,7 @@ void state_commit(struct state_table *t)
 	if (!t->is_open)
 		return;
 	t->is_open = false;
+	t->undo_n = 0;
 	__atomic_store_n(&t->image->committed, stamp_of(seq_of(t->image->committed) + 1),
 			 __ATOMIC_RELEASE);
 	crashpoint();
@@ -412,13 +457,13 @@ int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret
 {
 	const char *name = state_name(t, slot);
 	const struct state_slot *s = slot_at(t, slot);
-	const struct state_copy *c = name ? valid(t, name, s) : NULL;
+	enum copy_kind kind = name ? slot_kind(t, s) : COPY_NONE;
 
-	if (name && (is_damaged(t, name, s) || (c && !is_sane(&c->u))))
+	if (kind == COPY_DAMAGED || (kind == COPY_VALID && !is_sane(&s->copy.u)))
 		return -EBADMSG;
-	if (!c)
+	if (kind != COPY_VALID)
 		return -ENOENT;
-	*ret = c->u;
+	*ret = s->copy.u;
 	return 0;
 }
 
@@ -435,11 +480,11 @@ void state_put_manager(struct state_table *t, const struct state_manager *m)
 int state_get_manager(const struct state_table *t, struct state_manager *ret)
 {
 	uint32_t slot = state_find(t, STATE_MANAGER);
-	const struct state_copy *c = slot ? valid(t, STATE_MANAGER, slot_at(t, slot)) : NULL;
+	const struct state_slot *s = slot ? slot_at(t, slot) : NULL;
 
-	if (!c)
+	if (!s || slot_kind(t, s) != COPY_VALID)
 		return -ENOENT;
-	*ret = c->m;
+	*ret = s->copy.m;
 	return 0;
 }
 

@@ -2,9 +2,11 @@
 /*
  * state - what a new manager must know about units and cannot learn from kernel, bank or files: a table in a memfd that PID 1 keeps.
  *
- * One slot per unit that was ever more than loaded. A slot has two copies, each with the number of the transaction that wrote it and
- * a checksum. state_put() writes the copy that is not valid now; state_commit() makes everything put since the last one valid, with one
- * store of one word. So at whatever instant the manager dies, its successor finds all units as they were at the last commit.
+ * One slot per unit that was ever more than loaded, with the number of the transaction that wrote it and a checksum. state_put()
+ * leaves what is there in the undo area before it overwrites it; state_commit() makes everything put since the last one valid, with
+ * one store of one word. A successor puts back what a transaction overwrote that has no commit: so at whatever instant the manager
+ * dies, all units are found as they were at the last one. The undo area is used from its beginning by each transaction, and takes
+ * as much memory as the largest of them.
  * Storing is plain memory writes and cannot fail. Names stand in an append-only area of the same memory, texts in another. The ledger
  * lies behind the table.
  */
@@ -15,7 +17,7 @@
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
-	STATE_LAYOUT = 4,
+	STATE_LAYOUT = 5,
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
 	STATE_ROOM = 64,
@@ -82,6 +84,7 @@ struct state_text {
 struct state_copy {
 	uint64_t stamp; /* number of the transaction, and a check of it; 0: never written */
 	uint32_t sum;   /* of name, stamp and what is remembered */
+	uint32_t first; /* STATE_FIRST: the transaction of the stamp found nothing to undo here */
 	union {
 		struct state_unit u;
 		struct state_manager m;
@@ -91,7 +94,15 @@ struct state_copy {
 struct state_slot {
 	uint32_t name;       /* offset in names, 0 free */
 	uint32_t generation; /* how often it was released */
-	struct state_copy copy[2];
+	struct state_copy copy;
+};
+
+/* What stood in a slot before the transaction of the stamp. */
+struct state_undo {
+	uint64_t stamp;
+	uint32_t slot; /* index + 1 */
+	uint32_t sum;  /* of the two above */
+	struct state_copy copy;
 };
 
 struct state_image {
@@ -103,6 +114,7 @@ struct state_image {
 	char names[STATE_NAMES];
 	struct ledger ledger;
 	struct state_text text[STATE_SLOTS];
+	struct state_undo undo[STATE_SLOTS];
 };
 
 struct state_node;
@@ -112,6 +124,7 @@ struct state_table {
 	int fd;
 	bool was_adopted;                         /* inherited from an earlier manager */
 	bool is_open;                             /* something was put and not committed */
+	uint32_t undo_n;                          /* slots that were overwritten since */
 	uint32_t damaged_n;                       /* slots found damaged when it was adopted */
 	struct map names;                         /* name -> slot, in this process only */
 	struct arena arena;                       /* of the map's nodes */
@@ -141,7 +154,7 @@ void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
 void state_commit(struct state_table *t);
 /* The number that the next commit has; greater than that of any before. */
 uint64_t state_next_commit(const struct state_table *t);
-/* What counts of a unit. 0, -ENOENT (nothing is known of it), or -EBADMSG (it was damaged, and may have been anything). */
+/* What counts of a unit that nothing was put of since the last commit. 0, -ENOENT (nothing is known of it), or -EBADMSG (it was damaged, and may have been anything). */
 MUST_USE int state_get(const struct state_table *t, uint32_t slot, struct state_unit *ret);
 
 /* The manager's own, with the same transactions. 0 or -ENOENT. */

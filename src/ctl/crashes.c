@@ -80,6 +80,7 @@ int serve_crashes(struct call *c)
 	put_build(c, &crash);
 	reply_row_end(&c->reply);
 	for (uint32_t i = 0; i < crash.entries_n; i++)
-		serve_entry(c, &crash.entries[i].entry, crash.entries[i].unit, crash.number);
+		serve_entry(c, &crash.entries[i].entry, crash.entries[i].unit,
+			    crash.entries[i].text, crash.number);
 	return CALL_MORE;
 }

@@ -238,7 +238,8 @@ static void put_details(struct call *c, const struct ledger_entry *e)
 	}
 }
 
-void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, uint64_t crash)
+void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, const char *text,
+		 uint64_t crash)
 {
 	reply_row(&c->reply, "entry");
 	if (crash)
@@ -258,7 +259,7 @@ void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit,
 		reply_value(&c->reply, TAG_NUMBER, "uid", e->uid);
 	if (e->pid)
 		reply_value(&c->reply, TAG_SIGNED, "pid", (uint64_t)(int64_t)e->pid);
-	reply_text(&c->reply, "text", (struct str){e->text, strnlen(e->text, sizeof(e->text))});
+	reply_text_z(&c->reply, "text", text);
 	reply_row_end(&c->reply);
 }
 
@@ -281,7 +282,7 @@ int serve_ledger(struct call *c)
 
 		if (!e || !unit || !is_entry_wanted(c, unit))
 			continue;
-		serve_entry(c, e, unit, 0);
+		serve_entry(c, e, unit, ledger_text(l, e), 0);
 		return CALL_MORE;
 	}
 	return CALL_DONE;

@@ -36,7 +36,8 @@ int serve_ledger(struct call *c);
 int serve_trace(struct call *c);
 int serve_crashes(struct call *c);
 
-/* The row of a ledger entry. unit: its name; crash: number of the crash it stood before, 0 none. */
-void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, uint64_t crash);
+/* The row of a ledger entry. unit: its name; text: its own; crash: number of the crash it stood before, 0 none. */
+void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, const char *text,
+		 uint64_t crash);
 /* The cause "this caller asked for it". */
 struct cause call_cause(const struct call *c);

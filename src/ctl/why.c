@@ -80,10 +80,8 @@ static const char *done_word(const struct ledger_entry *e)
 }
 
 /* Who stands outside: a person by uid, a peer by address. */
-static void add_party(struct sbuf *b, const struct ledger_entry *e)
+static void add_party(struct sbuf *b, const struct ledger_entry *e, struct str text)
 {
-	struct str text = {e->text, strnlen(e->text, sizeof(e->text))};
-
 	if (e->cause == CAUSE_USER) {
 		sbuf_addf(b, " (uid %u", e->uid);
 		if (text.n)
@@ -114,14 +112,14 @@ static void add_telling(struct sbuf *b, enum cause_kind kind, const char *from)
 	sbuf_add_z(b, hole + 2);
 }
 
-static void tell_link(struct why_link *link)
+static void tell_link(const struct ledger *l, struct why_link *link)
 {
 	const struct ledger_entry *e = link->entry;
 	struct sbuf b = {0};
 
 	sbuf_addf(&b, "%s %s: ", link->unit, done_word(e));
 	add_telling(&b, (enum cause_kind)e->cause, link->from);
-	add_party(&b, e);
+	add_party(&b, e, str_of(ledger_text(l, e)));
 	snprintf(link->text, sizeof(link->text), "%s", b.err ? link->unit : b.p);
 	sbuf_fini(&b);
 }
@@ -151,7 +149,7 @@ unsigned why_chain(const struct state_table *t, uint64_t seq, struct why_link *l
 			continue;
 		links[n] = (struct why_link){.entry = e, .unit = unit};
 		links[n].from = slot_name(t, e->from);
-		tell_link(&links[n++]);
+		tell_link(l, &links[n++]);
 	}
 	return n;
 }

@@ -42,7 +42,7 @@ static void use(struct state_table *t)
 		if (e && (e->parent >= e->seq || e->kind >= LEDGER_KINDS))
 			__builtin_trap();
 	}
-	ledger_add(&t->image->ledger, &(struct ledger_entry){.kind = LEDGER_NOTE});
+	ledger_add(&t->image->ledger, &(struct ledger_entry){.kind = LEDGER_NOTE}, "a text");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

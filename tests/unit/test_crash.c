@@ -104,13 +104,14 @@ START_TEST(the_ledger_before_is_kept)
 
 	next_life(1, 0, 0);
 	for (unsigned i = 0; i < 2 * CRASH_ENTRIES; i++)
-		ledger_add(&state.image->ledger, &e);
+		ledger_add(&state.image->ledger, &e, "who asked");
 	next_life(2, CLD_KILLED, SIGKILL);
 	crash_note_ledger(&crashes, &state);
 	ck_assert(crash_get(&crashes, 0, &c));
 	ck_assert_uint_eq(c.entries_n, CRASH_ENTRIES);
 	ck_assert_uint_eq(c.entries[CRASH_ENTRIES - 1].entry.seq, 2 * CRASH_ENTRIES);
 	ck_assert_str_eq(c.entries[0].unit, "a.service");
+	ck_assert_str_eq(c.entries[0].text, "who asked");
 }
 END_TEST
 

@@ -11,8 +11,7 @@ static uint64_t add(uint64_t parent, const char *text)
 {
 	struct ledger_entry e = {.kind = LEDGER_NOTE, .cause = CAUSE_USER, .parent = parent};
 
-	snprintf(e.text, sizeof(e.text), "%s", text);
-	return ledger_add(&l, &e);
+	return ledger_add(&l, &e, text);
 }
 
 START_TEST(entries_are_found_until_overwritten)
@@ -25,6 +24,28 @@ START_TEST(entries_are_found_until_overwritten)
 	ck_assert_uint_eq(ledger_get(&l, 4)->seq, 4);
 	ck_assert_uint_eq(ledger_get(&l, LEDGER_ENTRIES + 3)->parent, LEDGER_ENTRIES + 2);
 	ck_assert_ptr_null(ledger_get(&l, LEDGER_ENTRIES + 4));
+}
+END_TEST
+
+/* Only what an outside party is called; an entry outlives its text, and never gets another's. */
+START_TEST(texts_have_a_ring_of_their_own)
+{
+	const char longest[] = "0123456789012345678901234567890123456789012345678901234567890";
+	uint64_t first, quiet;
+
+	ledger_adopt(&l);
+	first = add(0, longest);
+	quiet = add(0, "");
+	ck_assert_uint_eq(strlen(ledger_text(&l, ledger_get(&l, first))), LEDGER_TEXT - 1);
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, quiet)), "");
+	ledger_name_peer(&l, quiet, 0, &(struct ledger_peer){"a peer", 1, 2});
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, quiet)), "a peer");
+	for (unsigned i = 0; i < LEDGER_TEXTS - 1; i++)
+		add(0, "x");
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, first)), "");
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, quiet)), "a peer");
+	add(0, "x");
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, quiet)), "");
 }
 END_TEST
 
@@ -42,7 +63,7 @@ START_TEST(an_entry_without_its_count_counts)
 	add(1, "b");
 	l.next = 2; /* died before the count */
 	ledger_adopt(&l);
-	ck_assert_str_eq(ledger_get(&l, 2)->text, "b");
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, 2)), "b");
 	ck_assert_uint_eq(add(2, "c"), 3);
 }
 END_TEST
@@ -57,29 +78,40 @@ static void check_sane(void)
 			ck_assert_uint_lt(steps++, 40);
 			ck_assert_uint_lt(e->kind, LEDGER_KINDS);
 			ck_assert_uint_lt(e->cause, CAUSE_KINDS);
-			ck_assert_uint_lt(strnlen(e->text, sizeof(e->text)), sizeof(e->text));
+			ck_assert_uint_lt(strnlen(ledger_text(&l, e), LEDGER_TEXT), LEDGER_TEXT);
+		}
+	}
+}
+
+enum { SPOILT = 12 };
+
+static void restore(void)
+{
+	memcpy(&l, &saved, offsetof(struct ledger, ring) + SPOILT * sizeof(struct ledger_entry));
+	memcpy(l.texts, saved.texts, SPOILT * sizeof(struct ledger_text));
+}
+
+static void spoil(size_t from, size_t n)
+{
+	for (size_t at = from; at < from + n; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			((unsigned char *)&l)[at] ^= (unsigned char)(1u << bit);
+			ledger_adopt(&l);
+			check_sane();
+			ck_assert_uint_gt(add(1, "more"), 0);
+			restore();
 		}
 	}
 }
 
 START_TEST(any_byte_may_be_wrong)
 {
-	size_t n = offsetof(struct ledger, ring) + 12 * sizeof(struct ledger_entry);
-
 	ledger_adopt(&l);
 	for (uint64_t i = 1; i < 10; i++)
 		add(i - 1, "text");
 	saved = l;
-	for (size_t at = 0; at < n; at++) {
-		for (unsigned bit = 0; bit < 8; bit++) {
-			memcpy(&l, &saved, n);
-			((unsigned char *)&l)[at] ^= (unsigned char)(1u << bit);
-			ledger_adopt(&l);
-			check_sane();
-			ck_assert_uint_gt(add(1, "more"), 0);
-			memcpy(&l, &saved, n);
-		}
-	}
+	spoil(0, offsetof(struct ledger, ring) + SPOILT * sizeof(struct ledger_entry));
+	spoil(offsetof(struct ledger, texts), SPOILT * sizeof(struct ledger_text));
 }
 END_TEST
 
@@ -100,6 +132,7 @@ int main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, entries_are_found_until_overwritten);
+	tcase_add_test(t, texts_have_a_ring_of_their_own);
 	tcase_add_test(t, a_parent_is_older);
 	tcase_add_test(t, an_entry_without_its_count_counts);
 	tcase_add_test(t, any_byte_may_be_wrong);

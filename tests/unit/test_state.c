@@ -184,10 +184,11 @@ START_TEST(any_byte_may_be_wrong)
 }
 END_TEST
 
+/* The first was not touched by the transaction. */
 static void check_pair(const struct state_table *t, unsigned version)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		struct state_unit got, want = unit_of(i, version);
+		struct state_unit got, want = unit_of(i, i ? version : 2);
 
 		ck_assert_int_eq(state_get(t, i + 1, &got), 0);
 		ck_assert_mem_eq(&got, &want, sizeof(got));
@@ -205,41 +206,84 @@ static void check_successor(const struct state_table *t, unsigned version)
 	state_close(&next);
 }
 
-/* Death after any byte of a transaction over two units: both are as before it. Only its last word makes both new, at once. */
+/*
+ * Death after any byte of a transaction over two units, one of them new: all is as before it. What is written in which order is
+ * what put() says: what there was, then its number; whether there was nothing, the number of the transaction, the rest.
+ */
+struct write {
+	void *at;
+	const void *from;
+	size_t n;
+};
+
+static size_t perform(const struct write *writes, unsigned writes_n, size_t most)
+{
+	size_t done = 0;
+
+	for (unsigned i = 0; i < writes_n; i++)
+		for (size_t at = 0; at < writes[i].n && done < most;) {
+			/* A stamp is one word. */
+			size_t n = writes[i].n == sizeof(uint64_t) ? writes[i].n : 1;
+
+			memcpy((char *)writes[i].at + at, (const char *)writes[i].from + at, n);
+			at += n;
+			done += n;
+		}
+	return done;
+}
+
 START_TEST(any_instant_may_be_the_last)
 {
 	struct state_table t;
-	struct state_slot before[2], after[2];
+	struct state_slot before[3], after[3], *slot;
+	struct state_undo before_undo, after_undo, *undo;
+	size_t most = 0, done;
 	unsigned tried = 0;
+	bool is_more;
 
 	ck_assert_int_eq(state_open(&t, -1), 0);
-	for (unsigned i = 0; i < 2; i++)
+	slot = t.image->slot;
+	undo = t.image->undo;
+	for (unsigned i = 0; i < 3; i++)
 		ck_assert_uint_eq(state_slot_of(&t, names[i]), i + 1);
 	for (unsigned version = 1; version <= 2; version++)
 		for (unsigned i = 0; i < 2; i++)
 			put_version(&t, i, version);
-	memcpy(before, t.image->slot, sizeof(before));
-	for (unsigned i = 0; i < 2; i++) {
+	memcpy(before, slot, sizeof(before));
+	before_undo = *undo;
+	for (unsigned i = 1; i < 3; i++) {
 		struct state_unit u = unit_of(i, 3);
 
 		state_put(&t, i + 1, &u);
 		state_put(&t, i + 1, &u); /* again in the same transaction */
 	}
-	memcpy(after, t.image->slot, sizeof(after));
-	/* The number of the transaction is one word and comes first. */
-	for (size_t n = 0; n <= sizeof(before); n++) {
-		size_t in_copy =
-			(n % sizeof(struct state_slot) - offsetof(struct state_slot, copy)) %
-			sizeof(struct state_copy);
+	memcpy(after, slot, sizeof(after));
+	after_undo = *undo;
+	ck_assert_uint_eq(t.undo_n, 1);
+	do {
+		const struct write writes[] = {
+			{&undo->slot, &after_undo.slot,
+			 sizeof(*undo) - offsetof(struct state_undo, slot)},
+			{&undo->stamp, &after_undo.stamp, sizeof(undo->stamp)},
+			{&slot[1].copy.first, &after[1].copy.first, 4},
+			{&slot[1].copy.stamp, &after[1].copy.stamp, sizeof(uint64_t)},
+			{&slot[1].copy, &after[1].copy, sizeof(after[1].copy)},
+			{&slot[2].copy.first, &after[2].copy.first, 4},
+			{&slot[2].copy.stamp, &after[2].copy.stamp, sizeof(uint64_t)},
+			{&slot[2].copy, &after[2].copy, sizeof(after[2].copy)},
+		};
+		struct state_unit got;
 
-		if (in_copy % sizeof(struct state_copy) < sizeof(uint64_t) && in_copy)
-			continue;
-		memcpy(t.image->slot, before, sizeof(before));
-		memcpy(t.image->slot, after, n);
+		memcpy(slot, before, sizeof(before));
+		*undo = before_undo;
+		done = perform(writes, ARRAY_SIZE(writes), most);
 		check_successor(&t, 2);
+		ck_assert_int_eq(state_get(&t, 3, &got), -ENOENT);
 		tried++;
-	}
-	memcpy(t.image->slot, after, sizeof(after));
+		is_more = done >= most;
+		most = done + 1;
+	} while (is_more);
+	memcpy(slot, after, sizeof(after));
 	state_commit(&t);
 	check_successor(&t, 3);
 	state_close(&t);

@@ -37,9 +37,7 @@ static uint64_t add(enum ledger_kind kind, const char *unit, enum cause_kind cau
 	e.unit = state_slot_of(&table, unit);
 	e.from = from ? state_slot_of(&table, from) : 0;
 	e.a = kind == LEDGER_JOB ? JOB_START : 0;
-	if (text)
-		snprintf(e.text, sizeof(e.text), "%s", text);
-	return ledger_add(&table.image->ledger, &e);
+	return ledger_add(&table.image->ledger, &e, text);
 }
 
 static struct unit *active_unit(const char *name, uint64_t why)
@@ -96,8 +94,7 @@ START_TEST(a_person_is_named)
 		"a.service was stopped: an administrator asked for it (uid 1000, harkctl pid 77)"};
 
 	e.unit = state_slot_of(&table, "a.service");
-	snprintf(e.text, sizeof(e.text), "harkctl");
-	expect(ledger_add(&table.image->ledger, &e), 1, story);
+	expect(ledger_add(&table.image->ledger, &e, "harkctl"), 1, story);
 }
 END_TEST
 
