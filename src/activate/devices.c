@@ -6,6 +6,9 @@
 #include "core/log.h"
 #include "units/device_unit.h"
 #include "units/name.h"
+#include "units/probe.h"
+
+enum { NODES_EVERY_US = 50 * 1000 };
 
 #define REPORTER "hark-udev.service"
 
@@ -20,10 +23,10 @@ static bool is_reporting(const struct unit *u)
 
 void devices_look(struct hark *h)
 {
-	bool had_udev = h->has_udev;
+	bool had_udev = h->devices.is_told;
 
-	h->has_udev = is_reporting(registry_find(&h->reg, REPORTER));
-	if (h->has_udev || !had_udev)
+	h->devices.is_told = is_reporting(registry_find(&h->reg, REPORTER));
+	if (h->devices.is_told || !had_udev)
 		return;
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
@@ -42,7 +45,64 @@ void devices_follow(struct hark *h, const struct unit *u)
 void devices_loaded(struct hark *h, struct unit *u)
 {
 	if (u->type == UNIT_DEVICE)
-		device_of(u)->is_watched = &h->has_udev;
+		device_of(u)->source = &h->devices;
+}
+
+/* --- where nobody tells: nodes --- */
+
+static void post(struct hark *h, struct unit *u, enum device_found found)
+{
+	struct event e = {.kind = EV_DEVICE, .unit = u->id, .a = found};
+
+	e.cause = (struct cause){.kind = CAUSE_DEVICE, .unit = UNIT_NONE, .uid = UINT32_MAX};
+	if (found == DEVICE_FOUND && !unit_is_active(u)) {
+		struct ledger_entry entry = {.kind = LEDGER_TRIGGER, .cause = CAUSE_DEVICE};
+
+		entry.unit = h->engine.ops->slot(h->engine.arg, u);
+		e.cause.entry = u->why_entry = ledger_add(h->engine.ledger, &entry, NULL);
+	}
+	engine_post(&h->engine, &e);
+}
+
+static bool is_awaited(const struct unit *u)
+{
+	return u && u->type == UNIT_DEVICE && !unit_is_active(u) && job_pending(u) == JOB_START;
+}
+
+/* Also what waits for its order: it may be there by then. */
+static void look_for_nodes(struct timer *t)
+{
+	struct hark *h = container_of(t, struct hark, nodes_timer);
+	char path[UNIT_NAME_MAX + 2];
+	bool goes_on = false;
+
+	for (uint32_t i = 0; i < h->reg.n && !h->devices.is_told; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+
+		if (!is_awaited(u) || !device_path(u, path, sizeof(path)))
+			continue;
+		if (probe_exists(path))
+			post(h, u, DEVICE_FOUND);
+		else
+			goes_on = true;
+	}
+	if (goes_on)
+		loop_timer_arm(&h->loop, t, loop_now_us(&h->loop) + NODES_EVERY_US);
+}
+
+static void await_node(struct device_source *s)
+{
+	struct hark *h = container_of(s, struct hark, devices);
+
+	if (!h->nodes_timer.is_armed)
+		loop_timer_arm(&h->loop, &h->nodes_timer, loop_now_us(&h->loop));
+}
+
+void devices_open(struct hark *h)
+{
+	h->devices.can_appear = h->is_pid1 && !h->load.in_container;
+	h->devices.await = await_node;
+	h->nodes_timer.fn = look_for_nodes;
 }
 
 /* --- what is told --- */
@@ -60,20 +120,6 @@ static const char *value_of(const char *word, const char *key)
 	size_t n = strlen(key);
 
 	return strncmp(word, key, n) == 0 ? word + n : NULL;
-}
-
-static void post(struct hark *h, struct unit *u, enum device_found found)
-{
-	struct event e = {.kind = EV_DEVICE, .unit = u->id, .a = found};
-
-	e.cause = (struct cause){.kind = CAUSE_DEVICE, .unit = UNIT_NONE, .uid = UINT32_MAX};
-	if (found == DEVICE_FOUND && !unit_is_active(u)) {
-		struct ledger_entry entry = {.kind = LEDGER_TRIGGER, .cause = CAUSE_DEVICE};
-
-		entry.unit = h->engine.ops->slot(h->engine.arg, u);
-		e.cause.entry = u->why_entry = ledger_add(h->engine.ledger, &entry, NULL);
-	}
-	engine_post(&h->engine, &e);
 }
 
 /* Nobody has that name any more; the unit goes too, unless others name it. */

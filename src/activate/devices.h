@@ -23,6 +23,8 @@
  */
 unsigned devices_heard(struct hark *h, const char *const *words, unsigned n, bool is_news);
 
+/* Before any unit is loaded; the search path is known. */
+void devices_open(struct hark *h);
 /* To be called when the configuration of u was read. */
 void devices_loaded(struct hark *h, struct unit *u);
 /* To be called when u or its job has changed: what hark-udev does decides whether anybody may wait for a device. */

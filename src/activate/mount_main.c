@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hark-mount: one change of the mount table for one unit, with libmount. What happened is told on standard error in one line.
+ * hark-mount: one change of the mount table, with libmount, or of swap space for one unit. What happened is told on standard error in one line.
  *
  *	hark-mount mount WHAT WHERE TYPE OPTIONS MODE [sloppy][,][rwonly]
  *	hark-mount unmount WHERE [lazy][,][force]
  *	hark-mount remount WHERE OPTIONS
+ *	hark-mount swapon WHAT OPTIONS PRIORITY
+ *	hark-mount swapoff WHAT
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
  *
- * MODE: octal, of a mount point that has to be made. Exits with 0 when the kernel's table shows what was asked for.
+ * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for.
  */
 #include <libmount.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 
 #include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
+#include "activate/mount_swap.h"
 #include "core/fd.h"
 #include "units/value.h"
 
@@ -121,6 +124,16 @@ static int do_remount(struct libmnt_context *cx, char **argv)
 	return explain(cx, r, "remount", argv[2], NULL);
 }
 
+static int do_swapon(struct libmnt_context *cx UNUSED, char **argv)
+{
+	return mount_swapon(argv[2], argv[3], argv[4]);
+}
+
+static int do_swapoff(struct libmnt_context *cx UNUSED, char **argv)
+{
+	return mount_swapoff(argv[2]);
+}
+
 static int do_fstab(struct libmnt_context *cx UNUSED, char **argv)
 {
 	uint64_t us;
@@ -138,10 +151,9 @@ int main(int argc, char **argv)
 		const char *word;
 		int argc;
 		int (*perform)(struct libmnt_context *cx, char **argv);
-	} verbs[] = {{"mount", WORDS, do_mount},
-		     {"unmount", 4, do_unmount},
-		     {"remount", 4, do_remount},
-		     {"fstab", 5, do_fstab}};
+	} verbs[] = {{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount},
+		     {"remount", 4, do_remount}, {"swapon", 5, do_swapon},
+		     {"swapoff", 3, do_swapoff}, {"fstab", 5, do_fstab}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {
@@ -152,6 +164,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs) && argc > 1; i++)
 		if (strcmp(argv[1], verbs[i].word) == 0 && argc == verbs[i].argc)
 			return verbs[i].perform(cx, argv);
-	fprintf(stderr, "hark-mount: started by hark for a mount unit, not by hand\n");
+	fprintf(stderr, "hark-mount: started by hark for a mount or swap unit, not by hand\n");
 	return 2;
 }

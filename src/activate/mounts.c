@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/mounts.h"
 
-#include <fcntl.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include "activate/output.h"
-#include "core/fd.h"
+#include "activate/proc_table.h"
+#include "activate/swaps.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mountinfo.h"
 #include "units/mount_unit.h"
 
-enum { TEXT_MOST = 16 * 1024 * 1024 };
+static const char table_path[] = "/proc/self/mountinfo";
 
 struct mounts {
+	struct proc_table table;
 	struct hark *hark;
-	struct watch watch;
-	struct timer again;
-	int fd;
-	uint64_t looked_us;
 	const struct mount_line *line; /* in hand during a look: the unit of it is loaded */
 };
 
@@ -29,15 +23,6 @@ static bool name_of(struct str point, char out[UNIT_NAME_MAX + 1])
 	char path[UNIT_NAME_MAX + 1];
 
 	return mountinfo_unescape(point, path, sizeof(path)) && mount_unit_name(str_of(path), out);
-}
-
-static int read_table(char **ret_text, struct str *ret)
-{
-	size_t n = 0;
-	int r = fd_read_file(AT_FDCWD, "/proc/self/mountinfo", TEXT_MOST, ret_text, &n);
-
-	*ret = (struct str){*ret_text, n};
-	return r;
 }
 
 /* 0 or -ENOMEM */
@@ -68,21 +53,20 @@ static int take_line(struct hark *h, const struct mount_line *line)
 	return 0;
 }
 
-static void look(struct mounts *w)
+static void look(struct proc_table *t)
 {
-	struct hark *h = w->hark;
+	struct hark *h = container_of(t, struct mounts, table)->hark;
 	AUTO_MEM char *text = NULL;
 	struct mount_line line;
 	struct str rest;
-	int r = read_table(&text, &rest);
+	int r = proc_table_read(table_path, &text, &rest);
 
-	w->looked_us = loop_now_us(&h->loop);
 	/* Newest first: what lies over others at its place is what is seen there. */
 	while (r == 0 && mountinfo_last(&rest, &line))
 		r = take_line(h, &line);
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
-		struct mount_unit *m = u ? mount_of(u) : NULL;
+		struct mount_unit *m = u && u->type == UNIT_MOUNT ? mount_of(u) : NULL;
 
 		if (!m)
 			continue;
@@ -90,28 +74,8 @@ static void look(struct mounts *w)
 			engine_post_simple(&h->engine, u, EV_UNMOUNTED, 0, 0, 0);
 		m->was_seen = false;
 	}
-	if (r < 0) {
-		log_at(LOG_ERROR, "the mount table cannot be read: %s; it is tried again",
-		       strerror(-r));
-		loop_timer_arm(&h->loop, &w->again, w->looked_us + US_PER_SEC);
-	}
-}
-
-static void on_again(struct timer *t)
-{
-	look(container_of(t, struct mounts, again));
-}
-
-/* EPOLLPRI and EPOLLERR: the table has changed since it was looked at. */
-static void on_change(struct watch *watch, uint32_t events UNUSED)
-{
-	struct mounts *w = container_of(watch, struct mounts, watch);
-	char byte;
-
-	/* Reading any of it takes the event. */
-	(void)!pread(w->fd, &byte, 1, 0);
-	if (!w->again.is_armed)
-		loop_timer_arm(&w->hark->loop, &w->again, w->looked_us + MOUNTS_EVERY_US);
+	if (r < 0)
+		proc_table_retry(t, r);
 }
 
 /* The last thing said, without the name of who says it, or NULL. Owned by the caller. */
@@ -131,7 +95,10 @@ static char *last_words(struct unit *u)
 
 void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)
 {
-	mounts_refresh(h);
+	if (m->unit.type == UNIT_SWAP)
+		swaps_refresh(h);
+	else
+		mounts_refresh(h);
 	output_end(h, &m->unit);
 	mem_put((void *)(uintptr_t)m->fail_text);
 	m->fail_text = is_good ? NULL : last_words(&m->unit);
@@ -142,7 +109,7 @@ void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)
 void mounts_refresh(struct hark *h)
 {
 	if (h->mounts)
-		look(h->mounts);
+		proc_table_look(&h->mounts->table);
 }
 
 int mounts_open(struct hark *h)
@@ -153,17 +120,13 @@ int mounts_open(struct hark *h)
 	if (!w)
 		return err_here(-ENOMEM);
 	w->hark = h;
-	w->watch.fn = on_change;
-	w->again.fn = on_again;
-	w->fd = fd_open(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
-	r = w->fd < 0 ? w->fd : loop_watch(&h->loop, &w->watch, w->fd, EPOLLPRI | EPOLLET);
+	r = proc_table_open(&w->table, &h->loop, table_path, look);
 	if (r < 0) {
-		fd_close(w->fd);
 		mem_put(w);
 		return r;
 	}
 	h->mounts = w;
-	look(w);
+	mounts_refresh(h);
 	return 0;
 }
 
@@ -188,7 +151,7 @@ static bool find_line(const char *name, char **text, struct mount_line *ret)
 	char own[UNIT_NAME_MAX + 1];
 	struct str rest;
 
-	if (read_table(text, &rest) < 0)
+	if (proc_table_read(table_path, text, &rest) < 0)
 		return false;
 	while (mountinfo_last(&rest, ret))
 		if (name_of(ret->point, own) && strcmp(own, name) == 0)

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mounts - the kernel's mount table as mount units: what appears there, whoever did it, makes its unit mounted, what goes makes it dead.
- *
- * The table is looked at again at most once in MOUNTS_EVERY_US, however often it changes. proc_pid_mountinfo(5)
+ * proc_pid_mountinfo(5)
  */
 #pragma once
 
 #include "core/hark.h"
 #include "units/mount_unit.h"
 
-enum { MOUNTS_EVERY_US = 20 * 1000 };
-
 /* Look at the table and go on watching it. 0 or -errno (there is no /proc). */
 MUST_USE int mounts_open(struct hark *h);
 /* Look again now. */
 void mounts_refresh(struct hark *h);
-/* hark-mount has ended for that unit: look at the table, keep what it said about a failure. */
+/* hark-mount has ended for that mount or swap: look at the table, keep what it said about a failure. */
 void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good);
 /* A mount unit was loaded, perhaps while its place is mounted already. */
 void mounts_loaded(struct hark *h, struct unit *u);

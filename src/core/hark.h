@@ -11,11 +11,13 @@
 #include "core/crash.h"
 #include "core/engine.h"
 #include "core/state.h"
+#include "units/device_unit.h"
 #include "units/load.h"
 
 struct live;
 struct mounts;
 struct server;
+struct swaps;
 
 struct hark {
 	struct loop loop;
@@ -31,8 +33,10 @@ struct hark {
 	struct server *server;
 	struct live *live; /* NULL: the unit directories are not watched (yet) */
 	struct mounts *mounts;
-	bool has_udev;         /* hark-udev tells of devices, or will: a start of one may wait */
-	uint32_t device_round; /* of hark-udev's enumerations */
+	struct swaps *swaps;
+	struct device_source devices;
+	struct timer nodes_timer;  /* looks for nodes of devices that nobody tells of */
+	uint32_t device_round;     /* of hark-udev's enumerations */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
 	const char *run_dir;       /* "/run/hark" */

@@ -18,6 +18,7 @@
 #include "activate/mounts.h"
 #include "activate/scope.h"
 #include "activate/socket.h"
+#include "activate/swaps.h"
 #include "activate/time.h"
 #include "core/crashpoint.h"
 #include "core/describe.h"
@@ -44,8 +45,8 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops, &socket_ops,       &target_ops,  &slice_ops,   &mount_ops, &timer_ops,
-	&device_ops,  &no_automount_ops, &no_swap_ops, &no_path_ops, &scope_ops, &no_busname_ops,
+	&service_ops, &socket_ops,       &target_ops, &slice_ops,   &mount_ops, &timer_ops,
+	&device_ops,  &no_automount_ops, &swap_ops,   &no_path_ops, &scope_ops, &no_busname_ops,
 };
 static const struct activator *const activators[] = {&socket_activator, &time_activator,
 						     &scope_activator};
@@ -310,6 +311,14 @@ static void open_mounts(struct hark *h)
 		log_at(LOG_WARN, "the mount table cannot be watched: %s", strerror(-r));
 }
 
+static void open_swaps(struct hark *h)
+{
+	int r = swaps_open(h);
+
+	if (r < 0)
+		log_at(LOG_WARN, "what is used as swap cannot be watched: %s", strerror(-r));
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
 	static char exec_path[PROGRAM_PATH], mount_path[PROGRAM_PATH];
@@ -340,9 +349,11 @@ static int open_all(struct hark *h, const struct options *o)
 		r = open_units(h, o);
 	if (r == 0)
 		r = engine_init(&h->engine, &h->loop, &h->reg, &h->state.image->ledger, &ops, h);
+	devices_open(h);
 	open_cgroups(h, o);
 	open_clock(h);
 	open_mounts(h);
+	open_swaps(h);
 	return r == 0 ? server_open(h) : r;
 }
 

@@ -28,6 +28,15 @@ void run_shutdown_check(struct hark *h)
 	}
 }
 
+/* Mounts and swap outlive the isolation of a target; what conflicts with umount.target ends when all that use it have ended. */
+static void unmount(struct hark *h, const struct cause *cause)
+{
+	struct unit *u = registry_get(&h->reg, "umount.target");
+
+	if (!u || engine_request(&h->engine, u, JOB_START, MODE_REPLACE, cause, false, NULL) != 0)
+		log_at(LOG_ERROR, "unmounting cannot be planned; PID 1 does it at the end");
+}
+
 /*
  * Everything stops by isolating shutdown.target: units are stopped in the inverse of their start order, each within its own
  * timeout. Stopping allocates nothing but the plan; when even that fails PID 1's last kill does the rest.
@@ -45,6 +54,8 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 	remember_manager(h);
 	r = u ? engine_request(&h->engine, u, JOB_START, MODE_ISOLATE, cause, false, NULL)
 	      : -ENOMEM;
+	if (r == 0)
+		unmount(h, cause);
 	h->engine.is_ending = true;
 	if (r != 0) {
 		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them",

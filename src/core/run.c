@@ -12,6 +12,7 @@
 #include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
+#include "activate/swaps.h"
 #include "core/fd.h"
 #include "core/kill.h"
 #include "core/log.h"
@@ -197,12 +198,14 @@ static void tell_findings(const struct unit_config *c)
 	sbuf_fini(&line);
 }
 
-/* A mount without a file is what the mount table says of it. *config is replaced. 0 or -ENOMEM. */
+/* A mount or swap without a file is what the kernel's table says of it. *config is replaced. 0 or -ENOMEM. */
 static int load_mounted(struct hark *h, const char *name, struct unit_config **config)
 {
-	AUTO_MEM char *text = mounts_unit_text(h, name);
+	bool is_swap = unit_type_of(name) == UNIT_SWAP;
+	AUTO_MEM char *text = is_swap ? swaps_unit_text(name) : mounts_unit_text(h, name);
+	const char *from = is_swap ? "(swap table)" : "(mount table)";
 	struct unit_config *c;
-	int r = text ? load_unit_text(&h->load, name, "(mount table)", str_of(text), &c) : -ENOENT;
+	int r = text ? load_unit_text(&h->load, name, from, str_of(text), &c) : -ENOENT;
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -224,9 +227,10 @@ int run_load(struct hark *h, const char *name, struct unit_config **ret)
 		if (r < 0)
 			return r;
 	}
-	if (c->load == LOAD_NOT_FOUND && unit_type_of(name) == UNIT_MOUNT)
+	if (c->load == LOAD_NOT_FOUND &&
+	    (unit_type_of(name) == UNIT_MOUNT || unit_type_of(name) == UNIT_SWAP))
 		r = load_mounted(h, name, &c);
-	if (r == 0 && c->mount)
+	if (r == 0)
 		r = mount_prepare(c, h->mount_path);
 	if (r < 0)
 		unit_config_free(c);

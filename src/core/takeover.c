@@ -5,6 +5,7 @@
 #include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
+#include "activate/swaps.h"
 #include "core/derive.h"
 #include "core/kill.h"
 #include "core/log.h"
@@ -454,6 +455,7 @@ int run_takeover(struct hark *h)
 	}
 	devices_look(h);
 	mounts_refresh(h);
+	swaps_refresh(h);
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
 	if (derived)

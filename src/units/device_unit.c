@@ -3,6 +3,7 @@
 
 #include "units/dep.h"
 #include "units/name.h"
+#include "units/probe.h"
 
 /* --- configuration --- */
 
@@ -95,12 +96,25 @@ static int classify(struct unit *u UNUSED, const struct event *e)
 	return e->a == DEVICE_FOUND ? (int)DE_FOUND : (int)DE_GONE;
 }
 
-/* Where nobody tells of devices the wait would be in vain. */
+bool device_path(const struct unit *u, char *out, size_t cap)
+{
+	return name_unescape(name_prefix(u->name), true, out, cap) >= 0 &&
+	       (str_has_prefix(str_of(out), STR("/dev/")) ||
+		str_has_prefix(str_of(out), STR("/sys/")));
+}
+
+/* Where nobody tells of devices the node is all there is to go by; where it cannot appear either, the wait would be in vain. */
 static int can_start(struct unit *u)
 {
-	const struct device_unit *d = device_of(u);
+	struct device_source *s = device_of(u)->source;
+	char path[UNIT_NAME_MAX + 2];
 
-	return d->is_watched && *d->is_watched ? 0 : JOB_RES_UNSUPPORTED;
+	if (s && s->is_told)
+		return 0;
+	if (!s || !device_path(u, path, sizeof(path)) || (!s->can_appear && !probe_exists(path)))
+		return JOB_RES_UNSUPPORTED;
+	s->await(s);
+	return 0;
 }
 
 static void fini(struct unit *u)

@@ -19,11 +19,19 @@ enum device_state { DEVICE_DEAD, DEVICE_PLUGGED, DEVICE_STATES };
 /* What EV_DEVICE says. */
 enum device_found { DEVICE_GONE, DEVICE_FOUND };
 
+/* Who tells of devices. */
+struct device_source {
+	bool is_told;    /* hark-udev does, or will */
+	bool can_appear; /* the kernel makes nodes in /dev of its own accord */
+	void (*await)(
+		struct device_source *s); /* one is waited for of which only its node can tell */
+};
+
 struct device_unit {
 	struct unit unit;
-	const bool *is_watched; /* somebody tells of devices; borrowed, NULL: nobody */
-	char *sysfs;            /* path of the device, owned; NULL: not told yet */
-	char *model;            /* for people, owned; NULL: none */
+	struct device_source *source; /* borrowed; NULL: nobody tells */
+	char *sysfs;                  /* path of the device, owned; NULL: not told yet */
+	char *model;                  /* for people, owned; NULL: none */
 	char *wants; /* names of units between spaces, owned; only of the one that the others follow */
 	uint32_t round; /* of enumeration in which it was told last */
 };
@@ -36,6 +44,8 @@ static inline struct device_unit *device_of(struct unit *u)
 
 /* Times of jobs that follow from each other. 0. */
 int device_settle(struct unit_config *c);
+/* The path that its name stands for, when it has one that can be looked at ("/dev/sda1", "/sys/..."). */
+bool device_path(const struct unit *u, char *out, size_t cap);
 /*
  * The next of the units that the device asks for, into out (UNIT_NAME_MAX + 1): a template becomes the instance of its path in /sys.
  * rest: d->wants at first. False at the end.

@@ -33,22 +33,34 @@ static const char *const result_words[MOUNT_RESULTS] = {
 
 enum { TIMEOUT_NONE, TIMEOUT_COMMAND };
 
-static const struct fsm_state states[MNT_STATES] = {
-	[MNT_DEAD] = {"dead", INACTIVE, MCMD_NONE, TIMEOUT_NONE, false},
-	[MNT_MOUNTING] = {"mounting", ACTIVATING, MCMD_MOUNT, TIMEOUT_COMMAND, false},
-	[MNT_MOUNTED] = {"mounted", ACTIVE, MCMD_NONE, TIMEOUT_NONE, false},
-	[MNT_REMOUNTING] = {"remounting", RELOADING, MCMD_REMOUNT, TIMEOUT_COMMAND, false},
-	[MNT_UNMOUNTING] = {"unmounting", DEACTIVATING, MCMD_UNMOUNT, TIMEOUT_COMMAND, false},
-	[MNT_MOUNTING_SIGTERM] = {"mounting-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
-				  false},
-	[MNT_MOUNTING_SIGKILL] = {"mounting-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
-				  false},
-	[MNT_UNMOUNTING_SIGTERM] = {"unmounting-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
-				    false},
-	[MNT_UNMOUNTING_SIGKILL] = {"unmounting-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND,
-				    false},
-	[MNT_ENDED] = {"ended", DEACTIVATING, MCMD_NONE, TIMEOUT_NONE, false},
-	[MNT_FAILED] = {"failed", FAILED, MCMD_NONE, TIMEOUT_NONE, false},
+/* clang-format off */
+/* STATE(name, word of a mount, word of a swap, coarse, commands, timeout) */
+#define STATE_LIST(STATE) \
+	STATE(DEAD, "dead", "dead", INACTIVE, MCMD_NONE, TIMEOUT_NONE) \
+	STATE(MOUNTING, "mounting", "activating", ACTIVATING, MCMD_MOUNT, TIMEOUT_COMMAND) \
+	STATE(MOUNTED, "mounted", "active", ACTIVE, MCMD_NONE, TIMEOUT_NONE) \
+	STATE(REMOUNTING, "remounting", "reactivating", RELOADING, MCMD_REMOUNT, TIMEOUT_COMMAND) \
+	STATE(UNMOUNTING, "unmounting", "deactivating", DEACTIVATING, MCMD_UNMOUNT, TIMEOUT_COMMAND) \
+	STATE(MOUNTING_SIGTERM, "mounting-sigterm", "activating-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND) \
+	STATE(MOUNTING_SIGKILL, "mounting-sigkill", "activating-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND) \
+	STATE(UNMOUNTING_SIGTERM, "unmounting-sigterm", "deactivating-sigterm", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND) \
+	STATE(UNMOUNTING_SIGKILL, "unmounting-sigkill", "deactivating-sigkill", DEACTIVATING, MCMD_NONE, TIMEOUT_COMMAND) \
+	STATE(ENDED, "ended", "ended", DEACTIVATING, MCMD_NONE, TIMEOUT_NONE) \
+	STATE(FAILED, "failed", "failed", FAILED, MCMD_NONE, TIMEOUT_NONE)
+/* clang-format on */
+
+static const struct fsm_state mount_states[MNT_STATES] = {
+#define STATE(name, mount, swap, coarse, commands, timeout) \
+	[MNT_##name] = {mount, coarse, commands, timeout, false},
+	STATE_LIST(STATE)
+#undef STATE
+};
+
+static const struct fsm_state swap_states[MNT_STATES] = {
+#define STATE(name, mount, swap, coarse, commands, timeout) \
+	[MNT_##name] = {swap, coarse, commands, timeout, false},
+	STATE_LIST(STATE)
+#undef STATE
 };
 
 /*
@@ -120,14 +132,13 @@ static const struct fsm_cell cells[MNT_STATES][ME_EVENTS] = {
 };
 /* clang-format on */
 
-static const struct fsm fsm = {
-	.type = "mount",
-	.states_n = MNT_STATES,
-	.events_n = ME_EVENTS,
-	.states = states,
-	.events = event_words,
-	.cells = &cells[0][0],
-};
+#define MACHINE(type_name, its_states)                                                \
+	{                                                                             \
+		.type = (type_name), .states_n = MNT_STATES, .events_n = ME_EVENTS,   \
+		.states = (its_states), .events = event_words, .cells = &cells[0][0], \
+	}
+const struct fsm mount_fsm = MACHINE("mount", mount_states);
+const struct fsm swap_fsm = MACHINE("swap", swap_states);
 
 static void note_result(struct mount_unit *m, enum mount_result r)
 {
@@ -241,7 +252,7 @@ static enum event_kind entered(struct unit *u)
 	return has_nothing ? EV_NOTHING : EV_NONE;
 }
 
-/* Without a file there is nothing to mount; that somebody mounted it is all that is known. */
+/* Without a file there is nothing to do; that somebody did it is all that is known. */
 static int can_start(struct unit *u)
 {
 	return u->config->commands[MCMD_MOUNT] ? 0 : JOB_RES_UNSUPPORTED;
@@ -269,7 +280,9 @@ static void reset(struct unit *u)
 
 static uint64_t timeout_us(const struct unit *u, uint8_t which)
 {
-	return which == TIMEOUT_COMMAND ? u->config->mount->timeout_us : TIME_NEVER;
+	if (which != TIMEOUT_COMMAND)
+		return TIME_NEVER;
+	return u->type == UNIT_MOUNT ? u->config->mount->timeout_us : u->config->swap->timeout_us;
 }
 
 static void fini(struct unit *u)
@@ -277,20 +290,15 @@ static void fini(struct unit *u)
 	mem_put((void *)(uintptr_t)mount_of(u)->fail_text);
 }
 
-const struct unit_type_ops mount_ops = {
-	.type = UNIT_MOUNT,
-	.object_size = sizeof(struct mount_unit),
-	.fsm = &fsm,
-	.classify = classify,
-	.entered = entered,
-	.can_start = can_start,
-	.can_reload = can_reload,
-	.reload_failed = reload_failed,
-	.result = result_word,
-	.reset = reset,
-	.timeout_us = timeout_us,
-	.fini = fini,
-};
+#define OPS(unit_type, machine)                                                                   \
+	{                                                                                         \
+		.type = (unit_type), .object_size = sizeof(struct mount_unit), .fsm = &(machine), \
+		.classify = classify, .entered = entered, .can_start = can_start,                 \
+		.can_reload = can_reload, .reload_failed = reload_failed, .result = result_word,  \
+		.reset = reset, .timeout_us = timeout_us, .fini = fini,                           \
+	}
+const struct unit_type_ops mount_ops = OPS(UNIT_MOUNT, mount_fsm);
+const struct unit_type_ops swap_ops = OPS(UNIT_SWAP, swap_fsm);
 
 /* --- the commands --- */
 
@@ -315,7 +323,28 @@ static struct command *new_command(struct unit_config *c, const char *program,
 	return cmd;
 }
 
-int mount_prepare(struct unit_config *c, const char *program)
+static int prepare_swap(struct unit_config *c, const char *program)
+{
+	const struct swap_config *w = c->swap;
+	char *priority;
+
+	if (!w->what)
+		return 0;
+	priority = arena_get(&c->arena, WORDS_MOST);
+	if (!priority)
+		return -ENOMEM;
+	if (w->priority_is_set)
+		snprintf(priority, WORDS_MOST, "%d", w->priority);
+	c->commands[MCMD_MOUNT] =
+		new_command(c, program,
+			    (const char *[WORDS_MOST]){"swapon", w->what,
+						       w->options ? w->options : "", priority});
+	c->commands[MCMD_UNMOUNT] =
+		new_command(c, program, (const char *[WORDS_MOST]){"swapoff", w->what});
+	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] ? 0 : -ENOMEM;
+}
+
+static int prepare_mount(struct unit_config *c, const char *program)
 {
 	const struct mount_config *m = c->mount;
 	static const char *const flags[] = {"", "sloppy", "rwonly", "sloppy,rwonly"};
@@ -323,7 +352,7 @@ int mount_prepare(struct unit_config *c, const char *program)
 	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
 	static const char *const hows[] = {"", "lazy", "force", "lazy,force"};
 
-	if (c->load != LOAD_LOADED || !m->what || !m->where)
+	if (!m->what || !m->where)
 		return 0;
 	mode = arena_get(&c->arena, WORDS_MOST);
 	if (!mode)
@@ -342,4 +371,11 @@ int mount_prepare(struct unit_config *c, const char *program)
 	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] && c->commands[MCMD_REMOUNT]
 		       ? 0
 		       : -ENOMEM;
+}
+
+int mount_prepare(struct unit_config *c, const char *program)
+{
+	if (c->load != LOAD_LOADED)
+		return 0;
+	return c->mount ? prepare_mount(c, program) : c->swap ? prepare_swap(c, program) : 0;
 }

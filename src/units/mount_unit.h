@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mount_unit - the machine of mount units. The work is done by the program hark-mount, one process a change; what is mounted is what the kernel
- * says (EV_MOUNTED, EV_UNMOUNTED), whoever did it.
+ * mount_unit - the machine of mount and swap units. The work is done by the program hark-mount, one process a change; what is mounted (or
+ * used as swap) is what the kernel says (EV_MOUNTED, EV_UNMOUNTED), whoever did it.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ enum mount_state {
 	MNT_STATES
 };
 
-/* Command lists of a mount's configuration, made by mount_prepare(). */
+/* Command lists of the configuration, made by mount_prepare(); of a swap: swapon, swapoff, none. */
 enum mount_commands { MCMD_NONE, MCMD_MOUNT, MCMD_UNMOUNT, MCMD_REMOUNT };
 
 /* RESULT(name, word): API */
@@ -53,12 +53,15 @@ struct mount_unit {
 	bool was_seen;          /* scratch of a look at the mount table */
 };
 
-extern const struct unit_type_ops mount_ops;
+extern const struct fsm mount_fsm, swap_fsm;
+extern const struct unit_type_ops mount_ops, swap_ops;
 
 static inline struct mount_unit *mount_of(struct unit *u)
 {
-	return u->type == UNIT_MOUNT ? container_of(u, struct mount_unit, unit) : NULL;
+	bool is_one = u->type == UNIT_MOUNT || u->type == UNIT_SWAP;
+
+	return is_one ? container_of(u, struct mount_unit, unit) : NULL;
 }
 
-/* The command lists of a mount, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
+/* The command lists of a mount or swap, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
 MUST_USE int mount_prepare(struct unit_config *c, const char *program);

@@ -96,4 +96,25 @@ ok_if "... with words that say so" "" grep -qi "cannot unmount $A.*busy" "$T/why
 kill $!
 wait $! 2>/dev/null
 ok_if "then it goes" "" ctl stop $UNIT
+
+# ---- swap: what cannot be used, and why (what can is for tests/vm: swap belongs to the whole machine)
+head -c 100000 /dev/zero >/run/file
+unit run-file.swap <<X
+[Unit]
+DefaultDependencies=no
+[Swap]
+What=/run/file
+Priority=7
+X
+is "a swap that cannot be used fails" "" "1 failed failed" "$(ctl start run-file.swap >"$T/swap" 2>&1; echo $?) $(ctl is-active run-file.swap) $(prop run-file.swap SubState)"
+ok_if "... and says what is wrong" "" grep -q "cannot use swap on /run/file (priority 7).*no swap signature" "$T/swap"
+
+# ---- the end
+for name in $UNIT run-place-below.mount; do
+	printf '[Unit]\nConflicts=umount.target\nBefore=umount.target\n' | unit $name.d/end.conf
+done
+for name in run-place-below.mount user.service; do ctl start $name >/dev/null; done
+ok_if "all is mounted again" "" findmnt -n $A/below
+hark_down
+ok_if "the end of hark unmounts what was mounted, last first" "" sh -c "! findmnt -n $A/below && ! findmnt -n $A && ! grep 'cannot unmount' '$HARK_LOG' | tail -n +2 | grep ."
 finish

@@ -68,16 +68,35 @@ START_TEST(test_patience)
 }
 END_TEST
 
+static unsigned awaited_n;
+
+static void await(struct device_source *s)
+{
+	(void)s;
+	awaited_n++;
+}
+
 START_TEST(test_start)
 {
-	bool is_watched = false;
-	struct device_unit d = {.unit = {.type = UNIT_DEVICE}};
+	struct device_source source = {.await = await};
+	struct device_unit d = {.unit = {.type = UNIT_DEVICE, .name = "dev-not-there.device"}};
 
 	ck_assert_int_eq(device_ops.can_start(&d.unit), JOB_RES_UNSUPPORTED);
-	d.is_watched = &is_watched;
+	d.source = &source;
 	ck_assert_int_eq(device_ops.can_start(&d.unit), JOB_RES_UNSUPPORTED);
-	is_watched = true;
+	source.is_told = true;
 	ck_assert_int_eq(device_ops.can_start(&d.unit), 0);
+	ck_assert_uint_eq(awaited_n, 0);
+	/* Nobody tells: its node is there, or may come. */
+	source.is_told = false;
+	d.unit.name = "dev-null.device";
+	ck_assert_int_eq(device_ops.can_start(&d.unit), 0);
+	d.unit.name = "dev-not-there.device";
+	source.can_appear = true;
+	ck_assert_int_eq(device_ops.can_start(&d.unit), 0);
+	ck_assert_uint_eq(awaited_n, 2);
+	d.unit.name = "no-path.device";
+	ck_assert_int_eq(device_ops.can_start(&d.unit), JOB_RES_UNSUPPORTED);
 }
 END_TEST
 
