@@ -1,81 +1,302 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/mounts.h"
 
+#include <sys/epoll.h>
+
 #include "activate/output.h"
 #include "activate/proc_table.h"
 #include "activate/swaps.h"
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/mountinfo.h"
+#include "core/mountns.h"
 #include "units/mount_unit.h"
 
 static const char table_path[] = "/proc/self/mountinfo";
 
+enum {
+	PAUSE_US = 10 * 1000, /* what comes within it is taken in together */
+	CHANGES_MOST = 128
+};
+
+/* A mount that the kernel told of, and the unit of its place. */
+struct seen {
+	struct map_node node;
+	uint64_t id;
+	uint32_t unit;
+};
+
+/* Either the kernel tells of each mount (events_fd), or the table is looked at when it has changed. */
 struct mounts {
 	struct proc_table table;
 	struct hark *hark;
-	const struct mount_line *line; /* in hand during a look: the unit of it is loaded */
+	const struct mount_line *line; /* in hand: the unit of it is loaded */
+	struct watch events;
+	struct timer pause;
+	int events_fd; /* -1: the kernel cannot, or only the machine's own manager needs it */
+	uint64_t heard_us;
+	struct map seen;
 };
 
 /* The unit's name for a place; false: it is too long to have one. */
-static bool name_of(struct str point, char out[UNIT_NAME_MAX + 1])
+static bool name_of(const struct mount_line *line, char out[UNIT_NAME_MAX + 1])
 {
 	char path[UNIT_NAME_MAX + 1];
 
-	return mountinfo_unescape(point, path, sizeof(path)) && mount_unit_name(str_of(path), out);
+	return mountinfo_text(line, line->point, path, sizeof(path)) &&
+	       mount_unit_name(str_of(path), out);
 }
 
-/* 0 or -ENOMEM */
-static int take_line(struct hark *h, const struct mount_line *line)
+/* The unit of the place, loaded; NULL: none (0), or no memory. */
+static struct mount_unit *unit_of(struct hark *h, const struct mount_line *line, int *ret_err)
 {
 	char name[UNIT_NAME_MAX + 1];
 	struct unit *u;
-	struct mount_unit *m;
-	int r;
 
-	if (!name_of(line->point, name) || !unit_name_check(&h->reg, name))
-		return 0;
+	*ret_err = 0;
+	if (!name_of(line, name) || !unit_name_check(&h->reg, name))
+		return NULL;
 	/* Only the machine's own manager makes units of mounts that nobody asks for. */
 	u = h->is_pid1 ? registry_get(&h->reg, name) : registry_find(&h->reg, name);
-	if (!u)
-		return h->is_pid1 ? -ENOMEM : 0;
+	if (!u) {
+		*ret_err = h->is_pid1 ? -ENOMEM : 0;
+		return NULL;
+	}
 	h->mounts->line = line;
-	r = engine_load(&h->engine, u);
+	*ret_err = engine_load(&h->engine, u) < 0 ? -ENOMEM : 0;
 	h->mounts->line = NULL;
-	if (r < 0)
-		return -ENOMEM;
-	m = mount_of(u);
-	if (m->was_seen) /* what it lies over */
-		return 0;
-	m->was_seen = true;
-	if (!m->is_mounted || u->state == MNT_DEAD || u->state == MNT_FAILED)
-		engine_post_simple(&h->engine, u, EV_MOUNTED, 0, 0, 0);
-	return 0;
+	return *ret_err < 0 ? NULL : mount_of(u);
 }
+
+/* Post what is so when it is not what is known. */
+static void settle(struct hark *h, struct mount_unit *m, bool is_there)
+{
+	struct unit *u = &m->unit;
+
+	if (is_there && (!m->is_mounted || u->state == MNT_DEAD || u->state == MNT_FAILED))
+		engine_post_simple(&h->engine, u, EV_MOUNTED, 0, 0, 0);
+	if (!is_there && (m->is_mounted || u->state == MNT_MOUNTED))
+		engine_post_simple(&h->engine, u, EV_UNMOUNTED, 0, 0, 0);
+}
+
+static struct mount_unit *next_unit(struct hark *h, uint32_t *at)
+{
+	while (*at < h->reg.n) {
+		struct unit *u = registry_unit(&h->reg, (*at)++);
+
+		if (u && u->type == UNIT_MOUNT)
+			return mount_of(u);
+	}
+	return NULL;
+}
+
+/* --- the table as a whole --- */
 
 static void look(struct proc_table *t)
 {
 	struct hark *h = container_of(t, struct mounts, table)->hark;
 	AUTO_MEM char *text = NULL;
 	struct mount_line line;
+	struct mount_unit *m;
 	struct str rest;
+	uint32_t at = 0;
 	int r = proc_table_read(table_path, &text, &rest);
 
 	/* Newest first: what lies over others at its place is what is seen there. */
-	while (r == 0 && mountinfo_last(&rest, &line))
-		r = take_line(h, &line);
-	for (uint32_t i = 0; i < h->reg.n; i++) {
-		struct unit *u = registry_unit(&h->reg, i);
-		struct mount_unit *m = u && u->type == UNIT_MOUNT ? mount_of(u) : NULL;
-
-		if (!m)
-			continue;
-		if (r == 0 && !m->was_seen && (m->is_mounted || u->state == MNT_MOUNTED))
-			engine_post_simple(&h->engine, u, EV_UNMOUNTED, 0, 0, 0);
+	while (r == 0 && mountinfo_last(&rest, &line)) {
+		m = unit_of(h, &line, &r);
+		if (m)
+			m->was_seen = true;
+	}
+	while ((m = next_unit(h, &at))) {
+		if (r == 0)
+			settle(h, m, m->was_seen);
 		m->was_seen = false;
 	}
 	if (r < 0)
 		proc_table_retry(t, r);
+}
+
+/* --- one by one --- */
+
+static bool same_id(const struct map_node *node, const void *key)
+{
+	return container_of(node, const struct seen, node)->id == *(const uint64_t *)key;
+}
+
+static void forget(struct mounts *w, uint64_t id)
+{
+	struct map_node *node = map_find(&w->seen, map_hash_u64(id), same_id, &id);
+	struct seen *s = node ? container_of(node, struct seen, node) : NULL;
+	struct unit *u = s ? registry_unit(&w->hark->reg, s->unit) : NULL;
+
+	if (!s)
+		return;
+	map_del(&w->seen, node);
+	mem_put(s);
+	if (u && mount_of(u)->mounts_n > 0)
+		mount_of(u)->mounts_n--;
+	if (u)
+		settle(w->hark, mount_of(u), mount_of(u)->mounts_n > 0);
+}
+
+/* A mount that has come; what is gone again is passed over. 0 or -ENOMEM. */
+static int note(struct mounts *w, uint64_t id)
+{
+	_Alignas(uint64_t) static char text[MOUNTNS_TEXT];
+	struct mount_line line;
+	struct mount_unit *m;
+	struct seen *s;
+	int r;
+
+	if (map_find(&w->seen, map_hash_u64(id), same_id, &id) || mountns_stat(id, text, &line) < 0)
+		return 0;
+	m = unit_of(w->hark, &line, &r);
+	if (!m)
+		return r;
+	s = map_reserve(&w->seen, 1) == 0 ? mem_get(sizeof(*s)) : NULL;
+	if (!s)
+		return err_here(-ENOMEM);
+	s->id = id;
+	s->unit = m->unit.id;
+	map_add(&w->seen, &s->node, map_hash_u64(id));
+	m->mounts_n++;
+	settle(w->hark, m, true);
+	return 0;
+}
+
+static void forget_all(struct mounts *w)
+{
+	struct map_node *node, *next;
+	struct mount_unit *m;
+	uint32_t at = 0;
+
+	for (node = map_next(&w->seen, NULL); node; node = next) {
+		next = map_next(&w->seen, node);
+		map_del(&w->seen, node);
+		mem_put(container_of(node, struct seen, node));
+	}
+	while ((m = next_unit(w->hark, &at)))
+		m->mounts_n = 0;
+}
+
+/* All there are. 0 or -errno. */
+static int list_all(struct mounts *w)
+{
+	static uint64_t ids[MOUNTNS_IDS];
+	struct mount_unit *m;
+	uint64_t last = 0;
+	uint32_t at = 0;
+	int n, r = 0;
+
+	forget_all(w);
+	while (r == 0 && (n = mountns_list(&last, ids)) != 0) {
+		r = n < 0 ? n : 0;
+		for (int k = 0; k < n && r == 0; k++)
+			r = note(w, ids[k]);
+	}
+	while (r == 0 && (m = next_unit(w->hark, &at)))
+		settle(w->hark, m, m->mounts_n > 0);
+	return r;
+}
+
+static void close_events(struct mounts *w)
+{
+	if (!w->pause.is_armed)
+		loop_unwatch(&w->hark->loop, &w->events);
+	loop_timer_disarm(&w->hark->loop, &w->pause);
+	fd_close(w->events_fd);
+	w->events_fd = -1;
+	forget_all(w);
+}
+
+static int open_table(struct mounts *w)
+{
+	int r = proc_table_open(&w->table, &w->hark->loop, table_path, look);
+
+	if (r == 0)
+		proc_table_look(&w->table);
+	return r;
+}
+
+/* From here on the table is looked at as a whole. */
+static void give_up(struct mounts *w, int err)
+{
+	int r;
+
+	close_events(w);
+	r = open_table(w);
+	log_at(LOG_ERROR, "the kernel does not tell of mounts: %s; %s", strerror(-err),
+	       r < 0 ? "what others mount is not seen" : "their table is read instead");
+}
+
+static int take_change(struct mounts *w, const struct mount_change *c)
+{
+	if (c->is_lost)
+		return list_all(w);
+	if (c->has_gone)
+		forget(w, c->id);
+	return c->has_come ? note(w, c->id) : 0;
+}
+
+/* Take in all that was told. */
+static void take_changes(struct mounts *w)
+{
+	struct mount_change changes[CHANGES_MOST];
+	int n, r = 0;
+
+	w->heard_us = loop_now_us(&w->hark->loop);
+	while (r == 0 && (n = mountns_read(w->events_fd, changes, CHANGES_MOST)) != 0) {
+		r = n < 0 ? n : 0;
+		for (int k = 0; k < n && r == 0; k++)
+			r = take_change(w, &changes[k]);
+	}
+	if (r < 0)
+		give_up(w, r);
+}
+
+static void on_pause_over(struct timer *t)
+{
+	struct mounts *w = container_of(t, struct mounts, pause);
+	int r;
+
+	take_changes(w);
+	if (w->events_fd < 0)
+		return;
+	r = loop_watch(&w->hark->loop, &w->events, w->events_fd, EPOLLIN);
+	if (r < 0)
+		give_up(w, r);
+}
+
+/* A change is taken in at once; those that follow it soon are taken in together, so that a storm does not wake us for each. */
+static void on_events(struct watch *watch, uint32_t events UNUSED)
+{
+	struct mounts *w = container_of(watch, struct mounts, events);
+	uint64_t now_us = loop_now_us(&w->hark->loop);
+
+	if (now_us - w->heard_us < PAUSE_US) {
+		loop_unwatch(&w->hark->loop, watch);
+		loop_timer_arm(&w->hark->loop, &w->pause, now_us + PAUSE_US);
+	} else {
+		take_changes(w);
+	}
+}
+
+static int open_events(struct mounts *w)
+{
+	int r = w->hark->is_pid1 ? mountns_watch() : -EOPNOTSUPP;
+
+	w->events_fd = r < 0 ? -1 : r;
+	if (r < 0)
+		return r;
+	w->events.fn = on_events;
+	w->pause.fn = on_pause_over;
+	r = loop_watch(&w->hark->loop, &w->events, w->events_fd, EPOLLIN);
+	if (r == 0)
+		r = list_all(w);
+	if (r < 0)
+		close_events(w);
+	return r;
 }
 
 /* The last thing said, without the name of who says it, or NULL. Owned by the caller. */
@@ -108,8 +329,20 @@ void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)
 
 void mounts_refresh(struct hark *h)
 {
-	if (h->mounts)
+	if (h->mounts && h->mounts->events_fd >= 0)
+		take_changes(h->mounts);
+	else if (h->mounts)
 		proc_table_look(&h->mounts->table);
+}
+
+void mounts_compare(struct hark *h)
+{
+	struct mount_unit *m;
+	uint32_t at = 0;
+
+	mounts_refresh(h);
+	while (h->mounts && h->mounts->events_fd >= 0 && (m = next_unit(h, &at)))
+		settle(h, m, m->mounts_n > 0);
 }
 
 int mounts_open(struct hark *h)
@@ -120,21 +353,21 @@ int mounts_open(struct hark *h)
 	if (!w)
 		return err_here(-ENOMEM);
 	w->hark = h;
-	r = proc_table_open(&w->table, &h->loop, table_path, look);
-	if (r < 0) {
-		mem_put(w);
-		return r;
-	}
 	h->mounts = w;
-	mounts_refresh(h);
-	return 0;
+	r = open_events(w) == 0 ? 0 : open_table(w);
+	if (r < 0) {
+		h->mounts = NULL;
+		mem_put(w);
+	}
+	return r;
 }
 
-static void add_value(struct sbuf *b, const char *key, struct str value)
+static void add_value(struct sbuf *b, const char *key, const struct mount_line *line,
+		      struct str value)
 {
 	char text[4096];
 
-	if (!mountinfo_unescape(value, text, sizeof(text)))
+	if (!mountinfo_text(line, value, text, sizeof(text)))
 		return;
 	sbuf_addf(b, "%s=", key);
 	for (const char *p = text; *p; p++) {
@@ -154,7 +387,7 @@ static bool find_line(const char *name, char **text, struct mount_line *ret)
 	if (proc_table_read(table_path, text, &rest) < 0)
 		return false;
 	while (mountinfo_last(&rest, ret))
-		if (name_of(ret->point, own) && strcmp(own, name) == 0)
+		if (name_of(ret, own) && strcmp(own, name) == 0)
 			return true;
 	return false;
 }
@@ -164,7 +397,7 @@ static bool is_in_hand(const struct mount_line *line, const char *name)
 {
 	char own[UNIT_NAME_MAX + 1];
 
-	return line && name_of(line->point, own) && strcmp(own, name) == 0;
+	return line && name_of(line, own) && strcmp(own, name) == 0;
 }
 
 char *mounts_unit_text(struct hark *h, const char *name)
@@ -179,10 +412,10 @@ char *mounts_unit_text(struct hark *h, const char *name)
 	if (!line)
 		return NULL;
 	sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
-	add_value(&b, "What", line->source);
-	add_value(&b, "Where", line->point);
-	add_value(&b, "Type", line->type);
-	add_value(&b, "Options", line->options);
+	add_value(&b, "What", line, line->source);
+	add_value(&b, "Where", line, line->point);
+	add_value(&b, "Type", line, line->type);
+	add_value(&b, "Options", line, line->options);
 	return sbuf_take(&b);
 }
 

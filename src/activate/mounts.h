@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mounts - the kernel's mount table as mount units: what appears there, whoever did it, makes its unit mounted, what goes makes it dead.
- * proc_pid_mountinfo(5)
+ * Where the kernel tells of each mount (mountns.h) a change costs the same however many mounts there are; otherwise the whole table is
+ * read when it has changed, proc_pid_mountinfo(5).
  */
 #pragma once
 
@@ -10,8 +11,10 @@
 
 /* Look at the table and go on watching it. 0 or -errno (there is no /proc). */
 MUST_USE int mounts_open(struct hark *h);
-/* Look again now. */
+/* Take in what has changed until now. */
 void mounts_refresh(struct hark *h);
+/* The same, and compare all units with what is mounted: after a takeover. */
+void mounts_compare(struct hark *h);
 /* hark-mount has ended for that mount or swap: look at the table, keep what it said about a failure. */
 void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good);
 /* A mount unit was loaded, perhaps while its place is mounted already. */

@@ -8,6 +8,7 @@ static bool read_line(struct str line, struct mount_line *m)
 {
 	struct str id, parent, device, word;
 
+	m->is_plain = false;
 	if (!str_word(&line, &id) || !str_word(&line, &parent) || !str_word(&line, &device) ||
 	    !str_word(&line, &m->root) || !str_word(&line, &m->point) ||
 	    !str_word(&line, &m->options))
@@ -63,5 +64,16 @@ bool mountinfo_unescape(struct str piece, char *out, size_t cap)
 	if (n == cap)
 		return false;
 	out[n] = '\0';
+	return true;
+}
+
+bool mountinfo_text(const struct mount_line *line, struct str piece, char *out, size_t cap)
+{
+	if (!line->is_plain)
+		return mountinfo_unescape(piece, out, cap);
+	if (piece.n >= cap)
+		return false;
+	memcpy(out, piece.p, piece.n);
+	out[piece.n] = '\0';
 	return true;
 }

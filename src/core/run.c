@@ -114,6 +114,8 @@ static void fx_forget(struct hark *h, struct unit *u)
 	if (!unit_is_at_rest(u))
 		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
 	spawn_cgroup_path(u, path, sizeof(path));
+	if (u->type == UNIT_MOUNT && u->config->fragment && u->config->fragment[0] == '(')
+		engine_retire(&h->engine, u); /* only the mount table said that it was there */
 	if (h->cgroups.has_cgroups && !u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
 		log_debug("run", "%s: its cgroup stays", u->name);
 	if (!s)

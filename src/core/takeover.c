@@ -454,7 +454,7 @@ int run_takeover(struct hark *h)
 		transient_rested(h, u);
 	}
 	devices_look(h);
-	mounts_refresh(h);
+	mounts_compare(h);
 	swaps_refresh(h);
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,
 	       h->bank.table->generation);
