@@ -80,6 +80,17 @@ uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const ch
 	return seq;
 }
 
+void ledger_take(struct ledger *l, const struct ledger_entry *entry, const char *text)
+{
+	struct ledger_entry *e = place(l, entry->seq);
+
+	/* Of a longer ring the newer of two that have the same place. */
+	if (entry->seq <= e->seq)
+		return;
+	*e = *entry;
+	e->text = add_text(l, entry->seq, text);
+}
+
 const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq)
 {
 	const struct ledger_entry *e = &l->ring[seq % LEDGER_ENTRIES];

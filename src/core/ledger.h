@@ -62,6 +62,8 @@ struct ledger {
 void ledger_adopt(struct ledger *l);
 /* Append; the given entry's seq, time and text are set here. text: cut to fit; NULL or "": none. Returns the sequence number. */
 uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const char *text);
+/* An entry of another ledger, under the number and with the time that it had there. next is the caller's to set. text: as above. */
+void ledger_take(struct ledger *l, const struct ledger_entry *entry, const char *text);
 /* The entry with that number, or NULL when it was overwritten. */
 const struct ledger_entry *ledger_get(const struct ledger *l, uint64_t seq);
 /* The text of an entry of the ledger; "" when it has none, or has it no longer. */

@@ -199,6 +199,15 @@ static void open_crashes(struct hark *h)
 	crash_watch(&h->crashes, &h->state, t->generation);
 }
 
+/* Until PID 1 has it, it has the old one: another death does no harm. */
+static int keep_new_form(struct hark *h, int old)
+{
+	int slot = bank_keep(&h->bank, old, "state", h->state.fd);
+
+	log_at(LOG_INFO, "the state left by another version of hark was read");
+	return slot < 0 ? slot : 0;
+}
+
 static int open_state(struct hark *h)
 {
 	bool is_trusted = h->bank.table->crashes < BANK_CRASHES_NO_STATE;
@@ -206,10 +215,12 @@ static int open_state(struct hark *h)
 
 	if (old >= 0 && is_trusted)
 		r = state_open(&h->state, bank_fd((uint32_t)old));
+	if (r == -ENOMEM)
+		return r;
 	if (r == 0) {
 		if (h->crashes.ring)
 			crash_note_ledger(&h->crashes, &h->state);
-		return 0;
+		return h->state.is_new_form ? keep_new_form(h, old) : 0;
 	}
 	if (old >= 0)
 		log_at(LOG_ERROR,
@@ -402,10 +413,10 @@ static void come_first(void)
 		log_debug("main", "no autogroup");
 }
 
-/* No memory to take over: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
+/* No memory to begin: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
 static void try_again(void)
 {
-	log_at(LOG_ERROR, "out of memory while taking over; trying again");
+	log_at(LOG_ERROR, "out of memory at the start; trying again");
 	(void)nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
 	crashpoint_die();
 }
@@ -468,6 +479,8 @@ int main(int argc UNUSED, char **argv)
 	h->is_user = h->uid != 0;
 	h->final_command = -1;
 	r = open_all(h, &o);
+	if (r == -ENOMEM)
+		try_again();
 	if (r < 0) {
 		log_at(LOG_ERROR, "cannot start: %s%s", strerror(-r),
 		       r == -ENOTCONN ? " (harkd is started by hark-init, not by hand)" : "");

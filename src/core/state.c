@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/state.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,11 +13,7 @@
 #include "core/job.h"
 
 enum {
-	STATE_MAGIC = 0x6b726168,
-	STATE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW,
 	STATE_FIRST = 0x74737266,
-	STAMP_CHECK = 16, /* low bits of a stamp */
-	STAMP_MASK = (1 << STAMP_CHECK) - 1
 };
 /* The manager's own slot: no unit has a name without a suffix. */
 #define STATE_MANAGER "hark"
@@ -43,64 +40,40 @@ static bool has_name(const struct map_node *node, const void *key)
 
 /* --- what a copy must carry to be believed --- */
 
-/*
- * A chain of invertible steps over 64-bit words: a change of any one word always shows, torn copies but for one in 2^32. Eight
- * times faster than a table-driven CRC, and each change of a unit's state pays for one.
- */
-static uint64_t mix(uint64_t sum, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-
-	for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
-		size_t left = n - at;
-		uint64_t word = 0;
-
-		memcpy(&word, p + at, left < sizeof(word) ? left : sizeof(word));
-		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		sum ^= sum >> 32;
-	}
-	return sum;
-}
-
-/* A transaction's number with 16 bits that check it: one word, so that it is stored whole. */
-static uint64_t stamp_of(uint64_t seq)
-{
-	return seq << STAMP_CHECK | (mix(STATE_MAGIC, &seq, sizeof(seq)) & STAMP_MASK);
-}
-
-/* The number, 0 when the word is not one. */
-static uint64_t seq_of(uint64_t stamp)
-{
-	uint64_t seq = stamp >> STAMP_CHECK;
-
-	return stamp_of(seq) == stamp ? seq : 0;
-}
-
 /* The name is part of it: a copy never speaks for another unit. */
-static uint32_t sum_of(const char *name, const struct state_copy *c)
+static uint32_t sum_of(const char *name, const struct state_copy *c, size_t body_n)
 {
-	return (uint32_t)mix(mix(c->stamp, name, strlen(name)), &c->u, sizeof(c->u));
+	return (uint32_t)form_sum(form_sum(c->stamp, name, strlen(name)), &c->u, body_n);
+}
+
+/* Of n bytes, the sum in front included. */
+static uint32_t text_sum(const char *name, const void *text, size_t n)
+{
+	enum { SUM = sizeof(uint32_t) };
+
+	return (uint32_t)form_sum(form_sum(FORM_MAGIC, name, strlen(name)),
+				  (const char *)text + SUM, n - SUM);
 }
 
 enum copy_kind { COPY_NONE, COPY_VALID, COPY_OPEN, COPY_DAMAGED };
 
 /* A transaction that was not committed counts as nothing, however far it came; all else must be whole. */
-static enum copy_kind kind_of(const struct state_table *t, const char *name,
-			      const struct state_copy *c)
+static enum copy_kind kind_of(uint64_t committed, const char *name, const struct state_copy *c,
+			      size_t body_n)
 {
 	if (c->stamp == 0)
 		return COPY_NONE;
-	if (seq_of(c->stamp) == seq_of(t->image->committed) + 1)
+	if (form_seq(c->stamp) == form_seq(committed) + 1)
 		return COPY_OPEN;
-	return seq_of(c->stamp) && seq_of(c->stamp) <= seq_of(t->image->committed) &&
-			       c->sum == sum_of(name, c)
+	return form_seq(c->stamp) && form_seq(c->stamp) <= form_seq(committed) &&
+			       c->sum == sum_of(name, c, body_n)
 		       ? COPY_VALID
 		       : COPY_DAMAGED;
 }
 
 static enum copy_kind slot_kind(const struct state_table *t, const struct state_slot *s)
 {
-	return kind_of(t, t->image->names + s->name, &s->copy);
+	return kind_of(t->image->committed, t->image->names + s->name, &s->copy, sizeof(s->copy.u));
 }
 
 /* A checksum is no signature: what indexes a table later must be in its range. */
@@ -131,25 +104,25 @@ static int add_node(struct state_table *t, uint32_t slot, char *name)
 }
 
 /* The name at that offset when it is one, else NULL. */
-static char *checked_name(struct state_image *m, uint32_t at)
+static const char *checked_name(const char *names, uint32_t names_n, uint32_t at)
 {
-	char *name;
+	const char *name;
 	size_t most;
 
-	if (at == 0 || at >= m->names_n)
+	if (at == 0 || at >= names_n)
 		return NULL;
-	name = m->names + at;
-	most = m->names_n - at;
+	name = names + at;
+	most = names_n - at;
 	return *name && strnlen(name, most) < most && strlen(name) <= UNIT_NAME_MAX ? name : NULL;
 }
 
 static int adopt_slot(struct state_table *t, uint32_t slot)
 {
 	struct state_slot *s = &t->image->slot[slot - 1];
-	char *name = checked_name(t->image, s->name);
+	const char *name = checked_name(t->image->names, t->image->names_n, s->name);
 
 	if (name && !state_find(t, name))
-		return add_node(t, slot, name);
+		return add_node(t, slot, t->image->names + s->name);
 	t->damaged_n += s->name != 0;
 	s->name = 0;
 	return 0;
@@ -157,7 +130,7 @@ static int adopt_slot(struct state_table *t, uint32_t slot)
 
 static uint32_t undo_sum(const struct state_undo *undo)
 {
-	return (uint32_t)mix(undo->stamp, &undo->slot, sizeof(undo->slot));
+	return (uint32_t)form_sum(undo->stamp, &undo->slot, sizeof(undo->slot));
 }
 
 /* Of the transaction that has no commit: the slot that this stood in, if it was overwritten. */
@@ -185,7 +158,7 @@ static void put_back(struct state_slot *s, const struct state_undo *undo)
 static void undo_all(struct state_table *t)
 {
 	struct state_undo *undo = t->image->undo;
-	uint64_t open = stamp_of(seq_of(t->image->committed) + 1);
+	uint64_t open = form_stamp(form_seq(t->image->committed) + 1);
 	uint32_t n = 0;
 
 	for (; n < STATE_SLOTS && undo[n].stamp == open; n++)
@@ -203,16 +176,16 @@ static void settle(struct state_table *t, struct state_slot *s)
 		return;
 	/* Overwritten, and what it was is not to be had: anything but the number of a transaction. */
 	if (slot_kind(t, s) == COPY_OPEN)
-		s->copy.stamp = s->copy.first == STATE_FIRST ? 0 : STATE_MAGIC;
+		s->copy.stamp = s->copy.first == STATE_FIRST ? 0 : FORM_MAGIC;
 	t->damaged_n += slot_kind(t, s) == COPY_DAMAGED;
 }
 
+/* An image of our own form, mapped. */
 static int adopt(struct state_table *t)
 {
 	struct state_image *m = t->image;
 
-	if (m->magic != STATE_MAGIC || m->layout != STATE_LAYOUT || m->slots_n > STATE_SLOTS ||
-	    m->names_n == 0 || m->names_n > STATE_NAMES || !seq_of(m->committed))
+	if (m->slots_n > STATE_SLOTS || m->names_n == 0 || m->names_n > STATE_NAMES)
 		return err_here(-EBADMSG);
 	for (uint32_t slot = 1; slot <= m->slots_n; slot++) {
 		int r = adopt_slot(t, slot);
@@ -225,61 +198,274 @@ static int adopt(struct state_table *t)
 		settle(t, &m->slot[slot]);
 	if (m->slots_n < STATE_SLOTS && m->slot[m->slots_n].name)
 		t->damaged_n++; /* there were more */
-	t->was_adopted = true;
 	return 0;
 }
 
-static int make_image(void)
+static unsigned rooms_of(size_t n)
 {
-	AUTO_FD int fd = memfd_create("hark-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	/* Sealed in size: a mapped page that somebody cut off would end the manager with SIGBUS. */
-	if (fd < 0 || ftruncate(fd, sizeof(struct state_image)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, STATE_SEALS) < 0)
-		return err_here(-errno);
-	return take_fd(fd);
+	return (unsigned)((n + STATE_ROOM - 1) / STATE_ROOM);
 }
 
-static int check_image(int fd)
+/* --- an image of another form: everything that counts in it goes into a new one --- */
+
+struct foreign {
+	struct form_reading reading;
+	uint64_t committed;
+	uint32_t slots_n, names_n;
+	uint32_t undo_n; /* of the transaction that has no commit */
+};
+
+static const void *foreign_at(const struct foreign *f, size_t at)
+{
+	return f->reading.image + at;
+}
+
+static size_t copy_size(const struct foreign *f)
+{
+	return FORM_COPY_HEAD + f->reading.form->body_n;
+}
+
+static const struct state_undo *foreign_undo(const struct foreign *f, uint32_t i)
+{
+	return foreign_at(f, f->reading.form->undo_at + i * (FORM_UNDO_HEAD + copy_size(f)));
+}
+
+static void count_undo(struct foreign *f)
+{
+	uint64_t open = form_stamp(form_seq(f->committed) + 1);
+
+	while (f->undo_n < f->reading.form->slots_n && foreign_undo(f, f->undo_n)->stamp == open)
+		f->undo_n++;
+}
+
+/* What counts of a slot, which is in the undo area when the transaction that overwrote it has no commit. NULL: nothing. */
+static const struct state_copy *what_counts(const struct foreign *f, const struct state_slot *s,
+					    uint32_t slot)
+{
+	if (form_seq(s->copy.stamp) != form_seq(f->committed) + 1)
+		return s->copy.stamp ? &s->copy : NULL;
+	for (uint32_t i = 0; i < f->undo_n; i++) {
+		const struct state_undo *undo = foreign_undo(f, i);
+
+		if (undo->slot == slot + 1 && undo->sum == undo_sum(undo))
+			return &undo->copy;
+	}
+	return s->copy.first == STATE_FIRST ? NULL : &s->copy;
+}
+
+/* One that is damaged, or says what is not known here, stands in the new image as damaged. */
+static void take_copy(struct state_table *t, const struct foreign *f, struct state_slot *to,
+		      const struct state_copy *from)
+{
+	const char *name = t->image->names + to->name;
+	bool is_manager = !strcmp(name, STATE_MANAGER);
+	struct state_copy *c = &to->copy;
+
+	c->stamp = FORM_MAGIC; /* anything but the number of a transaction */
+	if (kind_of(f->committed, name, from, f->reading.form->body_n) != COPY_VALID ||
+	    !form_take(&f->reading, is_manager ? FORM_MANAGER : FORM_UNIT, &from->u, &c->u))
+		return;
+	c->stamp = from->stamp;
+	c->sum = sum_of(name, c, sizeof(c->u));
+}
+
+static void take_text(struct state_table *t, const struct foreign *f, uint32_t slot)
+{
+	const struct state_form *form = f->reading.form;
+	const char *name = t->image->names + t->image->slot[slot].name;
+	const uint32_t *from = foreign_at(f, form->text_at + (size_t)slot * form->text_n);
+	struct state_text *to = &t->image->text[slot];
+
+	if (*from != text_sum(name, from, form->text_n) ||
+	    !form_take(&f->reading, FORM_TEXT, from, to))
+		return;
+	to->remote[sizeof(to->remote) - 1] = to->status[sizeof(to->status) - 1] = '\0';
+	to->sum = text_sum(name, to, sizeof(*to));
+}
+
+/* Slots keep their places and generations: the ledger and other units refer to them. */
+static void take_slot(struct state_table *t, const struct foreign *f, uint32_t slot)
+{
+	const struct state_form *form = f->reading.form;
+	const struct state_slot *from =
+		foreign_at(f, form->slot_at + slot * (FORM_SLOT_HEAD + copy_size(f)));
+	const char *name = checked_name(foreign_at(f, form->names_at), f->names_n, from->name);
+	const struct state_copy *copy = what_counts(f, from, slot);
+	struct state_image *m = t->image;
+	struct state_slot *to = &m->slot[slot];
+	size_t room = name ? (size_t)rooms_of(strlen(name) + 1) * STATE_ROOM : 0;
+
+	to->generation = from->generation;
+	if (!name || room > STATE_NAMES - m->names_n)
+		return;
+	memcpy(m->names + m->names_n, name, strlen(name) + 1);
+	to->name = m->names_n;
+	m->names_n += (uint32_t)room;
+	if (copy)
+		take_copy(t, f, to, copy);
+	take_text(t, f, slot);
+}
+
+/* The text of an entry, "" when it has none. */
+static const char *take_remark(const struct foreign *f, const struct ledger_entry *e,
+			       struct ledger_text *ret)
+{
+	const struct state_form *form = f->reading.form;
+	size_t at = form->remarks_at + (e->text - (size_t)1) * form->record[FORM_REMARK].size;
+
+	if (!e->text || e->text > form->remarks_n ||
+	    !form_take(&f->reading, FORM_REMARK, foreign_at(f, at), ret) || ret->seq != e->seq)
+		return "";
+	ret->text[sizeof(ret->text) - 1] = '\0';
+	return ret->text;
+}
+
+static void take_ledger(struct state_table *t, const struct foreign *f)
+{
+	const struct state_form *form = f->reading.form;
+	const uint64_t *next = foreign_at(f, form->ring_at - FORM_RING_HEAD);
+	struct ledger *l = &t->image->ledger;
+
+	l->next = *next;
+	for (uint32_t i = 0; i < form->ring_n; i++) {
+		size_t at = form->ring_at + (size_t)i * form->record[FORM_ENTRY].size;
+		struct ledger_text text;
+		struct ledger_entry e;
+
+		if (form_take(&f->reading, FORM_ENTRY, foreign_at(f, at), &e))
+			ledger_take(l, &e, take_remark(f, &e, &text));
+	}
+}
+
+/* t has a new image. */
+static int take_all(struct state_table *t, struct foreign *f)
+{
+	struct state_image *m = t->image;
+
+	count_undo(f);
+	m->committed = f->committed;
+	m->slots_n = f->slots_n < STATE_SLOTS ? f->slots_n : STATE_SLOTS;
+	for (uint32_t slot = 0; slot < m->slots_n; slot++)
+		take_slot(t, f, slot);
+	take_ledger(t, f);
+	t->is_new_form = true;
+	return adopt(t);
+}
+
+/* --- opening --- */
+
+/* Where the parts of our image lie, and what their records are. */
+static void make_form(struct state_form *f)
+{
+	static_assert(offsetof(struct state_slot, copy) == FORM_SLOT_HEAD &&
+			      offsetof(struct state_undo, copy) == FORM_UNDO_HEAD &&
+			      offsetof(struct state_copy, u) == FORM_COPY_HEAD &&
+			      offsetof(struct ledger, ring) == FORM_RING_HEAD,
+		      "what every form agrees on");
+
+	f->image_n = sizeof(struct state_image);
+	f->slot_at = offsetof(struct state_image, slot);
+	f->slots_n = STATE_SLOTS;
+	f->body_n = sizeof(((struct state_copy *)0)->u);
+	f->names_at = offsetof(struct state_image, names);
+	f->names_n = STATE_NAMES;
+	f->ring_at = offsetof(struct state_image, ledger.ring);
+	f->ring_n = LEDGER_ENTRIES;
+	f->remarks_at = offsetof(struct state_image, ledger.texts);
+	f->remarks_n = LEDGER_TEXTS;
+	f->undo_at = offsetof(struct state_image, undo);
+	f->text_at = offsetof(struct state_image, text);
+	f->text_n = sizeof(struct state_text);
+	state_record_form(f);
+}
+
+static int make_image(struct state_table *t)
+{
+	void *map;
+	int fd = fd_memory("hark-state", sizeof(struct state_image), -1, &map);
+
+	if (fd < 0)
+		return fd;
+	t->fd = fd;
+	t->image = map;
+	t->image->layout = STATE_LAYOUT;
+	t->image->names_n = 1;
+	t->image->committed = form_stamp(1);
+	make_form(&t->image->form);
+	t->image->form_sum = form_sum_of(&t->image->form, sizeof(t->image->form));
+	t->image->magic = FORM_MAGIC;
+	return 0;
+}
+
+/* The mapped image of n bytes that somebody left. */
+static int adopt_any(struct state_table *t, struct state_image *theirs, size_t n, int fd)
+{
+	struct foreign f = {.committed = theirs->committed,
+			    .slots_n = theirs->slots_n,
+			    .names_n = theirs->names_n};
+	size_t form_at = offsetof(struct state_image, form);
+	AUTO_MEM struct state_form *ours = mem_get(sizeof(*ours));
+	uint64_t sum;
+	int r;
+
+	if (!ours)
+		return -ENOMEM;
+	if (theirs->magic != FORM_MAGIC || theirs->layout != STATE_LAYOUT || !form_seq(f.committed))
+		return err_here(-EBADMSG);
+	make_form(ours);
+	sum = form_sum_of(ours, sizeof(*ours));
+	/* A wrong byte in the form or in its sum is none in the units. */
+	if (n == sizeof(*theirs) &&
+	    (theirs->form_sum == sum || !memcmp(&theirs->form, ours, sizeof(*ours)))) {
+		theirs->form = *ours;
+		theirs->form_sum = sum;
+		t->image = theirs;
+		t->fd = fd;
+		return adopt(t);
+	}
+	if (!theirs->form_sum || theirs->form_sum != form_sum_of(&theirs->form, n - form_at))
+		return err_here(-EBADMSG);
+	r = form_read(&f.reading, (const char *)theirs, n, form_at, ours);
+	if (r < 0)
+		return err_here(r);
+	if (f.slots_n > f.reading.form->slots_n || f.names_n > f.reading.form->names_n)
+		return err_here(-EBADMSG);
+	r = make_image(t);
+	return r < 0 ? r : take_all(t, &f);
+}
+
+static int map_theirs(int fd, size_t *ret_n, void **ret_map)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
+	/* Sealed in size: a mapped page that somebody cut off would end the manager with SIGBUS. */
 	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
-	    st.st_size != sizeof(struct state_image))
+	    st.st_size < (off_t)offsetof(struct state_image, slot) || st.st_size > UINT32_MAX)
 		return err_here(-EBADMSG);
-	return 0;
+	*ret_n = (size_t)st.st_size;
+	*ret_map = mmap(NULL, *ret_n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return *ret_map == MAP_FAILED ? err_here(-errno) : 0;
 }
 
 int state_open(struct state_table *t, int fd)
 {
-	int r = fd >= 0 ? check_image(fd) : make_image();
-	bool is_new = fd < 0;
-	void *map;
+	void *theirs = NULL;
+	size_t n = 0;
+	int r = fd >= 0 ? map_theirs(fd, &n, &theirs) : 0;
 
-	*t = (struct state_table){.fd = is_new ? r : fd};
+	*t = (struct state_table){.fd = -1};
 	if (r < 0)
-		goto failed;
-	map = mmap(NULL, sizeof(struct state_image), PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
-	if (map == MAP_FAILED) {
-		r = err_here(-errno);
-		goto failed;
+		return r;
+	r = theirs ? adopt_any(t, theirs, n, fd) : make_image(t);
+	if (theirs && t->image != theirs)
+		munmap(theirs, n);
+	if (r == 0) {
+		t->was_adopted = fd >= 0;
+		ledger_adopt(&t->image->ledger);
+		return 0;
 	}
-	t->image = map;
-	if (is_new) {
-		t->image->layout = STATE_LAYOUT;
-		t->image->names_n = 1;
-		t->image->committed = stamp_of(1);
-		t->image->magic = STATE_MAGIC;
-	} else {
-		r = adopt(t);
-	}
-	if (r < 0)
-		goto failed;
-	ledger_adopt(&t->image->ledger);
-	return 0;
-failed:
-	if (!is_new)
+	if (t->fd == fd)
 		t->fd = -1; /* stays the caller's */
 	state_close(t);
 	return r;
@@ -320,11 +506,6 @@ uint32_t state_find(const struct state_table *t, const char *name)
 	struct map_node *n = map_find(&t->names, str_hash(str_of(name)), has_name, &key);
 
 	return n ? state_at(t, container_of(n, struct state_node, node)->slot - 1) : 0;
-}
-
-static unsigned rooms_of(size_t n)
-{
-	return (unsigned)((n + STATE_ROOM - 1) / STATE_ROOM);
 }
 
 /* A released slot whose name has the same room is taken again: nothing grows with the number of units that came and went. */
@@ -408,10 +589,10 @@ static void put(struct state_table *t, const char *name, struct state_slot *s,
 		struct state_copy *fresh)
 {
 	struct state_copy *to = &s->copy;
-	uint64_t open = stamp_of(seq_of(t->image->committed) + 1);
+	uint64_t open = form_stamp(form_seq(t->image->committed) + 1);
 
 	fresh->stamp = open;
-	fresh->sum = sum_of(name, fresh);
+	fresh->sum = sum_of(name, fresh, sizeof(fresh->u));
 	if (to->stamp == open)
 		fresh->first = to->first;
 	else if (to->stamp == 0)
@@ -439,7 +620,7 @@ void state_put(struct state_table *t, uint32_t slot, const struct state_unit *u)
 
 uint64_t state_next_commit(const struct state_table *t)
 {
-	return seq_of(t->image->committed) + 1;
+	return form_seq(t->image->committed) + 1;
 }
 
 void state_commit(struct state_table *t)
@@ -448,7 +629,7 @@ void state_commit(struct state_table *t)
 		return;
 	t->is_open = false;
 	t->undo_n = 0;
-	__atomic_store_n(&t->image->committed, stamp_of(seq_of(t->image->committed) + 1),
+	__atomic_store_n(&t->image->committed, form_stamp(form_seq(t->image->committed) + 1),
 			 __ATOMIC_RELEASE);
 	crashpoint();
 }
@@ -490,12 +671,6 @@ int state_get_manager(const struct state_table *t, struct state_manager *ret)
 
 /* --- texts --- */
 
-static uint32_t text_sum(const char *name, const struct state_text *text)
-{
-	return (uint32_t)mix(mix(STATE_MAGIC, name, strlen(name)), &text->status_errno,
-			     sizeof(*text) - offsetof(struct state_text, status_errno));
-}
-
 void state_put_text(struct state_table *t, uint32_t slot, struct state_text *text)
 {
 	const char *name = state_name(t, slot);
@@ -503,7 +678,7 @@ void state_put_text(struct state_table *t, uint32_t slot, struct state_text *tex
 	if (!name)
 		return;
 	text->remote[sizeof(text->remote) - 1] = text->status[sizeof(text->status) - 1] = '\0';
-	text->sum = text_sum(name, text);
+	text->sum = text_sum(name, text, sizeof(*text));
 	t->image->text[(slot & SLOT_MASK) - 1] = *text;
 	crashpoint();
 }
@@ -513,5 +688,5 @@ const struct state_text *state_get_text(const struct state_table *t, uint32_t sl
 	const char *name = state_name(t, slot);
 	const struct state_text *text = name ? &t->image->text[(slot & SLOT_MASK) - 1] : NULL;
 
-	return text && text->sum == text_sum(name, text) ? text : NULL;
+	return text && text->sum == text_sum(name, text, sizeof(*text)) ? text : NULL;
 }

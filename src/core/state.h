@@ -12,73 +12,15 @@
  */
 #pragma once
 
-#include "core/ledger.h"
-#include "core/unit.h"
+#include "core/state_record.h"
 
 /* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
-	STATE_LAYOUT = 5,
+	STATE_LAYOUT = 6, /* of what every form agrees on; all else the form tells */
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
 	STATE_ROOM = 64,
-	STATE_ROOMS = 4,
-	STATE_REMOTE = 64,
-	STATE_STATUS = 940
-};
-
-/* What is remembered of a unit. Zero bytes mean: at rest, nothing known. Times are of CLOCK_MONOTONIC, 0: never. */
-struct state_unit {
-	uint64_t main_token, control_token; /* of the bank slots below */
-	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us, inactive_exit_us;
-	uint64_t timer_us;       /* when the state times out */
-	uint64_t watchdog_us;    /* when the watchdog bites */
-	uint64_t watchdog_every; /* WATCHDOG_USEC=, microseconds; 0: as configured */
-	uint64_t why_entry, job_entry;
-	uint64_t job_begin_us;
-	uint64_t limit_begin_us;        /* start limit */
-	uint64_t trigger_begin_us;      /* trigger limit of a socket */
-	uint64_t last_us, last_wall_us; /* when a timer elapsed last, on both clocks */
-	uint8_t invocation[16];
-	uint32_t fx; /* effects (enum effect_mask) that are not known to be done */
-	uint32_t job;
-	uint32_t limit_count, trigger_count;
-	uint32_t n_activations, n_restarts, n_accepted;
-	uint32_t socket_unit; /* reference of the Accept=yes socket */
-	int32_t next_main;    /* pid named by MAINPID=, not yet taken over */
-	int32_t exit_status;
-	uint16_t main_slot, control_slot, notify_slot, out_slot, conn_slot; /* of the bank, + 1 */
-	uint16_t flags;                                                     /* STATE_* */
-	uint8_t state, type, result, reload_result;
-	uint8_t job_type, job_cause;
-	uint8_t command_at, main_at, last_job_result, exit_code;
-};
-enum {
-	STATE_READY = 1,
-	STATE_MAIN_KNOWN = 2,
-	STATE_FORBID_RESTART = 4,
-	STATE_JOB_RUNNING = 8,
-	STATE_JOB_IRREVERSIBLE = 16,
-	STATE_JOB_UNORDERED = 32,
-	STATE_EXITED_EARLY = 64,
-	STATE_IS_RELOADING = 128,
-	STATE_EXITED_CLEAN = 256,
-	STATE_HAS_TEXT = 512
-};
-
-/* What is remembered of the manager itself. */
-struct state_manager {
-	uint8_t did_boot; /* the default unit was asked for */
-	uint8_t is_ending;
-	int32_t final_command, exit_code;
-	uint64_t ready_us;
-};
-
-/* Words of a unit, written in place: a text torn by a death is no text. */
-struct state_text {
-	uint32_t sum; /* of the name and what follows */
-	int32_t status_errno;
-	char remote[STATE_REMOTE];
-	char status[STATE_STATUS];
+	STATE_ROOMS = 4
 };
 
 struct state_copy {
@@ -110,6 +52,8 @@ struct state_image {
 	uint32_t slots_n;   /* slots ever used */
 	uint32_t names_n;   /* bytes of names used; offset 0 is never a name */
 	uint64_t committed; /* stamp of the last transaction that counts */
+	uint64_t form_sum;
+	struct state_form form;
 	struct state_slot slot[STATE_SLOTS];
 	char names[STATE_NAMES];
 	struct ledger ledger;
@@ -123,6 +67,7 @@ struct state_table {
 	struct state_image *image;
 	int fd;
 	bool was_adopted;                         /* inherited from an earlier manager */
+	bool is_new_form;                         /* ... of another form, and is a copy in ours */
 	bool is_open;                             /* something was put and not committed */
 	uint32_t undo_n;                          /* slots that were overwritten since */
 	uint32_t damaged_n;                       /* slots found damaged when it was adopted */
@@ -131,7 +76,14 @@ struct state_table {
 	struct state_node *released[STATE_ROOMS]; /* by the room their names have */
 };
 
-/* fd >= 0: adopt that memfd (checks size, magic, layout; -EBADMSG: unusable, make a new one); -1: make one. 0 or -errno. */
+/*
+ * state_open() - take an image into use.
+ *
+ * @fd: -1: make one; else that of an earlier manager, which is mapped. When its form is not ours everything that we know is copied into
+ *      a new one (is_new_form; t->fd is the new one) and fd stays the caller's.
+ *
+ * Returns 0, -EBADMSG (unusable, make a new one), -ENOMEM, -errno; in case of an error fd stays the caller's.
+ */
 MUST_USE int state_open(struct state_table *t, int fd);
 void state_close(struct state_table *t);
 /*

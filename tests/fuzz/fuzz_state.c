@@ -45,6 +45,17 @@ static void use(struct state_table *t)
 	ledger_add(&t->image->ledger, &(struct ledger_entry){.kind = LEDGER_NOTE}, "a text");
 }
 
+/* As if another hark had meant it so. */
+static void seal_form(int fd)
+{
+	struct state_image *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (m == MAP_FAILED)
+		__builtin_trap();
+	m->form_sum = form_sum_of(&m->form, sizeof(*m) - offsetof(struct state_image, form));
+	munmap(m, sizeof(*m));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct state_table t;
@@ -61,11 +72,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put(fd, offsetof(struct state_image, slots_n), data, size - 2 * part);
 	put(fd, offsetof(struct state_image, names), data + size - 2 * part, part);
 	put(fd, offsetof(struct state_image, ledger), data + size - part, part);
+	if (size && data[0] & 1)
+		seal_form(fd);
 	if (state_open(&t, fd) < 0) {
 		close(fd);
 		return 0;
 	}
 	use(&t);
+	if (t.is_new_form)
+		close(fd);
 	state_close(&t);
 	return 0;
 }

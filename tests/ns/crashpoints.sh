@@ -69,8 +69,8 @@ units_carried() {
 	write_unit moves.service Type=notify NotifyAccess=all "$(main moves notifypid "$W/moves.pid" notify READY=1 sleep 30 exit 0)" "$(say StopPost moves)"
 	write_unit keeps.service Type=notify NotifyAccess=all FileDescriptorStoreMax=3 \
 		"$(main keeps store thing text notify 'READY=1\nSTATUS=stored' sleep 20 notify RELOADING=1 sleep 20 notify 'READY=1\nSTATUS=again' pause)"
-	write_unit slow.service Type=notify NotifyAccess=all TimeoutStartSec=200ms \
-		"$(main slow notify EXTEND_TIMEOUT_USEC=20000000 sleep 400 notify READY=1 pause)"
+	write_unit slow.service Type=notify NotifyAccess=all TimeoutStartSec=700ms \
+		"$(main slow notify EXTEND_TIMEOUT_USEC=20000000 sleep 900 notify READY=1 pause)"
 }
 units_isolate() {
 	local i

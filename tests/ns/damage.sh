@@ -71,6 +71,42 @@ mark
 damage empty
 is_as_before "the state is emptied: everything is found by the bank and the cgroups" "D+17"
 told
+
+# ---- another version of hark left it: nothing is lost, not even what no process or socket tells
+
+facts() { # of units, without what is measured at the moment
+	ctl show $SERVICES one.socket idle.socket -p Id,ActiveState,SubState,Result,MainPID,NRestarts,StatusText,ActiveEnterTimestampMonotonic,InvocationID,Job
+	ctl ledger -n 500 | grep counts.service
+}
+PROGRAM=$NS_BIN/relay
+newer() { "$PROGRAM" "$(state_fd)" >"$T/laid"; }
+hark_goes_on() { wait_for '[ "$(sub slow.service)" = exited ]' 10; }
+put slow.service Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD log $T/slow x sleep 3000"
+put counts.service Restart=always RestartSec=10ms "ExecStart=$PAYLOAD log $T/counts x pause"
+ctl reload-config >/dev/null
+ctl start counts.service >/dev/null
+for i in 1 2 3; do
+	kill -KILL "$(main_of counts.service)"
+	wait_for "[ \"\$(prop counts.service NRestarts)\" = $i ] && [ \"\$(sub counts.service)\" = running ]" 5
+done
+ctl --no-wait start slow.service >/dev/null
+facts >"$T/before"
+LOG_LINES=$(($(wc -l <"$HARK_LOG") + 1))
+damage newer
+facts >"$T/after"
+is "the state has the form of a newer hark: it is read" "" yes "$(grep -q 'by another version of hark was read' "$HARK_LOG" && echo yes || tail -3 "$HARK_LOG")"
+is "... every field of every unit and the ledger are as before" "" "" "$(diff "$T/before" "$T/after")"
+is "... restarts are counted on" "" 3 "$(prop counts.service NRestarts)"
+ok_if "... a start that was under way goes on" "" hark_goes_on
+is "... and was not begun again" "" 1 "$(wc -l <"$T/slow")"
+is "... and nothing was found by its processes" "" "" "$(tail -n +"$LOG_LINES" "$HARK_LOG" | grep -E 'cannot be used|nothing was remembered|is not used')"
+is_as_before "the state of a newer hark" ""
+facts >"$T/before"
+damage true
+facts >"$T/after"
+is "the manager after that finds it in its own form" "" "1 " "$(grep -c 'by another version' "$HARK_LOG") $(diff "$T/before" "$T/after")"
+ctl stop counts.service slow.service >/dev/null
+
 layout() { printf '\x'"$1"'\0\0\0' | scribble 4; }
 mark
 damage layout 01

@@ -160,7 +160,9 @@ START_TEST(any_byte_may_be_wrong)
 		size_t from, n;
 		char saved[8192];
 	} parts[] = {
-		{0, offsetof(struct state_image, slot) + 4 * sizeof(struct state_slot), ""},
+		{0, offsetof(struct state_image, form) + 64, ""},
+		{offsetof(struct state_image, form.words) + 1000, 64, ""},
+		{offsetof(struct state_image, slot), 4 * sizeof(struct state_slot), ""},
 		{offsetof(struct state_image, names), 96, ""},
 		{offsetof(struct state_image, ledger), 256, ""},
 	};
@@ -185,6 +187,30 @@ START_TEST(any_byte_may_be_wrong)
 END_TEST
 
 /* The first was not touched by the transaction. */
+/* A form that is ours but for a byte costs nothing. */
+START_TEST(a_wrong_byte_in_the_form_is_mended)
+{
+	struct state_table t, next;
+	struct state_unit u;
+
+	fill(&t);
+	for (unsigned i = 0; i < 2; i++) {
+		if (i)
+			t.image->form.field[3].at ^= 1;
+		else
+			t.image->form_sum ^= 1;
+		ck_assert_int_eq(state_open(&next, fcntl(t.fd, F_DUPFD_CLOEXEC, 3)), 0);
+		ck_assert(!next.is_new_form);
+		ck_assert_int_eq(state_get(&next, 1, &u), 0);
+		ck_assert_uint_eq(next.damaged_n, 0);
+		state_close(&next);
+		ck_assert_uint_eq(t.image->form_sum,
+				  form_sum_of(&t.image->form, sizeof(t.image->form)));
+	}
+	state_close(&t);
+}
+END_TEST
+
 static void check_pair(const struct state_table *t, unsigned version)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -370,6 +396,7 @@ int main(void)
 	tcase_add_test(t, size_is_sealed);
 	tcase_add_test(t, any_other_size_is_refused);
 	tcase_add_test(t, any_byte_may_be_wrong);
+	tcase_add_test(t, a_wrong_byte_in_the_form_is_mended);
 	tcase_add_test(t, any_instant_may_be_the_last);
 	tcase_add_test(t, the_manager_is_remembered);
 	tcase_add_test(t, a_text_is_whole_or_none);

@@ -2,16 +2,10 @@
 /* The images of tests/state/ (see the README there): that of our layout is read to the last field, all others are refused. */
 #include <check.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/state.h"
-
-enum { PIECE = 64 };
-static const char dir[] = HARK_SOURCE_DIR "/tests/state";
+#include "unit/state_image.h"
 
 /* Every field has a value of its own. */
 static struct state_unit unit_of(uint8_t type, uint8_t seed)
@@ -31,6 +25,10 @@ static struct state_unit unit_of(uint8_t type, uint8_t seed)
 	u.notify_slot = 9;
 	u.out_slot = 10;
 	u.conn_slot = 12;
+	u.result = 1;
+	u.reload_result = 2;
+	u.fx = FX_SPAWN_MAIN | FX_WATCH;
+	u.flags = STATE_READY | STATE_HAS_TEXT;
 	return u;
 }
 
@@ -43,30 +41,11 @@ static const struct state_manager manager = {
 static const struct state_text text = {
 	.status_errno = 5, .remote = "10.0.0.7:51344", .status = "listening"};
 
-static void write_image(const struct state_table *t, const char *path)
-{
-	const char *image = (const char *)t->image;
-	FILE *f = fopen(path, "we");
-	static const char zero[PIECE];
-
-	ck_assert_ptr_nonnull(f);
-	for (uint64_t at = 0; at + PIECE <= sizeof(struct state_image); at += PIECE) {
-		uint32_t n = PIECE;
-
-		if (!memcmp(image + at, zero, PIECE))
-			continue;
-		fwrite(&at, sizeof(at), 1, f);
-		fwrite(&n, sizeof(n), 1, f);
-		fwrite(image + at, n, 1, f);
-	}
-	ck_assert_int_eq(fclose(f), 0);
-}
-
 START_TEST(an_image_is_written)
 {
 	struct state_table t;
 	struct state_text words = text;
-	char path[sizeof(dir) + 32];
+	char name[32];
 
 	ck_assert_int_eq(state_open(&t, -1), 0);
 	for (unsigned version = 0; version < 2; version++) {
@@ -80,31 +59,11 @@ START_TEST(an_image_is_written)
 		state_commit(&t);
 	}
 	state_put_text(&t, 1, &words);
-	snprintf(path, sizeof(path), "%s/layout-%d.image", dir, STATE_LAYOUT);
-	write_image(&t, path);
+	snprintf(name, sizeof(name), "layout-%d.image", STATE_LAYOUT);
+	image_write(name, t.image, sizeof(*t.image));
 	state_close(&t);
 }
 END_TEST
-
-static int read_image(const char *path)
-{
-	int fd = memfd_create("golden", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	FILE *f = fopen(path, "re");
-	uint64_t at;
-	uint32_t n;
-	char bytes[4096];
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(ftruncate(fd, sizeof(struct state_image)), 0);
-	while (fread(&at, sizeof(at), 1, f) == 1 && fread(&n, sizeof(n), 1, f) == 1) {
-		ck_assert_uint_le(n, sizeof(bytes));
-		ck_assert_uint_eq(fread(bytes, n, 1, f), 1);
-		ck_assert_int_eq(pwrite(fd, bytes, n, (off_t)at), n);
-	}
-	fclose(f);
-	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
-	return fd;
-}
 
 static void check_ours(struct state_table *t)
 {
@@ -126,19 +85,17 @@ static void check_ours(struct state_table *t)
 
 START_TEST(images_of_every_layout)
 {
-	DIR *d = opendir(dir);
+	DIR *d = opendir(image_dir);
 	unsigned ours = 0, others = 0;
 
 	ck_assert_ptr_nonnull(d);
 	for (const struct dirent *e; (e = readdir(d));) {
-		char path[sizeof(dir) + 300];
 		int layout, fd, r;
 		struct state_table t;
 
 		if (sscanf(e->d_name, "layout-%d.image", &layout) != 1)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		fd = read_image(path);
+		fd = image_read(e->d_name);
 		r = state_open(&t, fd);
 		if (layout == STATE_LAYOUT) {
 			ck_assert_int_eq(r, 0);
