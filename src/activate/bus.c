@@ -87,8 +87,7 @@ void bus_fail(struct bus_call *c, const char *name, const char *fmt, ...)
 	free_call(c);
 }
 
-/* What the manager refused, in D-Bus' words. */
-static const char *error_of(const struct row *row, int exit)
+const char *bus_error_name(struct str refusal)
 {
 	static const struct {
 		const char *refusal, *name;
@@ -105,20 +104,29 @@ static const char *error_of(const struct row *row, int exit)
 		{"exists", "UnitExists"},
 		{"not-running", "ScopeNotRunning"},
 	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (str_eq_z(refusal, refusals[i].refusal))
+			return refusals[i].name;
+	return NULL;
+}
+
+/* What the manager refused, in D-Bus' words. */
+static const char *error_of(const struct row *row, int exit)
+{
 	static const char *const exits[] = {
 		NULL,
-		"org.freedesktop.DBus.Error.Failed",
-		"org.freedesktop.DBus.Error.InvalidArgs",
+		DBUS_ERROR_FAILED,
+		DBUS_ERROR_INVALID_ARGS,
 		"JobTypeNotApplicable",
-		"org.freedesktop.DBus.Error.AccessDenied",
+		DBUS_ERROR_ACCESS_DENIED,
 		"NoSuchUnit",
 		"BadUnitSetting",
 	};
-	struct str word = row_text(row, "refusal");
+	const char *name = bus_error_name(row_text(row, "refusal"));
 
-	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
-		if (str_eq_z(word, refusals[i].refusal))
-			return refusals[i].name;
+	if (name)
+		return name;
 	return exit > 0 && (size_t)exit < ARRAY_SIZE(exits) ? exits[exit] : exits[1];
 }
 

@@ -92,5 +92,7 @@ DBusMessage *bus_reply_new(struct bus_call *c);
 void bus_reply(struct bus_call *c, DBusMessage *reply);
 /* Answer with an error and end the call. name: "NoSuchUnit" is BUS_NAME's, one with dots stands as it is. */
 void bus_fail(struct bus_call *c, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The name of the error that the word of a refusal stands for; NULL: none. */
+const char *bus_error_name(struct str refusal);
 /* Answer with what a row "error" of the manager says, if there is one: true, the call is over. */
 bool bus_fail_by_rows(struct bus_call *c);

@@ -6,6 +6,7 @@
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "core/proc.h"
+#include "ctl/call.h"
 
 static const struct str none = {"", 0};
 
@@ -96,18 +97,6 @@ static void reply_unit_path(struct bus_call *c, const char *unit)
 
 	bus_path_of_unit(unit, path);
 	reply_path(c, path);
-}
-
-static void reply_text(struct bus_call *c, struct str text)
-{
-	DBusMessage *reply = bus_reply_new(c);
-	DBusMessageIter it;
-
-	if (!reply)
-		return;
-	dbus_message_iter_init_append(reply, &it);
-	bus_put_text(&it, text);
-	bus_reply(c, reply);
 }
 
 static bool put_path(DBusMessageIter *it, struct str unit, uint32_t job)
@@ -241,39 +230,6 @@ void serve_get_unit_by_invocation(struct bus_call *c)
 	c->args[1] = c->unit;
 	c->ask.question.options[OPT_PROPERTY] = "Id,InvocationID";
 	bus_ask(c, VERB_SHOW, 1, finish_by_invocation);
-}
-
-static void finish_file_state(struct bus_call *c)
-{
-	const struct row *row = c->ask.rows.first;
-
-	if (bus_fail_by_rows(c))
-		return;
-	if (!row || str_eq_z(row_text(row, "LoadState"), "not-found"))
-		bus_fail(c, DBUS_ERROR_FILE_NOT_FOUND, "No such file or directory");
-	else
-		reply_text(c, row_text(row, "UnitFileState"));
-}
-
-void serve_get_file_state(struct bus_call *c)
-{
-	if (!take_unit(c))
-		return;
-	c->ask.question.options[OPT_PROPERTY] = "LoadState,UnitFileState";
-	bus_ask(c, VERB_SHOW, 1, finish_file_state);
-}
-
-static void finish_default_target(struct bus_call *c)
-{
-	const struct row *row = c->ask.rows.first;
-
-	reply_text(c, row ? row_text(row, "DefaultUnit") : none);
-}
-
-void serve_get_default_target(struct bus_call *c)
-{
-	c->ask.question.options[OPT_PROPERTY] = "DefaultUnit";
-	bus_ask(c, VERB_SHOW, 0, finish_default_target);
 }
 
 /* --- lists --- */
@@ -470,6 +426,20 @@ void serve_change(struct bus_call *c)
 
 	if (!is_about_unit || take_unit(c))
 		bus_ask(c, c->method->verb, is_about_unit, bus_finish_empty);
+}
+
+/* A broken file is told in the log and keeps its unit as it was; the others are read: that is no failure to those who ask here. */
+static void finish_reload(struct bus_call *c)
+{
+	if (c->ask.exit == EXIT_NOT_CONFIGURED)
+		bus_reply(c, NULL);
+	else
+		bus_finish_empty(c);
+}
+
+void serve_reload(struct bus_call *c)
+{
+	bus_ask(c, VERB_RELOAD_CONFIG, 0, finish_reload);
 }
 
 void serve_nothing(struct bus_call *c)

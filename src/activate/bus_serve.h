@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_transient.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_files.c, bus_transient.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -15,8 +15,6 @@ void serve_load_unit(struct bus_call *c);
 void serve_get_unit_by_pid(struct bus_call *c);
 void serve_get_unit_by_cgroup(struct bus_call *c);
 void serve_get_unit_by_invocation(struct bus_call *c);
-void serve_get_file_state(struct bus_call *c);
-void serve_get_default_target(struct bus_call *c);
 void serve_get_processes(struct bus_call *c);
 void serve_get_job(struct bus_call *c);
 void serve_list_units(struct bus_call *c);
@@ -27,10 +25,17 @@ void serve_kill(struct bus_call *c);
 void serve_start_transient(struct bus_call *c);
 void serve_attach(struct bus_call *c);
 void serve_change(struct bus_call *c);
+void serve_reload(struct bus_call *c);
 void serve_cancel_job(struct bus_call *c);
 void serve_nothing(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
+/* About unit files: these block on the disk. */
+void serve_change_files(struct bus_call *c);
+void serve_list_files(struct bus_call *c);
+void serve_get_file_state(struct bus_call *c);
+void serve_get_default_target(struct bus_call *c);
+void serve_get_file_links(struct bus_call *c);
 
 /* For bus_ask(): the answer is the path of the job, or nothing at all. */
 void bus_finish_job(struct bus_call *c);

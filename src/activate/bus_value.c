@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_value.h"
 
+#include <stdio.h>
+
 #include "activate/bus_path.h"
-#include "units/words.h"
 
 static const struct str none = {"", 0};
 
@@ -67,17 +68,61 @@ static bool put_byte_pair(DBusMessageIter *it, struct str hex)
 	return bus_put_basic(it, DBUS_TYPE_BYTE, value, none);
 }
 
-/* "/run/x.sock (Stream)" is (Stream, /run/x.sock) */
-static bool put_kind_and_path(DBusMessageIter *it, struct str item)
+/* "/run/x.sock (Stream)" is (Stream, /run/x.sock); "/dev/null rw" is (/dev/null, rw) */
+static bool put_two(DBusMessageIter *it, struct str item)
 {
 	size_t at = str_rindex(item, ' ');
-	bool has_kind = at < item.n && item.n - at > 2;
+	struct str before = str_sub(item, 0, at),
+		   behind = at < item.n ? str_sub(item, at + 1, item.n) : none;
+	bool is_kind = behind.n > 2 && behind.p[0] == '(';
 	DBusMessageIter pair;
 
 	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &pair) &&
-	       bus_put_text(&pair, has_kind ? str_sub(item, at + 2, item.n - 1) : none) &&
-	       bus_put_text(&pair, has_kind ? str_sub(item, 0, at) : item) &&
+	       bus_put_text(&pair, is_kind ? str_sub(behind, 1, behind.n - 1) : before) &&
+	       bus_put_text(&pair, is_kind ? before : behind) &&
 	       dbus_message_iter_close_container(it, &pair);
+}
+
+/* "{ OnBootUSec=30000000 ; next_elapse=0 }": base, value and the next time, in microseconds */
+static bool read_elapse(struct str item, struct str *ret_name, struct str *ret_value,
+			uint64_t *ret_next)
+{
+	static const struct str begin = STR("{ "), end = STR(" }"), mark = STR(" ; next_elapse=");
+	size_t eq = str_index(item, '='), at = item.n;
+
+	while (at > 0 && !str_has_prefix(str_sub(item, at, item.n), mark))
+		at--;
+	if (!str_has_prefix(item, begin) || at < eq || item.n < at + mark.n + end.n)
+		return false;
+	*ret_name = str_sub(item, begin.n, eq);
+	*ret_value = str_sub(item, eq + 1, at);
+	return str_to_u64(str_sub(item, at + mark.n, item.n - end.n), ret_next) == 0;
+}
+
+static bool put_span(DBusMessageIter *it, struct str item)
+{
+	struct str name = none, value = none;
+	uint64_t next = 0, span = 0;
+	DBusMessageIter s;
+
+	return read_elapse(item, &name, &value, &next) && str_to_u64(value, &span) == 0 &&
+	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, name) && bus_put_basic(&s, DBUS_TYPE_UINT64, span, none) &&
+	       bus_put_basic(&s, DBUS_TYPE_UINT64, next, none) &&
+	       dbus_message_iter_close_container(it, &s);
+}
+
+static bool put_calendar(DBusMessageIter *it, struct str item)
+{
+	struct str name = none, value = none;
+	uint64_t next = 0;
+	DBusMessageIter s;
+
+	return read_elapse(item, &name, &value, &next) &&
+	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, name) && bus_put_text(&s, value) &&
+	       bus_put_basic(&s, DBUS_TYPE_UINT64, next, none) &&
+	       dbus_message_iter_close_container(it, &s);
 }
 
 /* "-/etc/default/x": it may be missing */
@@ -92,16 +137,17 @@ static bool put_file_and_may_miss(DBusMessageIter *it, struct str item)
 	       dbus_message_iter_close_container(it, &pair);
 }
 
-/* "{ path=P ; argv[]=WORDS ; ignore_errors=yes }": the words are quoted as in a unit file. */
+/* "{ path=P ; argv[]=WORDS ; ignore_errors=yes }", perhaps with " ; run=RECORD" at its end. */
 struct command_text {
-	struct str path, words;
+	struct str path, words, record;
 	bool ignores_errors;
 };
 
 static bool read_command(struct str item, struct command_text *ret)
 {
 	static const struct str path = STR("{ path="), argv = STR(" ; argv[]="),
-				end = STR(" ; ignore_errors=");
+				end = STR(" ; ignore_errors="), run = STR(" ; run=");
+	struct str rest;
 	size_t at = path.n;
 
 	if (!str_has_prefix(item, path))
@@ -113,35 +159,81 @@ static bool read_command(struct str item, struct command_text *ret)
 	at = ret->words.n;
 	while (at > 0 && !str_has_prefix(str_sub(ret->words, at, ret->words.n), end))
 		at--;
-	ret->ignores_errors =
-		str_has_prefix(str_sub(ret->words, at, ret->words.n), STR(" ; ignore_errors=yes"));
+	rest = str_sub(ret->words, at, ret->words.n);
+	ret->ignores_errors = str_has_prefix(rest, STR(" ; ignore_errors=yes"));
 	ret->words = str_sub(ret->words, 0, at);
+	at = end.n;
+	while (at < rest.n && !str_has_prefix(str_sub(rest, at, rest.n), run))
+		at++;
+	ret->record = at < rest.n ? str_sub(rest, at + run.n, rest.n) : none;
 	return true;
+}
+
+/* The character behind a backslash, as show_quoted() writes it; *p is moved behind it. */
+static char read_escape(const char **p, const char *end)
+{
+	static const char letters[] = "abtnvfr"; /* from 7 on */
+	const char *letter = *p < end ? strchr(letters, **p) : NULL;
+	unsigned value = 0;
+
+	if (*p == end)
+		return '\\';
+	if (letter) {
+		++*p;
+		return (char)('\a' + (letter - letters));
+	}
+	if (**p < '0' || **p > '7')
+		return *(*p)++;
+	for (int i = 0; i < 3 && *p < end; i++)
+		value = value * 8 + (unsigned)(*(*p)++ - '0');
+	return (char)value;
+}
+
+/* The next word of show_quoted() into out. False: no more. */
+static bool next_word(struct str *rest, struct sbuf *out)
+{
+	const char *p = rest->p, *end = rest->p + rest->n;
+	bool is_quoted = p < end && *p == '"', is_any = p < end;
+
+	sbuf_reset(out);
+	p += is_quoted;
+	while (p < end && *p != (is_quoted ? '"' : ' ')) {
+		char c = *p++;
+
+		sbuf_add_c(out, is_quoted && c == '\\' ? read_escape(&p, end) : c);
+	}
+	p += is_quoted && p < end;
+	p += p < end; /* the blank */
+	*rest = (struct str){p, (size_t)(end - p)};
+	return is_any;
 }
 
 static bool put_words(DBusMessageIter *it, struct str text)
 {
-	struct arena arena = {0};
 	DBusMessageIter list;
-	size_t at;
-	char *word;
+	struct sbuf word = {0};
 	bool is_good = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "s", &list);
 
-	while (is_good &&
-	       words_next(&text, WORDS_UNQUOTE | WORDS_CUNESCAPE, &arena, &word, &at) > 0)
-		is_good = bus_put_text(&list, str_of(word));
-	arena_fini(&arena);
+	while (is_good && next_word(&text, &word))
+		is_good = bus_put_text(&list, (struct str){word.p, word.n});
+	sbuf_fini(&word);
 	return is_good && dbus_message_iter_close_container(it, &list);
 }
 
-/* When it was run, with what end: not told for each command. */
-static bool put_no_record(DBusMessageIter *it)
+/* When it was run, by whom, with what end: "START EXIT PID CODE STATUS", the moments on the wall clock and since boot. */
+static bool put_record(DBusMessageIter *it, struct str record)
 {
 	static const char types[] = "ttttuii";
 	bool is_good = true;
 
-	for (const char *t = types; *t && is_good; t++)
-		is_good = bus_put_basic(it, *t, 0, none);
+	for (const char *t = types; *t && is_good; t++) {
+		uint64_t value = 0;
+		struct str word;
+
+		if (str_word(&record, &word) && str_to_u64(word, &value) < 0)
+			value = 0;
+		is_good = bus_put_basic(it, *t, value, none);
+	}
 	return is_good;
 }
 
@@ -153,8 +245,8 @@ static bool put_command(DBusMessageIter *it, struct str item)
 	return read_command(item, &c) &&
 	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
 	       bus_put_text(&s, c.path) && put_words(&s, c.words) &&
-	       bus_put_basic(&s, DBUS_TYPE_BOOLEAN, c.ignores_errors, none) && put_no_record(&s) &&
-	       dbus_message_iter_close_container(it, &s);
+	       bus_put_basic(&s, DBUS_TYPE_BOOLEAN, c.ignores_errors, none) &&
+	       put_record(&s, c.record) && dbus_message_iter_close_container(it, &s);
 }
 
 static bool put_command_ex(DBusMessageIter *it, struct str item)
@@ -166,7 +258,7 @@ static bool put_command_ex(DBusMessageIter *it, struct str item)
 	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
 	       bus_put_text(&s, c.path) && put_words(&s, c.words) &&
 	       put_words(&s, c.ignores_errors ? STR("ignore-failure") : none) &&
-	       put_no_record(&s) && dbus_message_iter_close_container(it, &s);
+	       put_record(&s, c.record) && dbus_message_iter_close_container(it, &s);
 }
 
 static const struct {
@@ -174,8 +266,10 @@ static const struct {
 	item_fn put;
 } items[] = {
 	{"s", bus_put_text},
-	{"(ss)", put_kind_and_path},
+	{"(ss)", put_two},
 	{"(sb)", put_file_and_may_miss},
+	{"(stt)", put_span},
+	{"(sst)", put_calendar},
 	{"(sasbttttuii)", put_command},
 	{"(sasasttttuii)", put_command_ex},
 };
@@ -261,21 +355,30 @@ static bool put_struct(DBusMessageIter *it, const char *signature, const struct 
 
 /* --- fields --- */
 
-/* Modes are told as texts of octal digits. */
+/* Modes are told as texts of octal digits, a switch that has more than two positions as a word. */
 static uint64_t number_of(const struct field *f)
 {
 	uint32_t mode = 0;
 
 	if (f->tag != TAG_TEXT && f->tag != TAG_ITEM)
 		return f->value;
+	if (str_eq_z(f->text, "yes"))
+		return 1;
 	return str_to_octal(f->text, &mode) == 0 ? mode : 0;
 }
 
 bool bus_put_field(DBusMessageIter *it, const char *signature, const struct row *row,
 		   const char *key, uint64_t unset)
 {
-	const struct field *f = row ? row_field(row, key) : NULL;
+	char plain[64];
+	const struct field *f;
 
+	/* The extended form of the same commands. */
+	if (strcmp(signature, "a(sasasttttuii)") == 0) {
+		snprintf(plain, sizeof(plain), "%.*s", (int)strlen(key) - 2, key);
+		key = plain;
+	}
+	f = row ? row_field(row, key) : NULL;
 	if (signature[0] == DBUS_TYPE_ARRAY)
 		return put_array(it, signature + 1, row, key);
 	if (signature[0] == '(')

@@ -151,6 +151,15 @@ static void tell_unit_new(struct bus *b, const char *unit)
 		dbus_message_unref(m);
 }
 
+void bus_tell_files_changed(struct bus *b)
+{
+	DBusMessageIter it;
+	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, "UnitFilesChanged", &it);
+
+	if (m)
+		broadcast(b, m, true);
+}
+
 static bool is_same(const struct row *old, const struct row *now, const char *key)
 {
 	const struct field *a = old ? row_field(old, key) : NULL;

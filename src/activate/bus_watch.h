@@ -24,3 +24,5 @@ void bus_watch_close(struct bus *b);
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
 /* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */
 uint32_t bus_job_of_nothing(struct bus *b, const char *unit);
+/* Tell subscribers that files or links of units have changed. */
+void bus_tell_files_changed(struct bus *b);

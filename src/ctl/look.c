@@ -9,6 +9,7 @@
 #include "core/proc.h"
 #include "core/spawn.h"
 #include "ctl/property.h"
+#include "ctl/property_live.h"
 #include "ctl/why.h"
 #include "units/condition.h"
 #include "units/service.h"
@@ -66,26 +67,6 @@ static void tell_processes(struct call *c, struct unit *u)
 		tell_process(c, u, pids[i], role_of(s, pids[i]));
 }
 
-/* One number out of a file of the unit's cgroup; key: NULL, the whole file. */
-static void put_usage(struct call *c, const char *name, enum frame_tag tag, const char *file,
-		      const char *key)
-{
-	char text[512];
-	struct str rest, line, word;
-	uint64_t value;
-
-	if (fd_read_small(c->h->cgroups.dir_fd, file, text, sizeof(text)) <= 0)
-		return;
-	rest = str_of(text);
-	while (str_cut(&rest, '\n', &line)) {
-		if (key && !(str_word(&line, &word) && str_eq_z(word, key)))
-			continue;
-		if (str_word(&line, &word) && str_to_u64(word, &value) == 0)
-			reply_value(&c->reply, tag, name, value);
-		return;
-	}
-}
-
 static void put_usages(struct call *c, const struct unit *u)
 {
 	static const struct {
@@ -96,17 +77,17 @@ static void put_usages(struct call *c, const struct unit *u)
 		{"memory", "memory.current", NULL, TAG_NUMBER},
 		{"tasks", "pids.current", NULL, TAG_NUMBER},
 	};
-	char path[512], file[600];
+	char path[512];
+	uint64_t value;
 
 	if ((u->type != UNIT_SERVICE && u->type != UNIT_SCOPE) || !c->h->cgroups.has_cgroups ||
 	    unit_is_at_rest(u))
 		return;
 	spawn_cgroup_path(u, path, sizeof(path));
 	reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, path);
-	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-		snprintf(file, sizeof(file), "%s/%s", path, files[i].file);
-		put_usage(c, files[i].name, files[i].tag, file, files[i].key);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+		if (property_usage(c->h, u, files[i].file, files[i].key, &value))
+			reply_value(&c->reply, files[i].tag, files[i].name, value);
 }
 
 static void put_reason(struct call *c, const struct unit *u)

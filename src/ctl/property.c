@@ -7,6 +7,8 @@
 #include "core/graph.h"
 #include "core/spawn.h"
 #include "core/transient.h"
+#include "ctl/property_live.h"
+#include "ctl/property_setting.h"
 #include "units/device_unit.h"
 #include "units/scope.h"
 #include "units/service.h"
@@ -105,22 +107,6 @@ static void print_int(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_SIGNED, p->name, (uint64_t)(int64_t)value);
 }
 
-static void print_mode(struct view *v, const struct property *p)
-{
-	uint32_t value;
-
-	memcpy(&value, field(v, p), sizeof(value));
-	reply_textf(v->reply, p->name, "%04o", value);
-}
-
-static void print_span(struct view *v, const struct property *p)
-{
-	uint64_t value;
-
-	memcpy(&value, field(v, p), sizeof(value));
-	reply_value(v->reply, TAG_SPAN, p->name, value);
-}
-
 static uint64_t wall_us(uint64_t mono_us)
 {
 	return mono_us ? clock_wall_us() - clock_mono_us() + mono_us : 0;
@@ -161,9 +147,24 @@ static void print_stdio(struct view *v, const struct property *p)
 		put_text(v, p->name, stdio_names[s->kind]);
 }
 
+/* How the main command was run last: "START-WALL START EXIT-WALL EXIT PID CODE STATUS". */
+static void add_record(const struct view *v, const struct property *p, uint32_t at, struct sbuf *b)
+{
+	const struct service *s = service_of(v->u);
+	const struct proc_ref *m = s ? &s->main : NULL;
+
+	if (!m || !m->pid || at != s->main_at || strcmp(p->name, "ExecStart") != 0)
+		return;
+	sbuf_addf(b, " ; run=%llu %llu %llu %llu %d %d %d",
+		  (unsigned long long)wall_us(m->start_us), (unsigned long long)m->start_us,
+		  (unsigned long long)wall_us(m->exit_us), (unsigned long long)m->exit_us, m->pid,
+		  m->code, m->status);
+}
+
 static void print_commands(struct view *v, const struct property *p)
 {
 	const struct command *c;
+	uint32_t at = 0;
 
 	memcpy(&c, field(v, p), sizeof(c));
 	for (; c; c = c->next) {
@@ -174,7 +175,9 @@ static void print_commands(struct view *v, const struct property *p)
 			sbuf_add_z(&b, i ? " " : "");
 			show_quoted(c->argv[i], &b);
 		}
-		sbuf_addf(&b, " ; ignore_errors=%s }", c->ignore_failure ? "yes" : "no");
+		sbuf_addf(&b, " ; ignore_errors=%s", c->ignore_failure ? "yes" : "no");
+		add_record(v, p, at++, &b);
+		sbuf_add_z(&b, " }");
 		if (!b.err)
 			reply_item(v->reply, p->name, b.p);
 		sbuf_fini(&b);
@@ -234,22 +237,6 @@ static bool is_stale(const struct view *v)
 	       (v->u->config && v->u->config->fragment && load_is_stale(&v->h->load, v->u->config));
 }
 
-static void print_stop_timeout(struct view *v, const struct property *p)
-{
-	const struct unit_config *c = v->u->config;
-
-	reply_value(v->reply, TAG_SPAN, p->name,
-		    c->scope ? c->scope->timeout_stop_us : c->service->timeout_stop_us);
-}
-
-static void print_runtime_max(struct view *v, const struct property *p)
-{
-	const struct unit_config *c = v->u->config;
-
-	reply_value(v->reply, TAG_SPAN, p->name,
-		    c->scope ? c->scope->runtime_max_us : c->service->runtime_max_us);
-}
-
 static void print_transient(struct view *v, const struct property *p)
 {
 	reply_value(v->reply, TAG_BOOL, p->name, transient_is(v->h, v->u));
@@ -285,6 +272,43 @@ static void print_can_reload(struct view *v, const struct property *p)
 static void print_condition_result(struct view *v, const struct property *p)
 {
 	reply_value(v->reply, TAG_BOOL, p->name, v->u->condition_result == 1);
+}
+
+/* A unit whose assertion does not hold has not started at all. */
+static void print_assert_result(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name,
+		    v->u->condition_us != 0 && v->u->last_job_result != JOB_RES_ASSERT);
+}
+
+static void print_can_freeze(struct view *v, const struct property *p)
+{
+	bool has_group = (SERVICES | SCOPES | SLICES) >> v->u->type & 1;
+
+	reply_value(v->reply, TAG_BOOL, p->name,
+		    has_group && v->h->cgroups.has_cgroups && unit_load_state(v->u) == LOAD_LOADED);
+}
+
+/* The kinds of directories that `clean` would take away. */
+static void print_can_clean(struct view *v, const struct property *p)
+{
+	static const char *const words[EXEC_DIRS] = {"runtime", "state", "cache", "logs",
+						     "configuration"};
+	const struct unit_config *c = v->u->config;
+
+	for (unsigned i = 0; c && c->exec && i < EXEC_DIRS; i++)
+		if (c->exec->directories[i])
+			reply_item(v->reply, p->name, words[i]);
+}
+
+static void print_restart_signal(struct view *v, const struct property *p)
+{
+	const struct exec_config *e = v->u->config ? v->u->config->exec : NULL;
+
+	if (e)
+		reply_value(v->reply, TAG_NUMBER, p->name,
+			    (uint64_t)(e->kill.restart_signal ? e->kill.restart_signal
+							      : e->kill.signal));
 }
 
 static void print_job(struct view *v, const struct property *p)
@@ -386,7 +410,6 @@ static void print_listen(struct view *v, const struct property *p)
 #define CONFIG_FIELD(m) OF_CONFIG, offsetof(struct unit_config, m)
 #define SERVICE_OBJECT(m) OF_UNIT, offsetof(struct service, m)
 #define SOCKET_OBJECT(m) OF_UNIT, offsetof(struct socket_unit, m)
-#define SERVICE_FIELD(m) OF_SERVICE, offsetof(struct service_config, m)
 #define SOCKET_FIELD(m) OF_SOCKET, offsetof(struct socket_config, m)
 #define EXEC_FIELD(m) OF_EXEC, offsetof(struct exec_config, m)
 #define WHOLE OF_UNIT, 0
@@ -398,13 +421,11 @@ static const struct property properties[] = {
 	{ "Names", ALL_TYPES, WHOLE, print_all_names, NULL },
 	{ "UnitType", ALL_TYPES, WHOLE, print_type_word, NULL },
 	{ "Description", ALL_TYPES, WHOLE, print_description, NULL },
-	{ "Documentation", ALL_TYPES, CONFIG_FIELD(documentation), print_names, NULL },
 	{ "LoadState", ALL_TYPES, WHOLE, print_load, NULL },
 	{ "LoadError", ALL_TYPES, WHOLE, print_load_error, NULL },
 	{ "ActiveState", ALL_TYPES, WHOLE, print_active, NULL },
 	{ "SubState", ALL_TYPES, WHOLE, print_sub, NULL },
 	{ "FragmentPath", ALL_TYPES, CONFIG_FIELD(fragment), print_text, NULL },
-	{ "SourcePath", ALL_TYPES, CONFIG_FIELD(source_path), print_text, NULL },
 	{ "DropInPaths", ALL_TYPES, CONFIG_FIELD(dropins), print_names, NULL },
 	{ "UnitFileState", ALL_TYPES, WHOLE, print_file_state, NULL },
 	{ "Transient", ALL_TYPES, WHOLE, print_transient, NULL },
@@ -428,39 +449,15 @@ static const struct property properties[] = {
 	{ "ConditionResult", ALL_TYPES, WHOLE, print_condition_result, NULL },
 	{ "ConditionTimestamp", ALL_TYPES, WHOLE, print_conditions, NULL },
 	{ "ConditionTimestampMonotonic", ALL_TYPES, UNIT_FIELD(condition_us), print_u64, NULL },
-	{ "DefaultDependencies", ALL_TYPES, CONFIG_FIELD(default_dependencies), print_bool, NULL },
-	{ "StopWhenUnneeded", ALL_TYPES, CONFIG_FIELD(stop_when_unneeded), print_bool, NULL },
-	{ "RefuseManualStart", ALL_TYPES, CONFIG_FIELD(refuse_manual_start), print_bool, NULL },
-	{ "RefuseManualStop", ALL_TYPES, CONFIG_FIELD(refuse_manual_stop), print_bool, NULL },
-	{ "AllowIsolate", ALL_TYPES, CONFIG_FIELD(allow_isolate), print_bool, NULL },
-	{ "IgnoreOnIsolate", ALL_TYPES, CONFIG_FIELD(ignore_on_isolate), print_bool, NULL },
-	{ "SurviveFinalKillSignal", ALL_TYPES, CONFIG_FIELD(survive_final_kill), print_bool, NULL },
-	{ "StartLimitIntervalUSec", ALL_TYPES, CONFIG_FIELD(start_limit_interval_us), print_span, NULL },
-	{ "StartLimitBurst", ALL_TYPES, CONFIG_FIELD(start_limit_burst), print_u32, NULL },
-	{ "JobTimeoutUSec", ALL_TYPES, CONFIG_FIELD(job_timeout_us), print_span, NULL },
-	{ "JobRunningTimeoutUSec", ALL_TYPES, CONFIG_FIELD(job_running_timeout_us), print_span, NULL },
-	{ "RequiresMountsFor", ALL_TYPES, CONFIG_FIELD(requires_mounts_for), print_names, NULL },
 	{ "Result", ALL_TYPES, WHOLE, print_result, NULL },
 	{ "NActivations", ALL_TYPES, UNIT_FIELD(n_activations), print_u32, NULL },
+	{ "AssertResult", ALL_TYPES, WHOLE, print_assert_result, NULL },
+	{ "Perpetual", ALL_TYPES, UNIT_FIELD(has_perpetual), print_bool, NULL },
+	{ "CanFreeze", ALL_TYPES, WHOLE, print_can_freeze, NULL },
+	{ "CanClean", SERVICES | SOCKETS, WHOLE, print_can_clean, NULL },
 	{ "ControlGroup", EXECS | SCOPES | SLICES, WHOLE, print_cgroup, NULL },
-	{ "Slice", EXECS | SCOPES | SLICES, CONFIG_FIELD(slice), print_text, NULL },
 
-	{ "Type", SERVICES, SERVICE_FIELD(type), print_word, service_type_names },
-	{ "Restart", SERVICES, SERVICE_FIELD(restart), print_word, service_restart_names },
-	{ "NotifyAccess", SERVICES, SERVICE_FIELD(notify_access), print_word, notify_access_names },
 	{ "SysFSPath", DEVICES, OF_UNIT, offsetof(struct device_unit, sysfs), print_text, NULL },
-	{ "PIDFile", SERVICES, SERVICE_FIELD(pid_file), print_text, NULL },
-	{ "BusName", SERVICES, SERVICE_FIELD(bus_name), print_text, NULL },
-	{ "RemainAfterExit", SERVICES, SERVICE_FIELD(remain_after_exit), print_bool, NULL },
-	{ "GuessMainPID", SERVICES, SERVICE_FIELD(guess_main_pid), print_bool, NULL },
-	{ "NonBlocking", SERVICES, SERVICE_FIELD(non_blocking), print_bool, NULL },
-	{ "RestartUSec", SERVICES, SERVICE_FIELD(restart_us), print_span, NULL },
-	{ "TimeoutStartUSec", SERVICES, SERVICE_FIELD(timeout_start_us), print_span, NULL },
-	{ "TimeoutStopUSec", SERVICES | SCOPES, OF_CONFIG, 0, print_stop_timeout, NULL },
-	{ "TimeoutAbortUSec", SERVICES, SERVICE_FIELD(timeout_abort_us), print_span, NULL },
-	{ "RuntimeMaxUSec", SERVICES | SCOPES, OF_CONFIG, 0, print_runtime_max, NULL },
-	{ "WatchdogUSec", SERVICES, SERVICE_FIELD(watchdog_us), print_span, NULL },
-	{ "FileDescriptorStoreMax", SERVICES, SERVICE_FIELD(fd_store_max), print_u32, NULL },
 	{ "NFileDescriptorStore", SERVICES, SERVICE_OBJECT(fd_store_n), print_u32, NULL },
 	{ "MainPID", SERVICES, SERVICE_OBJECT(main), print_live_pid, NULL },
 	{ "ControlPID", SERVICES, SERVICE_OBJECT(control), print_live_pid, NULL },
@@ -485,84 +482,17 @@ static const struct property properties[] = {
 	{ "ExecStopPost", SERVICES, CONFIG_FIELD(commands[CMD_STOP_POST]), print_commands, NULL },
 
 	{ "Listen", SOCKETS, SOCKET_FIELD(listeners), print_listen, NULL },
-	{ "Accept", SOCKETS, SOCKET_FIELD(accept), print_bool, NULL },
-	{ "Writable", SOCKETS, SOCKET_FIELD(writable), print_bool, NULL },
-	{ "FlushPending", SOCKETS, SOCKET_FIELD(flush_pending), print_bool, NULL },
-	{ "FreeBind", SOCKETS, SOCKET_FIELD(free_bind), print_bool, NULL },
-	{ "Transparent", SOCKETS, SOCKET_FIELD(transparent), print_bool, NULL },
-	{ "Broadcast", SOCKETS, SOCKET_FIELD(broadcast), print_bool, NULL },
-	{ "PassCredentials", SOCKETS, SOCKET_FIELD(pass_credentials), print_bool, NULL },
-	{ "PassSecurity", SOCKETS, SOCKET_FIELD(pass_security), print_bool, NULL },
-	{ "PassPacketInfo", SOCKETS, SOCKET_FIELD(pass_packet_info), print_bool, NULL },
-	{ "KeepAlive", SOCKETS, SOCKET_FIELD(keep_alive), print_bool, NULL },
-	{ "NoDelay", SOCKETS, SOCKET_FIELD(no_delay), print_bool, NULL },
-	{ "RemoveOnStop", SOCKETS, SOCKET_FIELD(remove_on_stop), print_bool, NULL },
-	{ "ReusePort", SOCKETS, SOCKET_FIELD(reuse_port), print_bool, NULL },
-	{ "Backlog", SOCKETS, SOCKET_FIELD(backlog), print_u32, NULL },
-	{ "MaxConnections", SOCKETS, SOCKET_FIELD(max_connections), print_u32, NULL },
-	{ "MaxConnectionsPerSource", SOCKETS, SOCKET_FIELD(max_connections_per_source), print_u32, NULL },
-	{ "SocketMode", SOCKETS, SOCKET_FIELD(socket_mode), print_mode, NULL },
-	{ "DirectoryMode", SOCKETS, SOCKET_FIELD(directory_mode), print_mode, NULL },
-	{ "SocketUser", SOCKETS, SOCKET_FIELD(user), print_text, NULL },
-	{ "SocketGroup", SOCKETS, SOCKET_FIELD(group), print_text, NULL },
-	{ "BindToDevice", SOCKETS, SOCKET_FIELD(bind_to_device), print_text, NULL },
-	{ "FileDescriptorName", SOCKETS, SOCKET_FIELD(fd_name), print_text, NULL },
-	{ "Symlinks", SOCKETS, SOCKET_FIELD(symlinks), print_names, NULL },
-	{ "TimeoutUSec", SOCKETS, SOCKET_FIELD(timeout_us), print_span, NULL },
-	{ "TriggerLimitIntervalUSec", SOCKETS, SOCKET_FIELD(trigger_limit_interval_us), print_span, NULL },
-	{ "TriggerLimitBurst", SOCKETS, SOCKET_FIELD(trigger_limit_burst), print_u32, NULL },
 	{ "NAccepted", SOCKETS, SOCKET_OBJECT(n_accepted), print_u32, NULL },
 	{ "NConnections", SOCKETS, SOCKET_OBJECT(n_connections), print_u32, NULL },
 	{ "NRefused", SOCKETS, SOCKET_OBJECT(n_refused), print_u32, NULL },
 
-	{ "User", EXECS, EXEC_FIELD(user), print_text, NULL },
-	{ "Group", EXECS, EXEC_FIELD(group), print_text, NULL },
-	{ "SupplementaryGroups", EXECS, EXEC_FIELD(supplementary_groups), print_names, NULL },
-	{ "Environment", EXECS, EXEC_FIELD(environment), print_names, NULL },
-	{ "EnvironmentFiles", EXECS, EXEC_FIELD(environment_files), print_names, NULL },
-	{ "PassEnvironment", EXECS, EXEC_FIELD(pass_environment), print_names, NULL },
-	{ "UnsetEnvironment", EXECS, EXEC_FIELD(unset_environment), print_names, NULL },
 	{ "WorkingDirectory", EXECS, EXEC_FIELD(working_directory), print_text, NULL },
-	{ "RootDirectory", EXECS, EXEC_FIELD(root_directory), print_text, NULL },
-	{ "UMask", EXECS, EXEC_FIELD(umask), print_mode, NULL },
-	{ "Nice", EXECS, EXEC_FIELD(nice), print_int, NULL },
-	{ "OOMScoreAdjust", EXECS, EXEC_FIELD(oom_score_adjust), print_int, NULL },
-	{ "IgnoreSIGPIPE", EXECS, EXEC_FIELD(ignore_sigpipe), print_bool, NULL },
-	{ "NoNewPrivileges", EXECS, EXEC_FIELD(no_new_privileges), print_bool, NULL },
+	{ "RestartKillSignal", EXECS | SCOPES, WHOLE, print_restart_signal, NULL },
 	{ "StandardInput", EXECS, EXEC_FIELD(in), print_stdio, NULL },
 	{ "StandardOutput", EXECS, EXEC_FIELD(out), print_stdio, NULL },
 	{ "StandardError", EXECS, EXEC_FIELD(err), print_stdio, NULL },
-	{ "TTYPath", EXECS, EXEC_FIELD(tty_path), print_text, NULL },
-	{ "SyslogIdentifier", EXECS, EXEC_FIELD(syslog_identifier), print_text, NULL },
-	{ "PAMName", EXECS, EXEC_FIELD(pam_name), print_text, NULL },
-	{ "RuntimeDirectory", EXECS, EXEC_FIELD(directories[DIR_RUNTIME]), print_names, NULL },
-	{ "RuntimeDirectoryMode", EXECS, EXEC_FIELD(directory_mode[DIR_RUNTIME]), print_mode, NULL },
-	{ "StateDirectory", EXECS, EXEC_FIELD(directories[DIR_STATE]), print_names, NULL },
-	{ "StateDirectoryMode", EXECS, EXEC_FIELD(directory_mode[DIR_STATE]), print_mode, NULL },
-	{ "CacheDirectory", EXECS, EXEC_FIELD(directories[DIR_CACHE]), print_names, NULL },
-	{ "LogsDirectory", EXECS, EXEC_FIELD(directories[DIR_LOGS]), print_names, NULL },
-	{ "ConfigurationDirectory", EXECS, EXEC_FIELD(directories[DIR_CONFIGURATION]), print_names, NULL },
-	{ "KillMode", EXECS | SCOPES, EXEC_FIELD(kill.mode), print_word, kill_mode_names },
-	{ "KillSignal", EXECS | SCOPES, EXEC_FIELD(kill.signal), print_int, NULL },
-	{ "FinalKillSignal", EXECS | SCOPES, EXEC_FIELD(kill.final_signal), print_int, NULL },
-	{ "WatchdogSignal", EXECS, EXEC_FIELD(kill.watchdog_signal), print_int, NULL },
-	{ "SendSIGKILL", EXECS | SCOPES, EXEC_FIELD(kill.send_kill), print_bool, NULL },
-	{ "SendSIGHUP", EXECS | SCOPES, EXEC_FIELD(kill.send_hup), print_bool, NULL },
 };
 /* clang-format on */
-
-static bool is_wanted(const char *only, const char *name)
-{
-	struct str rest = str_of(only);
-	struct str piece;
-
-	if (!only)
-		return true;
-	while (str_cut(&rest, ',', &piece))
-		if (str_eq_z(str_trim(piece), name))
-			return true;
-	return false;
-}
 
 /* Dependencies are properties too: one for each type, in the order of DEPS_LIST. */
 static void print_dependencies(struct view *v, const char *only)
@@ -570,7 +500,7 @@ static void print_dependencies(struct view *v, const char *only)
 	for (unsigned t = 0; t < DEP_TYPES; t++) {
 		bool any = false;
 
-		if (!is_wanted(only, dep_names[t]))
+		if (!property_is_wanted(only, dep_names[t]))
 			continue;
 		graph_for_each(e, v->u, (enum dep_type)t)
 		{
@@ -600,9 +530,13 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 	for (unsigned i = 0; i < ARRAY_SIZE(properties); i++) {
 		const struct property *p = &properties[i];
 
-		if ((p->types & (1u << u->type)) && v.bases[p->base] && is_wanted(only, p->name))
+		if ((p->types & (1u << u->type)) && v.bases[p->base] &&
+		    property_is_wanted(only, p->name))
 			p->print(&v, p);
 	}
+	if (c)
+		property_settings(r, c, (enum unit_type)u->type, only, v.with_empty);
+	property_live(r, h, u, only);
 	print_dependencies(&v, only);
 }
 
@@ -665,16 +599,16 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!is_wanted(only, rows[i].name))
+		if (!property_is_wanted(only, rows[i].name))
 			continue;
 		if (rows[i].tag == TAG_TEXT)
 			reply_text_z(r, rows[i].name, rows[i].text);
 		else
 			reply_value(r, rows[i].tag, rows[i].name, rows[i].value);
 	}
-	for (unsigned i = 0; is_wanted(only, "UnitPath") && i < h->load.dirs_n; i++)
+	for (unsigned i = 0; property_is_wanted(only, "UnitPath") && i < h->load.dirs_n; i++)
 		reply_item(r, "UnitPath", h->load.dirs[i]);
-	for (unsigned i = 0; is_wanted(only, "Environment") && h->environment && h->environment[i];
-	     i++)
+	for (unsigned i = 0;
+	     property_is_wanted(only, "Environment") && h->environment && h->environment[i]; i++)
 		reply_item(r, "Environment", h->environment[i]);
 }

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/unit_files.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 
-#include "units/install.h"
-#include "units/install_apply.h"
-#include "units/install_state.h"
-#include "units/load.h"
-#include "units/name.h"
+#include "ctl/file_work.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
@@ -21,11 +16,7 @@ struct command {
 	bool is_quiet;
 	bool has_manager; /* one answers, and it is about its files */
 	struct rows rows; /* of the manager's answers */
-	struct load load;
-	struct install_tree tree;
-	struct install install;
-	const char **names; /* full names, and paths, in the arena of install */
-	unsigned names_n;
+	struct file_work work;
 };
 
 static void PRINTF_LIKE(2, 3) complain(struct command *c, const char *fmt, ...)
@@ -116,24 +107,18 @@ static int follow_up(struct command *c)
 
 	if (!c->has_manager)
 		return STATUS_OK;
-	for (unsigned k = 0; k < c->names_n; k++)
-		if (c->names[k][0] == '/')
-			c->names[k] = strrchr(c->names[k], '/') + 1;
-	if (now == VERB_STOP && tell_manager(c, now, c->names, c->names_n) != STATUS_OK)
+	for (unsigned k = 0; k < c->work.names_n; k++)
+		if (c->work.names[k][0] == '/')
+			c->work.names[k] = strrchr(c->work.names[k], '/') + 1;
+	if (now == VERB_STOP && tell_manager(c, now, c->work.names, c->work.names_n) != STATUS_OK)
 		return STATUS_FAILED;
 	status = tell_manager(c, VERB_RELOAD_CONFIG, NULL, 0);
 	if (now == VERB_START && status == STATUS_OK)
-		status = tell_manager(c, now, c->names, c->names_n);
+		status = tell_manager(c, now, c->work.names, c->work.names_n);
 	return status;
 }
 
 /* --- beginning --- */
-
-static int read_install(void *arg, const char *name, const char *path,
-			struct unit_config **ret_config)
-{
-	return load_install(arg, name, path, ret_config);
-}
 
 static int begin(struct command *c)
 {
@@ -149,92 +134,13 @@ static int begin(struct command *c)
 		dirs = asked ? asked : dirs;
 	}
 	/* "/" is no other root */
-	r = load_init(&c->load, dirs, root && strcmp(root, "/") != 0 ? root : "");
-	if (r == 0)
-		r = load_scan(&c->load);
-	if (r == 0)
-		r = tree_init(&c->tree, c->load.dirs, c->load.dirs_n, c->load.root);
-	if (r == 0)
-		r = tree_read(&c->tree);
-	install_init(&c->install, &c->tree, read_install, &c->load);
-	c->install.is_runtime = c->question->options[OPT_RUNTIME];
-	c->install.is_forced = c->question->options[OPT_FORCE];
+	r = file_work_open(&c->work, dirs, root && strcmp(root, "/") != 0 ? root : "");
+	c->work.install.is_runtime = c->question->options[OPT_RUNTIME];
+	c->work.install.is_forced = c->question->options[OPT_FORCE];
 	return r;
-}
-
-/* "ssh" is ssh.service, as everywhere. */
-static int take_names(struct command *c)
-{
-	char full[UNIT_NAME_MAX + 1];
-
-	c->names_n = c->question->args_n;
-	c->names = arena_get(&c->install.arena, (c->names_n + 1) * sizeof(*c->names));
-	if (!c->names)
-		return -ENOMEM;
-	for (unsigned k = 0; k < c->names_n; k++) {
-		const char *word = c->question->args[k];
-		bool is_path = verbs[c->verb].shape == SHAPE_UNIT_FILES && strchr(word, '/');
-
-		if (!is_path && name_from_user(word, full, sizeof(full)) == 0)
-			word = full;
-		c->names[k] = arena_dup(&c->install.arena, word, strlen(word));
-		if (!c->names[k])
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 /* --- changes --- */
-
-static int plan_preset(struct command *c)
-{
-	const char *word = c->question->options[OPT_PRESET_MODE];
-	unsigned mode = 0;
-	struct preset p;
-	int r;
-
-	while (word && mode < PRESET_MODES && strcmp(word, preset_mode_names[mode]) != 0)
-		mode++;
-	if (mode == PRESET_MODES)
-		return install_tell(&c->install, true,
-				    "--preset-mode takes full, enable-only or disable-only");
-	preset_init(&p);
-	r = preset_read(&p, c->load.root);
-	if (r == 0)
-		r = install_preset(&c->install, &p, (enum preset_mode)mode, c->names, c->names_n);
-	preset_fini(&p);
-	return r;
-}
-
-static int plan(struct command *c)
-{
-	struct install *in = &c->install;
-
-	switch ((int)c->verb) {
-	case VERB_ENABLE:
-		return install_enable(in, c->names, c->names_n);
-	case VERB_DISABLE:
-		return install_disable(in, c->names, c->names_n);
-	case VERB_REENABLE:
-		return install_reenable(in, c->names, c->names_n);
-	case VERB_MASK:
-		return install_mask(in, c->names, c->names_n);
-	case VERB_UNMASK:
-		return install_unmask(in, c->names, c->names_n);
-	case VERB_LINK:
-		return install_link(in, c->names, c->names_n);
-	case VERB_REVERT:
-		return install_revert(in, c->names, c->names_n);
-	case VERB_ADD_WANTS:
-		return install_add_dependency(in, DEP_WANTS, c->names, c->names_n);
-	case VERB_ADD_REQUIRES:
-		return install_add_dependency(in, DEP_REQUIRES, c->names, c->names_n);
-	case VERB_SET_DEFAULT:
-		return install_set_default(in, c->names[0]);
-	default:
-		return plan_preset(c);
-	}
-}
 
 static void told(void *arg, const struct tree_node *n)
 {
@@ -254,19 +160,19 @@ static int change(struct command *c)
 {
 	const char *path = "";
 	int status = STATUS_OK;
-	int r = plan(c);
+	int r = file_work_plan(&c->work, c->verb, c->question->options[OPT_PRESET_MODE]);
 
-	for (const struct install_note *n = c->install.notes; n; n = n->next)
+	for (const struct install_note *n = c->work.install.notes; n; n = n->next)
 		if (n->is_error || !c->is_quiet)
 			complain(c, "%s", n->text);
 	if (r == 0)
-		r = install_apply(&c->tree, told, c, &path);
+		r = install_apply(&c->work.tree, told, c, &path);
 	if (r < 0)
 		complain(c, "%s: %s; what is said above is done, the rest is not", path,
 			 strerror(-r));
 	if (r == 0)
 		status = follow_up(c);
-	return r < 0 || c->install.has_error ? STATUS_FAILED : status;
+	return r < 0 || c->work.install.has_error ? STATUS_FAILED : status;
 }
 
 /* --- questions --- */
@@ -274,7 +180,7 @@ static int change(struct command *c)
 static int get_default(struct command *c)
 {
 	const char *name = NULL;
-	int r = install_get_default(&c->install, &name);
+	int r = install_get_default(&c->work.install, &name);
 
 	if (r == 0 && !name)
 		complain(c, "there is no default.target");
@@ -287,14 +193,14 @@ static int is_enabled(struct command *c)
 {
 	int status = STATUS_FAILED;
 
-	for (unsigned k = 0; k < c->names_n; k++) {
+	for (unsigned k = 0; k < c->work.names_n; k++) {
 		enum install_state state = INSTALL_NOT_FOUND;
-		int r = install_state(&c->install, c->names[k], &state);
+		int r = install_state(&c->work.install, c->work.names[k], &state);
 
 		if (r < 0)
 			return no_memory(c, r);
 		if (state == INSTALL_NOT_FOUND || state == INSTALL_BAD)
-			complain(c, "%s: %s", c->names[k],
+			complain(c, "%s: %s", c->work.names[k],
 				 state == INSTALL_BAD ? "its file or link is broken"
 						      : "there is no such unit file");
 		else if (!c->is_quiet)
@@ -305,62 +211,20 @@ static int is_enabled(struct command *c)
 	return status;
 }
 
-static bool is_wanted(const struct command *c, const struct tree_node *n)
+static bool list_file(void *arg, const struct tree_node *n, enum install_state state,
+		      const char *preset)
 {
-	if (n->is_side || n->kind == TREE_DIR || !name_is_valid(n->name, NAME_ANY))
-		return false;
-	for (unsigned k = 0; k < c->names_n; k++)
-		if (fnmatch(c->question->args[k], n->name, 0) == 0)
-			return true;
-	return c->names_n == 0;
-}
-
-/* The node of a name in the most important directory: each name is listed once. */
-static bool is_first(const struct command *c, const struct tree_node *n)
-{
-	for (unsigned k = 0; k < n->dir; k++) {
-		AUTO_MEM char *path = NULL;
-		struct sbuf b = {0};
-
-		sbuf_addf(&b, "%s/%s", c->tree.dirs[k].path, n->name);
-		path = sbuf_take(&b);
-		if (path && tree_find(&c->tree, path))
-			return false;
-	}
-	return true;
-}
-
-static int list_file(struct command *c, const struct preset *p, const struct tree_node *n)
-{
-	enum install_state state = INSTALL_NOT_FOUND;
-	struct str instances;
-	int r = install_state(&c->install, n->name, &state);
-	bool has_preset = state != INSTALL_STATIC && state != INSTALL_ALIAS &&
-			  state != INSTALL_GENERATED;
+	struct command *c = arg;
 
 	paintf(&c->screen->paint, "%-50s %-16s %s\n", n->name, install_state_names[state],
-	       !has_preset                            ? "-"
-	       : preset_wants(p, n->name, &instances) ? "enabled"
-						      : "disabled");
-	return r;
+	       preset ? preset : "-");
+	return true;
 }
 
 static int list_files(struct command *c)
 {
-	struct preset p;
-	int r;
-
-	preset_init(&p);
-	r = preset_read(&p, c->load.root);
-	for (unsigned k = 0; r == 0 && k < c->tree.dirs_n; k++)
-		list_for_each(node, &c->tree.dirs[k].nodes) {
-			const struct tree_node *n = list_entry(node, struct tree_node, list_node);
-
-			if (r == 0 && is_wanted(c, n) && is_first(c, n))
-				r = list_file(c, &p, n);
-		}
-	preset_fini(&p);
-	return no_memory(c, r);
+	return no_memory(c, file_work_list(&c->work, c->question->args, c->question->args_n,
+					   list_file, c));
 }
 
 static int answer(struct command *c)
@@ -388,14 +252,12 @@ int unit_files(struct screen *s, const struct question *q)
 	rows_init(&c.rows);
 	r = begin(&c);
 	if (r == 0)
-		r = take_names(&c);
+		r = file_work_names(&c.work, c.verb, q->args, q->args_n);
 	if (r == 0)
 		status = answer(&c);
 	else
 		complain(&c, "cannot read the unit directories: %s", strerror(-r));
-	install_fini(&c.install);
-	tree_fini(&c.tree);
-	load_fini(&c.load);
+	file_work_close(&c.work);
 	rows_fini(&c.rows);
 	return status;
 }

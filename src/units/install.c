@@ -289,7 +289,7 @@ static int prepare(struct install *in, const struct preset *p, struct preset_set
 	u = set_add(in, &scratch, name, NULL);
 	r = u ? find_unit(in, &scratch, u, FIND_LINKED, &u) : -ENOMEM;
 	if (r > 0)
-		r = install_tell(in, true, "%s: %s", name, install_found_words[r]);
+		r = install_missing(in, name, (enum install_found)r);
 	else if (r == 0 &&
 		 strcmp(u->name, name) == 0) /* else it is a name of a unit that has its own rule */
 		r = apply_rule(in, p, sets, name);

@@ -30,15 +30,12 @@ void install_fini(struct install *in)
 	memset(in, 0, sizeof(*in));
 }
 
-int install_tell(struct install *in, bool is_error, const char *fmt, ...)
+static int tell(struct install *in, bool is_error, const char *fmt, va_list ap)
 {
 	struct install_note *n = arena_get(&in->arena, sizeof(*n));
 	struct sbuf text = {0};
-	va_list ap;
 
-	va_start(ap, fmt);
 	sbuf_addv(&text, fmt, ap);
-	va_end(ap);
 	if (n && text.p)
 		n->text = arena_dup(&in->arena, text.p, text.n);
 	sbuf_fini(&text);
@@ -49,6 +46,36 @@ int install_tell(struct install *in, bool is_error, const char *fmt, ...)
 	*in->last_note = n;
 	in->last_note = &n->next;
 	return 0;
+}
+
+int install_tell(struct install *in, bool is_error, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = tell(in, is_error, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int install_refuse(struct install *in, const char *refusal, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	if (!in->has_error)
+		in->refusal = refusal;
+	va_start(ap, fmt);
+	r = tell(in, true, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int install_missing(struct install *in, const char *name, enum install_found how)
+{
+	return install_refuse(in, how == FOUND_NOTHING ? "not-found" : NULL, "%s: %s", name,
+			      install_found_words[how]);
 }
 
 /* --- sets --- */

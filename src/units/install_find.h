@@ -30,6 +30,9 @@ struct install {
 	struct arena arena;
 	struct install_note *notes, **last_note;
 	bool has_error;
+	bool has_section; /* a unit that was enabled, or Also= of it, says something in its [Install] section */
+	const char *
+		refusal; /* word of the first error that programs tell apart: not-found, masked, exists; else NULL */
 };
 
 /* tree, read and arg are borrowed. */
@@ -37,6 +40,8 @@ void install_init(struct install *in, struct install_tree *tree, install_read_fn
 void install_fini(struct install *in);
 /* Tell something. 0 or -ENOMEM. */
 int install_tell(struct install *in, bool is_error, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same for an error that programs tell apart; refusal: its word, static. */
+int install_refuse(struct install *in, const char *refusal, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 enum install_mode {
 	MODE_UNKNOWN,
@@ -75,6 +80,8 @@ enum install_found {
 	FOUND_KINDS
 };
 extern const char *const install_found_words[FOUND_KINDS];
+/* Tell that the file of `name` was not found so. 0 or -ENOMEM. */
+int install_missing(struct install *in, const char *name, enum install_found how);
 
 /* Empty; and back to empty. */
 void set_init(struct install_set *s);

@@ -80,10 +80,12 @@ int links_make(struct install *in, const char *path, const char *target, bool is
 	if (n && n->kind == TREE_LINK && leads_to(in, n, target))
 		return 0;
 	if (n && n->kind != TREE_LINK)
-		return install_tell(in, true, "%s is in the way: it is not a link; it stays", path);
+		return install_refuse(in, "exists", "%s is in the way: it is not a link; it stays",
+				      path);
 	if (n && !is_forced)
-		return install_tell(in, true, "%s is a link to %s already; --force replaces it",
-				    path, n->target);
+		return install_refuse(in, "exists",
+				      "%s is a link to %s already; --force replaces it", path,
+				      n->target);
 	return tree_set_link(in->tree, path, target);
 }
 
@@ -200,9 +202,9 @@ static int default_instance(struct install *in, const struct install_unit *u, co
 	instance = set_add(in, &s, full, NULL);
 	r = instance ? find_unit(in, &s, instance, FIND_LINKED, &instance) : -ENOMEM;
 	if (r > 0)
-		r = install_tell(in, true, "%s: %s", full, install_found_words[r]);
+		r = install_missing(in, full, (enum install_found)r);
 	else if (r == 0 && instance->mode == MODE_MASKED)
-		r = install_tell(in, true, "%s is masked", full);
+		r = install_refuse(in, "masked", "%s is masked", full);
 	else if (r == 0)
 		*ret_name = arena_dup(&in->arena, full, strlen(full));
 	set_fini(&s);
@@ -241,6 +243,11 @@ static void lift_ban(struct install *in, const struct install_unit *u)
 	}
 }
 
+static bool has_section(const struct unit_config *c)
+{
+	return c->wanted_by || c->required_by || c->upheld_by || c->alias || c->also;
+}
+
 static int enable_unit(struct install *in, const struct install_unit *u, bool is_preset)
 {
 	const struct tree_dir *d;
@@ -249,6 +256,7 @@ static int enable_unit(struct install *in, const struct install_unit *u, bool is
 	unsigned made = 0;
 	int r = note_findings(in, u);
 
+	in->has_section |= has_section(u->config);
 	if (r == 0 && presence_of(in, u)) {
 		lift_ban(in, u);
 		return 0;
@@ -282,9 +290,9 @@ int links_discover(struct install *in, struct install_set *s, const char *name, 
 	if (r < 0)
 		return r;
 	if (r > 0)
-		return install_tell(in, true, "%s: %s", name, install_found_words[r]);
+		return install_missing(in, name, (enum install_found)r);
 	if (u->mode == MODE_MASKED)
-		return install_tell(in, true, "%s is masked (%s)", name, u->path);
+		return install_refuse(in, "masked", "%s is masked (%s)", name, u->path);
 	dir = tree_dir_of(in->tree, u->path);
 	if (dir >= 0 && in->tree->dirs[dir].is_generated)
 		return install_tell(in, true,
@@ -306,7 +314,7 @@ int links_enable(struct install *in, struct install_set *s, bool is_preset)
 		if (r < 0)
 			return r;
 		if (r > 0 && !u->is_auxiliary)
-			return install_tell(in, true, "%s: %s", u->name, install_found_words[r]);
+			return install_missing(in, u->name, (enum install_found)r);
 		if (r > 0)
 			r = install_tell(in, false, "%s, which Also= names: %s", u->name,
 					 install_found_words[r]);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "core/graph.h"
+#include "ctl/property_live.h"
+#include "ctl/property_setting.h"
 #include "ctl/rows.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
@@ -74,9 +76,18 @@ static const struct row *print(struct unit *u, const char *only, bool with_empty
 
 START_TEST(names_are_unique)
 {
-	for (unsigned i = 0; i < property_count(); i++)
+	const char *name;
+
+	for (unsigned i = 0; i < property_count(); i++) {
+		ck_assert_msg(!property_is_setting(property_name(i)), "%s is told twice",
+			      property_name(i));
 		for (unsigned k = 0; k < i; k++)
 			ck_assert_str_ne(property_name(i), property_name(k));
+		for (unsigned k = 0; (name = property_live_name(k)); k++)
+			ck_assert_str_ne(property_name(i), name);
+	}
+	for (unsigned k = 0; (name = property_live_name(k)); k++)
+		ck_assert(!property_is_setting(name));
 }
 END_TEST
 

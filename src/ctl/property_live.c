@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/property_live.h"
+
+#include <stdio.h>
+
+#include "activate/time.h"
+#include "core/fd.h"
+#include "core/spawn.h"
+#include "units/path.h"
+#include "units/timer.h"
+
+#define BIT(type) (1u << UNIT_##type)
+enum {
+	GROUPED = BIT(SERVICE) | BIT(SOCKET) | BIT(MOUNT) | BIT(SWAP) | BIT(SCOPE) | BIT(SLICE),
+	EVERY = (1 << UNIT_TYPES) - 1
+};
+
+struct live_view {
+	struct reply *reply;
+	struct hark *h;
+	struct unit *u;
+	const char *name; /* of the property */
+};
+
+bool property_is_wanted(const char *only, const char *name)
+{
+	struct str rest = str_of(only), piece;
+
+	if (!only)
+		return true;
+	while (str_cut(&rest, ',', &piece))
+		if (str_eq_z(str_trim(piece), name))
+			return true;
+	return false;
+}
+
+/* --- timers --- */
+
+static bool has_calendar(const struct timer_config *t)
+{
+	const struct timer_event *e = t->events;
+
+	while (e && e->base != TIMER_CALENDAR)
+		e = e->next;
+	return e != NULL;
+}
+
+static uint64_t to_wall_us(uint64_t mono_us)
+{
+	return clock_wall_us() - clock_mono_us() + mono_us;
+}
+
+static void put_next_wall(const struct live_view *v)
+{
+	uint64_t due = time_next_us(v->u);
+	bool is_so = due != TIME_NEVER && has_calendar(v->u->config->timer);
+
+	reply_value(v->reply, TAG_STAMP, v->name, is_so ? to_wall_us(due) : 0);
+}
+
+static void put_next_mono(const struct live_view *v)
+{
+	uint64_t due = time_next_us(v->u);
+	bool is_so = !has_calendar(v->u->config->timer);
+
+	reply_value(v->reply, TAG_SPAN, v->name, is_so ? due : 0);
+}
+
+static void put_last_wall(const struct live_view *v)
+{
+	reply_value(v->reply, TAG_STAMP, v->name, timer_of(v->u)->last_wall_us);
+}
+
+static void put_last_mono(const struct live_view *v)
+{
+	reply_value(v->reply, TAG_NUMBER, v->name, timer_of(v->u)->last_us);
+}
+
+static void put_item(const struct live_view *v, struct sbuf *item)
+{
+	if (!item->err)
+		reply_item(v->reply, v->name, item->p);
+	sbuf_fini(item);
+}
+
+/* "{ OnBootUSec=30000000 ; next_elapse=0 }", times in microseconds */
+static void put_spans(const struct live_view *v)
+{
+	uint64_t due = time_next_us(v->u);
+
+	for (const struct timer_event *e = v->u->config->timer->events; e; e = e->next) {
+		const char *name = timer_base_names[e->base];
+		struct sbuf item = {0};
+
+		if (e->base == TIMER_CALENDAR)
+			continue;
+		sbuf_addf(&item, "{ %.*sUSec=%llu ; next_elapse=%llu }", (int)strlen(name) - 3,
+			  name, (unsigned long long)e->span_us,
+			  (unsigned long long)(due == TIME_NEVER ? 0 : due));
+		put_item(v, &item);
+	}
+}
+
+/* "{ OnCalendar=*-*-* 00:00:00 ; next_elapse=1700000000000000 }", of the wall clock */
+static void put_calendars(const struct live_view *v)
+{
+	uint64_t due = time_next_us(v->u);
+
+	for (const struct timer_event *e = v->u->config->timer->events; e; e = e->next) {
+		struct sbuf item = {0};
+
+		if (e->base != TIMER_CALENDAR)
+			continue;
+		sbuf_add_z(&item, "{ OnCalendar=");
+		calendar_format(&e->calendar, &item);
+		sbuf_addf(&item, " ; next_elapse=%llu }",
+			  (unsigned long long)(due == TIME_NEVER ? 0 : to_wall_us(due)));
+		put_item(v, &item);
+	}
+}
+
+/* --- timers and paths --- */
+
+static void put_unit(const struct live_view *v)
+{
+	char name[UNIT_NAME_MAX + 1] = "";
+
+	if (v->u->type == UNIT_TIMER)
+		timer_unit_name(v->u->config, name, sizeof(name));
+	else
+		path_unit_name(v->u->config, name, sizeof(name));
+	reply_text_z(v->reply, v->name, name);
+}
+
+static void put_paths(const struct live_view *v)
+{
+	for (const struct path_watch *w = v->u->config->path->watches; w; w = w->next) {
+		struct sbuf item = {0};
+
+		sbuf_addf(&item, "%s (%s)", w->path, path_kind_names[w->kind]);
+		put_item(v, &item);
+	}
+}
+
+/* --- cgroups --- */
+
+bool property_usage(struct hark *h, const struct unit *u, const char *file, const char *key,
+		    uint64_t *ret)
+{
+	struct str rest, line, word;
+	char path[512], full[600], text[2048];
+
+	if (!h->cgroups.has_cgroups)
+		return false;
+	spawn_cgroup_path(u, path, sizeof(path));
+	snprintf(full, sizeof(full), "%s/%s", path, file);
+	if (fd_read_small(h->cgroups.dir_fd, full, text, sizeof(text)) <= 0)
+		return false;
+	rest = str_of(text);
+	while (str_cut(&rest, '\n', &line)) {
+		if (key && !(str_word(&line, &word) && str_eq_z(word, key)))
+			continue;
+		return str_word(&line, &word) && str_to_u64(word, ret) == 0;
+	}
+	return false;
+}
+
+static void put_memory(const struct live_view *v)
+{
+	uint64_t value;
+
+	if (property_usage(v->h, v->u, "memory.current", NULL, &value))
+		reply_value(v->reply, TAG_NUMBER, v->name, value);
+}
+
+static void put_tasks(const struct live_view *v)
+{
+	uint64_t value;
+
+	if (property_usage(v->h, v->u, "pids.current", NULL, &value))
+		reply_value(v->reply, TAG_NUMBER, v->name, value);
+}
+
+static void put_cpu(const struct live_view *v)
+{
+	uint64_t us;
+
+	if (property_usage(v->h, v->u, "cpu.stat", "usage_usec", &us))
+		reply_value(v->reply, TAG_NUMBER, v->name, us * 1000);
+}
+
+static void put_freezer(const struct live_view *v)
+{
+	bool has_group = GROUPED >> v->u->type & 1;
+	uint64_t frozen = 0;
+
+	if (has_group)
+		(void)property_usage(v->h, v->u, "cgroup.freeze", NULL, &frozen);
+	reply_text_z(v->reply, v->name, frozen ? "frozen" : "running");
+}
+
+/* --- the table --- */
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	uint32_t types;
+	void (*put)(const struct live_view *v);
+} rows[] = {
+	{ "Unit", BIT(TIMER) | BIT(PATH), put_unit },
+	{ "TimersMonotonic", BIT(TIMER), put_spans },
+	{ "TimersCalendar", BIT(TIMER), put_calendars },
+	{ "NextElapseUSecRealtime", BIT(TIMER), put_next_wall },
+	{ "NextElapseUSecMonotonic", BIT(TIMER), put_next_mono },
+	{ "LastTriggerUSec", BIT(TIMER), put_last_wall },
+	{ "LastTriggerUSecMonotonic", BIT(TIMER), put_last_mono },
+	{ "Paths", BIT(PATH), put_paths },
+	{ "MemoryCurrent", GROUPED, put_memory },
+	{ "TasksCurrent", GROUPED, put_tasks },
+	{ "CPUUsageNSec", GROUPED, put_cpu },
+	{ "FreezerState", EVERY, put_freezer },
+};
+/* clang-format on */
+
+void property_live(struct reply *r, struct hark *h, struct unit *u, const char *only)
+{
+	struct live_view v = {.reply = r, .h = h, .u = u};
+	bool is_readable = u->config && ((u->type != UNIT_TIMER || u->config->timer) &&
+					 (u->type != UNIT_PATH || u->config->path));
+
+	for (unsigned i = 0; is_readable && i < ARRAY_SIZE(rows); i++) {
+		v.name = rows[i].name;
+		if ((rows[i].types & (1u << u->type)) && property_is_wanted(only, v.name))
+			rows[i].put(&v);
+	}
+}
+
+const char *property_live_name(unsigned at)
+{
+	return at < ARRAY_SIZE(rows) ? rows[at].name : NULL;
+}

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""golden.py run COMMANDS OUT: run each command, keep what it said.  golden.py compare OURS THEIRS DIFFERS: where do two runs differ?"""
+import collections
+import json
+import re
+import subprocess
+import sys
+
+# What differs from one run of the very same system to the next.
+MASKS = [(re.compile(p), by) for p, by in (
+    (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+", "DATE"),
+    (r"(Timestamp(Monotonic)?|USecRealtime|USecMonotonic|LastTriggerUSec|NextElapse\w+)=.+", r"\1=SET"),
+    (r"\b[0-9a-f]{32}\b", "ID"),
+    (r"(PID|Pid|pid)([=: ]+)[1-9]\d*", r"\1\2NUMBER"),
+    (r"\b[1-9]\d* (/bin/sleep|/bin/sh|sleep )", r"NUMBER \1"),
+    (r"(status|code)=(\w+), ", r"\1=\2, "),
+    (r"run-[ru]\d*[0-9a-f]*", "run-NUMBER"),
+    (r"dbus-:[\d.]+-", "dbus-:N-"),
+    (r"(?<![\w.])(\d+(\.\d+)?(us|ms|s|min|h|day|days|month|months|years?)\b ?)+( ago| left)?", "TIME "),
+    (r"(Memory(Current|Available)?|CPU|CPUUsageNSec|IO(Read|Write)\w+|TasksCurrent|Tasks|IP\w+)([=:] ?)\S.*", r"\1\4AMOUNT"),
+    (r"\(PID TIME", "(PID"),
+    (r"[─-]+", "-"),
+    (r" +", " "),
+)]
+
+
+# Sets: each of their members is a line of its own.
+SETS = re.compile(r"(After|Before|Requires|RequiredBy|Wants|WantedBy|TriggeredBy|Triggers|RequiresMountsFor|Names|Environment)=(.+)")
+
+
+def split_sets(line):
+    m = SETS.fullmatch(line)
+    return [f"{m[1]}={word}" for word in sorted(m[2].split())] if m else [line]
+
+
+def mask(text):
+    for pattern, by in MASKS:
+        text = pattern.sub(by, text)
+    return [part for line in text.splitlines() for part in split_sets(line.rstrip())]
+
+
+def run(commands, out):
+    said = []
+    for line in open(commands):
+        line = line.rstrip("\n")
+        if not line or line.startswith("#"):
+            continue
+        command = line.removeprefix("! ")
+        p = subprocess.run(["timeout", "-k", "2", "20", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        if not line.startswith("!"):
+            said.append({"command": line, "exit": p.returncode, "said": p.stdout.decode(errors="replace")})
+    json.dump(said, open(out, "w"), indent=1)
+
+
+class Allowed:
+    """A line of the table: command, what the lines look like that one of the two may lack ("exit": its exit status), why."""
+
+    def __init__(self, line):
+        self.command, self.pattern, self.reason = (part.strip() for part in line.split("\t"))
+        self.commands, self.lines = re.compile(self.command + "$"), re.compile(self.pattern + "$")
+        self.used = 0
+
+    def takes(self, command, line):
+        if not self.commands.match(command) or not self.lines.match(line):
+            return False
+        self.used += 1
+        return True
+
+
+def only_in_one(ours, theirs):
+    """Lines with a sign, as a multiset: their order is compared by those that both have."""
+    a, b = collections.Counter(ours), collections.Counter(theirs)
+    return ["+" + line for line in (a - b).elements()] + ["-" + line for line in (b - a).elements()]
+
+
+def differences(ours, theirs):
+    a, b = mask(ours["said"]), mask(theirs["said"])
+    found = only_in_one(a, b)
+    if not found and a != b:
+        found = ["order"]
+    if ours["exit"] != theirs["exit"]:
+        found.append(f"exit {ours['exit']} {theirs['exit']}")
+    return found
+
+
+def compare(ours_path, theirs_path, table_path):
+    table = [Allowed(line) for line in open(table_path) if line.strip() and not line.startswith("#")]
+    ours, theirs = json.load(open(ours_path)), json.load(open(theirs_path))
+    equal = explained = bad = 0
+    if [o["command"] for o in ours] != [t["command"] for t in theirs]:
+        print("not ok the two runs are of the same commands")
+        return 1
+    for o, t in zip(ours, theirs):
+        found = differences(o, t)
+        left = [f for f in found if not any(d.takes(o["command"], f) for d in table)]
+        equal += not found
+        explained += bool(found) and not left
+        if left:
+            bad += 1
+            print(f"not ok {o['command']}: " + " | ".join(left[:400]))
+    for d in table:
+        if not d.used:
+            bad += 1
+            print(f"not ok golden.differs has a line too many: {d.command}\t{d.pattern}")
+    if not bad:
+        print(f"ok {equal} commands give the same, {explained} differ as golden.differs says ({len(table)} lines)")
+    else:
+        print(f"# {equal} the same, {explained} explained, {bad} not")
+    return bad != 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "run":
+        run(sys.argv[2], sys.argv[3])
+    else:
+        sys.exit(compare(*sys.argv[2:5]))

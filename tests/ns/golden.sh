@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Some two hundred commands of Debian's own systemctl, busctl, systemd-analyze, systemd-run and loginctl, in two containers with the same unit files:
+# with Debian's systemd as PID 1, and with hark. What they say and their exit statuses are the same, but for what golden.differs names; a line
+# there that no difference needs is an error, so that the table only shrinks. HARK_GOLDEN_KEEP names a folder for the two runs.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+. "$HERE/box.sh"
+[ -x /lib/systemd/systemd ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null && command -v python3 >/dev/null ||
+	skip_all "no systemd and dbus packages to compare with"
+[ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
+[ -n "$HARK_TEST_CGROUP" ] || skip_all "no cgroups"
+
+# Of the system's own units only these, so that nothing runs that is not meant.
+SYSTEM="sysinit.target basic.target multi-user.target sockets.target timers.target paths.target slices.target local-fs.target local-fs-pre.target
+	remote-fs.target swap.target shutdown.target umount.target final.target rescue.target time-set.target time-sync.target network.target
+	nss-user-lookup.target getty.target dbus.service dbus.socket systemd-logind.service modprobe@.service user.slice user@.service
+	user-runtime-dir@.service"
+prepare() { # ROOT
+	local lib=$1/usr/lib/systemd/system etc=$1/etc/systemd/system unit
+	mv "$lib" "$1/system-units"
+	rm -rf "$etc" "$1/usr/lib/systemd/system-generators" "$1"/etc/systemd/*.d "$1"/usr/lib/systemd/system-preset/* \
+		"$1"/etc/systemd/system-generators "$1"/usr/local/lib/systemd "$1"/etc/init.d/* "$1"/etc/rc?.d
+	mkdir -p "$lib" "$etc"
+	for unit in $SYSTEM; do
+		cp -a "$1/system-units/$unit" "$lib"
+	done
+	mkdir "$lib/sockets.target.wants"
+	ln -s ../dbus.socket "$lib/sockets.target.wants/dbus.socket"
+	ln -s multi-user.target "$lib/default.target"
+	ln -s systemd-logind.service "$lib/dbus-org.freedesktop.login1.service"
+	printf 'disable installs.service\n' >"$1/usr/lib/systemd/system-preset/90-golden.preset"
+	cp -a "$T/units/." "$etc/"
+	cp -a "$etc/oneshot.service" "$lib/lib.service"
+}
+put() { cat >"$T/units/$1"; }
+mkdir "$T/units"
+put a.service <<X
+[Unit]
+Description=Alpha
+Documentation=man:true(1)
+Wants=idle.target
+[Service]
+ExecStart=/bin/sleep 1000
+ExecReload=/bin/true
+X
+put idle.service <<'X'
+[Unit]
+Description=Never runs
+[Service]
+ExecStartPre=-/bin/false
+ExecStart=/bin/echo "two words" 'a"b' $HOME %n
+X
+put fails.service <<X
+[Unit]
+Description=Fails
+[Service]
+Type=oneshot
+ExecStart=/bin/false
+X
+put refuses.service <<X
+[Unit]
+RefuseManualStart=yes
+RefuseManualStop=yes
+[Service]
+ExecStart=/bin/true
+X
+put bad.service <<X
+[Service]
+ExecStart=relative/path
+X
+put oneshot.service <<X
+[Unit]
+Description=Once
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+X
+put slow.service <<X
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 30
+X
+put installs.service <<X
+[Service]
+ExecStart=/bin/sleep 1000
+[Install]
+WantedBy=multi-user.target
+Alias=other-name.service
+X
+put also.service <<X
+[Service]
+ExecStart=/bin/sleep 1000
+[Install]
+WantedBy=test.target
+Also=installs.service
+X
+put tmpl@.service <<X
+[Unit]
+Description=Instance %i
+[Service]
+ExecStart=/bin/sleep 1000
+[Install]
+WantedBy=multi-user.target
+DefaultInstance=x
+X
+put env.service <<X
+[Service]
+Type=oneshot
+ExecStart=sh -c 'env | grep -E "^(GOLD|FROM|SPACE)" | sort >/run/env.said'
+X
+put state.service <<X
+[Service]
+ExecStart=/bin/sleep 1000
+StateDirectory=golden
+RuntimeDirectory=golden
+X
+put s.socket <<X
+[Unit]
+Description=A socket
+[Socket]
+ListenStream=/run/s.sock
+ListenDatagram=/run/s.dgram
+X
+put s.service <<X
+[Service]
+ExecStart=/bin/sleep 1000
+X
+put t.timer <<X
+[Timer]
+OnCalendar=*-1-1 00:00
+OnActiveSec=10h
+Unit=idle.service
+X
+put p.path <<X
+[Path]
+PathExists=/run/never
+Unit=idle.service
+X
+put lab.slice <<X
+[Slice]
+TasksMax=500
+X
+put idle.target </dev/null
+put iso.target <<X
+[Unit]
+AllowIsolate=yes
+Wants=basic.target dbus.service hark-bus.service hark-bus.socket
+X
+put test.target <<X
+[Unit]
+Description=Test
+Wants=a.service oneshot.service
+After=a.service oneshot.service
+Requires=s.socket
+X
+ln -s /dev/null "$T/units/masked.service"
+
+cat >"$T/beside" <<'X'
+export SYSTEMD_COLORS=0 SYSTEMD_PAGER= PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 COLUMNS=200
+timeout 30 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done' || systemctl list-jobs
+systemctl start dbus.service systemd-logind.service
+timeout 5 sh -c 'until busctl status org.freedesktop.systemd1 >/dev/null 2>&1; do sleep 0.1; done'
+python3 -B /run/out/golden.py run /run/out/golden.commands /run/out/golden.json
+systemctl --force poweroff
+X
+boot() { # NAME COMMAND...
+	local name=$1
+	shift
+	box_make "$name"
+	prepare "$T/$name/root"
+	cp "$T/beside" "$HERE"/golden.{py,commands} "$T/$name/out"
+	box_run "$name" 150 "$@"
+}
+boot systemd /lib/systemd/systemd --log-target=console --show-status=no &
+boot hark /usr/lib/hark/hark-init
+wait
+for name in systemd hark; do
+	[ -s "$T/$name/out/golden.json" ] || not_ok "$name ran all" "$(tail -qn 5 "$T/$name"/out/{said,log} | paste -sd' ')"
+	[ -n "$HARK_GOLDEN_KEEP" ] && mkdir -p "$HARK_GOLDEN_KEEP/$name" && cp "$T/$name"/out/* "$HARK_GOLDEN_KEEP/$name"
+	box_drop "$name"
+done
+[ $NOT_OK_N = 0 ] && { python3 -B "$HERE/golden.py" compare "$T"/{hark,systemd}/out/golden.json "$HERE/golden.differs" || NOT_OK_N=1; }
+finish
