@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "activate/bus_serve.h"
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -29,6 +30,8 @@ static void free_call(struct bus_call *c)
 	list_del(&c->node);
 	list_del(&c->wait_node);
 	dbus_message_unref(c->message);
+	while (c->fds_n > 0)
+		fd_close(c->fds[--c->fds_n]);
 	mem_put(c->text);
 	mem_put(c);
 }
@@ -103,6 +106,10 @@ const char *bus_error_name(struct str refusal)
 		{"not-applicable", "JobTypeNotApplicable"},
 		{"exists", "UnitExists"},
 		{"not-running", "ScopeNotRunning"},
+		{"not-active", "UnitInactive"},
+		{"busy", "UnitBusy"},
+		{"nothing-to-clean", "NothingToClean"},
+		{"no-property", DBUS_ERROR_PROPERTY_READ_ONLY},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
@@ -161,9 +168,13 @@ void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,
 {
 	struct question *q = &c->ask.question;
 
+	rows_fini(&c->ask.rows); /* of a question before */
 	if (c->is_job == false && q->options[OPT_NO_WAIT]) {
 		c->is_job = true;
 		c->bus->jobs_asked++;
+		/* Who has something done is told of it, subscribed or not. */
+		if (c->peer && c->peer->seat)
+			c->peer->seat->subscribe(c, true);
 	}
 	snprintf(c->caller, sizeof(c->caller), "%u:%d", c->uid, c->pid);
 	q->verb = &verbs[verb];

@@ -53,7 +53,7 @@ struct bus_peer {
 	bool is_subscribed;
 };
 
-enum { BUS_ARGS = 64 };
+enum { BUS_ARGS = REQUEST_ARGS };
 
 struct bus_call {
 	struct list node, wait_node; /* wait_node: of those whose caller is not known yet */
@@ -68,8 +68,10 @@ struct bus_call {
 	bool is_asking, is_job;
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
 	char unit[UNIT_NAME_MAX + 1];
-	char *text;      /* owned: what the arguments point to, when that is made here */
-	char caller[32]; /* of the option */
+	char *text; /* owned: what the arguments point to, when that is made here */
+	int fds[3]; /* owned; that came with the call */
+	unsigned fds_n;
+	char caller[32];                    /* of the option */
 	void (*finish)(struct bus_call *c); /* the answer of the manager is in ask.rows */
 };
 

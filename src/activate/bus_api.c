@@ -20,7 +20,8 @@ static const struct bus_signal signals[] = {
 #include "activate/bus_api.def"
 };
 
-enum { ZERO, UNSET };
+#define ZERO 0
+#define UNSET UINT64_MAX
 static const struct bus_property properties[] = {
 #define P(group, name, type, emits, unset) { BUS_GROUP_##group, #name, type, EMIT_##emits, unset },
 #include "activate/bus_api.def"

@@ -51,7 +51,7 @@ struct bus_property {
 	enum bus_group group;
 	const char *name, *type;
 	enum bus_emits emits;
-	bool is_unset_all_ones;
+	uint64_t unset; /* value of a number that the manager does not tell */
 };
 
 struct bus_call;

@@ -2,10 +2,12 @@
 #include "activate/bus_serve.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
-#include "core/proc.h"
+#include "core/fd.h"
 #include "ctl/call.h"
 
 static const struct str none = {"", 0};
@@ -440,6 +442,215 @@ static void finish_reload(struct bus_call *c)
 void serve_reload(struct bus_call *c)
 {
 	bus_ask(c, VERB_RELOAD_CONFIG, 0, finish_reload);
+}
+
+/* --- variables --- */
+
+/* Both lists of UnsetAndSetEnvironment(), or the one of the others, as arguments. */
+void serve_environment(struct bus_call *c)
+{
+	bool is_set = c->method->verb == VERB_SET_ENVIRONMENT;
+	bool is_both = strchr(c->method->in, ',');
+	unsigned n = 0, names_n = 0;
+	bool is_good = list_argument(c, 0, c->args, &n);
+
+	if (is_both) {
+		names_n = n;
+		is_good = is_good && list_argument(c, 1, c->args, &n);
+	}
+	if (!is_good) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "more than %d variables at once", BUS_ARGS);
+		return;
+	}
+	for (unsigned i = 0; is_set && i < n; i++)
+		if ((i >= names_n) != (strchr(c->args[i], '=') != NULL)) {
+			bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not %s", c->args[i],
+				 i < names_n ? "the name of a variable" : "NAME=VALUE");
+			return;
+		}
+	if (n == 0)
+		bus_reply(c, NULL);
+	else
+		bus_ask(c, c->method->verb, n, bus_finish_empty);
+}
+
+/* --- directories --- */
+
+void serve_clean(struct bus_call *c)
+{
+	const char *kinds[BUS_ARGS];
+	struct sbuf what = {0};
+	unsigned n = 0;
+
+	if (!take_unit(c))
+		return;
+	if (!list_argument(c, rest_at(c), kinds, &n)) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many kinds");
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		sbuf_addf(&what, "%s%s", i ? "," : "", kinds[i]);
+	c->text = sbuf_take(&what);
+	if (c->text && *c->text)
+		c->ask.question.options[OPT_WHAT] = c->text;
+	bus_ask(c, VERB_CLEAN, 1, bus_finish_empty);
+}
+
+/* --- all jobs --- */
+
+static void finish_clear(struct bus_call *c)
+{
+	struct sbuf numbers = {0};
+	unsigned n = 0;
+
+	for (const struct row *row = c->ask.rows.first; row; row = row->next)
+		if (row_is(row, "job") && n < BUS_ARGS) {
+			sbuf_addf(&numbers, "%u", (unsigned)row_value(row, "job"));
+			sbuf_add_c(&numbers, '\0');
+			n++;
+		}
+	c->text = sbuf_take(&numbers);
+	if (!c->text || n == 0) {
+		bus_reply(c, NULL);
+		return;
+	}
+	for (unsigned i = 0, at = 0; i < n; i++, at += (unsigned)strlen(c->text + at) + 1)
+		c->args[i] = c->text + at;
+	bus_ask(c, VERB_CANCEL, n, bus_finish_empty);
+}
+
+void serve_clear_jobs(struct bus_call *c)
+{
+	bus_ask(c, VERB_JOBS, 0, finish_clear);
+}
+
+/* --- a job by the name of its type --- */
+
+static const struct {
+	const char *type;
+	enum verb_id verb;
+} job_verbs[] = {
+	{"start", VERB_START},
+	{"stop", VERB_STOP},
+	{"reload", VERB_RELOAD},
+	{"restart", VERB_RESTART},
+	{"try-restart", VERB_TRY_RESTART},
+	{"reload-or-restart", VERB_RELOAD_OR_RESTART},
+	{"reload-or-try-restart", VERB_RELOAD_OR_RESTART},
+};
+
+static void finish_enqueue(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+	struct str type = {c->args[1], strlen(c->args[1])};
+	DBusMessageIter it, list;
+	DBusMessage *reply;
+	uint32_t id;
+
+	while (row && !row_is(row, "queued"))
+		row = row->next;
+	if (!row && bus_fail_by_rows(c))
+		return;
+	id = row ? (uint32_t)row_value(row, "job") : 0;
+	if (!id)
+		id = bus_job_of_nothing(c->bus, c->unit);
+	reply = bus_reply_new(c);
+	if (!reply)
+		return;
+	dbus_message_iter_init_append(reply, &it);
+	/* What else came into the queue is told by signals, not here. */
+	if (bus_put_basic(&it, DBUS_TYPE_UINT32, id, none) && put_path(&it, none, id) &&
+	    bus_put_text(&it, str_of(c->unit)) && put_path(&it, str_of(c->unit), 0) &&
+	    bus_put_text(&it, type) &&
+	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "(uosos)", &list) &&
+	    dbus_message_iter_close_container(&it, &list)) {
+		bus_reply(c, reply);
+		return;
+	}
+	dbus_message_unref(reply);
+	bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
+}
+
+void serve_enqueue(struct bus_call *c)
+{
+	unsigned at = rest_at(c);
+
+	if (!take_unit(c))
+		return;
+	c->args[1] = text_argument(c, at);
+	c->ask.question.options[OPT_NO_WAIT] = "";
+	c->ask.question.options[OPT_JOB_MODE] = text_argument(c, at + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(job_verbs); i++)
+		if (strcmp(c->args[1], job_verbs[i].type) == 0) {
+			bus_ask(c, job_verbs[i].verb, 1, finish_enqueue);
+			return;
+		}
+	bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not a type of job", c->args[1]);
+}
+
+/* --- everything as text --- */
+
+static void write_dump(const struct bus_call *c, struct sbuf *out)
+{
+	for (const struct row *row = c->ask.rows.first; row; row = row->next) {
+		struct str id = row_text(row, "Id");
+
+		sbuf_addf(out, "-> Unit " STR_FMT ":\n", STR_ARG(id));
+		for (unsigned i = 0; i < row->n; i++) {
+			const struct field *f = &row->fields[i];
+
+			if (f->tag == TAG_TEXT || f->tag == TAG_ITEM)
+				sbuf_addf(out, "\t%s: " STR_FMT "\n", f->key, STR_ARG(f->text));
+			else
+				sbuf_addf(out, "\t%s: %llu\n", f->key,
+					  (unsigned long long)f->value);
+		}
+	}
+}
+
+static void finish_dump(struct bus_call *c)
+{
+	bool is_fd =
+		dbus_message_has_member(c->message, "DumpByFileDescriptor") ||
+		dbus_message_has_member(c->message, "DumpUnitsMatchingPatternsByFileDescriptor");
+	DBusMessage *reply = bus_reply_new(c);
+	struct sbuf text = {0};
+	AUTO_FD int fd = -1;
+	DBusMessageIter it;
+	bool is_good;
+
+	if (!reply)
+		return;
+	write_dump(c, &text);
+	dbus_message_iter_init_append(reply, &it);
+	if (is_fd) {
+		fd = memfd_create("dump", MFD_CLOEXEC);
+		is_good = fd >= 0 && fd_write_all(fd, text.p, text.n) == 0 &&
+			  lseek(fd, 0, SEEK_SET) == 0 &&
+			  dbus_message_iter_append_basic(&it, DBUS_TYPE_UNIX_FD, &fd);
+	} else {
+		is_good = !text.err && bus_put_text(&it, (struct str){text.p, text.n});
+	}
+	sbuf_fini(&text);
+	if (is_good) {
+		bus_reply(c, reply);
+		return;
+	}
+	dbus_message_unref(reply);
+	bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
+}
+
+void serve_dump(struct bus_call *c)
+{
+	unsigned n = 0;
+
+	if (*c->method->in && !list_argument(c, 0, c->args, &n)) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
+		return;
+	}
+	if (n == 0)
+		c->args[n++] = "*";
+	bus_ask(c, VERB_SHOW, n, finish_dump);
 }
 
 void serve_nothing(struct bus_call *c)

@@ -8,6 +8,7 @@
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "core/fd.h"
+#include "units/install_preset.h"
 
 /* interface and property of Get, Set and GetAll; property NULL: all. False: the call is over. */
 static bool read_wish(struct bus_call *c, const char **interface, const char **property)
@@ -65,6 +66,25 @@ static bool put_job_property(DBusMessageIter *it, const struct bus_job *j,
 	return is_good && dbus_message_iter_close_container(it, &v);
 }
 
+/* What the preset files want, which the manager does not read. */
+static bool put_preset(DBusMessageIter *it, const struct bus_call *c)
+{
+	bool has_file = row_text(properties_row(c), "FragmentPath").n > 0;
+	struct str instances;
+	struct preset preset;
+	DBusMessageIter v;
+	const char *word = "";
+	bool is_good;
+
+	preset_init(&preset);
+	if (has_file && preset_read(&preset, "") == 0)
+		word = preset_wants(&preset, c->object.unit, &instances) ? "enabled" : "disabled";
+	is_good = dbus_message_iter_open_container(it, DBUS_TYPE_VARIANT, "s", &v) &&
+		  bus_put_text(&v, str_of(word)) && dbus_message_iter_close_container(it, &v);
+	preset_fini(&preset);
+	return is_good;
+}
+
 /* --- the answers --- */
 
 static bool put_value(DBusMessageIter *it, const struct bus_call *c, const struct bus_property *p)
@@ -74,8 +94,9 @@ static bool put_value(DBusMessageIter *it, const struct bus_call *c, const struc
 
 	if (j)
 		return put_job_property(it, j, p);
-	return bus_put_variant(it, p->type, properties_row(c), p->name,
-			       p->is_unset_all_ones ? UINT64_MAX : 0);
+	if (strcmp(p->name, "UnitFilePreset") == 0 && properties_row(c))
+		return put_preset(it, c);
+	return bus_put_variant(it, p->type, properties_row(c), p->name, p->unset);
 }
 
 static void finish_get(struct bus_call *c)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* StartTransientUnit() and its like: properties become the text of a unit file, which the manager reads as it reads any. */
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "activate/bus.h"
 #include "activate/bus_serve.h"
 #include "activate/bus_value.h"
+#include "activate/bus_watch.h"
+#include "core/fd.h"
 #include "core/mem.h"
 #include "units/directive.h"
 
@@ -202,6 +206,33 @@ static bool write_times(struct sbuf *out, const char *key UNUSED, DBusMessageIte
 	return is_good;
 }
 
+/*
+ * A descriptor, as a file of ours: we keep it until the unit has started, and who starts the unit opens it by that name. A file is written at
+ * its end, where the caller's own descriptors write, too. False: a socket cannot be opened.
+ */
+static bool write_descriptor(struct writing *w, const char *property, DBusMessageIter *value)
+{
+	struct bus_call *c = w->call;
+	bool is_input = strcmp(property, "StandardInputFileDescriptor") == 0;
+	struct stat st;
+	int fd = -1;
+
+	dbus_message_iter_get_basic(value, &fd);
+	if (fd < 0 || fstat(fd, &st) < 0 || S_ISSOCK(st.st_mode) ||
+	    c->fds_n == ARRAY_SIZE(c->fds)) {
+		fd_close(fd);
+		return false;
+	}
+	/* The start has ended when the file is open. A type that is given comes behind this, and counts. */
+	if (c->fds_n == 0)
+		sbuf_add_z(&w->lines[1], "Type=exec\n");
+	c->fds[c->fds_n++] = fd;
+	sbuf_addf(&w->lines[1], "%.*s=%s:/proc/%d/fd/%d\n",
+		  (int)(strlen(property) - strlen("FileDescriptor")), property,
+		  !is_input && S_ISREG(st.st_mode) ? "append" : "file", getpid(), fd);
+	return true;
+}
+
 static void put_argv(struct sbuf *out, DBusMessageIter *list)
 {
 	DBusMessageIter it;
@@ -312,6 +343,8 @@ static bool write_value(struct writing *w, unsigned at, const char *key, DBusMes
 	for (size_t i = 0; signature && i < ARRAY_SIZE(writers); i++)
 		if (strcmp(signature, writers[i].signature) == 0)
 			write = writers[i].write;
+	if (strncmp(key, "Timers", 6) == 0)
+		write = write_times;
 	dbus_free(signature);
 	return write ? write(&w->lines[at], key, value, w)
 		     : write_basic(&w->lines[at], key, value, is_time);
@@ -345,6 +378,9 @@ static bool write_property(struct writing *w, const char *property, DBusMessageI
 
 	if (is_passed_over(property))
 		return true;
+	if (dbus_message_iter_get_arg_type(value) == DBUS_TYPE_UNIX_FD)
+		return strncmp(property, "Standard", 8) == 0 &&
+		       write_descriptor(w, property, value);
 	if (strcmp(property, "CPUQuotaPerSecUSec") == 0) {
 		uint64_t us = number_of(value);
 
@@ -360,6 +396,17 @@ static bool write_property(struct writing *w, const char *property, DBusMessageI
 	if (directive_find(w->own, str_of(key)) || strncmp(property, "Timers", 6) == 0)
 		return write_value(w, 1, key, value, is_time);
 	return false;
+}
+
+static enum section own_section(enum unit_type type)
+{
+	enum section own = SECTION_UNIT;
+
+	for (unsigned s = 0; s < SECTIONS; s++)
+		if (s != SECTION_UNIT && s != SECTION_INSTALL &&
+		    section_fits((enum section)s, type))
+			own = (enum section)s;
+	return own;
 }
 
 /* An array of (name, value). False: w->wrong, or there is no memory. */
@@ -383,6 +430,13 @@ static bool write_properties(struct writing *w, DBusMessageIter *array)
 	return true;
 }
 
+/* What is wrong ends the call. */
+static void fail_property(struct bus_call *c, const char *property)
+{
+	bus_fail(c, DBUS_ERROR_PROPERTY_READ_ONLY, "Cannot set property %s, or unknown property.",
+		 property);
+}
+
 /* Adds name and text of a unit, each with its NUL. False: the call is over. */
 static bool write_unit(struct bus_call *c, const char *name, DBusMessageIter *properties,
 		       struct sbuf *out)
@@ -391,10 +445,8 @@ static bool write_unit(struct bus_call *c, const char *name, DBusMessageIter *pr
 	struct writing w = {.call = c, .own = SECTION_UNIT};
 	bool is_good = type >= 0;
 
-	for (unsigned s = 0; is_good && s < SECTIONS; s++)
-		if (s != SECTION_UNIT && s != SECTION_INSTALL &&
-		    section_fits((enum section)s, (enum unit_type)type))
-			w.own = (enum section)s;
+	if (is_good)
+		w.own = own_section((enum unit_type)type);
 	is_good = is_good && write_properties(&w, properties);
 	if (is_good) {
 		sbuf_add_z(out, name);
@@ -406,8 +458,7 @@ static bool write_unit(struct bus_call *c, const char *name, DBusMessageIter *pr
 	sbuf_fini(&w.lines[0]);
 	sbuf_fini(&w.lines[1]);
 	if (!is_good && w.wrong)
-		bus_fail(c, "org.freedesktop.DBus.Error.PropertyReadOnly",
-			 "Cannot set property %s, or unknown property.", w.wrong);
+		fail_property(c, w.wrong);
 	else if (!is_good)
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
 	return is_good;
@@ -442,6 +493,14 @@ static void send_text(struct bus_call *c, struct sbuf *text, enum verb_id verb,
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "this is too much for one request");
 }
 
+/* What was given along is needed until the unit has started, or has failed to. */
+static void finish_transient(struct bus_call *c)
+{
+	bus_keep_fds(c->bus, c->unit, c->fds, c->fds_n);
+	c->fds_n = 0;
+	bus_finish_job(c);
+}
+
 void serve_start_transient(struct bus_call *c)
 {
 	struct sbuf text = {0};
@@ -470,7 +529,40 @@ void serve_start_transient(struct bus_call *c)
 	snprintf(c->unit, sizeof(c->unit), "%s", name);
 	c->ask.question.options[OPT_NO_WAIT] = "";
 	c->ask.question.options[OPT_JOB_MODE] = mode;
-	send_text(c, &text, VERB_TRANSIENT, bus_finish_job);
+	send_text(c, &text, VERB_TRANSIENT, finish_transient);
+}
+
+/* Lines become arguments: the unit, then NAME=VALUE each. */
+void serve_set_properties(struct bus_call *c)
+{
+	struct writing w = {.call = c};
+	struct sbuf text = {0};
+	DBusMessageIter it;
+	bool is_runtime;
+
+	dbus_message_iter_init(c->message, &it);
+	snprintf(c->unit, sizeof(c->unit), "%s",
+		 c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : text_of(&it));
+	is_runtime = number_of(&it);
+	if (unit_type_of(c->unit) < 0) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", c->unit);
+		return;
+	}
+	w.own = own_section((enum unit_type)unit_type_of(c->unit));
+	if (!write_properties(&w, &it) || w.lines[0].n) {
+		fail_property(c, w.wrong ? w.wrong : "of [Unit]");
+	} else if (w.lines[1].n == 0) {
+		bus_reply(c, NULL);
+	} else {
+		sbuf_add_z(&text, c->unit);
+		sbuf_add_c(&text, '\0');
+		for (size_t i = 0; i < w.lines[1].n; i++)
+			sbuf_add_c(&text, w.lines[1].p[i] == '\n' ? '\0' : w.lines[1].p[i]);
+		c->ask.question.options[OPT_RUNTIME] = is_runtime ? "" : NULL;
+		send_text(c, &text, VERB_SET_PROPERTY, bus_finish_empty);
+	}
+	sbuf_fini(&w.lines[0]);
+	sbuf_fini(&w.lines[1]);
 }
 
 void serve_attach(struct bus_call *c)

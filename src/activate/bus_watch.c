@@ -5,6 +5,7 @@
 
 #include "activate/bus_system.h"
 #include "activate/bus_value.h"
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -36,11 +37,20 @@ struct held_end {
 	char unit[UNIT_NAME_MAX + 1];
 };
 
+/* Descriptors that a unit is being started with. */
+struct kept {
+	struct list node;
+	int fds[3];
+	unsigned n;
+	char unit[UNIT_NAME_MAX + 1];
+};
+
 struct bus_watch {
 	struct bus *bus;
 	struct ask ask;
 	struct map jobs, units;
 	struct list held; /* ends of jobs, oldest first */
+	struct list kept;
 	struct task release;
 	uint32_t next_of_ours;
 };
@@ -282,6 +292,39 @@ static void take_job(struct bus_watch *w, const struct row *row)
 		tell_job(w->bus, id, j->unit, NULL);
 }
 
+static void free_kept(struct kept *k)
+{
+	while (k->n > 0)
+		fd_close(k->fds[--k->n]);
+	list_del(&k->node);
+	mem_put(k);
+}
+
+void bus_keep_fds(struct bus *b, const char *unit, const int *fds, unsigned n)
+{
+	struct kept *k = n ? mem_get(sizeof(*k)) : NULL;
+
+	if (!k) {
+		while (n > 0)
+			fd_close(fds[--n]);
+		return;
+	}
+	snprintf(k->unit, sizeof(k->unit), "%s", unit);
+	for (k->n = 0; k->n < n && k->n < ARRAY_SIZE(k->fds); k->n++)
+		k->fds[k->n] = fds[k->n];
+	list_add_tail(&b->watch->kept, &k->node);
+}
+
+static void drop_kept(struct bus_watch *w, const char *unit)
+{
+	list_for_each_safe(node, &w->kept) {
+		struct kept *k = list_entry(node, struct kept, node);
+
+		if (strcmp(k->unit, unit) == 0)
+			free_kept(k);
+	}
+}
+
 static void hold_end(struct bus_watch *w, uint32_t id, struct str unit, struct str result)
 {
 	struct held_end *e = mem_get(sizeof(*e));
@@ -306,6 +349,7 @@ static void release(struct task *t)
 		if (!j) /* it came and went between two looks */
 			tell_job(w->bus, e->id, e->unit, NULL);
 		tell_job(w->bus, e->id, e->unit, e->result);
+		drop_kept(w, e->unit);
 		if (j)
 			free_job(w, j);
 		mem_put(e);
@@ -369,6 +413,7 @@ int bus_watch_open(struct bus *b)
 	w->bus = b;
 	w->release.fn = release;
 	list_init(&w->held);
+	list_init(&w->kept);
 	b->watch = w;
 	b->on_job_known = on_job_known;
 	begin(w);
@@ -387,6 +432,8 @@ void bus_watch_close(struct bus *b)
 	loop_undefer(&w->release);
 	while (!list_is_empty(&w->held))
 		mem_put(list_entry(list_pop(&w->held), struct held_end, node));
+	while (!list_is_empty(&w->kept))
+		free_kept(list_entry(w->kept.next, struct kept, node));
 	while ((node = map_next(&w->jobs, NULL)))
 		free_job(w, container_of(node, struct bus_job, node));
 	while ((node = map_next(&w->units, NULL)))

@@ -24,5 +24,7 @@ void bus_watch_close(struct bus *b);
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
 /* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */
 uint32_t bus_job_of_nothing(struct bus *b, const char *unit);
+/* Keep these descriptors, which are ours now, until the next job of the unit has ended. */
+void bus_keep_fds(struct bus *b, const char *unit, const int *fds, unsigned n);
 /* Tell subscribers that files or links of units have changed. */
 void bus_tell_files_changed(struct bus *b);

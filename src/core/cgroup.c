@@ -479,6 +479,17 @@ int cgroup_of_pid(struct cgroup_root *r, pid_t pid, char *out, size_t cap)
 	return concat(rest, STR(""), out, cap) ? 0 : err_here(-ENAMETOOLONG);
 }
 
+int cgroup_freeze(struct cgroup_root *r, const char *path, bool is_frozen)
+{
+	char file[600];
+
+	if (!r->has_cgroups)
+		return -EOPNOTSUPP;
+	if ((size_t)snprintf(file, sizeof(file), "%s/cgroup.freeze", path) >= sizeof(file))
+		return -ENAMETOOLONG;
+	return fd_write_small(r->dir_fd, file, is_frozen ? "1" : "0");
+}
+
 bool cgroup_has_pid(struct cgroup_root *r, const char *path, pid_t pid)
 {
 	char own[CGROUP_PATH];

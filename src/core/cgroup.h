@@ -42,6 +42,8 @@ MUST_USE int cgroup_kill(struct cgroup_root *r, const char *path);
 /* A signal to all members but `except` (0: none), by pidfd with the membership looked at again before sending.
  * Returns how many were signalled or -errno. */
 MUST_USE int cgroup_signal(struct cgroup_root *r, const char *path, int sig, pid_t except);
+/* Suspend all processes in and below it, or let them go on; the kernel takes its time (cgroup.events). 0 or -errno. */
+MUST_USE int cgroup_freeze(struct cgroup_root *r, const char *path, bool is_frozen);
 /* Is the process in that cgroup or below? By /proc/PID/cgroup. */
 bool cgroup_has_pid(struct cgroup_root *r, const char *path, pid_t pid);
 /* Path (relative to the root) of the cgroup of a process. 0, -ENOENT outside of the root, -errno. */

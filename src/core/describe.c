@@ -647,26 +647,3 @@ int describe(struct hark *h, const struct describe_in *in, struct process *out, 
 	arena_fini(&m.arena);
 	return r;
 }
-
-int describe_environment(struct hark *h)
-{
-	struct arena arena = {0};
-	struct env e = {.arena = &arena};
-	char **list = NULL;
-	int r = env_base(&e, h->is_user);
-
-	if (!r && !(list = mem_get((e.n + 1) * sizeof(*list))))
-		r = err_here(-ENOMEM);
-	for (uint32_t i = 0; !r && i < e.n; i++)
-		if (!(list[i] = mem_dup(e.items[i].text, strlen(e.items[i].text))))
-			r = err_here(-ENOMEM);
-	arena_fini(&arena);
-	if (!r) {
-		h->environment = list;
-		return 0;
-	}
-	for (uint32_t i = 0; list && list[i]; i++)
-		mem_put(list[i]);
-	mem_put(list);
-	return r;
-}

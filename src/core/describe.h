@@ -40,5 +40,3 @@ struct describe_in {
  */
 MUST_USE int describe(struct hark *h, const struct describe_in *in, struct process *out,
 		      uint8_t *ret_exit, char **ret_why);
-/* The base environment of services (PATH, LANG from /etc/locale.conf or /etc/default/locale), owned NULL-terminated list. */
-MUST_USE int describe_environment(struct hark *h);

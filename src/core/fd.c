@@ -197,6 +197,27 @@ static int make_last(const char *path, mode_t mode)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+/* One name for all, which is taken over from whoever died with it; not the name of a unit. */
+#define UNFINISHED "unfinished"
+
+int fd_replace_file(const char *dir_path, const char *name, struct str text)
+{
+	AUTO_FD int dir = fd_open(AT_FDCWD, dir_path, O_RDONLY | O_DIRECTORY, 0), fd = -1;
+	int r;
+
+	if (dir < 0)
+		return dir;
+	fd = fd_open(dir, UNFINISHED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return fd;
+	r = fd_write_all(fd, text.p, text.n);
+	if (r == 0 && renameat(dir, UNFINISHED, dir, name) < 0)
+		r = err_here(-errno);
+	if (r < 0)
+		(void)unlinkat(dir, UNFINISHED, 0); /* the next one truncates it */
+	return r;
+}
+
 int fd_mkdir_parents(const char *path, bool last, mode_t mode)
 {
 	char part[PATH_MAX];

@@ -27,6 +27,8 @@ MUST_USE int fd_write_small(int dir, const char *path, const char *text);
 MUST_USE ssize_t fd_read(int fd, void *p, size_t n);
 /* All n bytes, or -errno. */
 MUST_USE int fd_write_all(int fd, const void *p, size_t n);
+/* The file `name` of a directory gets that text, mode 0644: whoever looks finds the old one or the new one whole. Not durable. 0 or -errno. */
+MUST_USE int fd_replace_file(const char *dir, const char *name, struct str text);
 /* mkdir of every missing parent of path with mode 0755, and of path itself with `mode` when last is true; the umask
  * applies. 0, -ENOTDIR (something else is there), -errno. */
 MUST_USE int fd_mkdir_parents(const char *path, bool last, mode_t mode);

@@ -62,6 +62,16 @@ static bool is_restarting(const struct unit *u)
 	return u->job.type == JOB_RESTART || u->job.type == JOB_START;
 }
 
+/* What `freeze` has suspended could not obey. */
+static void thaw(struct hark *h, const struct unit *u)
+{
+	char path[600];
+
+	spawn_cgroup_path(u, path, sizeof(path));
+	if (h->cgroups.has_cgroups && cgroup_freeze(&h->cgroups, path, false) < 0)
+		log_debug("kill", "%s: no cgroup to thaw", u->name);
+}
+
 void kill_term(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
@@ -74,6 +84,7 @@ void kill_term(struct hark *h, struct unit *u)
 		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 		return;
 	}
+	thaw(h, u);
 	sig = is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
 	signal_own(h, u, sig);
 	if (sig != SIGKILL && sig != SIGCONT) /* a stopped process could not obey */

@@ -21,7 +21,7 @@
 #include "activate/swaps.h"
 #include "activate/time.h"
 #include "core/crashpoint.h"
-#include "core/describe.h"
+#include "core/environment.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/machine.h"
@@ -258,7 +258,7 @@ static int open_units(struct hark *h, const struct options *o)
 	if (r == 0)
 		r = load_scan(&h->load);
 	if (r == 0)
-		r = describe_environment(h);
+		r = environment_open(h);
 	return r;
 }
 

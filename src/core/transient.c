@@ -10,9 +10,6 @@
 #include "core/log.h"
 #include "units/load_index.h"
 
-/* Not the name of a unit: a scan of the directory passes it over. */
-#define UNFINISHED "unfinished"
-
 int transient_open(struct hark *h)
 {
 	char path[512];
@@ -39,31 +36,12 @@ bool transient_is(const struct hark *h, const struct unit *u)
 	       strcmp(file + n + 1, u->name) == 0;
 }
 
-/* Whole or not at all: a manager that finds the file can use it. */
-static int write_file(const char *dir_path, const char *name, struct str text)
-{
-	AUTO_FD int dir = fd_open(AT_FDCWD, dir_path, O_RDONLY | O_DIRECTORY, 0), fd = -1;
-	int r;
-
-	if (dir < 0)
-		return dir;
-	fd = fd_open(dir, UNFINISHED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return fd;
-	r = fd_write_all(fd, text.p, text.n);
-	if (r == 0 && renameat(dir, UNFINISHED, dir, name) < 0)
-		r = err_here(-errno);
-	if (r < 0)
-		(void)unlinkat(dir, UNFINISHED, 0); /* the next one truncates it */
-	return r;
-}
-
 int transient_write(struct hark *h, const char *name, struct str text)
 {
 	int r = fd_mkdir_parents(h->transient.path, true, 0755);
 
 	if (r == 0)
-		r = write_file(h->transient.path, name, text);
+		r = fd_replace_file(h->transient.path, name, text);
 	if (r == 0)
 		r = load_add_file(&h->load, name, h->transient.dir);
 	if (r < 0)

@@ -137,6 +137,16 @@ static struct unit *get_unit(struct call *c, const char *name)
 	return is_known(h, name) ? registry_get(&h->reg, name) : NULL;
 }
 
+void call_refuse(struct call *c, const char *unit, const char *refusal, const char *text)
+{
+	reply_row(&c->reply, "error");
+	reply_text_z(&c->reply, "unit", unit);
+	reply_text_z(&c->reply, "refusal", refusal);
+	reply_textf(&c->reply, "text", "%s %s", unit, text);
+	reply_row_end(&c->reply);
+	call_fail(c, EXIT_FAILED);
+}
+
 struct unit *call_unit(struct call *c, const char *word, int exit_code)
 {
 	char name[UNIT_NAME_MAX + 1];

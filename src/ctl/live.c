@@ -20,6 +20,8 @@ enum {
 	PARENT_MASK = IN_CREATE | IN_MOVED_TO | IN_ONLYDIR,
 };
 
+enum { LIVE_DIRS_MOST = 64 };
+
 /* A watched directory. */
 struct live_dir {
 	struct map_node node;
@@ -51,6 +53,7 @@ struct live {
 	uint64_t first_us; /* when the change began, 0: nothing is to be done by itself */
 	bool want_scan;    /* names have come or gone */
 	bool want_all;     /* what has changed is not known */
+	bool is_missing[LIVE_DIRS_MOST]; /* by rank: the search directory was not there */
 };
 
 /* --- what is watched --- */
@@ -146,6 +149,8 @@ static int watch_dir(struct live *l, uint16_t rank)
 	int r;
 
 	r = add_watch(l, path_in(l, rank, ""), MASK, (struct live_dir){.rank = rank});
+	if (rank < LIVE_DIRS_MOST)
+		l->is_missing[rank] = r == -ENOENT || r == -ENOTDIR;
 	if (r == -ENOENT || r == -ENOTDIR)
 		return watch_parent(l, rank);
 	dir = r == 0 ? fd_opendir(AT_FDCWD, path_in(l, rank, "")) : NULL;
@@ -500,10 +505,23 @@ static void on_settled(struct timer *t)
 	}
 }
 
+/* Search directories that were not there when they were to be watched, and now are. */
+static void find_missing(struct live *l)
+{
+	for (uint16_t k = 0; k < l->h->load.dirs_n && k < LIVE_DIRS_MOST; k++) {
+		if (!l->is_missing[k] || access(path_in(l, k, ""), F_OK) < 0)
+			continue;
+		l->want_all = l->want_scan = true;
+		if (watch_dir(l, k) < 0)
+			log_at(LOG_WARN, "%s cannot be watched", l->h->load.dirs[k]);
+	}
+}
+
 int live_reload(struct hark *h, live_told_fn told, void *arg)
 {
 	struct live *l = h->live;
 
+	find_missing(l);
 	if (l->fd >= 0)
 		on_events(&l->watch, 0); /* what was written before the question counts */
 	loop_timer_disarm(&h->loop, &l->settle);

@@ -394,12 +394,28 @@ static struct unit *unit_to_show(struct call *c, const char *word, char *name)
 	return u;
 }
 
+/* Patterns stand for all units of that name that are loaded. */
+static int show_matching(struct call *c)
+{
+	const char *only = c->request.options[OPT_PROPERTY];
+	struct unit *u = call_next_unit(c, &c->at);
+
+	if (!u)
+		return CALL_DONE;
+	reply_row(&c->reply, "properties");
+	property_unit(&c->reply, c->h, u, only, c->request.options[OPT_ALL]);
+	reply_row_end(&c->reply);
+	return CALL_MORE;
+}
+
 int serve_show(struct call *c)
 {
 	const char *only = c->request.options[OPT_PROPERTY];
 	char name[UNIT_NAME_MAX + 1] = "";
 	struct unit *u;
 
+	if (c->request.args_n && strpbrk(c->request.args[0], "*?["))
+		return show_matching(c);
 	if (c->at > 0 && c->at >= c->request.args_n)
 		return CALL_DONE;
 	reply_row(&c->reply, "properties");

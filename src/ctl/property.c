@@ -271,14 +271,17 @@ static void print_can_reload(struct view *v, const struct property *p)
 
 static void print_condition_result(struct view *v, const struct property *p)
 {
-	reply_value(v->reply, TAG_BOOL, p->name, v->u->condition_result == 1);
+	bool was_started = v->u->condition_us || v->u->inactive_exit_us;
+
+	reply_value(v->reply, TAG_BOOL, p->name, was_started && v->u->condition_result != 2);
 }
 
 /* A unit whose assertion does not hold has not started at all. */
 static void print_assert_result(struct view *v, const struct property *p)
 {
 	reply_value(v->reply, TAG_BOOL, p->name,
-		    v->u->condition_us != 0 && v->u->last_job_result != JOB_RES_ASSERT);
+		    (v->u->condition_us || v->u->inactive_exit_us) &&
+			    v->u->last_job_result != JOB_RES_ASSERT);
 }
 
 static void print_can_freeze(struct view *v, const struct property *p)
@@ -320,7 +323,7 @@ static void print_cgroup(struct view *v, const struct property *p)
 {
 	char path[512];
 
-	if (!v->h->cgroups.has_cgroups) {
+	if (!v->h->cgroups.has_cgroups || unit_is_at_rest(v->u)) {
 		put_text(v, p->name, NULL);
 		return;
 	}
@@ -576,13 +579,15 @@ const char *property_system_state(const struct hark *h)
 void property_manager(struct reply *r, struct hark *h, const char *only)
 {
 	const struct unit *u = registry_find(&h->reg, h->default_unit); /* mostly by an alias */
+	uint64_t began_us = h->bank.table ? h->bank.table->start_us : h->boot_us;
 	const struct {
 		const char *name;
 		enum frame_tag tag;
 		const char *text;
 		uint64_t value;
 	} rows[] = {
-		{"Version", TAG_TEXT, HARK_VERSION " (hark)", 0},
+		/* Clients read a number of systemd's from it, for what they may ask for. */
+		{"Version", TAG_TEXT, "252 (hark " HARK_VERSION ")", 0},
 		{"SystemState", TAG_TEXT, property_system_state(h), 0},
 		{"DefaultUnit", TAG_TEXT, u ? u->name : h->default_unit, 0},
 		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},
@@ -592,8 +597,8 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 		{"ManagerGenerations", TAG_NUMBER, NULL,
 		 h->bank.table ? h->bank.table->generation : 0},
 		{"NSpawned", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->spawned : 0},
-		{"UserspaceTimestamp", TAG_STAMP, NULL, wall_us(h->boot_us)},
-		{"UserspaceTimestampMonotonic", TAG_NUMBER, NULL, h->boot_us},
+		{"UserspaceTimestamp", TAG_STAMP, NULL, wall_us(began_us)},
+		{"UserspaceTimestampMonotonic", TAG_NUMBER, NULL, began_us},
 		{"FinishTimestamp", TAG_STAMP, NULL, wall_us(h->ready_us)},
 		{"FinishTimestampMonotonic", TAG_NUMBER, NULL, h->ready_us},
 	};

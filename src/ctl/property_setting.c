@@ -26,7 +26,8 @@ static const struct {
 };
 
 /* Directives whose property says more than the file: they are rows of property.c. */
-static const char *const computed[] = {"Description", "Unit", "RestartKillSignal"};
+static const char *const computed[] = {"Description", "Unit", "RestartKillSignal", "SyslogLevel",
+				       "SyslogFacility"};
 
 static bool is_computed(const char *directive)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * serve - the handlers of the verbs, one serve_*() per handler word of verbs.def. Those that change something are in jobs.c and
- * change.c and transient.c, those that only look in look.c, lists.c and crashes.c. Each is a step function as ctl/call.h describes.
+ * change.c, settings.c and transient.c, those that only look in look.c, lists.c and crashes.c. Each is a step function as ctl/call.h describes.
  */
 #pragma once
 
@@ -30,6 +30,11 @@ int serve_cat(struct call *c);
 int serve_show(struct call *c);
 int serve_is_state(struct call *c);
 int serve_reload_config(struct call *c);
+int serve_environment(struct call *c);
+int serve_show_environment(struct call *c);
+int serve_freeze(struct call *c);
+int serve_clean(struct call *c);
+int serve_set_property(struct call *c);
 int serve_power(struct call *c);
 int serve_reexec(struct call *c);
 int serve_ledger(struct call *c);

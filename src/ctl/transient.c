@@ -9,17 +9,6 @@
 #include "units/name.h"
 #include "units/scope.h"
 
-/* word: for programs, API. */
-static void refuse(struct call *c, const char *unit, const char *word, const char *text)
-{
-	reply_row(&c->reply, "error");
-	reply_text_z(&c->reply, "unit", unit);
-	reply_text_z(&c->reply, "refusal", word);
-	reply_textf(&c->reply, "text", "%s %s", unit, text);
-	reply_row_end(&c->reply);
-	call_fail(c, EXIT_FAILED);
-}
-
 /* --- transient --- */
 
 /* One of ours that has ended well is as good as forgotten: its name is free. */
@@ -67,7 +56,7 @@ static bool make_unit(struct call *c, const char *name, const char *text)
 		return false;
 	}
 	if (!is_free(h, u)) {
-		refuse(c, name, "exists", "is there already, or has a file");
+		call_refuse(c, name, "exists", "is there already, or has a file");
 		return false;
 	}
 	r = transient_write(h, u->name, str_of(text));
@@ -113,8 +102,8 @@ int serve_attach(struct call *c)
 	uint64_t pid = 0;
 
 	if (!u || unit_is_at_rest(u) || (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE)) {
-		refuse(c, c->request.args[0], "not-running",
-		       "does not run, or cannot have processes");
+		call_refuse(c, c->request.args[0], "not-running",
+			    "does not run, or cannot have processes");
 		return CALL_DONE;
 	}
 	spawn_cgroup_path(u, path, sizeof(path));
@@ -143,6 +132,6 @@ int serve_abandon(struct call *c)
 	if (u && u->type == UNIT_SCOPE && unit_is_active(u))
 		engine_post_simple(&c->h->engine, u, EV_ABANDON, 0, 0, 0);
 	else
-		refuse(c, c->request.args[c->at - 1], "not-running", "is no scope that runs");
+		call_refuse(c, c->request.args[c->at - 1], "not-running", "is no scope that runs");
 	return CALL_MORE;
 }

@@ -132,16 +132,11 @@ OnCalendar=*-1-1 00:00
 OnActiveSec=10h
 Unit=idle.service
 X
-put p.path <<X
-[Path]
-PathExists=/run/never
-Unit=idle.service
-X
 put lab.slice <<X
 [Slice]
 TasksMax=500
 X
-put idle.target </dev/null
+printf "[Unit]\n" | put idle.target
 put iso.target <<X
 [Unit]
 AllowIsolate=yes

@@ -246,6 +246,11 @@ int cgroup_signal(struct cgroup_root *r UNUSED, const char *path, int sig, pid_t
 	return n;
 }
 
+int cgroup_freeze(struct cgroup_root *r UNUSED, const char *path UNUSED, bool is_frozen UNUSED)
+{
+	return 0;
+}
+
 bool cgroup_has_pid(struct cgroup_root *r UNUSED, const char *path UNUSED, pid_t pid UNUSED)
 {
 	return true;

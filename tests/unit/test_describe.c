@@ -9,6 +9,9 @@
 
 #include "core/describe_env.h"
 #include "core/describe_user.h"
+#include "core/environment.h"
+#include "core/fd.h"
+#include "core/mem.h"
 #include "core/plan.h"
 #include "units/load.h"
 
@@ -334,12 +337,63 @@ END_TEST
 
 START_TEST(the_base_environment)
 {
-	ck_assert_int_eq(describe_environment(&h), 0);
+	h.run_dir = "/nonexistent";
+	ck_assert_int_eq(environment_open(&h), 0);
 	ck_assert_str_eq(h.environment[0],
 			 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	for (char **p = h.environment; *p; p++)
 		ck_assert_ptr_nonnull(strchr(*p, '='));
 	printf("rows: D37 E13\n");
+}
+END_TEST
+
+static const char *variable(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char **p = h.environment; p && *p; p++)
+		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+			return *p + n + 1;
+	return NULL;
+}
+
+/* What is set is there after the manager's end; all of a change or nothing of it. */
+START_TEST(variables_are_kept)
+{
+	static const char *const set[] = {"A=one", "PATH=/opt", "B=two\nlines", "C="};
+	static const char *const bad[] = {"D=4", "9=x"}, *const changed[] = {"A", "E=5"};
+	static const char *const gone[] = {"B=else", "C=", "PATH"};
+	char dir[] = "/tmp/hark-env-XXXXXX";
+	const char *word;
+	int r = -ENOMEM;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	h.run_dir = dir;
+	ck_assert_int_eq(environment_change(&h, set, 4, false, &word), 0);
+	ck_assert_int_eq(environment_change(&h, bad, 2, false, &word), -EINVAL);
+	ck_assert_str_eq(word, "9=x");
+	for (uint64_t n = 1; r == -ENOMEM; n++) {
+		ck_assert_uint_lt(n, 500);
+		ck_assert_str_eq(variable("A"), "one");
+		mem_stats.fail_at = mem_stats.total_n + n;
+		r = environment_change(&h, changed, 2, false, &word);
+		mem_stats.fail_at = 0;
+	}
+	ck_assert_int_eq(r, 0);
+	h.environment = NULL; /* the next manager */
+	ck_assert_int_eq(environment_open(&h), 0);
+	ck_assert_ptr_null(variable("A"));
+	ck_assert_ptr_null(variable("D"));
+	ck_assert_str_eq(variable("E"), "5");
+	ck_assert_str_eq(variable("PATH"), "/opt");
+	ck_assert_str_eq(variable("B"), "two\nlines");
+	ck_assert_str_eq(variable("C"), "");
+	ck_assert_int_eq(environment_change(&h, gone, 3, true, &word), 0);
+	ck_assert_str_eq(variable("B"), "two\nlines");
+	ck_assert_ptr_null(variable("C"));
+	ck_assert_str_eq(variable("PATH"),
+			 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	ck_assert_int_eq(fd_remove_tree(dir), 0);
 }
 END_TEST
 
@@ -363,6 +417,7 @@ int main(void)
 	tcase_add_test(t, what_does_not_fit_is_said);
 	tcase_add_test(t, memory_may_be_short);
 	tcase_add_test(t, the_base_environment);
+	tcase_add_test(t, variables_are_kept);
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
