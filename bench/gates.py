@@ -42,6 +42,10 @@ GATES = {
     "uss-harkd": ("G11 private kB of harkd, 1000 services", 2500, 1700, "<"),
     "uss-harkd-0": ("G11 private kB of harkd, empty", None, 700, "<"),
     "uss-service": ("G10 kB more for each running service", None, 1.7, "<"),
+    "mounts-0-rate": ("G15 % of a processor at 1000 mounts a second", 2, 2, "<"),
+    "mounts-1000-rate": ("G15 the same, 1000 there before", 2, 2, "<"),
+    "mounts-0-full": ("G15 us for each mount at full speed", 20, 20, "<"),
+    "mounts-1000-full": ("G15 the same, 1000 there before", 20, 20, "<"),
     "status": ("G13 harkctl status, ms", 1, 0.6, "<"),
 }
 

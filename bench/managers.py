@@ -112,6 +112,15 @@ class Hark(Manager):
         return [os.path.join(box.bench.hark, "harkctl"), "status", unit], {"HARK_RUN_DIR": self.run_dir(box)}
 
 
+class HarkFirst(Hark):
+    """As PID 1, like systemd: only the machine's own manager has a unit for each mount."""
+    is_init = True
+
+    def command(self, box):
+        argv, env = super().command(box)
+        return argv[:argv.index("--cgroup-root")] + ["--cgroup-root", "/sys/fs/cgroup", "--default", "bench.target"], env
+
+
 class Systemd(Manager):
     name, is_init = "systemd", True
     path = "/lib/systemd/systemd"

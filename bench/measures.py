@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The measures (a) to (h). Each returns rows for its table and leaves figures for the gates.
+"""The measures (a) to (i). Each returns rows for its table and leaves figures for the gates.
 
 All managers of a measure are interleaved (A B C A B C ...); what is printed are medians.
 """
@@ -14,7 +14,7 @@ import sys
 import time
 
 from box import Box, Failed
-from managers import Load
+from managers import HarkFirst, Load
 
 # What hark is held against; both make a cgroup for each service. At boot spawns can overlap; where each
 # start waits for an event the goals were set beside the loop that waits for each exec.
@@ -384,5 +384,43 @@ def measure_h(plan):
     return ["", "manager"] + columns, rows
 
 
+# --- (i) mounts ---
+
+def manager_us(box):
+    """Processor time of the manager's processes so far, of which the kernel keeps nanoseconds."""
+    return sum(int(open(f"/proc/{pid}/schedstat").read().split()[0]) for pid, _ in box.processes()) / 1e3
+
+
+def storm(before, n, rate):
+    def measure(box):
+        program = box.bench.program("storm")
+        for where, count in (("/run/before", before), ("/run/storm", 1)):
+            box.inside(["mkdir", "-p", where])
+            if count > 1:
+                box.inside([program, where, str(count), "0", str(count)])
+        box.settle(20)
+        at = manager_us(box)
+        took = float(box.inside([program, "/run/storm", str(n), str(rate), str(n)]))
+        box.settle(30)
+        us = manager_us(box) - at
+        return {"us_each": us / n, "share": us / 1e4 / max(took, 1e-3)}
+    return measure
+
+
+def measure_i(plan):
+    """mounts by somebody else: processor time of the manager for each (us), and its share of one processor meanwhile (%)"""
+    rows, columns, load = [], ["us_each", "share"], plan.load(services=0)
+    managers = [HarkFirst() if m.name == "hark" else m for m in plan.all if m.name in ("hark", "systemd")]
+    n = 500 if plan.quick else 1000
+    for before in (0, 1000):
+        for rate, label in ((1000, "1000 a second"), (0, "at full speed")):
+            key = f"mounts-{before}-{'rate' if rate else 'full'}"
+            results = plan.run(key, managers, load, storm(before, n, rate), 1 if plan.quick else 3)
+            rows += [[f"{label}, {before} there before", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
+            if "hark" in results:
+                plan.note(key, results["hark"]["share" if rate else "us_each"])
+    return ["", "manager"] + columns, rows
+
+
 MEASURES = {"a": measure_a, "b": measure_b, "c": measure_c, "d": measure_d, "e": measure_e, "f": measure_f,
-            "g": measure_g, "h": measure_h}
+            "g": measure_g, "h": measure_h, "i": measure_i}

@@ -15,7 +15,7 @@
 static const char table_path[] = "/proc/self/mountinfo";
 
 enum {
-	PAUSE_US = 10 * 1000, /* what comes within it is taken in together */
+	PAUSE_US = 50 * 1000, /* what comes within it is taken in together */
 	CHANGES_MOST = 128
 };
 
@@ -362,18 +362,22 @@ int mounts_open(struct hark *h)
 	return r;
 }
 
+/* A path or word of the table as a value of a unit file: not more than one line, and no specifier. */
 static void add_value(struct sbuf *b, const char *key, const struct mount_line *line,
 		      struct str value)
 {
-	char text[4096];
+	static char text[4096];
 
-	if (!mountinfo_text(line, value, text, sizeof(text)))
-		return;
-	sbuf_addf(b, "%s=", key);
-	for (const char *p = text; *p; p++) {
-		if (*p == '%') /* no specifier */
+	if (!line->is_plain) {
+		if (!mountinfo_unescape(value, text, sizeof(text)))
+			return;
+		value = str_of(text);
+	}
+	sbuf_add_z(b, key);
+	for (size_t k = 0; k < value.n; k++) {
+		if (value.p[k] == '%')
 			sbuf_add_c(b, '%');
-		sbuf_add_c(b, *p == '\n' ? ' ' : *p);
+		sbuf_add_c(b, value.p[k] == '\n' ? ' ' : value.p[k]);
 	}
 	sbuf_add_c(b, '\n');
 }
@@ -412,10 +416,10 @@ char *mounts_unit_text(struct hark *h, const char *name)
 	if (!line)
 		return NULL;
 	sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
-	add_value(&b, "What", line, line->source);
-	add_value(&b, "Where", line, line->point);
-	add_value(&b, "Type", line, line->type);
-	add_value(&b, "Options", line, line->options);
+	add_value(&b, "What=", line, line->source);
+	add_value(&b, "Where=", line, line->point);
+	add_value(&b, "Type=", line, line->type);
+	add_value(&b, "Options=", line, line->options);
 	return sbuf_take(&b);
 }
 
