@@ -12,7 +12,7 @@
  * numbers of slots with news are in its ring `changed`, and one byte on the channel says that there are some. News
  * are levels, not edges: they stay in the slot until it is freed, so a manager that dies misses nothing.
  *
- * Descriptor ranges of PID 1: 0-2 console, 3.. where new ones appear, 16.. stages, 416.. own, 464.. slots.
+ * Descriptor ranges of PID 1: 0-2 console, 3.. where new ones appear, 16.. wide stage, 160.. stages, 416.. own, 464.. slots.
  * A child is cloned with CLONE_FILES, its descriptors dup'ed into a stage; its first act is close_range(BANK_OWN_FD, ~0,
  * CLOSE_RANGE_UNSHARE), then it says in its slot that it did, and PID 1 may use the stage again.
  */
@@ -24,10 +24,11 @@
 #include <sys/types.h>
 
 enum {
-	BANK_LAYOUT = 4,    /* of struct bank_table, bank_req, bank_note, and what PID 1 saves */
+	BANK_LAYOUT = 5,    /* of struct bank_table, bank_req, bank_note, and what PID 1 saves */
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
-	BANK_STAGE_FD = 16,
-	BANK_STAGES = 16, /* and behind them a wide one for what does not fit or has to wait */
+	BANK_WIDE_FD = 16,  /* the stage of what does not fit into the others or finds none free */
+	BANK_STAGE_FD = 160,
+	BANK_STAGES = 16,
 	BANK_STAGE_FDS = 16,
 	BANK_STAGE_REFS = 15, /* most references of a stage; behind them the exec pipe */
 	BANK_OWN_FD = 416,
@@ -149,7 +150,8 @@ enum {
 	BANK_F_DONATE = 4, /* SPAWN: free the CONN slots among refs once the exec has succeeded */
 	BANK_F_EXECED =
 		8, /* SPAWN: tell when the exec has succeeded; without it only failure is told */
-	BANK_F_EXIT = 16, /* FINAL: arg is an exit status, not a reboot command */
+	BANK_F_EXIT = 16,  /* FINAL: arg is an exit status, not a reboot command */
+	BANK_F_APART = 32, /* SPAWN: the child shall not run its plan in the memory of PID 1 */
 };
 
 /* A request: this header, then plan_n bytes of plan (SPAWN only). One packet. */

@@ -418,6 +418,8 @@ int bank_spawn(struct bank *b, const struct bank_spawn *s)
 		memcpy(q.refs, s->refs, s->refs_n * sizeof(*q.refs));
 	if (s->cgroup_fd >= 0)
 		q.flags |= BANK_F_CGROUP;
+	if (plan_place(s->plan.p, s->plan.n) != PLAN_ANYWHERE)
+		q.flags |= BANK_F_APART;
 	return send_request(&q, s->name, s->plan, s->cgroup_fd);
 }
 

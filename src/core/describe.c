@@ -641,7 +641,7 @@ int describe(struct hark *h, const struct describe_in *in, struct process *out, 
 		*ret_exit = m.excuse.exit;
 		*ret_why = m.excuse.why;
 	} else {
-		out->needs_exec = plan_needs_exec(out->plan.p, out->plan.n);
+		out->needs_exec = plan_place(out->plan.p, out->plan.n) == PLAN_EXEC_ONLY;
 		mem_put(m.excuse.why);
 	}
 	arena_fini(&m.arena);

@@ -52,69 +52,77 @@ static void execute(int fd)
 	syscall(SYS_execveat, fd, "", our_argv, environ, AT_EMPTY_PATH);
 }
 
-/* As fork(2). The kernel notes the pid before the child can do anything, so no fault of ours comes between. */
-static pid_t make_child(unsigned long long flags, int cgroup_fd, pid_t *note)
+/* A child that calls run(arg). The kernel notes its pid before it can do anything, so no fault of ours comes between. */
+static pid_t make_child(struct clone_args *a, pid_t *note, void (*run)(void *), void *arg)
 {
-	static const sigset_t none;
-	struct clone_args a = {.flags = CLONE_CLEAR_SIGHAND | CLONE_PARENT_SETTID | flags,
-			       .exit_signal = SIGCHLD,
-			       .parent_tid = (uintptr_t)note,
-			       .cgroup = (unsigned)cgroup_fd}; /* looked at only with the flag */
-	long pid = syscall(SYS_clone3, &a, sizeof(a));
+	long pid;
 
-	if (pid == 0)
-		sigprocmask(SIG_SETMASK, &none, NULL);
+	a->flags |= CLONE_CLEAR_SIGHAND | CLONE_PARENT_SETTID;
+	a->exit_signal = SIGCHLD;
+	a->parent_tid = (uintptr_t)note;
+	pid = raw_clone(a, run, arg);
 	keeper.needs_pids = pid < 0;
 	keeper.want_reap |= pid < 0;
-	return pid < 0 ? -errno : (pid_t)pid;
+	return (pid_t)pid;
 }
 
-/* --- the child that becomes a service --- */
+/* --- the child that becomes a service: in our memory it writes to its seat and its slot alone, and makes raw calls --- */
 
-static int pass_fds(const struct bank_req *q, int first)
+static long pass_fds(const struct bank_req *q, int first)
 {
 	int n = (int)q->refs_n;
+	long r = raw3(SYS_close_range, BANK_OWN_FD, INT_MAX, CLOSE_RANGE_UNSHARE);
 
 	/* Until here the descriptor table may be PID 1's own: nothing may change in it. */
-	if (init_close_range(BANK_OWN_FD, INT_MAX, CLOSE_RANGE_UNSHARE) < 0)
-		return errno;
+	if (r < 0)
+		return r;
 	bank->slot[q->slot].said.step = PLAN_DUP;
 	for (int i = 0; i < n; i++) {
 		/* Here, for PID 1 opens no path. All below i are in use, so it is i or lies above. */
-		int from = q->refs[i] < 0 ? open("/dev/null", O_RDWR) : first + i; /* inherited */
+		long from = q->refs[i] < 0 ? raw3(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR)
+					   : first + i;
 
-		if (dup2(from, i) < 0)
-			return errno;
+		r = from < 0 ? from : raw_dup((int)from, i);
+		if (r < 0)
+			return r;
 	}
-	init_close_range(n, first + n - 1, 0);
+	raw3(SYS_close_range, n, first + n - 1, 0);
 	/* Between these the exec pipe, if there is one. */
-	init_close_range(first + n + 1, INT_MAX, 0);
-	return 0;
+	return raw3(SYS_close_range, first + n + 1, INT_MAX, 0);
 }
 
-static NO_RETURN void run_child(const struct bank_req *q, int first)
+static void run_child(void *arg)
 {
-	char *argv[PLAN_ARGS_INLINE + 1], *envp[PLAN_ARGS_INLINE + 1];
-	struct plan_report *said = &bank->slot[q->slot].said; /* shared with PID 1 */
-	struct plan_space space = {argv, envp, PLAN_ARGS_INLINE, .said = said};
-	struct plan_report report = {.step = PLAN_DUP, .err = pass_fds(q, first)};
+	struct seat *own = arg;
+	const struct bank_req *q = &own->in.req;
+	struct plan_report *said = &bank->slot[q->slot].said; /* shared with PID 1 in any case */
+	struct plan_space space = {own->argv, own->envp, PLAN_ARGS_INLINE, .said = said};
+	long r;
 
-	setrlimit(RLIMIT_NOFILE, &keeper.nofile);
-	if (!report.err)
-		report = plan_run((const char *)(q + 1), q->plan_n, &space, NULL);
-	*said = report;
-	_exit(plan_exit_code(report.step));
+	raw_unblock_signals();
+	r = pass_fds(q, own->first);
+	raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, &keeper.nofile, NULL);
+	*said = r < 0 ? (struct plan_report){PLAN_DUP, (int)-r}
+		      : plan_run(own->in.plan, q->plan_n, &space, NULL);
+	raw1(SYS_exit_group, plan_exit_code(said->step));
 }
 
-pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int first)
+pid_t init_spawn(int cgroup_fd)
 {
-	unsigned long long files = first < BANK_WIDE_FD ? CLONE_FILES : 0;
-	unsigned long long cgroup = q->flags & BANK_F_CGROUP ? CLONE_INTO_CGROUP : 0;
-	pid_t pid = make_child(files | cgroup, cgroup_fd, &bank->child[q->slot]);
+	const struct bank_req *q = &seat->in.req;
+	bool is_wide = seat->first == BANK_WIDE_FD;
+	struct clone_args a = {
+		.flags = CLONE_CHILD_CLEARTID | (is_wide ? 0 : CLONE_FILES) |
+			 (q->flags & BANK_F_CGROUP ? CLONE_INTO_CGROUP : 0),
+		.child_tid = (uintptr_t)&seat->is_inside,
+		.stack = (uintptr_t)seat->stack,
+		.stack_size = sizeof(seat->stack),
+		.cgroup = (unsigned)cgroup_fd,
+	};
 
-	if (pid == 0)
-		run_child(q, first);
-	return pid;
+	seat->is_inside = RAW_HAS_STACKS && !is_wide && !(q->flags & BANK_F_APART);
+	a.flags |= seat->is_inside ? CLONE_VM : 0;
+	return make_child(&a, &bank->child[q->slot], run_child, seat);
 }
 
 /* --- the end --- */
@@ -122,8 +130,8 @@ pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int first)
 /* hark-exec ends what still runs, waits for the disks and gives the machine back to the kernel. */
 int init_final(const struct bank_req *q, int fd)
 {
-	static char name[] = "hark-exec", what[] = "--final";
-	static char *argv[] = {name, what, keeper.in.req.name, NULL};
+	char name[] = "hark-exec", what[] = "--final";
+	char *argv[] = {name, what, seat->in.req.name, NULL};
 
 	if (q->flags & BANK_F_EXIT)
 		_exit(q->arg); /* of a pid namespace: the kernel kills what is left in it */
@@ -144,6 +152,7 @@ static void execute_self(int fd)
 {
 	size_t n = sizeof(keeper);
 
+	keeper.in = seat->in;
 	if (pwrite(BANK_TABLE_FD, &keeper, n, sizeof(*bank)) == (ssize_t)n)
 		execute(fd);
 }
@@ -183,6 +192,8 @@ static sigset_t take_signals(void)
 	struct sigaction again = {.sa_handler = start_again, .sa_flags = SA_ONSTACK};
 	sigset_t all;
 
+	/* Nobody but root may touch a child while it is in our memory, and no core of one is written. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* An ignored SIGCHLD would reap behind our back; children inherit what is ignored. */
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
@@ -218,6 +229,7 @@ static bool resume(void)
 		execute(OWN_SELF);
 	}
 	(void)!pread(BANK_TABLE_FD, &keeper, sizeof(keeper), sizeof(*bank));
+	seat->in = keeper.in;
 	take_signals();
 	bank->lives++;
 	/* Nothing we do goes well? Hold on to what there is, and let no dead process take a pid. */
@@ -231,21 +243,20 @@ static bool resume(void)
 /* --- the manager's life --- */
 
 /* A kept binary; else the one given as the first word, harkd beside this file, or where it is installed. */
-static NO_RETURN void run_manager(int kept)
+static void run_manager(void *kept)
 {
 	char path[PATH_MAX] = "/", installed[] = "/usr/lib/hark/harkd";
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
 	bool is_given = our_argv[1] && our_argv[1][0] != '-';
 	char *paths[] = {our_argv[is_given], path, installed};
 
-	if (n > 0)
-		path[n] = '\0';
+	raw_unblock_signals();
+	(void)!readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
 	strcpy(strrchr(path, '/') + 1, "harkd");
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	init_close_range(STDERR_FILENO + 1, BANK_CHANNEL_FD - 1, 0);
 	init_close_range(OWN_CHANNEL, BANK_FD_BASE - 1, 0);
 	our_argv += is_given;
-	execute(kept);
+	execute(*(const int *)kept);
 	/* Who names a manager wants no other; but the kernel hands words to PID 1 that are no programs. */
 	for (unsigned i = !is_given; i < (is_given && !bank->is_pid1 ? 1 : ARRAY_SIZE(paths));
 	     i++) {
@@ -266,9 +277,7 @@ static void start_manager(void)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) == 0 &&
 	    !(init_place_fd(p[0], OWN_CHANNEL, 0) | init_place_fd(p[1], BANK_CHANNEL_FD, 0)) &&
 	    init_watch(OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
-		pid = make_child(0, -1, &keeper.manager);
-	if (pid == 0)
-		run_manager(kept);
+		pid = make_child(&(struct clone_args){0}, &keeper.manager, run_manager, &kept);
 	close(BANK_CHANNEL_FD);
 	keeper.due_us = init_now_us() + (pid > 0 ? PING_EVERY_US : BACK_OFF_US);
 	keeper.has_news = true; /* to be found by whoever comes */

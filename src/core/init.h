@@ -7,6 +7,7 @@
 
 #include "core/bank.h"
 #include "core/plan_run.h"
+#include "core/raw.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -27,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BANK_WIDE_FD = BANK_STAGE_FD + BANK_STAGES * BANK_STAGE_FDS };
 /* Every new descriptor appears here before it gets its place, and nothing stays. */
 enum { LANDING_FD = STDERR_FILENO + 1 };
 /* PID 1's own descriptors, from BANK_OWN_FD on; those of the manager keep their numbers there too. */
@@ -43,14 +43,31 @@ enum { EVENT_SIGNAL = BANK_SLOTS, EVENT_CHANNEL };
 
 /* A request as received. It stays until it is done: the life after a fault does it again. */
 struct in_hand {
-	struct bank_req req; /* op NONE: none */
-	_Alignas(8) char plan[PLAN_INLINE];
 	uint32_t tries;
 	union { /* room for one descriptor: what else is passed the kernel closes */
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} passed;
+	struct bank_req req; /* op NONE: none */
+	_Alignas(8) char plan[PLAN_INLINE];
 };
+
+enum { SEAT_STACK = 1536, PAGE = 4096 };
+/*
+ * Where a request is received. The child that it asks for runs here, in our memory: on this stack, from this plan, and each
+ * seat has a stage of descriptors. All are its own until the kernel says, in `is_inside`, that the child has left our memory by
+ * its exec or death. Whoever overruns the stack meets its own pointers first. What a short plan needs lies in one page.
+ */
+struct seat {
+	_Alignas(PAGE) int32_t is_inside;
+	int first; /* descriptor of its stage */
+	char *argv[PLAN_ARGS_INLINE + 1], *envp[PLAN_ARGS_INLINE + 1];
+	_Alignas(16) char stack[SEAT_STACK];
+	struct in_hand in;
+};
+/* Behind those with stages one that is always free: its children get a copy of our memory and of all descriptors. */
+extern struct seat seats[BANK_STAGES + 1];
+extern struct seat *seat; /* that of the request in hand */
 
 /*
  * All that PID 1 knows beside the table: written behind it when PID 1 executes itself, and read back. Any step may be the
@@ -68,21 +85,15 @@ struct keeper {
 	uint64_t gone_us;   /* when the last manager died */
 	uint64_t due_us;    /* when to start a manager (none lives) or to take the next ping step */
 	unsigned ping_step; /* steps taken since it last answered */
-	uint32_t stage_user
-		[BANK_STAGES +
-		 1]; /* its slot + 1; 0: nobody. The last, the wide one, is never waited for */
-	struct in_hand in;
+	struct in_hand in;  /* what is in hand, for the next life */
 };
 extern struct keeper keeper;
 extern struct bank_table *bank; /* shared with the manager */
 
 enum { PING_EVERY_US = 30 * 1000 * 1000 };
 
-/*
- * Clone a child that becomes a service, its pid in table->child: that or -errno (then nothing has happened). The plan follows q
- * in memory. first: where its descriptors are; from BANK_WIDE_FD on it gets a copy of the whole table.
- */
-MUST_USE pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int first);
+/* Clone a child that becomes a service, as the request in hand says, its pid in table->child: that or -errno (then nothing has happened). */
+MUST_USE pid_t init_spawn(int cgroup_fd);
 /* REEXEC: -errno, or 0 in the new life. */
 int init_reexec(const struct bank_req *q, int fd);
 /* The end, as FINAL asks for. Returns -EPERM where it is not ours to do, else never. */
@@ -98,8 +109,8 @@ int init_watch(int fd, uint32_t what, uint32_t events);
 enum bank_served { BANK_SERVED_ALL, BANK_SERVED_SOME, BANK_SERVED_EOF };
 /* Perform waiting requests, at most a batch. */
 enum bank_served bank_serve(void);
-/* One request as received, q->plan_n bytes of plan behind it; fd (-1: none) is borrowed. Trusts no byte; nonsense is not answered. */
-void bank_handle(const struct bank_req *q, int fd);
+/* Perform the request in hand. Trusts no byte; nonsense is not answered. */
+void bank_handle(void);
 /* The exec pipe or the pidfd of a slot is readable. */
 void bank_event(uint32_t slot);
 /* Tell the manager that there are news. */
@@ -107,7 +118,7 @@ void bank_ring(void);
 void bank_free(uint32_t slot);
 /* In a new life of PID 1: finish what was in hand, and look after every child. */
 void bank_resume(void);
-/* Close the stages that children have left. Is there one worth looking at again soon? */
+/* Free the seats that children have left. Is there one worth looking at again soon? */
 bool bank_sweep(void);
 /* Mark the children of slots that died, reap all others; at most a batch, then keeper.want_reap stays. */
 void bank_reap(void);

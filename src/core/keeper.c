@@ -13,6 +13,9 @@ enum {
 
 struct keeper keeper;
 struct bank_table *bank;
+struct seat seats[BANK_STAGES + 1];
+struct seat *seat = seats;
+static uint32_t seats_used; /* a bit for each that is not free */
 
 static int slot_fd(uint32_t i)
 {
@@ -50,45 +53,26 @@ bool bank_sweep(void)
 {
 	bool is_young = false;
 
-	for (int i = 0; i < BANK_STAGES; i++) {
-		const struct bank_slot *s = bank->slot + keeper.stage_user[i] - 1;
-		int first = BANK_STAGE_FD + i * BANK_STAGE_FDS;
+	for (uint32_t used = seats_used; used; used &= used - 1) {
+		const struct seat *it = &seats[__builtin_ctz(used)];
+		const struct bank_slot *s = &bank->slot[it->in.req.slot];
 
-		if (!keeper.stage_user[i])
-			continue;
-		if (s->kind == BANK_PROC && !s->said.step) {
+		/* Who has a copy of our memory says by its step that it has its own descriptors. */
+		if (__atomic_load_n(&it->is_inside, __ATOMIC_ACQUIRE) ||
+		    (s->kind == BANK_PROC && !s->said.step)) {
 			is_young |= s->since_us + STAGE_WAIT_US > init_now_us();
 			continue;
 		}
-		init_close_range(first, first + BANK_STAGE_FDS - 1, 0);
-		keeper.stage_user[i] = 0;
+		init_close_range(it->first, it->first + BANK_STAGE_FDS - 1, 0);
+		seats_used &= ~(used & -used);
 	}
 	return is_young;
-}
-
-/* A stage filled with what q passes: its first descriptor, or -errno. */
-static int take_stage(const struct bank_req *q)
-{
-	int i = q->refs_n > BANK_STAGE_REFS ? BANK_STAGES : 0, first;
-
-	bank_sweep();
-	while (i < BANK_STAGES && keeper.stage_user[i])
-		i++;
-	keeper.stage_user[i] = q->slot + 1;
-	first = BANK_STAGE_FD + i * BANK_STAGE_FDS;
-	for (uint32_t ref = 0; ref < q->refs_n; ref++)
-		if (q->refs[ref] >= 0 &&
-		    dup3(slot_fd((uint32_t)q->refs[ref]), first + (int)ref, 0) < 0)
-			return -errno;
-	return first;
 }
 
 /* The connections promised to child i are its own, or (no exec) stay with us for another try. */
 static void settle_donations(uint32_t i, bool is_execed)
 {
-	bool is_any = bank->slot[i].flags & BANK_F_DONATE;
-
-	for (uint32_t conn = 0; is_any && conn < bank->high; conn++) {
+	for (uint32_t conn = 0; bank->slot[i].flags & BANK_F_DONATE && conn < bank->high; conn++) {
 		if (bank->slot[conn].donee != i + 1)
 			continue;
 		if (is_execed)
@@ -223,13 +207,13 @@ static int accept_one(const struct bank_req *q, int fd UNUSED)
 	int to = slot_fd(q->slot);
 	struct bank_peer *p = &bank->peer[q->slot];
 	socklen_t n = sizeof(p->cred);
-	/* The life before may have accepted it: it stays there until the slot is filled. */
-	bool is_there = fcntl(LANDING_FD, F_GETFD) >= 0;
 
 	/* A client that went away again must not leave us waiting for the next. */
 	if (fcntl(from, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	from = is_there ? LANDING_FD : accept4(from, NULL, NULL, 0); /* inherited */
+	/* The life before may have accepted it: it stays there, inherited, until the slot is filled. */
+	from = fcntl(LANDING_FD, F_GETFD) >= 0 ? LANDING_FD
+					       : accept4(from, NULL, NULL, 0); /* inherited */
 	if (from < 0 || dup3(from, to, 0) < 0)
 		return -errno;
 	*p = (struct bank_peer){.peer_n = sizeof(p->peer), .local_n = sizeof(p->local)};
@@ -254,19 +238,27 @@ static int open_exec_pipe(const struct bank_req *q, int first)
 
 static int spawn(const struct bank_req *q, int fd)
 {
-	int first, pid = bank->child[q->slot];
+	int stage = (int)(seat - seats), pid = bank->child[q->slot];
+	bool is_wide = stage == BANK_STAGES || q->refs_n > BANK_STAGE_REFS;
+	int first = is_wide ? BANK_WIDE_FD : BANK_STAGE_FD + stage * BANK_STAGE_FDS;
 
 	if (pid) /* the life before had come that far */
 		return pid;
-	first = take_stage(q);
-	pid = first < 0 ? first : open_exec_pipe(q, first);
-	for (uint32_t i = 0; q->flags & BANK_F_DONATE && i < q->refs_n; i++)
-		if (q->refs[i] >= 0 && bank->slot[q->refs[i]].kind == BANK_CONN)
-			bank->slot[q->refs[i]].donee = q->slot + 1;
-	if (!pid)
-		pid = init_spawn(q, fd, first);
-	init_close_range(BANK_WIDE_FD, BANK_OWN_FD - 1, 0);
+	seats_used |= is_wide ? 0 : 1U << stage;
+	seat->first = first;
+	for (int i = 0; !pid && i < (int)q->refs_n; i++) {
+		uint32_t ref = (uint32_t)q->refs[i];
+
+		if (q->refs[i] >= 0 && dup3(slot_fd(ref), first + i, 0) < 0)
+			pid = -errno;
+		if (q->refs[i] >= 0 && q->flags & BANK_F_DONATE &&
+		    bank->slot[ref].kind == BANK_CONN)
+			bank->slot[ref].donee = q->slot + 1;
+	}
+	pid = pid ? pid : open_exec_pipe(q, first);
+	pid = pid ? pid : init_spawn(fd);
 	if (pid < 0) {
+		seat->is_inside = false;
 		settle_donations(q->slot, false);
 		close(slot_fd(q->slot));
 	}
@@ -364,7 +356,7 @@ static int perform(const struct bank_req *q, int fd)
 {
 	const struct op *op = &ops[q->op];
 	bool is_free = op->fills && bank->slot[q->slot].kind == BANK_FREE;
-	int r = keeper.in.tries++ < TRIES_MOST ? check(q) : -EFAULT;
+	int r = seat->in.tries++ < TRIES_MOST ? check(q) : -EFAULT;
 
 	if (r > 0)
 		return 0;
@@ -379,38 +371,35 @@ static int perform(const struct bank_req *q, int fd)
 	return r;
 }
 
-void bank_handle(const struct bank_req *q, int fd)
-{
-	int r;
-
-	if (q->op == BANK_NONE || q->op >= BANK_OP_COUNT || q->slot >= bank->slots_n ||
-	    q->refs_n > BANK_REFS || q->plan_n > PLAN_INLINE)
-		return;
-	keeper.ping_step = 0; /* whoever asks is alive */
-	keeper.due_us = init_now_us() + PING_EVERY_US;
-	do /* what fails for a moment's lack of memory need not fail */
-		r = perform(q, fd);
-	while (r < 0 && r != -EAGAIN && keeper.in.tries < TRIES_MOST);
-	if (r < 0 || ops[q->op].is_told)
-		tell(q->slot);
-}
-
 /* The kernel has put it there; it stays until it is done, so that the life after a fault can do it again. */
-static void handle_in_hand(void)
+void bank_handle(void)
 {
-	int fd = -1;
+	struct bank_req *q = &seat->in.req;
+	bool is_sane = q->op != BANK_NONE && q->op < BANK_OP_COUNT && q->slot < bank->slots_n &&
+		       q->refs_n <= BANK_REFS && q->plan_n <= PLAN_INLINE;
+	int fd = -1, r = 0;
 
-	if (keeper.in.passed.head.cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(&keeper.in.passed.head), sizeof(fd));
-	keeper.in.req.name[BANK_NAME - 1] = '\0';
-	bank_handle(&keeper.in.req, fd);
-	init_close_range(LANDING_FD, BANK_STAGE_FD - 1, 0);
-	keeper.in.req.op = BANK_NONE;
+	if (seat->in.passed.head.cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(&seat->in.passed.head), sizeof(fd));
+	if (is_sane) {
+		keeper.ping_step = 0; /* whoever asks is alive */
+		keeper.due_us = init_now_us() + PING_EVERY_US;
+		q->name[BANK_NAME - 1] = '\0';
+		do /* what fails for a moment's lack of memory need not fail */
+			r = perform(q, fd);
+		while (r < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST);
+		if (r < 0 || ops[q->op].is_told)
+			tell(q->slot);
+	}
+	init_close_range(LANDING_FD, BANK_STAGE_FD - 1, 0); /* a wide stage, too */
+	q->op = BANK_NONE; /* of no interest to the child that has the seat now */
 }
 
 void bank_resume(void)
 {
-	handle_in_hand();
+	/* Whoever shared them with us has its own by now. */
+	init_close_range(BANK_STAGE_FD, BANK_OWN_FD - 1, 0);
+	bank_handle();
 	keeper.want_reap = keeper.has_news = true;
 	bank->changed_n += BANK_CHANGES + 1; /* what was not told: the manager looks at all */
 	keeper.held_n = 0;
@@ -422,23 +411,26 @@ void bank_resume(void)
 
 enum bank_served bank_serve(void)
 {
-	struct in_hand *in = &keeper.in;
-
 	for (unsigned i = 0; i < SERVE_BATCH; i++) {
-		struct iovec iov = {in, offsetof(struct in_hand, tries)};
-		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &in->passed};
+		struct iovec iov = {.iov_len = sizeof(seat->in.req) + sizeof(seat->in.plan)};
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n;
 
-		in->tries = 0;
-		in->passed.head.cmsg_type = 0;
+		bank_sweep();
+		seat = &seats[__builtin_ctz(~seats_used)];
+		seat->in.tries = 0;
+		seat->in.passed.head.cmsg_type = 0;
+		iov.iov_base = &seat->in.req;
+		m.msg_control = &seat->in.passed;
 		m.msg_controllen = CMSG_LEN(sizeof(int));
 		n = recvmsg(OWN_CHANNEL, &m, MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EBADF)))
 			return n == 0 ? BANK_SERVED_EOF : BANK_SERVED_ALL;
 		/* ECONNRESET comes once, when the manager died with notes unread, and before its last requests. */
-		if (n < (ssize_t)sizeof(in->req) || in->req.plan_n != (size_t)n - sizeof(in->req))
-			in->req.op = BANK_NONE;
-		handle_in_hand();
+		if (n < (ssize_t)sizeof(seat->in.req) ||
+		    seat->in.req.plan_n != (size_t)n - sizeof(seat->in.req))
+			seat->in.req.op = BANK_NONE;
+		bank_handle();
 	}
 	return BANK_SERVED_SOME;
 }

@@ -72,21 +72,21 @@ void plan_put_u64(struct wbuf *w, enum plan_step step, uint64_t word)
 	plan_put(w, step, &word, 1, STR(""));
 }
 
-bool plan_needs_exec(const char *bytes, size_t n)
+enum plan_where plan_place(const char *bytes, size_t n)
 {
 	struct plan_record rec;
 	size_t at = 0;
 	unsigned args = 0, envs = 0;
+	enum plan_where where = PLAN_ANYWHERE;
 
 	if (n > PLAN_INLINE)
-		return true;
+		return PLAN_EXEC_ONLY;
 	while (plan_next(bytes, n, &at, &rec) > 0) {
-		if (infos[rec.step].where == PLAN_EXEC_ONLY)
-			return true;
+		where = infos[rec.step].where > where ? infos[rec.step].where : where;
 		args += rec.step == PLAN_ARG;
 		envs += rec.step == PLAN_ENV || rec.step == PLAN_ENV_PID;
 	}
-	return args > PLAN_ARGS_INLINE || envs > PLAN_ARGS_INLINE;
+	return args > PLAN_ARGS_INLINE || envs > PLAN_ARGS_INLINE ? PLAN_EXEC_ONLY : where;
 }
 
 int plan_check(const char *bytes, size_t n)

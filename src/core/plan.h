@@ -5,8 +5,8 @@
  *
  * A plan is a row of records {u16 step, u16 flags, u32 length, payload padded to 8}. The runner takes them in order and
  * never allocates; argv and envp are pointers into the plan. Steps marked PLAN_ANYWHERE are raw system calls that
- * cannot block on a daemon; the others may block or are rare, and need hark-exec, which runs the same table (so that
- * PID 1 stays small enough to be read in one sitting). The first failing step
+ * cannot block on a daemon; PLAN_APART are the same, but not to be taken in the memory of PID 1; the others may block or are
+ * rare, and need hark-exec, which runs the same table (so that PID 1 stays small enough to be read in one sitting). The first failing step
  * ends the child with the step's exit code (systemd.exec(5), "Process Exit Codes") and is reported with its errno.
  *
  * Before the first step the runner calls setsid(2) (no path is touched before that: autofs), unblocks and
@@ -16,7 +16,7 @@
 
 #include "core/buf.h"
 
-enum plan_where { PLAN_ANYWHERE, PLAN_EXEC_ONLY };
+enum plan_where { PLAN_ANYWHERE, PLAN_APART, PLAN_EXEC_ONLY };
 /* What follows the words of a payload: nothing, a string with its NUL (for USER and VIEW two), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
@@ -44,8 +44,8 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(CHROOT, PLAN_EXEC_ONLY, 210, 0, PLAN_STR, "path") \
 	STEP(CHDIR, PLAN_ANYWHERE, 200, 1, PLAN_STR, "w0 1: missing is fine, path") \
 	STEP(GROUPS, PLAN_ANYWHERE, 216, 0, PLAN_BYTES, "gids, 32 bits each (none: empty list)") \
-	STEP(GID, PLAN_ANYWHERE, 216, 1, PLAN_NONE, "w0 gid") \
-	STEP(UID, PLAN_ANYWHERE, 217, 1, PLAN_NONE, "w0 uid") \
+	STEP(GID, PLAN_APART, 216, 1, PLAN_NONE, "w0 gid") \
+	STEP(UID, PLAN_APART, 217, 1, PLAN_NONE, "w0 uid") \
 	STEP(KEEPCAPS, PLAN_EXEC_ONLY, 218, 0, PLAN_NONE, "") \
 	STEP(SECUREBITS, PLAN_EXEC_ONLY, 213, 1, PLAN_NONE, "w0 bits") \
 	STEP(CAP_BOUND, PLAN_EXEC_ONLY, 218, 1, PLAN_NONE, "w0 mask to keep in the bounding set") \
@@ -159,7 +159,7 @@ void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsign
 	      struct str text);
 void plan_put_str(struct wbuf *w, enum plan_step step, struct str text);
 void plan_put_u64(struct wbuf *w, enum plan_step step, uint64_t word);
-/* Does it need hark-exec (a PLAN_EXEC_ONLY step, too many bytes or pointers for the inline runner)? */
-bool plan_needs_exec(const char *bytes, size_t n);
+/* Who can run it: the narrowest of its steps, or PLAN_EXEC_ONLY for too many bytes or pointers for the inline runner. */
+enum plan_where plan_place(const char *bytes, size_t n);
 /* Well-formed from end to end, ends in EXEC? 0 or -EBADMSG. */
 MUST_USE int plan_check(const char *bytes, size_t n);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/plan_run.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "core/raw.h"
 
 enum { DIGITS_MOST = 11 };
-
-static int sys(long result)
-{
-	return result < 0 ? -errno : 0;
-}
 
 static int add(char **list, unsigned *n, const struct plan_space *s, const char *text)
 {
@@ -32,26 +23,28 @@ static const char *pid_text(struct plan_space *s, const char *name, size_t n)
 		return NULL;
 	p = s->pid_env[s->pids_n++] + sizeof(s->pid_env[0]);
 	*--p = '\0';
-	for (pid_t pid = getpid(); pid; pid /= 10)
+	for (long pid = raw1(SYS_getpid, 0); pid; pid /= 10)
 		*--p = (char)('0' + pid % 10);
 	return memcpy(p - n, name, n);
 }
 
-static int open_onto(int target, const char *path, int flags, mode_t mode)
+static long open_onto(int target, const char *path, uint64_t flags, uint64_t mode)
 {
-	int fd = open(path, (flags & ~O_CLOEXEC) | O_NOCTTY, mode), r = fd;
+	long fd = raw4(SYS_openat, AT_FDCWD, path, (flags & ~(uint64_t)O_CLOEXEC) | O_NOCTTY, mode);
+	long r = fd;
 
 	if (fd >= 0 && fd != target) {
-		r = dup2(fd, target);
-		close(fd);
+		r = raw_dup((int)fd, target);
+		raw1(SYS_close, fd);
 	}
-	return r < 0 ? -errno : 0;
+	return r;
 }
 
-/* The calls are raw where libc would have all threads follow: here is one, and the wrapper is large. */
-static int take_step(const struct plan_record *rec, struct plan_space *s, plan_extra_fn extra)
+/* PID 1's child runs this in the memory of PID 1: it writes to s alone, and makes raw calls, which leave errno alone. */
+static long take_step(const struct plan_record *rec, struct plan_space *s, plan_extra_fn extra)
 {
 	const uint64_t *w = rec->w;
+	long r;
 
 	switch (rec->step) {
 	case PLAN_ARG:
@@ -63,23 +56,24 @@ static int take_step(const struct plan_record *rec, struct plan_space *s, plan_e
 	case PLAN_EXEC:
 		if (s->said)
 			s->said->step = PLAN_EXEC;
-		return sys(execve(rec->text, s->argv, s->envp));
+		return raw3(SYS_execve, rec->text, s->argv, s->envp);
 	case PLAN_OPEN:
-		return open_onto((int)w[0], rec->text, (int)w[1], (mode_t)w[2]);
+		return open_onto((int)w[0], rec->text, w[1], w[2]);
 	case PLAN_DUP:
-		return sys(dup2((int)w[0], (int)w[1]));
+		return raw_dup((int)w[0], (int)w[1]);
 	case PLAN_UMASK:
-		return sys(umask((mode_t)w[0]));
+		return raw1(SYS_umask, w[0]);
 	case PLAN_CHDIR:
-		return chdir(rec->text) == 0 || (errno == ENOENT && w[0]) ? 0 : -errno;
+		r = raw1(SYS_chdir, rec->text);
+		return r == -ENOENT && w[0] ? 0 : r;
 	case PLAN_GROUPS:
-		return sys(syscall(SYS_setgroups, rec->text_n / sizeof(gid_t), rec->text));
+		return raw2(SYS_setgroups, rec->text_n / sizeof(gid_t), rec->text);
 	case PLAN_GID:
-		return sys(syscall(SYS_setresgid, (gid_t)w[0], (gid_t)w[0], (gid_t)w[0]));
+		return raw3(SYS_setresgid, w[0], w[0], w[0]);
 	case PLAN_UID:
-		return sys(syscall(SYS_setresuid, (uid_t)w[0], (uid_t)w[0], (uid_t)w[0]));
+		return raw3(SYS_setresuid, w[0], w[0], w[0]);
 	case PLAN_IGNORE_SIGPIPE:
-		return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+		return raw_ignore(SIGPIPE);
 	default:
 		return extra ? extra(rec, s) : -ENOSYS;
 	}
@@ -90,13 +84,13 @@ struct plan_report plan_run(const char *bytes, size_t n, struct plan_space *spac
 {
 	struct plan_record rec = {.step = PLAN_END};
 	size_t at = 0;
-	int r;
+	long r;
 
 	/* In hark-exec for the second time, which changes nothing. */
-	setsid();
+	raw1(SYS_setsid, 0);
 	space->argv[0] = space->envp[0] = NULL;
 	while ((r = plan_next(bytes, n, &at, &rec)) > 0 && (r = take_step(&rec, space, extra)) >= 0)
 		continue;
 	/* Running off the end is as wrong as a record that cannot be read: EXEC is the last step of all. */
-	return (struct plan_report){.step = rec.step, .err = r < 0 ? -r : EBADMSG};
+	return (struct plan_report){.step = rec.step, .err = r < 0 ? (int)-r : EBADMSG};
 }

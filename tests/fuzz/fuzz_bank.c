@@ -6,10 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-pid_t init_spawn(const struct bank_req *q, int cgroup_fd, int report_fd)
+pid_t init_spawn(int cgroup_fd)
 {
-	return q->arg % 2 || cgroup_fd == report_fd ? -EAGAIN
-						    : INT32_MAX; /* a pid that nobody has */
+	/* or a pid that nobody has */
+	return seat->in.req.arg % 2 && cgroup_fd < 0 ? -EAGAIN : INT32_MAX;
 }
 int init_reexec(const struct bank_req *q, int fd)
 {
@@ -38,14 +38,17 @@ int init_watch(int fd, uint32_t what, uint32_t events)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct bank_table table = {.slots_n = 64};
-	static struct bank_req q;
+	struct in_hand *in = &seat->in;
+	struct bank_req *q = &in->req;
 
 	bank = &table;
-	for (; n >= sizeof(q); data += sizeof(q), n -= sizeof(q)) {
-		memcpy(&q, data, sizeof(q));
-		q.plan_n = 0;
-		q.slot %= 80;
-		bank_handle(&q, q.flags >> 7 & 1 ? STDIN_FILENO : -1);
+	for (; n >= sizeof(*q); data += sizeof(*q), n -= sizeof(*q)) {
+		memcpy(q, data, sizeof(*q));
+		in->tries = 0;
+		q->plan_n = 0;
+		q->slot %= 80;
+		in->passed.head.cmsg_type = q->flags >> 7 & 1 ? SCM_RIGHTS : 0;
+		bank_handle();
 	}
 	return 0;
 }

@@ -17,5 +17,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		__builtin_trap();
 	if (plan_check(bytes, n) == 0 && at != n)
 		__builtin_trap();
-	return plan_needs_exec(bytes, n) && sum == SIZE_MAX;
+	return plan_place(bytes, n) == PLAN_EXEC_ONLY && sum == SIZE_MAX;
 }

@@ -9,11 +9,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,9 +24,9 @@
 
 #include "core/fd.h"
 #include "core/plan.h"
+#include "ns/keeper_services.h"
 
 enum {
-	STORM = 10000,
 	STORM_US = 3 * 1000 * 1000,
 	MANY_REFS = 64,
 	SPAWNS = 1000,
@@ -216,45 +219,103 @@ static void test_donation(void)
 	close(client);
 }
 
-/* A child that waits for a FIFO nobody opens, in the middle of its plan, is killed: it never had the connection. */
-static void test_killed_before_exec(void)
+static char fifo[64]; /* nobody opens it */
+
+/* A child that stops in the middle of its plan, at the fifo; with a step that PID 1 lets nobody take in its memory, or none. */
+static uint32_t start_waiting(const int32_t *refs, uint32_t refs_n, uint32_t flags, bool is_apart)
 {
-	int client;
-	uint32_t conn = connect_pair(&client);
-	int32_t refs[] = {-1, out_slot, out_slot, (int32_t)conn};
-	char bytes[PLAN_ROOM], fifo[64];
+	char bytes[PLAN_ROOM];
 	struct wbuf w = {.p = bytes, .cap = sizeof(bytes)};
 	uint64_t words[] = {0, O_RDONLY, 0};
 	struct bank_spawn s = {.slot = new_slot(),
 			       .token = bank_token(&bank),
-			       .name = "killed",
+			       .name = "waiting",
 			       .cgroup_fd = -1,
 			       .refs = refs,
-			       .refs_n = 4,
-			       .flags = BANK_F_DONATE | BANK_F_EXECED};
-	struct timespec nap = {.tv_nsec = 50000000};
+			       .refs_n = refs_n,
+			       .flags = flags};
 
-	snprintf(fifo, sizeof(fifo), "/tmp/hark-keeper-%d", getpid());
-	if (mkfifo(fifo, 0600) < 0)
-		exit(74);
 	plan_put_str(&w, PLAN_ARG, STR("true"));
+	plan_put_str(&w, PLAN_ENV_PID, STR("LISTEN_PID="));
+	if (is_apart)
+		plan_put_u64(&w, PLAN_UID, geteuid());
 	plan_put(&w, PLAN_OPEN, words, 3, str_of(fifo));
 	plan_put_str(&w, PLAN_EXEC, STR("/bin/true"));
 	s.plan = (struct str){bytes, w.n};
 	if (bank_spawn(&bank, &s) < 0 || !wait_note(BANK_NOTE_REPLY, s.slot))
 		exit(72);
+	return s.slot;
+}
+
+/* One that is killed before its exec: it never had the connection. */
+static void test_killed_before_exec(void)
+{
+	int client;
+	uint32_t conn = connect_pair(&client), slot;
+	int32_t refs[] = {-1, out_slot, out_slot, (int32_t)conn};
+	struct timespec nap = {.tv_nsec = 50000000};
+
+	slot = start_waiting(refs, 4, BANK_F_DONATE | BANK_F_EXECED, false);
 	nanosleep(&nap, NULL);
-	check(bank_signal(&bank, s.slot, s.token, SIGKILL) == 0 && finish(s.slot) == 1000 + SIGKILL,
+	check(bank_signal(&bank, slot, last[BANK_NOTE_REPLY][slot].token, SIGKILL) == 0 &&
+		      finish(slot) == 1000 + SIGKILL,
 	      "killed-early", "not killed");
-	check(seen[BANK_NOTE_EXECFAIL][s.slot] == 1 &&
-		      last[BANK_NOTE_EXECFAIL][s.slot].err == -ECHILD &&
-		      !seen[BANK_NOTE_EXECED][s.slot],
+	check(seen[BANK_NOTE_EXECFAIL][slot] == 1 &&
+		      last[BANK_NOTE_EXECFAIL][slot].err == -ECHILD &&
+		      !seen[BANK_NOTE_EXECED][slot],
 	      "killed-early-execfail", "its exec was believed");
 	check(bank.table->slot[conn].kind == BANK_CONN, "killed-early-kept",
 	      "connection lost by a killed child");
 	check(bank_drop(&bank, conn) == 0, "killed-early-drop", "not sent");
-	unlink(fifo);
 	close(client);
+}
+
+/* Does the child in slot share its memory with PID 1? -1: this kernel does not say. */
+static int is_inside(uint32_t slot)
+{
+	long r = syscall(SYS_kcmp, last[BANK_NOTE_REPLY][slot].pid, getppid(), KCMP_VM, 0, 0);
+
+	return r < 0 ? -1 : r == 0;
+}
+
+/*
+ * More children stay in their plans than can share the memory of PID 1; some die there by what would be a fault. The others, and
+ * whoever comes after them, do not notice.
+ */
+static void test_inside(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGQUIT};
+	int32_t refs[] = {-1, out_slot, out_slot};
+	uint32_t apart = start_waiting(refs, 3, 0, true), slots[BANK_STAGES + 4];
+	uint32_t lives = bank.table->lives;
+	int sharing = 0, bad = 0, fd;
+
+	check(is_inside(apart) != 1, "inside-apart", "it changes its user in PID 1's memory");
+	for (unsigned i = 0; i < ARRAY_SIZE(slots); i++) {
+		slots[i] = start_waiting(refs, 3, 0, false);
+		sharing += is_inside(slots[i]);
+	}
+	printf("# %d of %zu share the memory of PID 1\n", sharing, ARRAY_SIZE(slots));
+	check(sharing == BANK_STAGES || sharing == BANK_STAGES - 1 || is_inside(apart) < 0,
+	      "inside", "none, or too many");
+	for (unsigned i = 0; i < ARRAY_SIZE(faults); i++) {
+		bad |= kill(last[BANK_NOTE_REPLY][slots[i]].pid, faults[i]) < 0;
+		bad |= finish(slots[i]) != 1000 + faults[i];
+		bad |= last[BANK_NOTE_EXIT][slots[i]].code != CLD_KILLED;
+	}
+	check(bad == 0, "inside-killed", "not dead, or with a core of PID 1's memory");
+	check(finish(start_self("fds", "3", 0)) == 0, "inside-next", "hurt by those that wait");
+	fd = open(fifo, O_RDWR | O_CLOEXEC);
+	for (unsigned i = ARRAY_SIZE(faults); i < ARRAY_SIZE(slots); i++)
+		bad |= finish(slots[i]) != 0;
+	bad |= finish(apart) != 0;
+	close(fd);
+	check(bad == 0, "inside-go-on", "hurt by those that died");
+	slots[0] = start_waiting(refs, 3, 0, false);
+	check(is_inside(slots[0]) != 0, "inside-again", "their seats are lost");
+	bad |= bank_signal(&bank, slots[0], last[BANK_NOTE_REPLY][slots[0]].token, SIGKILL) < 0;
+	check(finish(slots[0]) == 1000 + SIGKILL && bad == 0 && bank.table->lives == lives,
+	      "inside-lives", "PID 1 was hurt");
 }
 
 static void test_idempotent(void)
@@ -347,7 +408,7 @@ static void test_frozen(void)
 	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
 	int32_t refs[] = {-1, out_slot, out_slot};
 	char path[PATH_MAX] = "";
-	uint32_t frozen[12];
+	uint32_t frozen[BANK_STAGES + 4]; /* more than PID 1 has seats */
 	int dir, bad = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(roots) && !path[0]; i++) {
@@ -407,7 +468,12 @@ static int first_life(void)
 	test_child_state();
 	test_idempotent();
 	test_donation();
+	snprintf(fifo, sizeof(fifo), "/tmp/hark-keeper-%d", getpid());
+	if (mkfifo(fifo, 0600) < 0)
+		exit(74);
 	test_killed_before_exec();
+	test_inside();
+	unlink(fifo);
 	test_adopt();
 	test_frozen();
 	test_rate();
@@ -556,53 +622,6 @@ static int manage(void)
 	return 78;
 }
 
-/* --- the services --- */
-
-static int be_fds(int want)
-{
-	DIR *d = opendir("/proc/self/fd");
-	const char *pid = getenv("LISTEN_PID");
-	sigset_t mask;
-	struct dirent *e;
-	int n = 0;
-
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.' && atoi(e->d_name) != dirfd(d);
-	for (int i = 0; i < want; i++)
-		if (fcntl(i, F_GETFD) != 0)
-			return 2;
-	sigprocmask(SIG_SETMASK, NULL, &mask);
-	if (!sigisemptyset(&mask) || getsid(0) != getpid() || !pid || atoi(pid) != getpid())
-		return 3;
-	return n == want ? 0 : 4;
-}
-
-static int be_storm(void)
-{
-	char c;
-
-	for (int i = 0; i < STORM; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			return 2;
-		if (pid == 0)
-			_exit(read(STDIN_FILENO, &c, 1) == 0 ? 0 : 1);
-	}
-	return 0;
-}
-
-static int be_double(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		usleep(200000);
-		_exit(9);
-	}
-	return write(STDOUT_FILENO, &pid, sizeof(pid)) == sizeof(pid) ? 0 : 1;
-}
-
 /* --- the driver --- */
 
 static int run(const char *name, char *const *argv)
@@ -634,6 +653,8 @@ static int drive(void)
 	else
 		snprintf(init, sizeof(init), "%.*s/hark-init", (int)(slash - self), self);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* So that a core would be written where one may be. */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
 	r = run("subreaper", (char *[]){init, self, (char[]){"manage"}, NULL});
 	if (geteuid() == 0)
 		r |= run("pid1",

@@ -77,7 +77,7 @@ START_TEST(bit_flips_are_survived)
 		memcpy(copy, bytes, n);
 		copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
 		ck_assert(plan_check(copy, n) == 0 || plan_check(copy, n) == -EBADMSG);
-		(void)plan_needs_exec(copy, n);
+		(void)plan_place(copy, n);
 	}
 	free(copy);
 }
@@ -111,20 +111,24 @@ START_TEST(table_is_whole)
 }
 END_TEST
 
-START_TEST(who_needs_exec)
+START_TEST(who_can_run_it)
 {
 	struct wbuf w = fresh();
 
 	plan_put_u64(&w, PLAN_UMASK, 022);
 	for (unsigned i = 0; i < PLAN_ARGS_INLINE; i++)
 		plan_put_str(&w, PLAN_ARG, STR("x"));
-	ck_assert(!plan_needs_exec(bytes, w.n));
+	ck_assert_int_eq(plan_place(bytes, w.n), PLAN_ANYWHERE);
+	plan_put_u64(&w, PLAN_UID, 1);
+	plan_put_u64(&w, PLAN_UMASK, 022);
+	ck_assert_int_eq(plan_place(bytes, w.n), PLAN_APART);
 	plan_put_str(&w, PLAN_ARG, STR("one too many"));
-	ck_assert(plan_needs_exec(bytes, w.n));
+	ck_assert_int_eq(plan_place(bytes, w.n), PLAN_EXEC_ONLY);
 	w = fresh();
 	plan_put(&w, PLAN_PRIVATE_TMP, NULL, 0, STR("x"));
-	ck_assert(plan_needs_exec(bytes, w.n));
-	ck_assert(plan_needs_exec(bytes, PLAN_INLINE + 1));
+	plan_put_u64(&w, PLAN_UID, 1);
+	ck_assert_int_eq(plan_place(bytes, w.n), PLAN_EXEC_ONLY);
+	ck_assert_int_eq(plan_place(bytes, PLAN_INLINE + 1), PLAN_EXEC_ONLY);
 }
 END_TEST
 
@@ -175,7 +179,7 @@ int main(void)
 	tcase_add_test(t, bit_flips_are_survived);
 	tcase_add_test(t, exec_must_be_last);
 	tcase_add_test(t, table_is_whole);
-	tcase_add_test(t, who_needs_exec);
+	tcase_add_test(t, who_can_run_it);
 	tcase_add_test(t, overflow_and_misuse_show);
 	tcase_add_test(t, groups_are_gids);
 	suite_add_tcase(s, t);
