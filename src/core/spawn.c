@@ -13,6 +13,7 @@
 #include "core/describe.h"
 #include "core/describe_view.h"
 #include "core/fd.h"
+#include "core/limits.h"
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
@@ -234,6 +235,8 @@ static int open_cgroup(struct hark *h, struct unit *u)
 	if (fd < 0)
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
 		       strerror(-fd));
+	if (fd >= 0)
+		limits_apply(h, u, path, fd);
 	if (fd >= 0 && cgroup_config_of(u->config)->delegate)
 		hand_over(u, fd);
 	return fd < 0 ? -1 : fd;

@@ -122,6 +122,14 @@ namespaces() {
 		"$(grep -cxF "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)" "$T/ipc.out")"
 }
 
+limits() {
+	[ -e "$CGROUP/memory.max" ] && return # tests/vm/limits.sh is about a kernel that has them
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nMemoryMax=1G\nExecStart=/bin/sleep 1000\n' | unit limits.service
+	ctl start limits.service
+	ok_if "a limit that the system cannot enforce is told, and the service runs" "" \
+		sh -c "'$BIN/harkctl' status limits.service | grep -q 'limits of memory are not enforced' && '$BIN/harkctl' is-active limits.service"
+}
+
 mounts() {
 	inside mine PrivateMounts=yes -- "mount -t tmpfs x $T/home && touch $T/home/x && ls $T/home" >/dev/null
 	is "PrivateMounts=: what it mounts is its own" "" "x " "$(out mine) $(ls "$T/home")"
@@ -132,5 +140,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in paths binds system kernel tmp namespaces mounts; do "$part"; done
+for part in paths binds system kernel tmp namespaces limits mounts; do "$part"; done
 finish
