@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/describe_env.h"
+#include "core/describe_filter.h"
 #include "core/describe_user.h"
 #include "core/describe_view.h"
 #include "core/log.h"
@@ -580,8 +581,22 @@ static int put_program(struct making *m)
 	if (argc == 0)
 		plan_put_str(m->plan, PLAN_ARG, str_of(c->path));
 	find_program(c->path, path, sizeof(path));
+	if (!m->is_privileged)
+		describe_filter(m->in->unit->config, m->plan);
 	plan_put_str(m->plan, PLAN_EXEC, str_of(path));
 	return 0;
+}
+
+/* Who is not root may only restrict itself when it can gain nothing any more: seccomp(2). */
+static bool gives_up_privileges(const struct making *m)
+{
+	const struct identity *who = &m->who;
+	bool is_ordinary = m->h->is_user || who->by_nss || (who->user.name && who->user.uid != 0);
+
+	if (m->is_privileged)
+		return false;
+	return m->exec->no_new_privileges ||
+	       (is_ordinary && describe_has_filter(m->in->unit->config));
 }
 
 static int put_all(struct making *m, struct process *out)
@@ -608,7 +623,7 @@ static int put_all(struct making *m, struct process *out)
 	put_sandbox(m);
 	put_identity(m);
 	r = put_working_directory(m);
-	if (m->exec->no_new_privileges && !m->is_privileged)
+	if (gives_up_privileges(m))
 		plan_put_str(m->plan, PLAN_NO_NEW_PRIVS, STR(""));
 	if (m->exec->ignore_sigpipe)
 		plan_put_str(m->plan, PLAN_IGNORE_SIGPIPE, STR(""));

@@ -29,6 +29,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/filter.h"
 #include "core/final.h"
 #include "core/mem.h"
 #include "core/view.h"
@@ -398,6 +399,24 @@ static int enter_views(const struct plan_record *rec)
 	return r < 0 ? r : sys(mount(NULL, "/", NULL, MS_REC | rec->w[0], NULL));
 }
 
+static int step_filter(const struct plan_record *rec)
+{
+	const uint64_t *w = rec->w;
+
+	switch (rec->step) {
+	case PLAN_FILTER:
+		return filter_kind((enum filter_kind)w[0], w[1]);
+	case PLAN_FILTER_CALLS:
+		return filter_calls((enum filter_list)w[0], rec->text, (int)w[1]);
+	case PLAN_FILTER_FAMILIES:
+		return filter_families(w[0] != 0, rec->text);
+	case PLAN_FILTER_ARCHITECTURES:
+		return filter_architectures(rec->text);
+	default:
+		return -ENOSYS;
+	}
+}
+
 static int step_privilege(const struct plan_record *rec)
 {
 	enum { JOIN_SESSION_KEYRING = 1 }; /* keyctl(2) */
@@ -425,7 +444,7 @@ static int step_privilege(const struct plan_record *rec)
 	case PLAN_VIEWS:
 		return enter_views(rec);
 	default:
-		return -ENOSYS;
+		return soften(rec, step_filter(rec));
 	}
 }
 

@@ -60,6 +60,10 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_STR, "name of a directory to make in /tmp and /var/tmp") \
 	STEP(VIEW, PLAN_EXEC_ONLY, 226, 4, PLAN_STR, "w0 kind, w1 attributes, w2 those it decides, w3 flags, place NUL source NUL (view.h)") \
 	STEP(VIEWS, PLAN_EXEC_ONLY, 226, 1, PLAN_STR, "the VIEWs so far in a mount namespace of its own, w0 its propagation, root or nothing") \
+	STEP(FILTER, PLAN_EXEC_ONLY, 228, 2, PLAN_NONE, "w0 kind, w1 argument (filter.h)") \
+	STEP(FILTER_CALLS, PLAN_EXEC_ONLY, 228, 2, PLAN_STR, "w0 kind of the list, w1 errno (0: kill), names of system calls") \
+	STEP(FILTER_FAMILIES, PLAN_EXEC_ONLY, 228, 1, PLAN_STR, "w0 1: these are denied, names of address families") \
+	STEP(FILTER_ARCHITECTURES, PLAN_EXEC_ONLY, 228, 0, PLAN_STR, "names of architectures") \
 	STEP(NONBLOCK, PLAN_EXEC_ONLY, 202, 2, PLAN_NONE, "w0 first descriptor, w1 how many: O_NONBLOCK")
 /* clang-format on */
 

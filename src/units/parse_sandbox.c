@@ -8,6 +8,8 @@
 #include "units/value.h"
 #include "units/words.h"
 
+enum { SYSCALL_WORD = 128 }; /* room for a name with an errno */
+
 /* --- lists of words --- */
 
 /* Words that pass the check (NULL: all) are appended to the target's list. */
@@ -96,16 +98,38 @@ static bool is_syscall(struct str name)
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:");
 }
 
+/* A group may hold what is taken away again: such words stay in the list as "~word", behind those that they are taken from. */
+static int take_exceptions(struct assignment *a, struct str rest)
+{
+	char text[SYSCALL_WORD];
+	const char *copy;
+	struct str word;
+	int r = 0;
+
+	while (r == 0 && str_word(&rest, &word)) {
+		if (!is_syscall(word) || word.n >= sizeof(text) - 1)
+			continue;
+		snprintf(text, sizeof(text), "~" STR_FMT, STR_ARG(word));
+		copy = arena_dup(a->arena, text, word.n + 1);
+		r = copy ? parse_add_name(a, a->target, copy) : -ENOMEM;
+	}
+	return r;
+}
+
 int parse_syscalls(struct assignment *a)
 {
 	struct sandbox *s = a->config->sandbox;
+	bool is_inverted = a->value.n && a->value.p[0] == '~', is_later = s->has_syscalls;
+	int r;
 	bool is_logged = a->target == &s->logged_syscalls;
 	bool has = is_logged && s->logged_syscalls, is_denied = false;
 
 	if (is_logged)
 		return take_filter(a, &has, &is_denied, is_syscall, "a system call");
-	return take_filter(a, &s->has_syscalls, &s->syscalls_are_denied, is_syscall,
-			   "a system call");
+	r = take_filter(a, &s->has_syscalls, &s->syscalls_are_denied, is_syscall, "a system call");
+	if (r == 0 && a->value.n && is_later && s->syscalls_are_denied != is_inverted)
+		r = take_exceptions(a, str_sub(a->value, is_inverted, a->value.n));
+	return r;
 }
 
 static bool is_architecture(struct str name)

@@ -63,6 +63,7 @@ struct sandbox {
 	struct name_list *exec_search;             /* directories */
 	struct name_list *binds, *read_only_binds; /* "-/from:/to:rbind" */
 	struct name_list *tmpfs;                   /* "/path:options" */
+	/* of system calls "name:errno", "@group", and "~name" for what is taken out again */
 	struct name_list *families, *syscalls, *logged_syscalls, *architectures, *file_systems;
 	struct name_list *log_fields; /* "A=1" */
 	struct name_list *mount_images, *extension_images, *extension_directories;

@@ -32,6 +32,32 @@ out() { paste -sd'|' "$T/$1.out"; }
 # try PATH: a line for a script that says whether PATH can be written.
 try() { echo "(echo x >$1) 2>/dev/null && echo writable || echo \"\$(LC_ALL=C; export LC_ALL; (echo x >$1) 2>&1 | sed 's/.*: //')\""; }
 
+# calls LINES... -- WORDS: how these system calls ended in a service with these lines (calls.c).
+cp "$NS_BIN/calls" "$T/calls"
+CALLS_N=0
+calls() {
+	local lines=() name=calls$CALLS_N
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=truncate:%s\n' "$T/$name.out" &&
+		printf '%s\n' "${lines[@]}" "ExecStart=$T/calls $2"; } | unit "$name.service"
+	ctl start "$name.service" >"$T/$name.start" 2>&1
+	cat "$T/$name.out"
+}
+# called NAME ROWS LINES... -- EXPECTED: the names of the calls are those of what is expected.
+called() {
+	local name=$1 rows=$2 lines=()
+	shift 2
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	CALLS_N=$((CALLS_N + 1))
+	is "$name" "$rows" "$2" "$(calls "${lines[@]}" -- "$(sed 's/=[A-Z0-9]*//g' <<<"$2")")"
+}
+
 paths() {
 	inside ro "ReadOnlyPaths=$T/tree" "ReadWritePaths=$T/tree/a/b" -- "$(try "$T/tree/a/file") ; $(try "$T/tree/a/b/new")" >/dev/null
 	is "ReadOnlyPaths= gives EROFS, ReadWritePaths= below it does not" "D40" "Read-only file system|writable" "$(out ro)"
@@ -122,6 +148,35 @@ namespaces() {
 		"$(grep -cxF "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)" "$T/ipc.out")"
 }
 
+filters() {
+	called "without a filter all of that can be done" "" User=root -- \
+		"wx=0 exec=0 inet=0 unix=0 uts=0 file=0 suid=0 clock=0 same=0 personality=0"
+	called "LockPersonality=" "" LockPersonality=yes -- "same=0 personality=EPERM"
+	called "RestrictRealtime=" "" RestrictRealtime=yes -- "batch=0 fifo=EPERM"
+	called "RestrictSUIDSGID=" "" RestrictSUIDSGID=yes -- "file=0 suid=EPERM sgid=EPERM"
+	called "MemoryDenyWriteExecute=" "" MemoryDenyWriteExecute=yes -- "wx=EPERM exec=EPERM"
+	called "RestrictNamespaces=yes" "" RestrictNamespaces=yes -- "uts=EPERM net=EPERM clone3=ENOSYS"
+	called "RestrictNamespaces= with those that may be made" "" RestrictNamespaces=uts -- "uts=0 net=EPERM"
+	called "RestrictNamespaces= with those that may not" "" RestrictNamespaces=~uts -- "uts=EPERM net=0"
+	called "RestrictAddressFamilies=" "" "RestrictAddressFamilies=AF_UNIX AF_NETLINK" -- "unix=0 netlink=0 inet=EAFNOSUPPORT"
+	called "RestrictAddressFamilies= with ~" "" RestrictAddressFamilies=~AF_INET -- "unix=0 inet=EAFNOSUPPORT"
+	called "RestrictAddressFamilies=none" "" RestrictAddressFamilies=none -- "unix=EAFNOSUPPORT inet=EAFNOSUPPORT"
+	called "ProtectHostname=, ProtectClock=, ProtectKernelLogs=" "" ProtectHostname=yes ProtectClock=yes ProtectKernelLogs=yes -- \
+		"host=EPERM clock=EPERM log=EPERM unix=0"
+	called "SystemCallFilter= with ~ and an errno" "" "SystemCallFilter=~@mount sethostname:EACCES" SystemCallErrorNumber=EPERM -- \
+		"mount=EPERM host=EACCES chown=EBADF"
+	called "SystemCallFilter= of what is allowed, less what is taken out of a group" "" SystemCallFilter=@system-service \
+		"SystemCallFilter=~@chown @resources" SystemCallErrorNumber=EPERM -- "unix=0 mount=EPERM chown=EPERM fifo=EPERM file=0"
+	called "for a user it implies NoNewPrivileges=" "" User=nobody RestrictAddressFamilies=AF_UNIX -- "unix=0 inet=EAFNOSUPPORT"
+	called "calls by another ABI go past no filter" "" RestrictRealtime=yes -- "foreign=EPERM"
+	CALLS_N=native
+	is "SystemCallArchitectures=native ends who makes them" "" "unix=0" "$(calls SystemCallArchitectures=native -- "unix foreign")"
+	is "by SIGSYS" "" 31 "$(prop callsnative.service ExecMainStatus)"
+	CALLS_N=fatal
+	is "and so does a call that is filtered without an errno" "" "unix=0" "$(calls "SystemCallFilter=~@mount" -- "unix mount")"
+	is "by SIGSYS, too" "" 31 "$(prop callsfatal.service ExecMainStatus)"
+}
+
 limits() {
 	[ -e "$CGROUP/memory.max" ] && return # tests/vm/limits.sh is about a kernel that has them
 	printf '[Unit]\nDefaultDependencies=no\n[Service]\nMemoryMax=1G\nExecStart=/bin/sleep 1000\n' | unit limits.service
@@ -140,5 +195,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in paths binds system kernel tmp namespaces limits mounts; do "$part"; done
+for part in paths binds system kernel tmp namespaces filters limits mounts; do "$part"; done
 finish
