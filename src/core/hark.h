@@ -16,6 +16,7 @@
 
 struct live;
 struct mounts;
+struct ran;
 struct server;
 struct swaps;
 
@@ -33,6 +34,7 @@ struct hark {
 	struct server *server;
 	struct live *live; /* NULL: the unit directories are not watched (yet) */
 	struct mounts *mounts;
+	struct ran *ran; /* of refresh.c: with what settings some of those that run were started */
 	struct swaps *swaps;
 	struct device_source devices;
 	struct timer nodes_timer;  /* looks for nodes of devices that nobody tells of */

@@ -584,6 +584,7 @@ void live_close(struct hark *h)
 	loop_unwatch(&h->loop, &l->watch);
 	loop_timer_disarm(&h->loop, &l->settle);
 	fd_close(l->fd);
+	refresh_fini(h);
 	map_fini(&l->dirs);
 	arena_fini(&l->arena);
 	arena_fini(&l->names_arena);

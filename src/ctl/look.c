@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/log.h"
 #include "core/proc.h"
 #include "core/spawn.h"
 #include "ctl/property.h"
 #include "ctl/property_live.h"
+#include "ctl/refresh.h"
 #include "ctl/why.h"
 #include "units/condition.h"
+#include "units/differ.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -183,6 +186,36 @@ static void tell_trigger_of(struct call *c, const struct unit *u)
 	}
 }
 
+static void tell_difference(void *arg, const struct difference *d)
+{
+	struct call *c = arg;
+
+	reply_row(&c->reply, "change");
+	reply_text_z(&c->reply, "directive", d->name);
+	reply_text_z(&c->reply, "runs", d->old);
+	reply_text_z(&c->reply, "files", d->fresh);
+	reply_text_z(&c->reply, "file", d->file);
+	if (d->file)
+		reply_value(&c->reply, TAG_NUMBER, "line", d->line);
+	reply_row_end(&c->reply);
+}
+
+/* What runs by other settings than its files have now. Files that make no unit are told of as findings. */
+static void tell_changes(struct call *c, struct unit *u)
+{
+	const struct unit_config *ran = refresh_ran_with(c->h, u);
+	struct unit_config *read = NULL, *now = u->config;
+
+	if (unit_is_at_rest(u) || !now)
+		return;
+	if (now->fragment && (u->is_changed_on_disk || load_is_stale(&c->h->load, now)) &&
+	    load_unit(&c->h->load, u->name, &read) == 0 && read->load == LOAD_LOADED)
+		now = read;
+	if ((ran || read) && differ(ran ? ran : u->config, now, tell_difference, c) < 0)
+		log_debug("look", "%s: no memory to compare", u->name);
+	unit_config_free(read);
+}
+
 static void tell_unit(struct call *c, struct unit *u)
 {
 	reply_row(&c->reply, "unit");
@@ -199,6 +232,7 @@ static void tell_unit(struct call *c, struct unit *u)
 			reply_item(&c->reply, "triggers", registry_unit(&c->h->reg, e->to)->name);
 	}
 	reply_row_end(&c->reply);
+	tell_changes(c, u);
 	tell_trigger_of(c, u);
 	tell_processes(c, u);
 	call_diags(c, u->name, u->config, DIAG_WARNING);

@@ -4,6 +4,83 @@
 #include "core/graph.h"
 #include "core/run.h"
 #include "units/device_unit.h"
+#include "units/service.h"
+
+/* --- what was in use when a unit was started --- */
+
+struct ran {
+	struct ran *next;
+	struct unit_config *config; /* owned */
+	uint32_t unit;
+	uint64_t mark;
+};
+
+/* Another start has another mark. */
+static uint64_t start_mark(struct unit *u)
+{
+	const struct service *s = u->type == UNIT_SERVICE ? service_of(u) : NULL;
+	uint64_t mark;
+
+	if (s && s->main.token)
+		return s->main.token;
+	memcpy(&mark, u->invocation, sizeof(mark));
+	return mark;
+}
+
+static bool holds(const struct hark *h, const struct ran *r)
+{
+	struct unit *u = registry_unit(&h->reg, r->unit);
+
+	return u && !unit_is_at_rest(u) && start_mark(u) == r->mark;
+}
+
+const struct unit_config *refresh_ran_with(const struct hark *h, const struct unit *u)
+{
+	for (const struct ran *r = h->ran; r; r = r->next)
+		if (r->unit == u->id && holds(h, r))
+			return r->config;
+	return NULL;
+}
+
+static void forget_ran(struct hark *h, bool all)
+{
+	for (struct ran **at = &h->ran; *at;) {
+		struct ran *r = *at;
+
+		if (!all && holds(h, r)) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		unit_config_free(r->config);
+		mem_put(r);
+	}
+}
+
+void refresh_fini(struct hark *h)
+{
+	forget_ran(h, true);
+}
+
+/* The old configuration of a unit that has a new one: kept where it runs by that, else freed. */
+static void let_go(struct hark *h, struct unit *u, struct unit_config **old)
+{
+	struct ran *r = NULL;
+
+	forget_ran(h, false);
+	if (*old && (*old)->load == LOAD_LOADED && !unit_is_at_rest(u) && !refresh_ran_with(h, u))
+		r = mem_get(sizeof(*r));
+	if (r) {
+		*r = (struct ran){
+			.next = h->ran, .config = *old, .unit = u->id, .mark = start_mark(u)};
+		h->ran = r;
+	} else {
+		unit_config_free(*old);
+	}
+	*old = NULL;
+}
+
+/* --- one unit --- */
 
 /* Is there something new to read? A unit without a file changes when one of its name appears. */
 static bool is_changed(struct hark *h, const struct unit *u)
@@ -83,9 +160,11 @@ int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken
 		return r;
 	}
 	err = r == REFRESH_DONE ? refresh_use(h, u, &fresh) : 0;
-	if (r == REFRESH_DONE && err == 0)
+	if (r == REFRESH_DONE && err == 0) {
 		u->is_changed_on_disk = false;
-	unit_config_free(fresh); /* the old one by now, or refused */
+		let_go(h, u, &fresh); /* the old one by now */
+	}
+	unit_config_free(fresh); /* refused */
 	return err < 0 ? err : r;
 }
 
@@ -154,7 +233,9 @@ int refresh_set_use(struct hark *h, struct refresh_set *s)
 		}
 	}
 	for (uint32_t k = 0; k < s->n; k++)
-		if (s->items[k].how == REFRESH_DONE)
+		if (s->items[k].how == REFRESH_DONE) {
 			s->items[k].unit->is_changed_on_disk = false;
+			let_go(h, s->items[k].unit, &s->items[k].config);
+		}
 	return 0;
 }

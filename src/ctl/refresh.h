@@ -33,6 +33,14 @@ MUST_USE int refresh_unit(struct hark *h, struct unit *u, struct unit_config **r
 MUST_USE int refresh_read(struct hark *h, struct unit *u, struct unit_config **ret_fresh);
 MUST_USE int refresh_use(struct hark *h, struct unit *u, struct unit_config **config);
 
+/*
+ * With what settings the unit was started when its files have changed and been read again since, or NULL: with those
+ * that it has. Borrowed until the next refresh. Known to the manager that read them only.
+ */
+const struct unit_config *refresh_ran_with(const struct hark *h, const struct unit *u);
+/* Forget all of that. */
+void refresh_fini(struct hark *h);
+
 /* One unit of a change, and what became of it. */
 struct refresh_item {
 	struct unit *unit;

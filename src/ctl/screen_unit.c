@@ -221,6 +221,31 @@ static void show_unit(struct paint *p, const struct row *row)
 	show_labelled(p, row, "cgroup", "cgroup");
 }
 
+/* "MemoryMax=   1G -> 2G   /etc/units/a.service:5"; behind the last of them when they take effect. */
+static void show_change(struct paint *p, const struct row *row)
+{
+	struct str runs = row_text(row, "runs"), files = row_text(row, "files");
+	bool is_last = !row->next || !row_is(row->next, "change");
+
+	show_label(p, "changed");
+	paint_text(p, row_text(row, "directive"));
+	paint_z(p, "= ");
+	paint_text(p, runs.n ? runs : STR("(not set)"));
+	paint_z(p, p->has_utf8 ? " → " : " -> ");
+	paint_text(p, files.n ? files : STR("(not set)"));
+	if (row_text(row, "file").n) {
+		paint_z(p, "   ");
+		paint_text(p, row_text(row, "file"));
+		paintf(p, ":%llu", (unsigned long long)row_value(row, "line"));
+	}
+	paint_end(p);
+	if (!is_last)
+		return;
+	show_label(p, "");
+	paint_tone(p, TONE_WARN, "it runs by its old settings until it is restarted");
+	paint_end(p);
+}
+
 static bool follows_process(const struct row *row)
 {
 	return row->next && row_is(row->next, "process");
@@ -263,6 +288,8 @@ void show_status(struct screen *s, const struct row *rows)
 			show_unit(p, row);
 		} else if (row_is(row, "process")) {
 			show_process(p, row);
+		} else if (row_is(row, "change")) {
+			show_change(p, row);
 		} else if (row_is(row, "trigger")) {
 			show_trigger_of(p, row);
 		} else if (row_is(row, "output")) {

@@ -69,8 +69,35 @@ ok_if "when it is whole both are taken" "" wait_for '[ "$(prop one.service Descr
 echo_socket 7702 | drop echo.socket
 ok_if "an edit of a listening socket waits" "" wait_for 'in_log "echo.socket: its files have changed; they are read when it rests"' 3
 ok_if "it goes on listening" "" listens 7701
+is "status tells the difference, with its place" "B18" "ListenStream= 127.0.0.1:7701 -> 127.0.0.1:7702 $LIVE/echo.socket:4" \
+	"$(ctl status echo.socket | sed -n "s,→,->,;s,^ *changed *\([A-Z].*\),\1,p" | tr -s " ")"
 ctl restart echo.socket >"$T/out" 2>&1
 ok_if "a restart takes the new address" "" wait_for 'listens 7702 && ! listens 7701' 3
+
+is "and there is no difference any more" "" "" "$(ctl status echo.socket | grep changed)"
+
+# a running service: the process has its old settings, the next one has the new ones; dependencies are taken at once
+differ() { # LINES...
+	{ printf '[Unit]\nDefaultDependencies=no\n' && printf '%s\n' "$@"; } | drop differ.service
+}
+differ '[Service]' "ExecStart=$PAYLOAD pause" Nice=1 LimitNOFILE=100
+wait_for '[ "$(prop differ.service LoadState)" = loaded ]'
+ctl start differ.service >/dev/null
+pid=$(main_of differ.service)
+is "what runs by its files has no difference" "" "" "$(ctl status differ.service | grep changed)"
+differ 'Wants=quiet.service' '[Service]' "ExecStart=$PAYLOAD say new pause" Nice=2
+wait_for '[ "$(prop differ.service Wants)" = quiet.service ]'
+is "status tells what a restart will change" "B18" "Wants|ExecStart|LimitNOFILE|Nice=1 2" \
+	"$(ctl status --json differ.service | python3 -c '
+import json, sys
+rows = [r for r in json.load(sys.stdin) if r["row"] == "change"]
+print("|".join(r["directive"] + ("=%s %s" % (r["runs"], r["files"]) if r["directive"] == "Nice" else "") for r in rows))')"
+is "dependencies hold at once" "B18" quiet.service "$(ctl deps differ.service | grep -o quiet.service | head -1)"
+is "the process goes on with what it has" "B18" "$pid 1" "$(main_of differ.service) $(ps -o ni= -p "$pid" | tr -d ' ')"
+ctl restart differ.service >/dev/null
+is "a restart applies it" "B18" "2" "$(ps -o ni= -p "$(main_of differ.service)" | tr -d ' ')"
+is "then nothing is different" "B18" "" "$(ctl status differ.service | grep changed)"
+rm "$LIVE/differ.service"
 
 # ---- a file goes
 
@@ -83,7 +110,7 @@ ctl start keeps.service >/dev/null
 pid=$(main_of keeps.service)
 rm "$T/vendor/keeps.service"
 ctl daemon-reload >/dev/null 2>&1
-is "elsewhere a running unit whose file is gone runs on" "" "$pid active" "$(main_of keeps.service) $(active keeps.service)"
+is "elsewhere a running unit whose file is gone runs on" "B18" "$pid active" "$(main_of keeps.service) $(active keeps.service)"
 is "and is marked" "" yes "$(prop keeps.service NeedDaemonReload)"
 ctl stop keeps.service >/dev/null
 ok_if "once stopped it is not found" "" wait_for '[ "$(prop keeps.service LoadState)" != loaded ]' 3
