@@ -35,6 +35,12 @@ static int cat_one(struct screen *s, struct world *w, const char *name)
 	status = tell_state(s, full, u->config);
 	if (status == CAT_NO_UNIT || u->config->load == LOAD_MASKED)
 		return status;
+	if (u->config->diags.lost) {
+		sbuf_addf(&s->errors,
+			  "harkctl: %s has more findings than are kept: it has no canonical form\n",
+			  full);
+		return CAT_REFUSED;
+	}
 	sbuf_add_z(&s->paint.out, s->paint.out.n ? "\n" : "");
 	return canonical_write(u->config, &s->paint.out) < 0 ? CAT_FAILED : status;
 }

@@ -143,8 +143,12 @@ static void write_section(const struct unit_config *c, const struct unit_line *l
 int canonical_write(struct unit_config *c, struct sbuf *out)
 {
 	struct unit_line *lines;
-	int r = lines_read(c, &lines);
+	int r;
 
+	/* Of the lines without a finding some are bad then, and nobody knows which. */
+	if (c->diags.lost)
+		return 0;
+	r = lines_read(c, &lines);
 	if (r < 0)
 		return r;
 	sbuf_addf(out, "# %s\n", c->name);

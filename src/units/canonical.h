@@ -8,5 +8,8 @@
 
 #include "core/unit.h"
 
-/* Append the text; c as it was loaded (its arena is used). 0 or -ENOMEM. */
+/*
+ * Append the text; c as it was loaded (its arena is used). A unit with more findings than are kept (diags.lost) has none: nothing
+ * is appended. 0 or -ENOMEM.
+ */
 MUST_USE int canonical_write(struct unit_config *c, struct sbuf *out);
