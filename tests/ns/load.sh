@@ -22,6 +22,37 @@ is "all of them are loaded" "" 10001 "$units"
 ok_if "in at most eight times the floor" "" test "$load" -le $((8 * floor))
 ok_if "and at most 4 kB a unit" "" test "$bytes" -le 4096
 
+# ---- a start reads only what it needs
+
+"$LOAD" make "$T/few" 100
+cp -r "$T/few" "$T/lots"
+seq 5000 | awk -v dir="$T/lots" '{ f = dir "/idle-" $1 ".service"; print "[Service]\nExecStart=/bin/true" >f; close(f) }'
+for i in 1 2 3 4 5 6 7; do
+	"$LOAD" load "$T/few" 100 all.target >>"$T/load.few"
+	"$LOAD" load "$T/lots" 100 all.target >>"$T/load.lots"
+done
+extra=$(($(sort -n "$T/load.lots" | head -1 | cut -d' ' -f1) - $(sort -n "$T/load.few" | head -1 | cut -d' ' -f1)))
+note "5,000 files that nothing wants cost a start of 100 units $extra us"
+is "the same units are loaded" "" 101 "$(head -1 "$T/load.lots" | cut -d' ' -f2)"
+ok_if "no more than 10 ms" "" test "$extra" -le 10000
+if command -v strace >/dev/null; then
+	export HARK_TEST_UNIT_PATH=$T/lots
+	printf '[Unit]\nDefaultDependencies=no\nWants=all.target\n' >"$T/lots/test.target"
+	sed -i '/^ExecStart=/s/=.*/=\/bin\/true/' "$T"/lots/unit-*.service
+	printf '#!/bin/sh\nexec strace -f -qq -e trace=openat,open -o %q %q "$@"\n' "$T/trace" "$BIN/hark-init" >"$T/hark-init"
+	chmod +x "$T/hark-init"
+	mkdir "$T/bin"
+	ln -s "$BIN/harkctl" "$T/bin/harkctl"
+	mv "$T/hark-init" "$T/bin/"
+	BIN=$T/bin hark_up traced
+	wait_for '[ "$(active all.target)" = active ]' 20
+	is "a start opens the files of what it starts" "E22" "100 0" \
+		"$(grep -oE 'unit-[0-9]+\.service"' "$T/trace" | sort -u | grep -c .) $(grep -c 'idle-[0-9]*\.service"' "$T/trace")"
+	kill -TERM "$(pgrep -P "$INIT_PID" -x hark-init)" # not strace
+	wait "$INIT_PID"
+	BIN=$HARK_BUILD/bin
+fi
+
 # ---- a chain
 
 n=10000 rows=
