@@ -33,6 +33,7 @@ struct activation {
 /* Names that the manager is being told of. */
 struct telling {
 	struct list node;
+	struct bus_system *system;
 	struct ask ask;
 	const char *args[NAMES_MOST];
 	struct arena arena;
@@ -47,7 +48,7 @@ struct bus_system {
 	struct timer retry;
 	struct ask ask; /* is the bus running? */
 	const char *args[1];
-	bool is_asking, is_bus_up;
+	bool is_asking, is_bus_up, is_telling;
 	void (*go_on)(struct bus_call *c);
 };
 
@@ -269,11 +270,22 @@ static void subscribe(struct bus_call *c, bool wants)
 
 /* --- owners of names --- */
 
+/* One after the other: what is told last of a name is what counts. */
+static void tell_next(struct bus_system *s)
+{
+	if (!s->is_telling && !list_is_empty(&s->tellings)) {
+		s->is_telling = true;
+		ask_start(&s->bus->asker, &list_entry(s->tellings.next, struct telling, node)->ask);
+	}
+}
+
 static void on_told(struct ask *a, int err UNUSED)
 {
 	struct telling *t = container_of(a, struct telling, ask);
 
+	t->system->is_telling = false;
 	list_del(&t->node);
+	tell_next(t->system);
 	rows_fini(&a->rows);
 	arena_fini(&t->arena);
 	mem_put(t);
@@ -294,8 +306,9 @@ static void tell_names(struct bus_system *s, const char *const *names, unsigned 
 	t->ask.question =
 		(struct question){.verb = &verbs[VERB_BUS_NAMES], .args = t->args, .args_n = n};
 	t->ask.done = on_told;
+	t->system = s;
 	list_add_tail(&s->tellings, &t->node);
-	ask_start(&s->bus->asker, &t->ask);
+	tell_next(s);
 }
 
 static void on_names(DBusPendingCall *pending, void *data)
@@ -329,6 +342,7 @@ static void on_names(DBusPendingCall *pending, void *data)
 static void owner_changed(struct bus_system *s, DBusMessage *m)
 {
 	const char *name, *before, *now;
+	char lost[DBUS_MAXIMUM_NAME_LENGTH + 2];
 
 	if (!dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING, &before,
 				   DBUS_TYPE_STRING, &now, DBUS_TYPE_INVALID))
@@ -340,6 +354,9 @@ static void owner_changed(struct bus_system *s, DBusMessage *m)
 			drop_client(s, k);
 		count_subscribers(s);
 	} else if (name[0] != ':' && *now) {
+		tell_names(s, &name, 1);
+	} else if (name[0] != ':' && snprintf(lost, sizeof(lost), "-%s", name) > 0) {
+		name = lost;
 		tell_names(s, &name, 1);
 	}
 }

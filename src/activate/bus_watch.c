@@ -53,6 +53,9 @@ struct bus_watch {
 	struct list kept;
 	struct task release;
 	uint32_t next_of_ours;
+	struct ask again; /* how all units are, after a manager's death */
+	const char *everything[1];
+	bool is_known, is_looking;
 };
 
 /* --- tables --- */
@@ -243,9 +246,8 @@ static struct known *know(struct bus_watch *w, struct str unit)
 	return k;
 }
 
-static void take_unit(struct bus_watch *w, const struct row *row)
+static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
 {
-	struct str unit = row_text(row, "unit");
 	struct known *k = know(w, unit);
 	struct bus_object o = {.kind = BUS_OBJECT_UNIT};
 	const struct bus_interface *i;
@@ -369,16 +371,73 @@ uint32_t bus_job_of_nothing(struct bus *b, const char *unit)
 	return id;
 }
 
+/* --- what has happened while no manager lived --- */
+
+static const struct row *row_of_unit(const struct rows *rows, const char *unit)
+{
+	for (const struct row *row = rows->first; row; row = row->next)
+		if (str_eq_z(row_text(row, "Id"), unit))
+			return row;
+	return NULL;
+}
+
+/* The job is over; how it went shows in the state of the unit. */
+static const char *result_by_state(const struct bus_job *j, const struct row *row)
+{
+	struct str state = row_text(row, "ActiveState");
+	bool is_stop = strcmp(j->type, "stop") == 0;
+	bool is_up = str_eq_z(state, "active") || str_eq_z(state, "reloading");
+
+	if (!is_stop && str_eq_z(state, "failed"))
+		return "failed";
+	return is_stop != is_up ? "done" : "canceled";
+}
+
+static void on_looked(struct ask *a, int err)
+{
+	struct bus_watch *w = container_of(a, struct bus_watch, again);
+
+	w->is_looking = false;
+	for (const struct row *row = a->rows.first; row && err == 0; row = row->next)
+		take_unit(w, row_text(row, "Id"), row);
+	for (struct map_node *n = map_next(&w->jobs, NULL); n && err == 0;
+	     n = map_next(&w->jobs, n)) {
+		const struct bus_job *j = container_of(n, struct bus_job, node);
+		const struct row *row = row_of_unit(&a->rows, j->unit);
+
+		if (!row || (uint32_t)row_value(row, "Job") != j->id)
+			hold_end(w, j->id, str_of(j->unit),
+				 str_of(row ? result_by_state(j, row) : "canceled"));
+	}
+	rows_fini(&a->rows);
+}
+
+/* A new manager tells from now on; what changed before is found by asking for everything. */
+static void look_again(struct bus_watch *w)
+{
+	if (w->is_known && !w->is_looking) {
+		w->everything[0] = "*";
+		w->again = (struct ask){.done = on_looked};
+		w->again.question = (struct question){
+			.verb = &verbs[VERB_SHOW], .args = w->everything, .args_n = 1};
+		w->again.question.options[OPT_PROPERTY] = "Id," FOLLOWED;
+		w->is_looking = true;
+		ask_start(&w->bus->asker, &w->again);
+	}
+	w->is_known = true;
+}
+
 static void on_row(void *arg, const struct row *row)
 {
 	struct bus_watch *w = arg;
 
 	if (row_is(row, "changed")) {
 		take_job(w, row);
-		take_unit(w, row);
+		take_unit(w, row_text(row, "unit"), row);
 		bus_system_heard(w->bus, row);
 	} else if (row_is(row, "ready")) {
 		bus_system_new_manager(w->bus);
+		look_again(w);
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));

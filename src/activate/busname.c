@@ -16,13 +16,24 @@ void busname_execed(struct hark *h, struct service *s)
 		"counts as ready at its exec: there is no hark-bus to watch bus names";
 }
 
-void busname_owned(struct hark *h, struct str name)
+/* To the services of Type=dbus that go by that name. */
+static void post(struct hark *h, struct str name, enum event_kind kind)
 {
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
 		const struct service_config *c = u && u->config ? u->config->service : NULL;
 
 		if (c && c->type == SERVICE_DBUS && c->bus_name && str_eq_z(name, c->bus_name))
-			engine_post_simple(&h->engine, u, EV_NAME_OWNED, 0, 0, 0);
+			engine_post_simple(&h->engine, u, kind, 0, 0, 0);
 	}
+}
+
+void busname_owned(struct hark *h, struct str name)
+{
+	post(h, name, EV_NAME_OWNED);
+}
+
+void busname_lost(struct hark *h, struct str name)
+{
+	post(h, name, EV_NAME_LOST);
 }

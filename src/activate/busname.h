@@ -15,3 +15,5 @@ struct service;
 void busname_execed(struct hark *h, struct service *s);
 /* The name has an owner: services of Type=dbus that wait for it are ready. */
 void busname_owned(struct hark *h, struct str name);
+/* It has none any more: those that run stop. */
+void busname_lost(struct hark *h, struct str name);

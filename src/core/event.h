@@ -38,6 +38,7 @@
 	EVENT(UNMOUNTED, "nothing is mounted there any more")                                    \
 	EVENT(ABANDON, "whoever made its processes no longer cares for them")                    \
 	EVENT(DEVICE, "a device came or went away; a: enum device_found")                        \
+	EVENT(NAME_LOST, "its bus name has no owner any more")                                   \
 	EVENT(NOTHING, "internal: the state just entered has nothing to do")
 
 enum event_kind {

@@ -156,8 +156,14 @@ int serve_reload_config(struct call *c)
 
 int serve_bus_names(struct call *c)
 {
-	for (unsigned i = 0; i < c->request.args_n; i++)
-		busname_owned(c->h, str_of(c->request.args[i]));
+	for (unsigned i = 0; i < c->request.args_n; i++) {
+		struct str name = str_of(c->request.args[i]);
+
+		if (name.n && name.p[0] == '-')
+			busname_lost(c->h, str_sub(name, 1, name.n));
+		else
+			busname_owned(c->h, name);
+	}
 	return CALL_DONE;
 }
 

@@ -238,6 +238,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_TRIGGERED_ALIVE:
 	case EV_TRIGGERED_DEAD:
 	case EV_DEVICE:
+	case EV_NAME_LOST:
 	case EVENT_KINDS:
 		break;
 	}

@@ -145,6 +145,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_UNMOUNTED:
 	case EV_NOTHING:
 	case EV_DEVICE:
+	case EV_NAME_LOST:
 	case EVENT_KINDS:
 		break;
 	}

@@ -431,6 +431,12 @@ static int on_name_owned(struct service *s)
 	return s->unit.state == SVC_START ? SE_STARTED : -1;
 }
 
+/* A service without its name serves nobody: it stops, and may be started again as Restart= says. */
+static int on_name_lost(struct service *s)
+{
+	return s->unit.state == SVC_RUNNING ? SE_STOP : -1;
+}
+
 static int on_main_pid(struct service *s, const struct event *e)
 {
 	if (e->a > 0 && e->a != s->main.pid) { /* MAINPID=: it counts once it is ours to watch */
@@ -543,6 +549,8 @@ static int classify(struct unit *u, const struct event *e)
 		return on_ready(s);
 	case EV_NAME_OWNED:
 		return on_name_owned(s);
+	case EV_NAME_LOST:
+		return on_name_lost(s);
 	case EV_RELOADING:
 		s->is_reloading = true;
 		return SE_RELOADING;

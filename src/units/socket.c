@@ -275,6 +275,7 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_NAME_OWNED:
 	case EV_ABANDON:
 	case EV_DEVICE:
+	case EV_NAME_LOST:
 	case EV_RELOADING:
 	case EV_STOPPING:
 	case EV_MAIN_PID:

@@ -94,6 +94,32 @@ if command -v systemctl >/dev/null; then
 		"$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl is-active good.service 2>&1)"
 	ok_if "... and may not stop anything" "" sh -c "! setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl --no-ask-password stop good.service && [ \$($BIN/harkctl is-active good.service) = active ]"
 fi
+# A service that loses its name stops; one that has Restart= comes back.
+put loses.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Loses
+ExecStart=$NS_BIN/own_name org.hark.Loses 0 500
+X
+put returns.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Returns
+Restart=always
+RestartSec=0
+ExecStart=$NS_BIN/own_name org.hark.Returns 0 500
+X
+ctl daemon-reload >/dev/null
+ctl start loses.service returns.service
+pid=$(main_of loses.service)
+ok_if "a service that gives its name up stops" "" wait_active loses.service inactive 5
+is "... its process, too" "" gone "$(alive "$pid" && echo alive || echo gone)"
+ok_if "... and with Restart=always is started again" "" wait_for '[ "$(prop returns.service NRestarts)" -ge 1 ] && [ "$(active returns.service)" = active ]' 5
+ctl stop returns.service
 kill -9 "$(manager_pid)"
 ctl stop good.service >/dev/null
 ok_if "over a killed manager" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* own_name NAME MS: waits, then takes the name on the system bus and answers Ping until it is ended. */
+/* own_name NAME MS [MS]: waits, then takes the name on the system bus and answers Ping until it is ended; gives the name up after the second time. */
 #include <dbus/dbus.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,6 +17,10 @@ int main(int argc, char **argv)
 	if (!bus || dbus_bus_request_name(bus, argv[1], 0, &error) < 0) {
 		fprintf(stderr, "%s\n", error.message);
 		return 1;
+	}
+	if (argc > 3) {
+		poll(NULL, 0, (int)strtol(argv[3], NULL, 10));
+		dbus_bus_release_name(bus, argv[1], NULL);
 	}
 	while (dbus_connection_read_write_dispatch(bus, -1))
 		continue;
