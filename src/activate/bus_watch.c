@@ -9,25 +9,28 @@
 #include "core/log.h"
 #include "core/mem.h"
 
-/* Properties that announce their changes and that the manager knows; asked for with every change. */
+/* Properties that announce their changes; asked for with every change. What follows from others is not among them. */
 #define FOLLOWED                                                                               \
-	"ActiveState,SubState,StateChangeTimestamp,StateChangeTimestampMonotonic,"             \
-	"InactiveExitTimestamp,InactiveExitTimestampMonotonic,ActiveEnterTimestamp,"           \
-	"ActiveEnterTimestampMonotonic,ActiveExitTimestamp,ActiveExitTimestampMonotonic,"      \
-	"InactiveEnterTimestamp,InactiveEnterTimestampMonotonic,ConditionResult,"              \
-	"ConditionTimestamp,ConditionTimestampMonotonic,Job,InvocationID,Result,MainPID,"      \
-	"ControlPID,StatusText,StatusErrno,NRestarts,ReloadResult,ExecMainStartTimestamp,"     \
-	"ExecMainStartTimestampMonotonic,ExecMainExitTimestamp,"                               \
-	"ExecMainExitTimestampMonotonic,ExecMainPID,ExecMainCode,ExecMainStatus,NConnections," \
-	"NAccepted,NRefused"
+	"ActiveState,SubState,InactiveExitTimestamp,ActiveEnterTimestamp,ActiveExitTimestamp," \
+	"InactiveEnterTimestamp,Job,InvocationID,Result,MainPID,ControlPID,StatusText,"        \
+	"StatusErrno,NRestarts,ReloadResult,ExecMainStartTimestamp,ExecMainExitTimestamp,"     \
+	"ExecMainPID,ExecMainCode,ExecMainStatus,NConnections,NAccepted,NRefused"
 
 enum { FIRST_OF_OURS = 0x80000000 }; /* jobs that the manager had nothing to do for */
 
-/* What was told of a unit last, so that only changes are sent. */
+/*
+ * Changes of a unit are gathered for TELL_US. While a job of it goes on they wait for its end, of which all who wait for the unit hear anyway, but
+ * for TELL_JOB_US at most.
+ */
+enum { TELL_US = 10 * 1000, TELL_JOB_US = 2000 * 1000 };
+
+/* What was told of a unit last, so that only changes are sent, and what is to be told. */
 struct known {
 	struct map_node node;
-	char *unit;       /* owned */
-	struct rows rows; /* one row */
+	struct list due_node;  /* of those of which something is to be told */
+	char *unit;            /* owned */
+	struct rows told, now; /* one row each, or none */
+	uint64_t since_us, due_us;
 };
 
 struct held_end {
@@ -50,7 +53,8 @@ struct bus_watch {
 	struct ask ask;
 	struct map jobs, units;
 	struct list held; /* ends of jobs, oldest first */
-	struct list kept;
+	struct list kept, due;
+	struct timer tell;
 	struct task release;
 	uint32_t next_of_ours;
 	struct ask again; /* how all units are, after a manager's death */
@@ -92,7 +96,9 @@ static void free_job(struct bus_watch *w, struct bus_job *j)
 static void free_known(struct bus_watch *w, struct known *k)
 {
 	map_del(&w->units, &k->node);
-	rows_fini(&k->rows);
+	list_del(&k->due_node);
+	rows_fini(&k->told);
+	rows_fini(&k->now);
 	mem_put(k->unit);
 	mem_put(k);
 }
@@ -173,11 +179,25 @@ void bus_tell_files_changed(struct bus *b)
 		broadcast(b, m, true);
 }
 
+/* What a unit has that never did anything. */
+static bool is_blank(const struct field *f)
+{
+	static const char *const words[] = {"inactive", "dead", "success"};
+	bool is_text = f->tag == TAG_TEXT || f->tag == TAG_ITEM;
+
+	for (size_t i = 0; is_text && i < ARRAY_SIZE(words); i++)
+		if (str_eq_z(f->text, words[i]))
+			return true;
+	return is_text ? f->text.n == 0 : f->value == 0;
+}
+
 static bool is_same(const struct row *old, const struct row *now, const char *key)
 {
 	const struct field *a = old ? row_field(old, key) : NULL;
 	const struct field *b = row_field(now, key);
 
+	if (!old && b)
+		return is_blank(b);
 	if (!a || !b)
 		return a == b;
 	return a->value == b->value && str_eq(a->text, b->text);
@@ -241,31 +261,82 @@ static struct known *know(struct bus_watch *w, struct str unit)
 		mem_put(k);
 		return NULL;
 	}
-	rows_init(&k->rows);
+	rows_init(&k->told);
+	rows_init(&k->now);
+	list_init(&k->due_node);
 	map_add(&w->units, &k->node, str_hash(unit));
 	return k;
 }
 
-static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
+static void tell_unit(struct bus_watch *w, struct known *k)
 {
-	struct known *k = know(w, unit);
 	struct bus_object o = {.kind = BUS_OBJECT_UNIT};
 	const struct bus_interface *i;
 	unsigned at = 0;
-	int type = unit_type_of(unit.p);
 
-	if (!k || type < 0 || unit.n > UNIT_NAME_MAX)
-		return;
-	o.type = (enum unit_type)type;
-	memcpy(o.unit, unit.p, unit.n);
-	if (has_subscribers(w->bus)) {
-		if (!k->rows.first)
-			tell_unit_new(w->bus, k->unit);
-		while ((i = bus_next_interface(&o, &at)))
-			tell_changes(w->bus, &o, i, k->rows.first, row);
+	list_del(&k->due_node);
+	o.type = (enum unit_type)unit_type_of(k->unit);
+	snprintf(o.unit, sizeof(o.unit), "%s", k->unit);
+	while (has_subscribers(w->bus) && (i = bus_next_interface(&o, &at)))
+		tell_changes(w->bus, &o, i, k->told.first, k->now.first);
+	rows_reset(&k->told);
+	rows_copy(&k->told, k->now.first);
+}
+
+static void arm(struct bus_watch *w)
+{
+	uint64_t next = TIME_NEVER;
+
+	list_for_each(node, &w->due) {
+		const struct known *k = list_entry(node, struct known, due_node);
+
+		next = k->due_us < next ? k->due_us : next;
 	}
-	rows_reset(&k->rows);
-	rows_copy(&k->rows, row);
+	loop_timer_arm(w->bus->loop, &w->tell, next);
+}
+
+static void on_due(struct timer *t)
+{
+	struct bus_watch *w = container_of(t, struct bus_watch, tell);
+	uint64_t now_us = loop_now_us(w->bus->loop);
+
+	list_for_each_safe(node, &w->due) {
+		struct known *k = list_entry(node, struct known, due_node);
+
+		if (k->due_us <= now_us)
+			tell_unit(w, k);
+	}
+	arm(w);
+}
+
+/* Before the end of its job. */
+static void tell_unit_named(struct bus_watch *w, const char *name)
+{
+	struct str unit = str_of(name);
+	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
+	struct known *k = node ? container_of(node, struct known, node) : NULL;
+
+	if (k && !list_is_empty(&k->due_node))
+		tell_unit(w, k);
+}
+
+static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
+{
+	struct known *k = unit.n <= UNIT_NAME_MAX ? know(w, unit) : NULL;
+	bool has_job = row_value(row, "Job") != 0;
+
+	if (!k || unit_type_of(k->unit) < 0)
+		return;
+	if (!k->now.first && has_subscribers(w->bus))
+		tell_unit_new(w->bus, k->unit);
+	rows_reset(&k->now);
+	rows_copy(&k->now, row);
+	if (list_is_empty(&k->due_node)) {
+		k->since_us = loop_now_us(w->bus->loop);
+		list_add_tail(&w->due, &k->due_node);
+	}
+	k->due_us = k->since_us + (has_job ? TELL_JOB_US : TELL_US);
+	arm(w);
 }
 
 static void take_job(struct bus_watch *w, const struct row *row)
@@ -350,6 +421,7 @@ static void release(struct task *t)
 
 		if (!j) /* it came and went between two looks */
 			tell_job(w->bus, e->id, e->unit, NULL);
+		tell_unit_named(w, e->unit);
 		tell_job(w->bus, e->id, e->unit, e->result);
 		drop_kept(w, e->unit);
 		if (j)
@@ -473,6 +545,8 @@ int bus_watch_open(struct bus *b)
 	w->release.fn = release;
 	list_init(&w->held);
 	list_init(&w->kept);
+	list_init(&w->due);
+	w->tell.fn = on_due;
 	b->watch = w;
 	b->on_job_known = on_job_known;
 	begin(w);
@@ -489,6 +563,7 @@ void bus_watch_close(struct bus *b)
 	b->watch = NULL;
 	b->on_job_known = NULL;
 	loop_undefer(&w->release);
+	loop_timer_disarm(b->loop, &w->tell);
 	while (!list_is_empty(&w->held))
 		mem_put(list_entry(list_pop(&w->held), struct held_end, node));
 	while (!list_is_empty(&w->kept))

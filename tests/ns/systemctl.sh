@@ -71,6 +71,22 @@ is "daemon-reload" "" 0 "$(sc daemon-reload; echo $?)"
 is "list-jobs" "" "No jobs running." "$(sc list-jobs)"
 is "is-system-running" "" degraded "$(sc is-system-running)"
 is "isolate without leave" "" 4 "$(sc isolate hello.service >/dev/null; echo $?)"
+# Its process ends while the manager cannot see it, and the manager dies: the next one ends the job before anybody listens.
+put brief.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c "echo \$\$ >$T/brief; exec sleep 0.5"
+X
+sc daemon-reload
+(sc start brief.service; echo "ended $?") >"$T/started" 2>&1 &
+wait_for "[ -s $T/brief ]" 5
+kill -STOP "$(manager_pid)"
+wait_for "! kill -0 $(cat "$T/brief") || grep -q ' Z ' /proc/$(cat "$T/brief")/stat" 5
+kill -9 "$(manager_pid)"
+ok_if "a job that ended with its manager is told" "" wait_for "grep -q 'ended 0' $T/started" 8
 kill -9 "$(manager_pid)"
 is "over a killed manager" "" "0 active" "$(sc start hello.service; echo $?) $(sc is-active hello.service)"
 kill -9 "$(prop hark-bus.service MainPID)"
