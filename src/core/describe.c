@@ -79,6 +79,9 @@ static void put_identity(struct making *m)
 
 	if (!m->is_privileged && e->has_capability_bounding)
 		plan_put_u64(m->plan, PLAN_CAP_BOUND, e->capability_bounding);
+	/* As long as there is the privilege for it; what keeps capabilities over the change is one of these bits itself. */
+	if (e->has_securebits && !m->is_privileged)
+		plan_put_u64(m->plan, PLAN_SECUREBITS, (uint64_t)e->securebits);
 	if (wants_ambient)
 		plan_put_str(m->plan, PLAN_KEEPCAPS, STR(""));
 	if (who->by_nss) {
@@ -97,8 +100,6 @@ static void put_identity(struct making *m)
 		plan_put_u64(m->plan, PLAN_CAP_SET, e->ambient_capabilities);
 		plan_put_u64(m->plan, PLAN_CAP_AMBIENT, e->ambient_capabilities);
 	}
-	if (e->has_securebits && !m->is_privileged)
-		plan_put_u64(m->plan, PLAN_SECUREBITS, (uint64_t)e->securebits);
 }
 
 /* --- standard input, output, error --- */

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -54,6 +56,32 @@ static void report_limits(FILE *f)
 			fprintf(f, "limit%d=%lld:%lld\n", i, (long long)l.rlim_cur,
 				(long long)l.rlim_max);
 	}
+}
+
+/* What only a getter knows. ioprio_get(2): 1 is "who is a process" */
+static void report_scheduling(FILE *f)
+{
+	struct sched_param p = {0};
+	cpu_set_t cpus;
+	int policy = sched_getscheduler(0);
+	FILE *oom = fopen("/proc/self/oom_score_adj", "re");
+	char score[16] = "?\n";
+	long io = syscall(SYS_ioprio_get, 1, 0);
+
+	sched_getparam(0, &p);
+	fprintf(f, "sched=%d:%d:%d\n", policy & ~SCHED_RESET_ON_FORK, p.sched_priority,
+		(policy & SCHED_RESET_ON_FORK) != 0);
+	fprintf(f, "ioprio=%ld:%ld\n", io >> 13, io & 7);
+	fprintf(f, "cpus=");
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		for (int i = 0; i < CPU_SETSIZE; i++)
+			if (CPU_ISSET(i, &cpus))
+				fprintf(f, "%d ", i);
+	if (oom && !fgets(score, sizeof(score), oom))
+		score[0] = '\0';
+	if (oom)
+		fclose(oom);
+	fprintf(f, "\noom=%ssecurebits=%d\n", score, prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
 }
 
 static void report_fds(FILE *f)
@@ -107,6 +135,7 @@ static void report(const char *path)
 	prctl(PR_GET_PDEATHSIG, &n, 0, 0, 0);
 	fprintf(f, "%d\n", n);
 	report_limits(f);
+	report_scheduling(f);
 	report_fds(f);
 	report_signals(f);
 	for (char **e = environ; *e; e++)

@@ -144,7 +144,7 @@ namespaces() {
 		"tail -n +3 /proc/net/dev | sed 's/:.*//;s/ //g'; bash -c 'exec 3<>/dev/udp/127.0.0.1/9' && echo up" >/dev/null
 	is "PrivateNetwork= has a loopback that is up, and nothing else" "" "lo|up" "$(out net)"
 	inside ipc PrivateIPC=yes ProtectHostname=yes -- "readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts" >/dev/null
-	is "PrivateIPC= and ProtectHostname= are namespaces of its own" "" 0 \
+	is "PrivateIPC= and ProtectHostname= are namespaces of its own" "B22" 0 \
 		"$(grep -cxF "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)" "$T/ipc.out")"
 }
 
@@ -185,6 +185,35 @@ limits() {
 		sh -c "'$BIN/harkctl' status limits.service | grep -q 'limits of memory are not enforced' && '$BIN/harkctl' is-active limits.service"
 }
 
+# One service with all that can be set of a process; it reads everything back by itself.
+everything() {
+	local f=$T/all.report
+	mkdir -p "$T/all"/{bin,lib,lib64,usr,etc,tmp,var/tmp,proc,sys,dev,run,srv/ro,srv/none}
+	chmod 777 "$T"
+	printf '%s\n' '[Unit]' DefaultDependencies=no '[Service]' Type=oneshot "RootDirectory=$T/all" \
+		"BindReadOnlyPaths=/bin /lib -/lib64 /usr /etc" "BindPaths=$T" MountAPIVFS=yes PrivateTmp=yes WorkingDirectory=/srv \
+		"Environment=ONE=1" LimitNOFILE=123:456 LimitCORE=0 UMask=0027 OOMScoreAdjust=100 Nice=3 IOSchedulingClass=idle \
+		CPUSchedulingPolicy=batch CPUSchedulingResetOnFork=yes CPUAffinity=0 TimerSlackNSec=123456 User=nobody Group=daemon \
+		"SupplementaryGroups=mail tty" "ReadOnlyPaths=+/srv/ro" "InaccessiblePaths=+/srv/none" MountFlags=slave \
+		"CapabilityBoundingSet=CAP_CHOWN CAP_KILL" SecureBits=noroot NoNewPrivileges=yes Slice=all.slice \
+		"ExecStart=$PAYLOAD report $f" \
+		"ExecStart=/bin/sh -c 'exec >$f.seen; touch /srv/ro/x 2>&1; ls /srv/none 2>&1; touch /tmp/x && ls -A /tmp | wc -l; grep ^0:: /proc/self/cgroup; grep -o shared: /proc/self/mountinfo'" |
+		unit all.service
+	ctl start all.service >"$T/all.start" 2>&1
+	is "user, groups, umask, directories" "" "$(id -u nobody) $(getent group daemon | cut -d: -f3) 0027 /srv 1" \
+		"$(found "$f" uid) $(found "$f" gid) $(found "$f" umask) $(found "$f" cwd) $(sed -n 's/^env ONE=//p' "$f")"
+	is "supplementary groups" "" "$(getent group mail tty | cut -d: -f3 | sort -n | paste -sd,)" \
+		"$(found "$f" groups | tr , '\n' | grep -vx "$(found "$f" gid)" | sort -n | paste -sd,)"
+	is "limits" "" "123:456 0:0" "$(found "$f" limit7) $(found "$f" limit4)"
+	is "nice, I/O class idle, batch with reset on fork, one processor, timer slack" "D38 D39" "3 3 3:0:1 0 123456" \
+		"$(found "$f" nice) $(found "$f" ioprio | cut -d: -f1) $(found "$f" sched) $(found "$f" cpus | tr -d ' ') $(found "$f" slack)"
+	is "OOM score, secure bits, bounding set, no new privileges" "" "100 1 0000000000000021 1" \
+		"$(found "$f" oom) $(found "$f" securebits) $(sed -n 's/^CapBnd:[[:space:]]*//p' "$f") $(sed -n 's/^NoNewPrivs:[[:space:]]*//p' "$f")"
+	is "paths, private /tmp, the slice, no mount is shared" "D+1" \
+		"touch: cannot touch '/srv/ro/x': Read-only file system|ls: cannot open directory '/srv/none': Permission denied|2|0::/all.slice/all.service" \
+		"$(paste -sd'|' "$f.seen" | sed "s,0::.*/box/,0::/,")"
+}
+
 mounts() {
 	inside mine PrivateMounts=yes -- "mount -t tmpfs x $T/home && touch $T/home/x && ls $T/home" >/dev/null
 	is "PrivateMounts=: what it mounts is its own" "" "x " "$(out mine) $(ls "$T/home")"
@@ -195,5 +224,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in paths binds system kernel tmp namespaces filters limits mounts; do "$part"; done
+for part in ${PARTS:-paths binds system kernel tmp namespaces filters limits mounts everything}; do "$part"; done
 finish
