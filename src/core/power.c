@@ -37,6 +37,17 @@ static void unmount(struct hark *h, const struct cause *cause)
 		log_at(LOG_ERROR, "unmounting cannot be planned; PID 1 does it at the end");
 }
 
+/* Isolation leaves devices alone; nobody waits for one that is still to come. */
+static void stop_waiting(struct hark *h)
+{
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+
+		if (u && u->ops->is_outside && job_pending(u) == JOB_START)
+			engine_cancel(&h->engine, u);
+	}
+}
+
 /*
  * Everything stops by isolating shutdown.target: units are stopped in the inverse of their start order, each within its own
  * timeout. Stopping allocates nothing but the plan; when even that fails PID 1's last kill does the rest.
@@ -57,6 +68,7 @@ int run_shutdown(struct hark *h, int command, int exit_code, const struct cause 
 	if (r == 0)
 		unmount(h, cause);
 	h->engine.is_ending = true;
+	stop_waiting(h);
 	if (r != 0) {
 		log_at(LOG_ERROR, "the stop of all units cannot be planned (%d); PID 1 ends them",
 		       r);

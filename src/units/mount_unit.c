@@ -161,7 +161,7 @@ static int on_exited(struct mount_unit *m, const struct event *e)
 	m->control.code = (int32_t)e->a;
 	m->control.status = (int32_t)e->b;
 	if (is_killing(m->unit.state))
-		return ME_EMPTY;
+		return -1; /* a helper of hark-mount may be left: EV_EMPTY tells */
 	if (is_good)
 		return ME_CTL_OK;
 	note_result(m, e->a == CLD_EXITED   ? MRES_EXIT_CODE
@@ -245,10 +245,11 @@ static int classify(struct unit *u, const struct event *e)
 	return -1;
 }
 
+/* A state that only asks for the end of what is not there passes at once; what SIGKILL has reached tells by EV_EMPTY. */
 static enum event_kind entered(struct unit *u)
 {
-	struct mount_unit *m = mount_of(u);
-	bool has_nothing = u->state == MNT_ENDED || (is_killing(u->state) && !m->control.slot);
+	bool asks = u->state == MNT_MOUNTING_SIGTERM || u->state == MNT_UNMOUNTING_SIGTERM;
+	bool has_nothing = u->state == MNT_ENDED || (asks && !mount_of(u)->control.slot);
 
 	return has_nothing ? EV_NOTHING : EV_NONE;
 }

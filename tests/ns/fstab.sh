@@ -30,6 +30,14 @@ if [ -x $REAL ] && make_root; then
 	ok_if "fstab.lines has 30 lines" "" test "$n" -ge 30
 	is "$n lines give the units of systemd's generator, but for what is explained" "D+6" "" \
 		"$(diff "$HERE/fstab.differ" "$T/differ")"
+	sed -i 's/^root:[^:]*:/root:!:/' "$T/root/etc/shadow"
+	chroot "$T/root" /mine/hark-mount fstab /etc/fstab /ours 10s 2>/dev/null
+	is "nobody could enter an emergency shell: only what the system is made of is required" "" "-.mount usr.mount home.mount" \
+		"$(cd "$T/root/ours" && echo $(ls local-fs.target.requires) "$(cd local-fs.target.wants && ls home.mount)")"
+	is "a device that is not needed is waited for 10 s, unless its line says otherwise" "" "10s 5 none none" \
+		"$(for f in 'dev-sda2' 'dev-disk-by\x2dpartuuid-aa\x2dbb' dev-sda1 dev-sdi1; do
+			sed -n 's/JobRunningTimeoutSec=//p' "$T/root/ours/$f.device.d/50-device-timeout.conf" 2>/dev/null | grep . || echo none
+		done | paste -sd' ')"
 	umount -R "$T/root" "$T/over"
 else
 	skip "the units of systemd's generator" "there is no $REAL"
@@ -71,7 +79,16 @@ X
 	for target in local-fs remote-fs swap umount; do
 		printf '[Unit]\nDefaultDependencies=no\n' >"$T/main/units/$target.target"
 	done
-	printf '[Unit]\nDefaultDependencies=no\nRequires=local-fs.target\nAfter=local-fs.target\n' >"$T/main/units/test.target"
+	printf '[Unit]\nDefaultDependencies=no\nRequires=local-fs.target\nWants=remote-fs.target\nAfter=local-fs.target\n' >"$T/main/units/test.target"
+	cat >"$T/main/units/systemd-fsck@.service" <<X
+[Unit]
+DefaultDependencies=no
+BindsTo=%i.device
+After=%i.device
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo %f >>$T/checked; test %f = /dev/zero'
+X
 }
 hark_fstab
 mkdir -p /run/from
@@ -81,13 +98,25 @@ one /run/one tmpfs size=1m 0 0
 two /run/two tmpfs noauto 0 0
 /dev/not-there /run/not-there ext4 nofail 0 2
 server:/x /run/net nfs _netdev,x-systemd.mount-timeout=1 0 0
+/dev/zero /run/checked ext4 noauto 0 2
+/dev/full /run/broken ext4 noauto 0 2
+/dev/full /run/quota ext4 noauto,usrquota 0 0
 X
 hark_up main || finish
 ok_if "fstab is mounted at boot" "" wait_for "findmnt -n /run/one && findmnt -n /run/bound" 5
 ok_if "... and the boot is over" "" wait_for "ctl is-active test.target" 5
 is "noauto is a unit and not mounted" "" "inactive loaded" "$(ctl is-active run-two.mount) $(prop run-two.mount LoadState)"
 ok_if "... until it is asked for" "" ctl start run-two.mount
-is "an entry of the network does not keep local-fs.target" "" active "$(ctl is-active local-fs.target)"
+is "an entry of the network does not keep local-fs.target" "C12" "active remote-fs.target" \
+	"$(ctl is-active local-fs.target) $(ctl show run-net.mount | sed -n 's/^Before=//p' | tr ' ' '\n' | grep '^remote-fs.target')"
+if [ -x /sbin/fsck.ext4 ] && [ -e /lib/systemd/system/systemd-fsck@.service ]; then
+	ctl start run-checked.mount >"$T/checked.out" 2>&1
+	is "a file system is checked before it is mounted" "" "/dev/zero cannot mount" "$(cat "$T/checked") $(grep -o 'cannot mount' "$T/checked.out" | head -1)"
+	ctl start run-broken.mount >"$T/broken.out" 2>&1
+	is "... and not mounted when the check fails" "D26" "it needs systemd-fsck@dev-full.service" "$(grep -o 'it needs systemd[^ ]*' "$T/broken.out" | head -1)"
+fi
+is "quota is switched on after the mount" "D26" "quotaon.service systemd-quotacheck.service" \
+	"$(ctl show run-quota.mount | sed -n 's/^Wants=//p' | tr ' ' '\n' | grep quota | sort | paste -sd' ')"
 sed -i 's/^two/three/; s/size=1m/size=2m/' "$T/fstab"
 echo "four /run/four tmpfs nofail 0 0" >>"$T/fstab"
 ok_if "daemon-reload reads an edited fstab" "" ctl daemon-reload
@@ -100,5 +129,5 @@ echo "/dev/z relative ext4 x 0 0" >>"$T/fstab"
 ctl daemon-reload >/dev/null
 is "a mistake leaves the generator's service failed" "" failed "$(ctl is-active hark-fstab.service)"
 ctl status hark-fstab.service >"$T/status"
-ok_if "... and its status shows the place" "" grep -q "$T/fstab:7:8: error" "$T/status"
+ok_if "... and its status shows the place" "" grep -q "$T/fstab:$(wc -l <"$T/fstab"):8: error" "$T/status"
 finish

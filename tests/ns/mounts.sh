@@ -97,6 +97,57 @@ kill $!
 wait $! 2>/dev/null
 ok_if "then it goes" "" ctl stop $UNIT
 
+# ---- more ways to end
+unit run-lazy.mount <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=lazy
+Type=tmpfs
+LazyUnmount=yes
+ForceUnmount=yes
+X
+ctl start run-lazy.mount >/dev/null
+(cd /run/lazy && exec sleep 30) &
+wait_for "ls -l /proc/$!/cwd | grep -q /run/lazy" 5
+ok_if "LazyUnmount= detaches what is in use" "" sh -c "$BIN/harkctl stop run-lazy.mount && ! findmnt -n /run/lazy"
+kill $!
+wait $! 2>/dev/null
+mkdir "$T/sbin"
+if mount -t tmpfs sbin "$T/sbin" && mkdir "$T/sbin/u" "$T/sbin/w" && mount -t overlay -o "lowerdir=/usr/sbin,upperdir=$T/sbin/u,workdir=$T/sbin/w" over /usr/sbin; then
+	printf '#!/bin/sh\ntrap "" TERM\nsleep 60 & wait; wait\n' >/usr/sbin/mount.slow
+	chmod 755 /usr/sbin/mount.slow
+	unit run-slow.mount <<X
+[Unit]
+DefaultDependencies=no
+[Mount]
+What=slow
+Type=slow
+TimeoutSec=500ms
+X
+	start=$(now_ms)
+	ctl start run-slow.mount >"$T/slow" 2>&1
+	took=$(($(now_ms) - start))
+	ok_if "a mount that hangs ends by its timeout ($took ms)" "" test $took -ge 900 -a $took -lt 20000
+	is "... and says so" "" "failed timeout" "$(prop run-slow.mount SubState) $(prop run-slow.mount Result)"
+	is "... leaving no process" "" "" "$(pgrep -f mount.slow)"
+	umount /usr/sbin
+fi
+umount "$T/sbin"
+
+# ---- what a mount depends on by itself
+unit run-place-disk.mount <<X
+[Mount]
+What=/dev/sdz9
+Where=$A/disk
+Type=ext4
+X
+needs() { ctl show "$1" | sed -n "s/^$2=//p" | tr ' ' '\n' | grep -x "$3"; }
+is "a mount needs its device, and is mounted after it" "D56" "dev-sdz9.device dev-sdz9.device" \
+	"$(needs run-place-disk.mount Requires dev-sdz9.device) $(needs run-place-disk.mount After dev-sdz9.device)"
+is "... and the mount that its place lies on" "D56" "$UNIT $UNIT" \
+	"$(needs run-place-disk.mount Requires $UNIT) $(needs run-place-disk.mount After $UNIT)"
+
 # ---- swap: what cannot be used, and why (what can is for tests/vm: swap belongs to the whole machine)
 head -c 100000 /dev/zero >/run/file
 unit run-file.swap <<X
@@ -117,4 +168,16 @@ for name in run-place-below.mount user.service; do ctl start $name >/dev/null; d
 ok_if "all is mounted again" "" findmnt -n $A/below
 hark_down
 ok_if "the end of hark unmounts what was mounted, last first" "" sh -c "! findmnt -n $A/below && ! findmnt -n $A && ! grep 'cannot unmount' '$HARK_LOG' | tail -n +2 | grep ."
+
+# ---- PID 1's own end
+if command -v strace >/dev/null; then
+	mkdir -p "$T/one/units" "$T/one/run"
+	printf '[Unit]\nDefaultDependencies=no\n' >"$T/one/units/test.target"
+	(cd "$T/one" && timeout -s KILL 30 strace -f -q -o "$T/one/calls" -e trace=sync,reboot unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" \
+		--unit-path "$T/one/units" --run-dir "$T/one/run" ${CGROUP:+--cgroup-root "$CGROUP"} --default test.target >"$T/one/log" 2>&1 </dev/null) &
+	HARK_RUN_DIR=$T/one/run wait_for "ctl list" 20
+	HARK_RUN_DIR=$T/one/run ctl poweroff >/dev/null
+	wait $!
+	is "everything is synced, then comes reboot(2)" "C14" "sync reboot" "$(grep -o 'sync()\|reboot(LINUX_REBOOT_MAGIC1[^)]*POWER_OFF' "$T/one/calls" | sed 's/(.*//' | uniq | paste -sd' ')"
+fi
 finish

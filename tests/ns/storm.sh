@@ -20,6 +20,10 @@ cpu_us() { awk '{ printf "%d\n", $1 / 1000 }' "/proc/$(manager)/schedstat"; }
 mounted() { ctl list --all 2>/dev/null | grep -c "$1.*mounted"; }
 is_active() { ctl is-active "$1" >/dev/null 2>&1; }
 
+# ---- what is there already
+n_of() { grep -c " \(/dev\|/dev/pts\|/dev/shm\|/run\|/sys\|/sys/fs/cgroup\) " "$1"; }
+is "what is mounted already is not mounted again" "C8" "$(n_of /proc/self/mountinfo)" "$(n_of "/proc/$INIT/mountinfo")"
+
 # ---- one at a time
 fast=no
 for try in 1 2 3 4 5 6 7 8; do

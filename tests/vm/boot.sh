@@ -68,6 +68,18 @@ for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev
 	grep -q " $2 $1 " /proc/mounts
 	report $? "$1 is on $2" "$(grep " $2 " /proc/mounts)"
 done
+options() { sed -n "s|^[^ ]* $1 [^ ]* \([^ ]*\) .*|\1|p" /proc/mounts; }
+for m in "/proc nosuid,nodev,noexec" "/sys nosuid,nodev,noexec" "/dev nosuid mode=755" "/dev/pts nosuid,noexec gid=5,mode=620" \
+	"/dev/shm nosuid,nodev" "/run nosuid,nodev mode=755" "/sys/fs/cgroup nosuid,nodev,noexec nsdelegate"; do
+	set -- $m
+	got=,$(options $1),
+	missing=
+	for word in $(echo $2,$3 | tr , ' '); do case $got in *,$word,*) ;; *) missing="$missing $word" ;; esac; done
+	[ -z "$missing" ] && [ $(grep -c " $1 " /proc/mounts) = 1 ]
+	report $? "$1 is mounted once, with its options [rows: C8]" "missing$missing in $got"
+done
+[ "$(stat -c %a /dev/shm)" = 1777 ]
+report $? "everybody may use /dev/shm [rows: C8]" "$(stat -c %a /dev/shm)"
 [ "$(cat /proc/1/comm)" = init ] && [ "$(ls /proc/1/fd/0)" ]
 report $? "PID 1 has a console" "$(ls /proc/1/fd)"
 harkd=$(pidof harkd)
