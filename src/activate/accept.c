@@ -153,7 +153,7 @@ static int start_instance(struct hark *h, struct socket_unit *k, struct service 
 	snprintf(cause.text, sizeof(cause.text), "%.47s", name->remote);
 	if (!set_remote(s, name))
 		return err_here(-ENOMEM);
-	port_note_trigger(h, k, &cause);
+	engine_note_trigger(&h->engine, &k->unit, &cause);
 	s->conn_slot = note->slot + 1;
 	s->socket_unit = k->unit.id;
 	remember_text(h, s);

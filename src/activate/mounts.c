@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "activate/output.h"
+#include "activate/paths.h"
 #include "activate/proc_table.h"
 #include "activate/swaps.h"
 #include "core/fd.h"
@@ -113,6 +114,7 @@ static void look(struct proc_table *t)
 			settle(h, m, m->was_seen);
 		m->was_seen = false;
 	}
+	paths_look_again(h);
 	if (r < 0)
 		proc_table_retry(t, r);
 }
@@ -253,6 +255,7 @@ static void take_changes(struct mounts *w)
 	}
 	if (r < 0)
 		give_up(w, r);
+	paths_look_again(w->hark);
 }
 
 static void on_pause_over(struct timer *t)

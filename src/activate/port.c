@@ -73,13 +73,8 @@ bool port_is_over_limit(struct socket_unit *k, uint64_t now_us)
 {
 	const struct socket_config *c = port_config(k);
 
-	if (!c->trigger_limit_interval_us || !c->trigger_limit_burst)
-		return false;
-	if (!k->trigger_begin_us || now_us - k->trigger_begin_us >= c->trigger_limit_interval_us) {
-		k->trigger_begin_us = now_us;
-		k->trigger_count = 0;
-	}
-	return ++k->trigger_count > c->trigger_limit_burst;
+	return limit_is_over(&k->trigger_begin_us, &k->trigger_count, now_us,
+			     c->trigger_limit_interval_us, c->trigger_limit_burst);
 }
 
 void port_fail_by_limit(struct hark *h, struct socket_unit *k)
@@ -93,20 +88,6 @@ void port_fail_by_limit(struct hark *h, struct socket_unit *k)
 }
 
 /* --- what is told of it --- */
-
-void port_note_trigger(struct hark *h, struct socket_unit *k, struct cause *cause)
-{
-	struct ledger_entry e = {.kind = LEDGER_TRIGGER,
-				 .cause = cause->kind,
-				 .uid = cause->uid,
-				 .pid = cause->pid,
-				 .parent = engine_entry(&k->unit)};
-
-	if (!h->engine.ledger)
-		return;
-	e.unit = e.from = h->engine.ops->slot(h->engine.arg, &k->unit);
-	cause->entry = ledger_add(h->engine.ledger, &e, cause->text);
-}
 
 bool port_may_look_up(struct hark *h)
 {

@@ -52,7 +52,5 @@ void port_rest(struct socket_port *p);
 bool port_is_over_limit(struct socket_unit *k, uint64_t now_us);
 void port_fail_by_limit(struct hark *h, struct socket_unit *k);
 
-/* The trigger's entry in the ledger, from which what follows goes on: *cause. */
-void port_note_trigger(struct hark *h, struct socket_unit *k, struct cause *cause);
 /* May the kernel be asked now who is there? In a burst the first is looked up; the rest would cost more than they tell. */
 bool port_may_look_up(struct hark *h);

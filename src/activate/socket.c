@@ -81,7 +81,7 @@ static void trigger(struct socket_port *p)
 		return;
 	}
 	e.cause = cause_of(p);
-	port_note_trigger(h, k, &e.cause);
+	engine_note_trigger(&h->engine, &k->unit, &e.cause);
 	engine_post(&h->engine, &e);
 	if (!listener_is_stream(p->listener) || !h->engine.ledger)
 		return;

@@ -41,6 +41,24 @@ static inline uint64_t time_add(uint64_t a_us, uint64_t b_us)
 	return __builtin_add_overflow(a_us, b_us, &sum) ? TIME_NEVER : sum;
 }
 
+/*
+ * limit_is_over() - one more in a window of time: is that more than may be?
+ *
+ * @begin_us, @count: of the window, zeroed at first
+ * @interval_us, @most: 0 for no limit
+ */
+static inline bool limit_is_over(uint64_t *begin_us, uint32_t *count, uint64_t now_us,
+				 uint64_t interval_us, uint32_t most)
+{
+	if (!interval_us || !most)
+		return false;
+	if (!*begin_us || now_us - *begin_us >= interval_us) {
+		*begin_us = now_us;
+		*count = 0;
+	}
+	return ++*count > most;
+}
+
 /* The place where an error was first seen; a ring of the last 256 is kept by log.c for `harkctl trace`. */
 int err_note(int err, const char *file, int line);
 #define err_here(err) err_note((err), __FILE__, __LINE__)

@@ -78,6 +78,9 @@ void engine_post(struct engine *e, const struct event *ev);
 void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a,
 			int64_t b, int64_t c);
 
+/* A trigger's entry in the ledger, from which what follows goes on: cause->entry. */
+void engine_note_trigger(struct engine *e, struct unit *u, struct cause *cause);
+
 /*
  * engine_gather() - load the next few units of the closure of u, so that a request on it has less to do at once.
  *

@@ -81,6 +81,20 @@ uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
 	return ledger_add(e->ledger, &entry, cause ? cause->text : NULL);
 }
 
+void engine_note_trigger(struct engine *e, struct unit *u, struct cause *cause)
+{
+	struct ledger_entry entry = {.kind = LEDGER_TRIGGER,
+				     .cause = cause->kind,
+				     .uid = cause->uid,
+				     .pid = cause->pid,
+				     .parent = engine_entry(u)};
+
+	if (!e->ledger)
+		return;
+	entry.unit = entry.from = e->ops->slot(e->arg, u);
+	cause->entry = ledger_add(e->ledger, &entry, cause->text);
+}
+
 /* --- state --- */
 
 static void stamp(struct unit *u, enum coarse before, enum coarse now, uint64_t now_us)

@@ -41,6 +41,8 @@ struct hark {
 	uint32_t device_round;     /* of hark-udev's enumerations */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
+	struct watch path_watch;   /* inotify of what path units look at */
+	struct list watched_paths; /* path units that wait */
 	const char *run_dir;       /* "/run/hark" */
 	const char *default_unit;
 	const char *exec_path;  /* hark-exec */

@@ -16,6 +16,7 @@
 #include "activate/devices.h"
 #include "activate/listener.h"
 #include "activate/mounts.h"
+#include "activate/paths.h"
 #include "activate/scope.h"
 #include "activate/socket.h"
 #include "activate/swaps.h"
@@ -35,6 +36,7 @@
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
+#include "units/path.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -45,11 +47,11 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops, &socket_ops,       &target_ops, &slice_ops,   &mount_ops, &timer_ops,
-	&device_ops,  &no_automount_ops, &swap_ops,   &no_path_ops, &scope_ops, &no_busname_ops,
+	&service_ops, &socket_ops,       &target_ops, &slice_ops, &mount_ops, &timer_ops,
+	&device_ops,  &no_automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
 };
 static const struct activator *const activators[] = {&socket_activator, &time_activator,
-						     &scope_activator};
+						     &scope_activator, &path_activator};
 
 enum { PROGRAM_PATH = 512 };
 
@@ -330,6 +332,15 @@ static void open_swaps(struct hark *h)
 		log_at(LOG_WARN, "what is used as swap cannot be watched: %s", strerror(-r));
 }
 
+/* Without it path units fail when they are started. */
+static void open_paths(struct hark *h)
+{
+	int r = paths_open(h);
+
+	if (r < 0)
+		log_at(LOG_WARN, "files cannot be watched: %s", strerror(-r));
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
 	static char exec_path[PROGRAM_PATH], mount_path[PROGRAM_PATH];
@@ -363,6 +374,7 @@ static int open_all(struct hark *h, const struct options *o)
 	devices_open(h);
 	open_cgroups(h, o);
 	open_clock(h);
+	open_paths(h);
 	open_mounts(h);
 	open_swaps(h);
 	return r == 0 ? server_open(h) : r;

@@ -2,6 +2,7 @@
 #include "core/procs.h"
 
 #include "units/mount_unit.h"
+#include "units/path.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -68,6 +69,7 @@ const char **procs_fail_text(struct unit *u)
 	return u->type == UNIT_SERVICE  ? &service_of(u)->fail_text
 	       : u->type == UNIT_SOCKET ? &socket_of(u)->fail_text
 	       : u->type == UNIT_SCOPE  ? &scope_of(u)->fail_text
+	       : u->type == UNIT_PATH   ? &path_of(u)->fail_text
 	       : mount_of(u)            ? &mount_of(u)->fail_text
 					: NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "core/procs.h"
 #include "units/mount_unit.h"
+#include "units/path.h"
 #include "units/scope.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -95,6 +96,11 @@ void remember_unit(struct hark *h, struct unit *u)
 	if (u->type == UNIT_TIMER) {
 		st.last_us = timer_of(u)->last_us;
 		st.last_wall_us = timer_of(u)->last_wall_us;
+	}
+	if (u->type == UNIT_PATH) {
+		st.result = path_of(u)->result;
+		st.trigger_begin_us = path_of(u)->trigger_begin_us;
+		st.trigger_count = path_of(u)->trigger_count;
 	}
 	if (u->type == UNIT_SCOPE)
 		st.result = scope_of(u)->result;

@@ -22,7 +22,7 @@ struct state_unit {
 	uint64_t why_entry, job_entry;
 	uint64_t job_begin_us;
 	uint64_t limit_begin_us;        /* start limit */
-	uint64_t trigger_begin_us;      /* trigger limit of a socket */
+	uint64_t trigger_begin_us;      /* trigger limit of a socket or path */
 	uint64_t last_us, last_wall_us; /* when a timer elapsed last, on both clocks */
 	uint8_t invocation[16];
 	uint32_t fx; /* effects (enum effect_mask) that are not known to be done */

@@ -14,6 +14,7 @@
 #include "core/spawn.h"
 #include "core/transient.h"
 #include "units/mount_unit.h"
+#include "units/path.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -223,11 +224,22 @@ static uint32_t restore_timer(struct timer_unit *t, const struct state_unit *st)
 	return st->state == TIMER_WAITING ? FX_WATCH : 0;
 }
 
+/* What happened while nobody looked waits in the kernel's queue, which PID 1 keeps. */
+static void restore_path(struct hark *h, struct path_unit *p, const struct state_unit *st)
+{
+	p->result = st->result < PATH_RESULTS ? st->result : PRES_RESOURCES;
+	p->trigger_begin_us = st->trigger_begin_us;
+	p->trigger_count = st->trigger_count;
+	if (st->state == PATH_WAITING)
+		h->activators[UNIT_PATH]->watch(h, &p->unit);
+}
+
 /* Its service rests, and nothing is about to start it: of a damaged table this is not known otherwise. */
 static void wake_trigger(struct hark *h, struct unit *u)
 {
 	if (!(u->type == UNIT_SOCKET && u->state == SOCK_RUNNING) &&
-	    !(u->type == UNIT_TIMER && u->state == TIMER_RUNNING))
+	    !(u->type == UNIT_TIMER && u->state == TIMER_RUNNING) &&
+	    !(u->type == UNIT_PATH && u->state == PATH_RUNNING))
 		return;
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *s = registry_unit(&h->reg, u->edges[i].to);
@@ -376,6 +388,8 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 		state = restore_socket(h, socket_of(u), st, &fx);
 	if (u->type == UNIT_TIMER)
 		fx |= restore_timer(timer_of(u), st);
+	if (u->type == UNIT_PATH)
+		restore_path(h, path_of(u), st);
 	if (u->type == UNIT_SCOPE)
 		fx |= restore_scope(scope_of(u), st);
 	fx |= effects_left(u, st);

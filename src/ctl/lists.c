@@ -5,6 +5,7 @@
 #include "activate/time.h"
 #include "core/log.h"
 #include "ctl/why.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -125,9 +126,12 @@ int serve_triggers(struct call *c)
 	l = u->type == UNIT_SOCKET && u->config->socket ? u->config->socket->listeners : NULL;
 	for (; l; l = l->next)
 		tell_trigger(c, u, l->text, listen_names[l->kind]);
+	for (const struct path_watch *w = u->config->path ? u->config->path->watches : NULL; w;
+	     w = w->next)
+		tell_trigger(c, u, w->path, path_kind_names[w->kind]);
 	if (u->type == UNIT_TIMER)
 		tell_timer(c, u);
-	else if (u->type != UNIT_SOCKET) {
+	else if (u->type != UNIT_SOCKET && u->type != UNIT_PATH) {
 		uint32_t at = 0;
 
 		if (graph_next(u, DEP_TRIGGERS, &at))

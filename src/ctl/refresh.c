@@ -95,7 +95,7 @@ static bool may_swap(const struct unit *u)
 {
 	enum coarse c = unit_coarse(u);
 
-	if (u->type == UNIT_SOCKET)
+	if (u->type == UNIT_SOCKET || u->type == UNIT_PATH)
 		return c == INACTIVE || c == FAILED;
 	return c == INACTIVE || c == FAILED || c == ACTIVE;
 }

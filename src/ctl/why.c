@@ -248,6 +248,7 @@ static const struct {
 	{"watchdog", "it did not serve its watchdog in time"},
 	{"start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)"},
 	{"trigger-limit-hit", "it fired too often in too short a time (TriggerLimitBurst=)"},
+	{"unit-start-limit-hit", "its unit was started too often in too short a time"},
 	{"service-start-limit-hit", "its service was started too often in too short a time"},
 	{"oom-kill", "the kernel ended it for want of memory"},
 	{"exec-condition", "its ExecCondition= said no"},

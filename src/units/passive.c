@@ -48,5 +48,4 @@ static int refuse_start(struct unit *u UNUSED)
 const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET);
 const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE);
 const struct unit_type_ops no_automount_ops = UNSUPPORTED(UNIT_AUTOMOUNT);
-const struct unit_type_ops no_path_ops = UNSUPPORTED(UNIT_PATH);
 const struct unit_type_ops no_busname_ops = UNSUPPORTED(UNIT_BUSNAME);

@@ -139,7 +139,7 @@ static const struct fsm_cell cells[TIMER_STATES][TIMER_FSM_EVENTS] = {
 		},
 };
 
-static const struct fsm timer_fsm = {
+const struct fsm timer_fsm = {
 	.type = "timer",
 	.states_n = TIMER_STATES,
 	.events_n = TIMER_FSM_EVENTS,

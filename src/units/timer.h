@@ -69,6 +69,7 @@ struct timer_unit {
 	uint64_t last_us, last_wall_us; /* when it elapsed last, on both clocks; 0: never */
 	bool is_over_start_limit;
 };
+extern const struct fsm timer_fsm;
 extern const struct unit_type_ops timer_ops;
 
 static inline struct timer_unit *timer_of(struct unit *u)

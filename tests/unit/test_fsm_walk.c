@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks every cell of the machines of service, socket, mount and swap: what must hold of any of them, without naming a single transition.
+ * Walks every cell of the machines of service, socket, mount, swap, timer and path: what must hold of any of them, without naming a single transition.
  */
 #include <check.h>
 #include <stdio.h>
@@ -8,17 +8,19 @@
 
 #include "units/mount_unit.h"
 #include "units/passive.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/timer.h"
 
 /* end: what the state that only looks how a run has ended sees when it has failed */
 static const struct {
 	const struct fsm *fsm;
 	const char *end;
-} machines[] = {{&service_fsm, "end-fail"},
-		{&socket_fsm, "end-fail"},
-		{&mount_fsm, "is-failed"},
-		{&swap_fsm, "is-failed"}};
+} machines[] = {{&service_fsm, "end-fail"}, {&socket_fsm, "end-fail"}, {&mount_fsm, "is-failed"},
+		{&swap_fsm, "is-failed"},   {&timer_fsm, NULL},        {&path_fsm, NULL}};
+/* Only these have states on the way; the others watch something in their states. */
+enum { WITH_PROCESSES = 4, MACHINES = 6 };
 
 static const struct fsm_cell *at(const struct fsm *f, unsigned state, unsigned event)
 {
@@ -59,6 +61,27 @@ START_TEST(every_cell_points_into_the_table)
 			ck_assert_uint_le(at(f, s, e)->go, f->states_n);
 			ck_assert_msg(at(f, s, e)->go || !at(f, s, e)->fx,
 				      "%s/%s: effects without a state", f->states[s].name,
+				      f->events[e]);
+		}
+}
+END_TEST
+
+/* What is watched in a state is let go when that is left. */
+START_TEST(a_watch_ends_with_the_wait)
+{
+	const struct fsm *f = machines[_i].fsm;
+	bool watches[64] = {false};
+
+	for (unsigned s = 0; s < f->states_n; s++)
+		for (unsigned e = 0; e < f->events_n; e++)
+			if (at(f, s, e)->go && at(f, s, e)->fx & FX_WATCH)
+				watches[at(f, s, e)->go - 1] = true;
+	for (unsigned s = 0; s < f->states_n; s++)
+		for (unsigned e = 0; watches[s] && e < f->events_n; e++) {
+			const struct fsm_cell *c = at(f, s, e);
+
+			ck_assert_msg(!c->go || c->go - 1u == s || c->fx & FX_DISARM,
+				      "%s: %s on %s goes on watching", f->type, f->states[s].name,
 				      f->events[e]);
 		}
 }
@@ -190,11 +213,12 @@ int main(void)
 	Suite *s = suite_create("fsm_walk");
 	TCase *t = tcase_create("walk");
 	SRunner *r = srunner_create(s);
-	int failed, n = (int)ARRAY_SIZE(machines);
+	int failed, n = WITH_PROCESSES;
 
-	tcase_add_loop_test(t, every_name_is_there, 0, n);
-	tcase_add_loop_test(t, every_cell_points_into_the_table, 0, n);
-	tcase_add_loop_test(t, every_state_is_reachable_and_can_be_left, 0, n);
+	tcase_add_loop_test(t, every_name_is_there, 0, MACHINES);
+	tcase_add_loop_test(t, every_cell_points_into_the_table, 0, MACHINES);
+	tcase_add_loop_test(t, every_state_is_reachable_and_can_be_left, 0, MACHINES);
+	tcase_add_loop_test(t, a_watch_ends_with_the_wait, WITH_PROCESSES, MACHINES);
 	tcase_add_loop_test(t, every_transient_state_is_bounded, 0, n);
 	tcase_add_loop_test(t, a_stop_ends_by_timeouts_alone, 0, n);
 	tcase_add_loop_test(t, a_stop_only_moves_forward, 0, n);

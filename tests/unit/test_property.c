@@ -14,6 +14,7 @@
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
+#include "units/path.h"
 #include "units/timer.h"
 
 static struct hark hark;
@@ -24,7 +25,7 @@ static void setup(void)
 	static const struct unit_type_ops *const types[] = {
 		&service_ops, &socket_ops,  &target_ops, &slice_ops,
 		&mount_ops,   &timer_ops,   &device_ops, &no_automount_ops,
-		&swap_ops,    &no_path_ops, &scope_ops,  &no_busname_ops,
+		&swap_ops,    &path_ops, &scope_ops,  &no_busname_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);
