@@ -545,6 +545,8 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 	struct service *s = service_of(u);
 	bool is_main = s && ref == &s->main;
 
+	if (is_main && !s->next_main && unit_is_active(u))
+		s->next_main = spawn_next_main(h, s);
 	if (is_main && s->next_main) {
 		ref->slot = 0;
 		spawn_find_main(h, s);

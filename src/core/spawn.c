@@ -483,6 +483,14 @@ void spawn_find_main(struct hark *h, struct service *s)
 	adopt(h, s, c->guess_main_pid && h->cgroups.has_cgroups ? guess_main(h, s) : 0);
 }
 
+pid_t spawn_next_main(struct hark *h, struct service *s)
+{
+	const char *file = s->unit.config->service->pid_file;
+	int pid = file ? read_pid_file(h, s, file) : 0;
+
+	return pid > 0 && pid != s->main.pid ? pid : 0;
+}
+
 /* --- the end --- */
 
 static void remove_private_tmp(const struct hark *h, const struct unit *u)

@@ -156,6 +156,15 @@ pid_files() {
 
 	# a number from an earlier life: of a process that is not ours
 	echo $$ >"$T/stale.pid"
+	service heir Type=forking "PIDFile=$T/heir.pid" "ExecStart=$PAYLOAD daemon pidfile $T/heir.pid 0 pause" \
+		"ExecReload=/bin/sh -c '(sleep 1000 & echo \$\$! >$T/heir.pid); kill -9 \$MAINPID; sleep 0.2'"
+	ctl start heir.service
+	pid=$(main_of heir.service)
+	ctl reload heir.service
+	ok_if "a main process that left PIDFile= to another has an heir" "" eval "wait_for '[ \"\$(main_of heir.service)\" = \"\$(cat $T/heir.pid)\" ]' && [ $pid != \"\$(main_of heir.service)\" ]"
+	kill -9 "$(main_of heir.service)"
+	ok_if "and ends with that" "" wait_active heir.service failed
+
 	service stale Type=forking "PIDFile=$T/stale.pid" "ExecStart=$PAYLOAD daemon sleep 300 pidfile $T/stale.pid 0 pause"
 	ok_if "a stale PIDFile= is waited over" "E31" ctl start stale.service
 	is "a stale PIDFile= is not believed" "E31" "$(cat "$T/stale.pid")" "$(main_of stale.service)"
