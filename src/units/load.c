@@ -492,14 +492,35 @@ static int enable(struct load *l, const struct load_entry *e, const struct unit_
 	return r;
 }
 
+/* Most files have none, and that is seen without taking them apart. What is not as usual is left to those who report it. */
+static bool may_install(const struct load *l, const struct load_entry *e, struct arena *scratch)
+{
+	const char *path = index_path(l, e, scratch);
+	struct load_text t = {0};
+	struct load_parts dropins;
+	AUTO_MEM char *text = NULL;
+
+	if (index_parts(l, e->name, false, scratch, &dropins) < 0 || dropins.n || !path ||
+	    read_file(path, &t) < 0)
+		return true;
+	text = t.text;
+	return memmem(text, t.n, "[Install]", strlen("[Install]")) != NULL;
+}
+
 /* Presence is enablement: what [Install] of these files says holds without links. */
 static int enable_present(struct load *l, const struct load_entry *e)
 {
 	struct unit_config *c = NULL;
+	struct arena scratch = {0};
 	struct loading g;
 	int r = 0;
 
 	for (; r == 0 && e; e = e->enabled_next) {
+		bool may = may_install(l, e, &scratch);
+
+		arena_fini(&scratch);
+		if (!may)
+			continue;
 		r = loading_init(&g, l, e->name);
 		g.only_install = true;
 		if (r == 0)
