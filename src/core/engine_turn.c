@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 256 };
+enum { QUEUE_FIRST = 64 };
 
 /* --- the queue --- */
 

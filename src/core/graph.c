@@ -26,10 +26,10 @@ bool graph_has(const struct unit *u, enum dep_type type, uint32_t to)
 	return false;
 }
 
-/* Room for `more` further edges. */
+/* Room for `more` further edges; at first for no more, as most units never get another. */
 static int reserve_edges(struct unit *u, uint32_t more)
 {
-	uint32_t cap = u->edges_cap ? u->edges_cap : 4;
+	uint32_t cap = u->edges_cap ? u->edges_cap : more;
 	struct edge *edges;
 
 	if (more > UINT32_MAX / 4 - u->edges_n)

@@ -5,7 +5,7 @@
 
 struct mem_stats mem_stats;
 
-enum { ARENA_FIRST = 240, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
+enum { ARENA_FIRST = 232, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
 
 static bool refuse(void)
 {

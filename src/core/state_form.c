@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/state_form.h"
 
-uint64_t form_sum(uint64_t sum, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-
-	for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
-		size_t left = n - at;
-		uint64_t word = 0;
-
-		memcpy(&word, p + at, left < sizeof(word) ? left : sizeof(word));
-		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		sum ^= sum >> 32;
-	}
-	return sum;
-}
-
 enum { STAMP_CHECK = 16, STAMP_MASK = (1 << STAMP_CHECK) - 1 };
 
 uint64_t form_stamp(uint64_t seq)

@@ -172,13 +172,24 @@ int str_to_octal(struct str s, uint32_t *ret_value)
 }
 
 /* FNV-1a. */
+uint64_t str_mix(uint64_t sum, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
+		size_t left = n - at;
+		uint64_t word = 0;
+
+		memcpy(&word, p + at, left < sizeof(word) ? left : sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
 uint32_t str_hash(struct str s)
 {
-	uint32_t hash = 2166136261U;
-
-	for (size_t i = 0; i < s.n; i++)
-		hash = (hash ^ (unsigned char)s.p[i]) * 16777619U;
-	return hash;
+	return (uint32_t)str_mix(s.n, s.p, s.n);
 }
 
 /*

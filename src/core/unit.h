@@ -296,7 +296,12 @@ struct unit {
 	uint8_t type;            /* enum unit_type */
 	uint8_t state;           /* of the type's fsm; 0 is "dead" for every type */
 	bool is_changed_on_disk; /* reload marked it as changed on disk */
-	const char *name;        /* owned by the registry */
+	bool has_perpetual;      /* always active: slices, "-.mount" */
+	bool is_cgroup_gone;     /* removed since the last process was started */
+	uint8_t last_job_result;
+	uint8_t condition_result; /* 0 not looked at, 1 yes, 2 no */
+	int events_wd;            /* inotify watch on its cgroup.events + 1, 0 none */
+	const char *name;         /* owned by the registry */
 	const struct unit_type_ops *ops;
 	struct unit_config *config; /* NULL: stub */
 	struct engine *engine;      /* that drives it; set when it is loaded */
@@ -316,19 +321,14 @@ struct unit {
 	uint64_t start_limit_begin_us;
 	uint32_t start_limit_count;
 	uint32_t n_activations;
-	uint8_t condition_result; /* 0 not looked at, 1 yes, 2 no */
 	uint64_t condition_us;
 	const struct condition *condition_failed; /* the line that said no; borrowed from config */
-	uint8_t last_job_result;
 	const char *
 		status_note; /* static text shown in status: "counts as ready at its exec ..." or NULL */
 	uint8_t invocation[16]; /* zero: never started */
 	uint32_t visit;         /* scratch of graph walks: generation last seen */
 	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
 	uint32_t state_slot;    /* index in the state table + 1, 0 none */
-	bool is_cgroup_gone;    /* removed since the last process was started */
-	int events_wd;          /* inotify watch on its cgroup.events + 1, 0 none */
-	bool has_perpetual;     /* always active: slices, "-.mount" */
 };
 
 /* What a type is. One const per type, listed in main.c only. */

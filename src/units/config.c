@@ -68,7 +68,11 @@ static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 	return is_there ? 0 : -ENOMEM;
 }
 
-static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
+/*
+ * The parts that an equal one may take the place of when all is read. They are made before anything that stays: so they leave the very
+ * place that those of the next unit need. *c has nothing else yet.
+ */
+static int add_shared_parts(struct unit_config *c, const struct type_parts *parts)
 {
 	c->has_parts = true;
 	if (parts->has_exec)
@@ -77,9 +81,14 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 		c->service = share_new(sizeof(*c->service));
 	if (parts->has_socket)
 		c->socket = share_new(sizeof(*c->socket));
-	if ((parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
-	    (parts->has_socket && !c->socket))
-		return -ENOMEM;
+	return (parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
+			       (parts->has_socket && !c->socket)
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
+{
 	c->ignore_on_isolate = parts->stays_on_isolate;
 	if (parts->job_running_us)
 		c->job_running_timeout_us = parts->job_running_us;
@@ -117,11 +126,18 @@ static int set_names(struct unit_config *c, const char *name)
 
 struct unit_config *config_new(const char *name)
 {
-	struct unit_config *c = mem_get(sizeof(*c));
 	int type = unit_type_of(name);
+	struct unit_config shared = {0}, *c = NULL;
 
-	if (!c)
+	if (type < 0 || add_shared_parts(&shared, &type_parts[type]) == 0)
+		c = mem_get(sizeof(*c));
+	if (!c) {
+		share_put(shared.exec);
+		share_put(shared.service);
+		share_put(shared.socket);
 		return NULL;
+	}
+	*c = shared;
 	diag_init(&c->diags, &c->arena);
 	unit_config_defaults(c);
 	if ((type >= 0 && add_type_parts(c, &type_parts[type]) < 0) || set_names(c, name) < 0) {

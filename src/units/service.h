@@ -145,24 +145,23 @@ struct service {
 	bool want_restart;      /* the run that ends is to be followed by another */
 	bool is_reloading;      /* RELOADING=1 seen */
 	bool did_exit_clean;
+	uint8_t fail_step_exit; /* exit code of the step that failed, 0 none */
+	uint32_t pid_retry_us;  /* how long to wait for the pid file, which may be written late */
 	uint32_t n_restarts;
 	pid_t next_main; /* named by MAINPID=, not ours to watch before the old one has ended */
-	const char *status_text; /* STATUS=, owned */
 	int status_errno;
-	uint64_t watchdog_us;  /* WATCHDOG_USEC= override, 0: configured */
-	uint64_t restart_us;   /* delay of the pending auto restart */
-	uint32_t pid_retry_us; /* how long to wait for the pid file, which may be written late */
-	struct notify_port *notify; /* the watched socket; owned by activate/notify */
+	uint32_t fd_store_n;
 	uint32_t notify_slot;       /* + 1 */
+	const char *status_text;    /* STATUS=, owned */
+	uint64_t watchdog_us;       /* WATCHDOG_USEC= override, 0: configured */
+	struct notify_port *notify; /* the watched socket; owned by activate/notify */
 	struct output_pipe out;
 	uint32_t conn_slot; /* + 1: accepted connection of an Accept=yes instance, until donated */
 	uint32_t socket_unit; /* the Accept=yes socket this instance belongs to, or UNIT_NONE */
 	const char *remote;   /* "10.0.0.7:51344" of the connection, owned; or NULL */
 	const char *remote_addr, *remote_port; /* owned */
-	uint32_t fd_store_n;
-	struct stored_fd *fd_store; /* owned by activate/notify */
-	uint8_t fail_step_exit;     /* exit code of the step that failed, 0 none */
-	const char *fail_text;      /* owned sentence: why the last start failed, with file:line */
+	struct stored_fd *fd_store;            /* owned by activate/notify */
+	const char *fail_text; /* owned sentence: why the last start failed, with file:line */
 };
 
 extern const struct fsm service_fsm;

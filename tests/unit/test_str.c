@@ -167,9 +167,26 @@ END_TEST
 
 START_TEST(hash_tells_apart)
 {
-	/* The published values of 32-bit FNV-1a. */
-	ck_assert_uint_eq(str_hash(STR("")), 0x811c9dc5U);
-	ck_assert_uint_eq(str_hash(STR("foobar")), 0xbf9cf968U);
+	/* Names that differ in one place, in length, by what follows a common word. */
+	static const char *const names[] = {"",
+					    "a",
+					    "b",
+					    "a.service",
+					    "a.socket",
+					    "s10.service",
+					    "s1.service",
+					    "s01.service",
+					    "12345678",
+					    "123456789",
+					    "1234567812345678",
+					    "87654321",
+					    "12345678\1"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		for (size_t k = 0; k < i; k++)
+			ck_assert_uint_ne(str_hash(str_of(names[i])), str_hash(str_of(names[k])));
+	/* Zero bytes count, though the last word is filled up with them. */
+	ck_assert_uint_ne(str_hash((struct str){"a\0", 2}), str_hash(STR("a")));
 }
 END_TEST
 
