@@ -55,7 +55,7 @@ static int arm(struct hark *h, struct unit *u, char **ret_why)
 		*ret_why = sentence("its cgroup cannot be made: %s", strerror(-fd));
 		return fd;
 	}
-	limits_apply(h, u, path, fd);
+	(void)limits_apply(h, u, path, fd);
 	fd_close(fd);
 	u->is_cgroup_gone = false;
 	n = take_in(h, u, path, ret_why);

@@ -108,7 +108,7 @@ struct bank_spawn {
 	uint64_t token;
 	const char *name;
 	int cgroup_fd;  /* -1: none */
-	uint32_t flags; /* BANK_F_DONATE, BANK_F_EXECED */
+	uint32_t flags; /* BANK_F_DONATE, BANK_F_EXECED, BANK_F_APART */
 	const int32_t *refs;
 	uint32_t refs_n;
 	struct str plan; /* at most PLAN_INLINE bytes */

@@ -306,7 +306,7 @@ static void write_slice(struct hark *h, struct unit *slice, const char *path)
 	fd_close(dir);
 }
 
-void limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
+bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 {
 	uint8_t wanted = u->config->cgroup ? needs_of(u->config->cgroup) : 0;
 	char part[PATH_ROOM];
@@ -316,7 +316,7 @@ void limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 		if (path[k] == '/' && (slice = slice_at(h, path, k, part)))
 			wanted |= needs_of(slice->config->cgroup);
 	if (!wanted)
-		return;
+		return false;
 	turn_on(h->cgroups.dir_fd, "", wanted);
 	for (size_t k = 0; path[k]; k++) {
 		if (path[k] != '/')
@@ -328,4 +328,5 @@ void limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 	}
 	if (u->config->cgroup)
 		write_all(u, dir);
+	return wanted >> CONTROLLER_memory & 1;
 }

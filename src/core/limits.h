@@ -14,6 +14,7 @@
  * @dir:  the cgroup itself, borrowed
  *
  * The slices that it lies in get theirs with it. What this machine cannot do is told once in the log and stays in the
- * unit's status; the unit runs all the same.
+ * unit's status; the unit runs all the same. True where its memory is limited or counted: the OOM killer of the cgroup may come,
+ * and ends all processes that share memory with the one it takes.
  */
-void limits_apply(struct hark *h, struct unit *u, const char *path, int dir);
+bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir);

@@ -222,7 +222,8 @@ static void hand_over(const struct unit *u, int dir)
 	arena_fini(&arena);
 }
 
-static int open_cgroup(struct hark *h, struct unit *u)
+/* -1: there is none, and it goes without. flags: those of the spawn into it. */
+static int open_cgroup(struct hark *h, struct unit *u, uint32_t *flags)
 {
 	char path[600];
 	int fd;
@@ -235,8 +236,8 @@ static int open_cgroup(struct hark *h, struct unit *u)
 	if (fd < 0)
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
 		       strerror(-fd));
-	if (fd >= 0)
-		limits_apply(h, u, path, fd);
+	if (fd >= 0 && limits_apply(h, u, path, fd))
+		*flags |= BANK_F_APART;
 	if (fd >= 0 && cgroup_config_of(u->config)->delegate)
 		hand_over(u, fd);
 	return fd < 0 ? -1 : fd;
@@ -268,7 +269,7 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
 	r = slot = procs_add(h, u, role);
 	if (slot >= 0) {
-		AUTO_FD int cgroup = open_cgroup(h, u);
+		AUTO_FD int cgroup = open_cgroup(h, u, &req.flags);
 
 		req.slot = (uint32_t)slot;
 		req.token = procs_token(h, req.slot);

@@ -185,6 +185,29 @@ limits() {
 		sh -c "'$BIN/harkctl' status limits.service | grep -q 'limits of memory are not enforced' && '$BIN/harkctl' is-active limits.service"
 }
 
+# The OOM killer of a cgroup ends all that share the memory of its victim: that shall never be PID 1.
+memories() {
+	command -v strace >/dev/null || { skip "who shares the memory of PID 1" "no strace" && return; }
+	local name pid
+	printf '[Slice]\nMemoryMax=1G\n' | unit small.slice
+	plain_service() { { printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=exec\nExecStart=/bin/sleep 1000\n' && printf '%s\n' "${@:2}"; } | unit "$1.service"; }
+	plain_service free
+	plain_service limited MemoryMax=1G
+	plain_service within Slice=small.slice
+	for name in free limited within; do
+		: >"$T/clones"
+		strace -qq -p "$INIT_PID" -e trace=clone3 -o "$T/clones" 2>"$T/strace" &
+		pid=$!
+		wait_for "grep -q 'TracerPid:[[:space:]]*$pid' /proc/$INIT_PID/status"
+		ctl start $name.service >/dev/null
+		kill -INT $pid
+		wait $pid 2>/dev/null
+		echo "$name $(grep -c 'flags=[A-Z_|]*CLONE_VM|' "$T/clones") of $(grep -c 'CLONE_' "$T/clones")"
+	done >"$T/shared"
+	is "with a limit of memory, its own or of its slice, it begins in a copy of PID 1" "" \
+		"free 1 of 1|limited 0 of 1|within 0 of 1" "$(paste -sd'|' "$T/shared")"
+}
+
 # One service with all that can be set of a process; it reads everything back by itself.
 everything() {
 	local f=$T/all.report
@@ -224,5 +247,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel tmp namespaces filters limits mounts everything}; do "$part"; done
+for part in ${PARTS:-paths binds system kernel tmp namespaces filters limits memories mounts everything}; do "$part"; done
 finish
