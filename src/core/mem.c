@@ -5,7 +5,7 @@
 
 struct mem_stats mem_stats;
 
-enum { ARENA_FIRST = 232, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
+enum { ARENA_FIRST = 232, ARENA_LEAST = 104, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
 
 static bool refuse(void)
 {
@@ -67,12 +67,15 @@ struct arena_chunk {
 	char data[];
 };
 
-/* Chunks grow with the arena, so that a thousand small ones waste little and a big one has few. */
+/*
+ * The first is what a small unit needs, and what needs a little more gets little more. Then chunks grow with the arena, so that a
+ * thousand small ones waste little and a big one has few.
+ */
 static size_t chunk_size(const struct arena *a, size_t want)
 {
-	size_t size = a->bytes / 4 & ~(size_t)(ARENA_ALIGN - 1);
+	size_t size = a->bytes ? a->bytes / 4 & ~(size_t)(ARENA_ALIGN - 1) : ARENA_FIRST;
 
-	size = size < ARENA_FIRST ? ARENA_FIRST : size > ARENA_CHUNK ? ARENA_CHUNK : size;
+	size = size < ARENA_LEAST ? ARENA_LEAST : size > ARENA_CHUNK ? ARENA_CHUNK : size;
 	return size > want ? size : want;
 }
 
