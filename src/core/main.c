@@ -18,6 +18,7 @@
 #include "activate/mounts.h"
 #include "activate/paths.h"
 #include "activate/scope.h"
+#include "activate/slice.h"
 #include "activate/socket.h"
 #include "activate/swaps.h"
 #include "activate/time.h"
@@ -50,8 +51,8 @@ static const struct unit_type_ops *const types[] = {
 	&service_ops, &socket_ops,       &target_ops, &slice_ops, &mount_ops, &timer_ops,
 	&device_ops,  &no_automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
 };
-static const struct activator *const activators[] = {&socket_activator, &time_activator,
-						     &scope_activator, &path_activator};
+static const struct activator *const activators[] = {
+	&socket_activator, &time_activator, &scope_activator, &slice_activator, &path_activator};
 
 enum { PROGRAM_PATH = 512 };
 
@@ -444,6 +445,19 @@ static int self_test(struct hark *h, char **argv)
 	return r == SELF_TEST_GOOD && open_units(h, &o) < 0 ? SELF_TEST_UNITS : r;
 }
 
+/* Slices in which everything lies. Without memory each comes when it is first named. */
+static void load_slices(struct hark *h)
+{
+	static const char *const names[] = {"-.slice", "system.slice"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct unit *u = registry_get(&h->reg, names[i]);
+
+		if (!u || engine_load(&h->engine, u) < 0)
+			log_at(LOG_WARN, "%s is not loaded: %s", names[i], strerror(ENOMEM));
+	}
+}
+
 /* Take over what the manager before left, or boot. has_path: somebody said where units lie. */
 static void begin(struct hark *h, bool has_path)
 {
@@ -455,6 +469,7 @@ static void begin(struct hark *h, bool has_path)
 	}
 	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
 		try_again();
+	load_slices(h);
 	if (h->did_boot)
 		return;
 	if (!h->is_pid1 && !has_path)

@@ -24,6 +24,7 @@
 #include "units/builtin.h"
 #include "units/condition.h"
 #include "units/mount_unit.h"
+#include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -251,6 +252,10 @@ static int load(void *arg, struct unit *u)
 		return r;
 	tell_findings(c);
 	u->config = c;
+	if (u->type == UNIT_SLICE && c->is_perpetual && !u->has_perpetual) {
+		u->has_perpetual = true;
+		engine_restore(&h->engine, u, PASSIVE_ACTIVE, 0, FX_ARM);
+	}
 	devices_loaded(h, u);
 	if (u->type == UNIT_MOUNT)
 		mounts_loaded(h, u);

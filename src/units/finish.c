@@ -64,12 +64,12 @@ static const struct finish {
 	[UNIT_SCOPE] = {NULL, scope_links, NULL},
 };
 
-/* A slice with a file is depended on; any other is made when its cgroup is. */
+/* A slice with a file, or that of a template, is depended on; any other is made when its cgroup is. */
 static void find_slice(const struct load *l, struct unit_config *c)
 {
 	const struct load_entry *slice = c->slice ? index_find(l, str_of(c->slice)) : NULL;
 
-	if (slice && slice->has_file)
+	if ((slice && slice->has_file) || c->instance)
 		c->slice_is_set = true;
 }
 

@@ -15,6 +15,12 @@ static const struct fsm_cell cells[PASSIVE_STATES][PASSIVE_EVENTS] = {
 	[PASSIVE_ACTIVE] = {[PE_STOP] = {.go = PASSIVE_DEAD + 1}},
 };
 
+/* A slice has a cgroup, which outlives those of all units in it: they require it. */
+static const struct fsm_cell slice_cells[PASSIVE_STATES][PASSIVE_EVENTS] = {
+	[PASSIVE_DEAD] = {[PE_START] = {.go = PASSIVE_ACTIVE + 1, .fx = FX_ARM}},
+	[PASSIVE_ACTIVE] = {[PE_STOP] = {.go = PASSIVE_DEAD + 1, .fx = FX_FORGET}},
+};
+
 static const struct fsm passive_fsm = {
 	.type = "passive",
 	.states_n = PASSIVE_STATES,
@@ -22,6 +28,15 @@ static const struct fsm passive_fsm = {
 	.states = states,
 	.events = event_words,
 	.cells = &cells[0][0],
+};
+
+static const struct fsm slice_fsm = {
+	.type = "slice",
+	.states_n = PASSIVE_STATES,
+	.events_n = PASSIVE_EVENTS,
+	.states = states,
+	.events = event_words,
+	.cells = &slice_cells[0][0],
 };
 
 static int classify(struct unit *u UNUSED, const struct event *e)
@@ -34,10 +49,10 @@ static int refuse_start(struct unit *u UNUSED)
 	return JOB_RES_UNSUPPORTED;
 }
 
-#define PASSIVE(t)                                                                    \
-	{                                                                             \
-		.type = (t), .object_size = sizeof(struct unit), .fsm = &passive_fsm, \
-		.classify = classify,                                                 \
+#define PASSIVE(t, machine)                                                         \
+	{                                                                           \
+		.type = (t), .object_size = sizeof(struct unit), .fsm = &(machine), \
+		.classify = classify,                                               \
 	}
 #define UNSUPPORTED(t)                                                                \
 	{                                                                             \
@@ -45,7 +60,7 @@ static int refuse_start(struct unit *u UNUSED)
 		.classify = classify, .can_start = refuse_start,                      \
 	}
 
-const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET);
-const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE);
+const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET, passive_fsm);
+const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE, slice_fsm);
 const struct unit_type_ops no_automount_ops = UNSUPPORTED(UNIT_AUTOMOUNT);
 const struct unit_type_ops no_busname_ops = UNSUPPORTED(UNIT_BUSNAME);
