@@ -40,17 +40,16 @@
 #define STRICT true
 #define LAX false
 #define BEGIN(group) static const struct directive rows_##group[] = {
-#define D(directive, reader, target, aux, what, strict, reason, sample, text) \
-	{.name = #directive,                                                  \
-	 .parser = PARSER_##reader,                                           \
-	 target,                                                              \
-	 aux,                                                                 \
-	 .verdict = what,                                                     \
-	 .is_strict = strict,                                                 \
-	 .why = reason,                                                       \
-	 .note = #directive "= is accepted without effect: " reason,          \
-	 .example = sample,                                                   \
-	 .help = text},
+#define D(directive, reader, target, aux, what, strict, reason, sample, text)                 \
+	{.name = #directive,                                                                  \
+	 .parser = PARSER_##reader,                                                           \
+	 target,                                                                              \
+	 aux,                                                                                 \
+	 .verdict = what,                                                                     \
+	 .is_strict = strict,                                                                 \
+	 .why = reason,                                                                       \
+	 .note = (what) == INERT ? #directive "= is accepted without effect: " reason : NULL, \
+	 .example = sample},
 #define END(group) \
 	}          \
 	;

@@ -78,8 +78,8 @@ struct directive {
 	int num;
 	const struct word_set *words;
 	const char *why;  /* INERT, REFUSED: the reason; LEGACY: the newer name */
-	const char *note; /* the whole sentence for the unit's status; used of INERT rows */
-	const char *example, *help;
+	const char *note; /* INERT: the whole sentence for the unit's status */
+	const char *example;
 };
 
 /* Rows of a group. */

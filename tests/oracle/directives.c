@@ -2,15 +2,16 @@
 /* The table of directives as lines of "section<tab>name<tab>verdict<tab>why<tab>help", for compat.py. */
 #include <stdio.h>
 
-#include "units/directive.h"
+#include "units/directive_help.h"
 
 static const char *const verdicts[] = {
 	[ENFORCED] = "enforced", [INERT] = "inert", [REFUSED] = "refused", [LEGACY] = "old name"};
 
-static void print_row(const char *section, const char *prefix, const struct directive *d)
+static void print_row(const char *section, const char *prefix, const struct directive *d,
+		      const char *help)
 {
 	printf("%s\t%s%s\t%s\t%s\t%s\n", section, prefix, d->name, verdicts[d->verdict], d->why,
-	       d->help);
+	       help);
 }
 
 int main(void)
@@ -22,10 +23,11 @@ int main(void)
 			     k++) {
 				const struct directive *d = &directive_groups[g].rows[k];
 				const char *name = section_name((enum section)s);
+				const char *help = directive_help((enum directive_group)g, k);
 
-				print_row(name, g == GROUP_CONDITION ? "Condition" : "", d);
+				print_row(name, g == GROUP_CONDITION ? "Condition" : "", d, help);
 				if (g == GROUP_CONDITION)
-					print_row(name, "Assert", d);
+					print_row(name, "Assert", d, help);
 			}
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "units/cgroup_config.h"
 #include "units/directive.h"
+#include "units/directive_help.h"
 #include "units/exec_config.h"
 #include "units/load.h"
 #include "units/mount.h"
@@ -91,8 +92,10 @@ START_TEST(rows_are_sorted_and_complete)
 			n++;
 			ck_assert(k == 0 || strcmp(rows->rows[k - 1].name, d->name) < 0);
 			ck_assert_uint_le((size_t)d->offset + d->size, sizes[d->base]);
-			ck_assert(d->parser < PARSERS && d->help[0] && d->example);
+			ck_assert(d->parser < PARSERS && d->example);
+			ck_assert(directive_help((enum directive_group)g, k)[0]);
 			ck_assert((d->verdict == ENFORCED) == (d->why[0] == '\0'));
+			ck_assert((d->verdict == INERT) == (d->note != NULL));
 			/* What is enforced has a place. */
 			ck_assert(d->verdict != ENFORCED || d->base != BASE_NONE);
 		}
