@@ -11,11 +11,14 @@
  *
  * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for.
  */
+#include <fcntl.h>
 #include <libmount.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
@@ -43,15 +46,20 @@ static int explain(struct libmnt_context *cx, int r, const char *doing, const ch
 	return 1;
 }
 
-/* libmount loses rows without a word when memory is short, so the kernel is asked. True: what lies there has been mounted. */
+/*
+ * libmount loses rows without a word when memory is short, so the kernel is asked. True: what lies there has been mounted. An
+ * automount point has not: it waits for that, and is left where it is.
+ */
 static bool is_mount_point(const char *where)
 {
+	AUTO_FD int fd = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
 	struct statx at;
+	struct statfs fs;
 
-	return statx(AT_FDCWD, where, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW, STATX_TYPE, &at) ==
-		       0 &&
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &at) == 0 &&
 	       at.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
-	       at.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	       at.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
+	       !(fstatfs(fd, &fs) == 0 && fs.f_type == AUTOFS_SUPER_MAGIC);
 }
 
 static int do_mount(struct libmnt_context *cx, char **argv)

@@ -48,6 +48,12 @@ static bool name_of(const struct mount_line *line, char out[UNIT_NAME_MAX + 1])
 	       mount_unit_name(str_of(path), out);
 }
 
+/* Not an automount point: it only waits for the mount of that place. */
+static bool is_mount(const struct mount_line *line)
+{
+	return !str_eq_z(line->type, "autofs");
+}
+
 /* The unit of the place, loaded; NULL: none (0), or no memory. */
 static struct mount_unit *unit_of(struct hark *h, const struct mount_line *line, int *ret_err)
 {
@@ -55,7 +61,7 @@ static struct mount_unit *unit_of(struct hark *h, const struct mount_line *line,
 	struct unit *u;
 
 	*ret_err = 0;
-	if (!name_of(line, name) || !unit_name_check(&h->reg, name))
+	if (!is_mount(line) || !name_of(line, name) || !unit_name_check(&h->reg, name))
 		return NULL;
 	/* Only the machine's own manager makes units of mounts that nobody asks for. */
 	u = h->is_pid1 ? registry_get(&h->reg, name) : registry_find(&h->reg, name);

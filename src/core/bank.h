@@ -24,7 +24,8 @@
 #include <sys/types.h>
 
 enum {
-	BANK_LAYOUT = 5,    /* of struct bank_table, bank_req, bank_note, and what PID 1 saves */
+	BANK_LAYOUT =
+		6, /* of struct bank_table, bank_req, bank_note, plans, and what PID 1 saves */
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_WIDE_FD = 16,  /* the stage of what does not fit into the others or finds none free */
 	BANK_STAGE_FD = 160,

@@ -608,6 +608,8 @@ static int put_all(struct making *m, struct process *out)
 
 	for (char **p = m->h->environment; p && *p; p++)
 		env_put(&m->env, *p);
+	if (!m->exec->same_process_group)
+		plan_put_str(m->plan, PLAN_SETSID, STR(""));
 	if (!r)
 		r = put_listen_fds(m, out);
 	if (!r)

@@ -538,7 +538,7 @@ int main(int argc, char **argv)
 	int plan_fd = argc > 1 && is_number(argv[1]) ? (int)strtol(argv[1], NULL, 10) : -1;
 	int report_fd = argc > 2 && is_number(argv[2]) ? (int)strtol(argv[2], NULL, 10) : -1;
 	struct plan_report report = {.step = PLAN_END};
-	struct plan_space space = {0};
+	struct plan_space space = {.said = &report};
 	char *bytes = NULL;
 	size_t n = 0;
 	int r;

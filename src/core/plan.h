@@ -9,8 +9,9 @@
  * rare, and need hark-exec, which runs the same table (so that PID 1 stays small enough to be read in one sitting). The first failing step
  * ends the child with the step's exit code (systemd.exec(5), "Process Exit Codes") and is reported with its errno.
  *
- * Before the first step the runner calls setsid(2) (no path is touched before that: autofs), unblocks and
- * resets all signals and puts the referenced descriptors on 0, 1, 2, 3 ... (see bank.h, SPAWN).
+ * Before the first step the runner unblocks and resets all signals and puts the referenced descriptors on 0, 1, 2, 3 ... (see
+ * bank.h, SPAWN). The first step of all but hark-mount's is SETSID, before any path is touched: whoever stays in PID 1's process
+ * group is let pass by the automount points that hark serves, as the one who is to mount there must be.
  */
 #pragma once
 
@@ -28,6 +29,7 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(ENV, PLAN_ANYWHERE, 203, 0, PLAN_STR, "NAME=value") \
 	STEP(ENV_PID, PLAN_ANYWHERE, 203, 0, PLAN_STR, "NAME= ; the child appends its own pid") \
 	STEP(EXEC, PLAN_ANYWHERE, 203, 0, PLAN_STR, "absolute path; ends the plan") \
+	STEP(SETSID, PLAN_ANYWHERE, 220, 0, PLAN_NONE, "a session of its own") \
 	STEP(OPEN, PLAN_ANYWHERE, 209, 3, PLAN_STR, "w0 target descriptor, w1 open(2) flags, w2 mode, path") \
 	STEP(DUP, PLAN_ANYWHERE, 209, 2, PLAN_NONE, "w0 from, w1 to") \
 	STEP(TTY, PLAN_EXEC_ONLY, 208, 1, PLAN_STR, "w0 flags (1 force controlling, 2 fail if taken), path: onto 0") \

@@ -54,8 +54,7 @@ static long take_step(const struct plan_record *rec, struct plan_space *s, plan_
 	case PLAN_ENV_PID:
 		return add(s->envp, &s->envc, s, pid_text(s, rec->text, rec->text_n - 1));
 	case PLAN_EXEC:
-		if (s->said)
-			s->said->step = PLAN_EXEC;
+		s->said->step = PLAN_EXEC;
 		return raw3(SYS_execve, rec->text, s->argv, s->envp);
 	case PLAN_OPEN:
 		return open_onto((int)w[0], rec->text, w[1], w[2]);
@@ -72,6 +71,8 @@ static long take_step(const struct plan_record *rec, struct plan_space *s, plan_
 		return raw3(SYS_setresgid, w[0], w[0], w[0]);
 	case PLAN_UID:
 		return raw3(SYS_setresuid, w[0], w[0], w[0]);
+	case PLAN_SETSID:
+		return raw1(SYS_setsid, 0);
 	case PLAN_IGNORE_SIGPIPE:
 		return raw_ignore(SIGPIPE);
 	default:
@@ -86,8 +87,6 @@ struct plan_report plan_run(const char *bytes, size_t n, struct plan_space *spac
 	size_t at = 0;
 	long r;
 
-	/* In hark-exec for the second time, which changes nothing. */
-	raw1(SYS_setsid, 0);
 	space->argv[0] = space->envp[0] = NULL;
 	while ((r = plan_next(bytes, n, &at, &rec)) > 0 && (r = take_step(&rec, space, extra)) >= 0)
 		continue;

@@ -15,15 +15,15 @@ struct plan_space {
 	char **argv, **envp; /* room for args_max + 1 pointers each */
 	unsigned args_max;
 	unsigned argc, envc, pids_n; /* in use, 0 at first; a hook may add to envp */
-	struct plan_report *said; /* set to {PLAN_EXEC, 0} just before the exec, where not NULL */
-	char pid_env[4][64];      /* texts of ENV_PID */
+	struct plan_report *said;    /* its step is set to PLAN_EXEC just before the exec */
+	char pid_env[4][64];         /* texts of ENV_PID */
 };
 
 /* A hook for the steps marked PLAN_EXEC_ONLY: 0 or -errno. NULL in PID 1's child: such a step fails with -ENOSYS. */
 typedef int (*plan_extra_fn)(const struct plan_record *record, struct plan_space *space);
 
 /*
- * plan_run() - setsid(2), then the steps one after the other and exec.
+ * plan_run() - the steps one after the other, and exec.
  *
  * @bytes, @n: the plan, checked here record by record
  * @space:     zeroed but for argv, envp, args_max and said

@@ -52,6 +52,7 @@ static void make_plan(struct wbuf *plan, enum reexec_what what)
 
 	snprintf(program, sizeof(program), "/proc/self/fd/%d", TEST_PROGRAM);
 	snprintf(layout, sizeof(layout), "%d", BANK_LAYOUT);
+	plan_put_str(plan, PLAN_SETSID, STR(""));
 	if (what == REEXEC_INIT) {
 		plan_put_str(plan, PLAN_ARG, STR("hark-init"));
 		plan_put_str(plan, PLAN_ARG, STR("--layout"));

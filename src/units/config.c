@@ -92,8 +92,10 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 	c->ignore_on_isolate = parts->stays_on_isolate;
 	if (parts->job_running_us)
 		c->job_running_timeout_us = parts->job_running_us;
-	if (c->exec)
+	if (c->exec) {
 		exec_config_defaults(c->exec);
+		c->exec->same_process_group = parts->has_mount;
+	}
 	if (c->service)
 		service_config_defaults(c->service);
 	if (c->socket)

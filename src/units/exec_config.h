@@ -107,7 +107,7 @@ struct exec_config {
 	bool tty_reset, tty_hangup;
 	const char *syslog_identifier;
 	const char *pam_name, *utmp_id;
-	bool same_process_group;
+	bool same_process_group; /* as PID 1: automount points let it pass */
 	const char *stdin_data;
 	uint32_t stdin_data_n;
 	bool strict; /* X-Hark-Strict=: a setting that cannot be enforced refuses the unit */

@@ -91,6 +91,7 @@ static uint32_t start(const char *path, const char *word, const char *arg, const
 	struct bank_spawn s = {
 		.slot = new_slot(), .token = bank_token(&bank), .name = word ? word : path};
 
+	plan_put_str(&w, PLAN_SETSID, STR(""));
 	plan_put_str(&w, PLAN_ARG, str_of(path));
 	if (word)
 		plan_put_str(&w, PLAN_ARG, str_of(word));

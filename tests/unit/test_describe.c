@@ -104,6 +104,7 @@ START_TEST(ssh)
 	in.out_slot = 9;
 	snprintf(expected, sizeof(expected),
 		 "refs -1 9 9\n"
+		 "SETSID\n"
 		 "UMASK 22\n"
 		 "MKDIR 755 %o %o 0 /run/sshd\n"
 		 "ENV PATH=/usr/bin:/bin\n"
@@ -137,6 +138,7 @@ START_TEST(cups)
 	in.watchdog_us = 5000000;
 	s.unit.invocation[15] = 0xab;
 	ck_assert_str_eq(plan_of(&in), "refs -1 9 9 4 6\n"
+				       "SETSID\n"
 				       "UMASK 22\n"
 				       "ENV PATH=/usr/bin:/bin\n"
 				       "ENV INVOCATION_ID=000000000000000000000000000000ab\n"
@@ -167,7 +169,7 @@ START_TEST(avahi)
 	in = input();
 	ck_assert_str_eq(
 		plan_of(&in),
-		"refs -1 -1 -1\nUMASK 22\nENV PATH=/usr/bin:/bin\nCHDIR 0 /\nIGNORE_SIGPIPE\n"
+		"refs -1 -1 -1\nSETSID\nUMASK 22\nENV PATH=/usr/bin:/bin\nCHDIR 0 /\nIGNORE_SIGPIPE\n"
 		"ARG /usr/sbin/avahi-daemon\nARG -s\nEXEC /usr/sbin/avahi-daemon\n");
 }
 END_TEST
@@ -186,7 +188,7 @@ START_TEST(sshd_for_one_connection)
 	in.out_slot = 9;
 	ck_assert_str_eq(
 		plan_of(&in),
-		"refs 5 5 9\nUMASK 22\nENV PATH=/usr/bin:/bin\nENV REMOTE_ADDR=10.0.0.7\nENV REMOTE_PORT=51344\n"
+		"refs 5 5 9\nSETSID\nUMASK 22\nENV PATH=/usr/bin:/bin\nENV REMOTE_ADDR=10.0.0.7\nENV REMOTE_PORT=51344\n"
 		"CHDIR 0 /\nIGNORE_SIGPIPE\nARG /usr/sbin/sshd\nARG -i\nEXEC /usr/sbin/sshd\n");
 	printf("rows: C24\n");
 }
@@ -218,6 +220,7 @@ START_TEST(settings_of_the_process)
 		"IgnoreSIGPIPE=no\nWorkingDirectory=-/srv\nStandardInput=file:/a\nStandardOutput=append:/b\nStandardError=truncate:/c\n");
 	in = input();
 	ck_assert_str_eq(plan_of(&in), "refs -1 -1 -1\n"
+				       "SETSID\n"
 				       "OPEN 0 0 666 /a\n"
 				       "OPEN 1 2101 666 /b\n"
 				       "OPEN 2 1101 666 /c\n"
