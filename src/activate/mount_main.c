@@ -8,8 +8,10 @@
  *	hark-mount swapon WHAT OPTIONS PRIORITY
  *	hark-mount swapoff WHAT
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
+ *	hark-mount expire
  *
  * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for.
+ * expire asks the kernel whether what is mounted over the automount point in descriptor 3 can go, and waits until harkd has answered that.
  */
 #include <fcntl.h>
 #include <libmount.h>
@@ -23,6 +25,7 @@
 #include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
 #include "activate/mount_swap.h"
+#include "core/autofs.h"
 #include "core/fd.h"
 #include "units/value.h"
 
@@ -153,6 +156,18 @@ static int do_fstab(struct libmnt_context *cx UNUSED, char **argv)
 	return fstab_run(argv[2], argv[3], us);
 }
 
+static int do_expire(struct libmnt_context *cx UNUSED, char **argv UNUSED)
+{
+	enum { POINT = 3 };
+	int r = autofs_expire(POINT);
+
+	if (r == 0 || r == -EAGAIN || r == -EBUSY) /* it goes, or is in use */
+		return 0;
+	fprintf(stderr, "hark-mount: the kernel does not say whether the mount is in use: %s\n",
+		strerror(-r));
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -161,7 +176,8 @@ int main(int argc, char **argv)
 		int (*perform)(struct libmnt_context *cx, char **argv);
 	} verbs[] = {{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount},
 		     {"remount", 4, do_remount}, {"swapon", 5, do_swapon},
-		     {"swapoff", 3, do_swapoff}, {"fstab", 5, do_fstab}};
+		     {"swapoff", 3, do_swapoff}, {"fstab", 5, do_fstab},
+		     {"expire", 2, do_expire}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {

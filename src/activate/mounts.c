@@ -400,7 +400,7 @@ static bool find_line(const char *name, char **text, struct mount_line *ret)
 	if (proc_table_read(table_path, text, &rest) < 0)
 		return false;
 	while (mountinfo_last(&rest, ret))
-		if (name_of(ret, own) && strcmp(own, name) == 0)
+		if (is_mount(ret) && name_of(ret, own) && strcmp(own, name) == 0)
 			return true;
 	return false;
 }

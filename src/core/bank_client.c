@@ -39,7 +39,12 @@ static void set_taken(struct bank *b, uint32_t slot, bool value)
 
 void bank_name(char out[BANK_NAME], const char *unit, const char *what)
 {
-	snprintf(out, BANK_NAME, "%s/%s", unit, what);
+	enum { MARK = sizeof("~01234567") };
+	int n = snprintf(out, BANK_NAME, "%s/%s", unit, what);
+
+	if (n >= BANK_NAME)
+		snprintf(out + BANK_NAME - MARK, MARK, "~%08x",
+			 str_hash(str_of(unit)) ^ str_hash(str_of(what)));
 }
 
 bool bank_has(const struct bank *b, uint32_t slot)

@@ -69,7 +69,7 @@ static inline int bank_fd(uint32_t slot)
 {
 	return BANK_FD_BASE + (int)slot;
 }
-/* "unit/what", cut to fit: what a slot is called. */
+/* "unit/what": what a slot is called. What does not fit ends in a hash of the whole. */
 void bank_name(char out[BANK_NAME], const char *unit, const char *what);
 /* Is the slot in use as this process sees it? The table still shows what PID 1 has not come to drop yet. */
 bool bank_has(const struct bank *b, uint32_t slot);

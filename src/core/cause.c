@@ -37,5 +37,7 @@ const char *const cause_names[] = {
 	[CAUSE_FILE] = "file",
 	[CAUSE_BUS_NAME] = "bus-name",
 	[CAUSE_DEVICE] = "device",
+	[CAUSE_ACCESS] = "access",
+	[CAUSE_IDLE] = "idle",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_KINDS, "every cause has a name");

@@ -37,7 +37,9 @@
 	CAUSE(TAKEOVER, "it was found running by a new manager")         \
 	CAUSE(FILE, "its unit file changed")                             \
 	CAUSE(BUS_NAME, "its bus name was called")                       \
-	CAUSE(DEVICE, "a device appeared")
+	CAUSE(DEVICE, "a device appeared")                               \
+	CAUSE(ACCESS, "a process entered its mount point")               \
+	CAUSE(IDLE, "nobody used it for TimeoutIdleSec=")
 
 enum cause_kind {
 #define CAUSE(name, words) CAUSE_##name,

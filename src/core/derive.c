@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/procs.h"
 #include "core/spawn.h"
+#include "units/automount.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -28,7 +29,8 @@ static struct unit *unknown_unit(struct search *d, struct str name)
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
 	type = unit_type_of(text);
-	if ((type != UNIT_SERVICE && type != UNIT_SOCKET && type != UNIT_SCOPE) ||
+	if ((type != UNIT_SERVICE && type != UNIT_SOCKET && type != UNIT_SCOPE &&
+	     type != UNIT_AUTOMOUNT) ||
 	    !unit_name_check(&d->h->reg, text))
 		return NULL;
 	u = registry_get(&d->h->reg, text);
@@ -133,6 +135,27 @@ static void settle_socket(struct search *d, struct socket_unit *k)
 		settle_unit(d, u, SOCK_LISTENING, FX_WATCH);
 }
 
+static bool is_mounted(const struct automount_unit *a)
+{
+	const struct unit *mount = automount_mount(a);
+
+	return mount && unit_is_active(mount);
+}
+
+static void settle_automount(struct search *d, struct automount_unit *a)
+{
+	struct unit *u = &a->unit;
+	char *why = NULL;
+	bool is_armed;
+
+	if (u->state_slot || !u->config->automount)
+		return;
+	is_armed = d->h->activators[UNIT_AUTOMOUNT]->arm(d->h, u, &why) == 0;
+	mem_put(why);
+	if (is_armed)
+		settle_unit(d, u, is_mounted(a) ? AUTO_RUNNING : AUTO_WAITING, FX_WATCH);
+}
+
 /* A populated cgroup without a process in the bank: a scope, or a daemon whose main process was never known. */
 static void note_cgroup(void *arg, const char *name)
 {
@@ -172,7 +195,7 @@ static void settle_services(struct search *d)
 	}
 }
 
-static void settle_sockets(struct search *d)
+static void settle_activators(struct search *d)
 {
 	const struct bank_table *t = d->h->bank.table;
 	struct str what;
@@ -182,6 +205,8 @@ static void settle_sockets(struct search *d)
 
 		if (u && socket_of(u))
 			settle_socket(d, socket_of(u));
+		if (u && automount_of(u))
+			settle_automount(d, automount_of(u));
 	}
 }
 
@@ -194,6 +219,6 @@ int derive_units(struct hark *h)
 	if ((!h->state.was_adopted || h->state.damaged_n) &&
 	    cgroup_each_populated(&h->cgroups, note_cgroup, &d) < 0)
 		log_debug("derive", "no cgroups to look at");
-	settle_sockets(&d); /* last: one whose service runs is not listened on */
+	settle_activators(&d); /* last: one whose service runs is not listened on */
 	return d.err < 0 ? d.err : d.found;
 }

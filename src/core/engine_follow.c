@@ -3,14 +3,22 @@
 
 /* --- what a change of one unit means for the others --- */
 
+static void tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind, int64_t a,
+			  bool only_up)
+{
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		struct unit *v = registry_unit(e->reg, u->edges[i].to);
+
+		if (u->edges[i].type == DEP_TRIGGERED_BY && (!only_up || v->ops->hears_up))
+			engine_post_simple(e, v, kind, a, 0, 0);
+	}
+}
+
 void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind)
 {
 	bool hit_limit = u->ops->result && strcmp(u->ops->result(u), "start-limit-hit") == 0;
 
-	for (uint32_t i = 0; i < u->edges_n; i++)
-		if (u->edges[i].type == DEP_TRIGGERED_BY)
-			engine_post_simple(e, registry_unit(e->reg, u->edges[i].to), kind,
-					   kind == EV_TRIGGERED_DEAD && hit_limit, 0, 0);
+	tell_triggers(e, u, kind, kind == EV_TRIGGERED_DEAD && hit_limit, false);
 }
 
 struct cause engine_cause_from(const struct unit *u, enum cause_kind kind)
@@ -91,15 +99,26 @@ static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
 	uphold(e, u);
 }
 
+static bool is_up(enum coarse state)
+{
+	return state == ACTIVE || state == RELOADING;
+}
+
+static void tell_rise(struct engine *e, const struct unit *u, enum coarse before, enum coarse now)
+{
+	if ((before == INACTIVE || before == FAILED) && now != INACTIVE && now != FAILED)
+		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE);
+	if (!is_up(before) && is_up(now))
+		tell_triggers(e, u, EV_TRIGGERED_ALIVE, 1, true);
+}
+
 void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now)
 {
 	bool was_resting = before == INACTIVE || before == FAILED;
 	bool is_resting = now == INACTIVE || now == FAILED;
-	bool was_up = before == ACTIVE || before == RELOADING;
 
-	if (was_resting && !is_resting)
-		engine_tell_triggers(e, u, EV_TRIGGERED_ALIVE);
-	if (was_up && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
+	tell_rise(e, u, before, now);
+	if (is_up(before) && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
 	    u->job.type != JOB_RESTART)
 		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, CAUSE_DEPENDENCY_DIED);
 	if (!was_resting && is_resting)

@@ -230,14 +230,14 @@ void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t du
 	loop_defer(e->loop, &e->turn);
 }
 
-/* To each unit that u points at by an edge of that type: a start. */
-static void ask_starts(struct engine *e, const struct unit *u, enum dep_type type,
-		       const struct cause *cause, uint32_t teller)
+/* To each unit that u points at by an edge of that type: a job. */
+static void ask_jobs(struct engine *e, const struct unit *u, enum dep_type type, enum job_type job,
+		     const struct cause *cause, uint32_t teller)
 {
 	for (uint32_t i = 0; i < u->edges_n; i++)
 		if (u->edges[i].type == type)
-			engine_ask(e, registry_unit(e->reg, u->edges[i].to), JOB_START,
-				   MODE_REPLACE, cause, teller);
+			engine_ask(e, registry_unit(e->reg, u->edges[i].to), job, MODE_REPLACE,
+				   cause, teller);
 }
 
 /* Effects that are really requests for jobs. */
@@ -251,12 +251,14 @@ static void answer_requests(struct engine *e, struct unit *u, uint32_t fx, const
 	}
 	cause.unit = u->id;
 	if (fx & FX_ACTIVATE)
-		ask_starts(e, u, DEP_TRIGGERS, &cause, u->id + 1);
+		ask_jobs(e, u, DEP_TRIGGERS, JOB_START, &cause, u->id + 1);
+	if (fx & FX_DEACTIVATE)
+		ask_jobs(e, u, DEP_TRIGGERS, JOB_STOP, &cause, 0);
 	if (!(fx & FX_PULL))
 		return;
-	ask_starts(e, u, DEP_REQUIRES, &cause, 0);
-	ask_starts(e, u, DEP_BINDS_TO, &cause, 0);
-	ask_starts(e, u, DEP_WANTS, &cause, 0);
+	ask_jobs(e, u, DEP_REQUIRES, JOB_START, &cause, 0);
+	ask_jobs(e, u, DEP_BINDS_TO, JOB_START, &cause, 0);
+	ask_jobs(e, u, DEP_WANTS, JOB_START, &cause, 0);
 }
 
 /* One event: classify, look the cell up, go. True when entering the state has itself an event to follow (left in *ev). */

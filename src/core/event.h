@@ -30,8 +30,9 @@
 	EVENT(WATCHDOG, "the watchdog ran out, or WATCHDOG=trigger")                             \
 	EVENT(ARMED, "an activator watches now")                                                 \
 	EVENT(ARM_FAILED, "a: errno")                                                            \
-	EVENT(TRIGGER, "an activator fired")                                                     \
-	EVENT(TRIGGERED_ALIVE, "the unit this one triggers left its rest")                       \
+	EVENT(TRIGGER, "an activator fired; of an automount a: token, b: 1 it wants to unmount") \
+	EVENT(TRIGGERED_ALIVE,                                                                   \
+	      "the unit this one triggers left its rest; a: 1 it is up (types with hears_up)")   \
 	EVENT(TRIGGERED_DEAD, "the unit this one triggers came to rest; a: 1 it failed")         \
 	EVENT(NAME_OWNED, "its bus name has an owner")                                           \
 	EVENT(MOUNTED, "the kernel shows something mounted there")                               \

@@ -36,7 +36,8 @@ extern const char *const coarse_names[COARSES];
 	FX(FIND_MAIN, "Type=forking: look for the main process (pid file, cgroup)") \
 	FX(RESTART_LATER, "Restart=: enqueue the restart job")                      \
 	FX(ACTIVATE, "start the unit that this one triggers")                       \
-	FX(PULL, "start what this one wants: it came without a plan for that")
+	FX(PULL, "start what this one wants: it came without a plan for that")      \
+	FX(DEACTIVATE, "stop the unit that this one triggers")
 
 enum effect_bit {
 #define FX(name, what) FX_BIT_##name,
@@ -53,7 +54,8 @@ extern const char *const effect_names[EFFECT_BITS];
 enum {
 	FX_ENTRY = FX_KILL_TERM | FX_KILL_WATCHDOG | FX_KILL_ALL | FX_KILL_FINAL | FX_SPAWN_MAIN |
 		   FX_SPAWN_CONTROL | FX_ARM | FX_WATCH | FX_WATCHDOG_ON | FX_FIND_MAIN,
-	FX_REQUESTS = FX_RESTART_LATER | FX_ACTIVATE | FX_PULL, /* answered by the engine itself */
+	FX_REQUESTS = FX_RESTART_LATER | FX_ACTIVATE | FX_PULL |
+		      FX_DEACTIVATE, /* answered by the engine itself */
 };
 
 struct fsm_cell {

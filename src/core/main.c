@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "activate/autofs.h"
 #include "activate/devices.h"
 #include "activate/listener.h"
 #include "activate/mounts.h"
@@ -34,6 +35,7 @@
 #include "ctl/generate.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
+#include "units/automount.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
@@ -48,11 +50,12 @@ enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
-	&service_ops, &socket_ops,       &target_ops, &slice_ops, &mount_ops, &timer_ops,
-	&device_ops,  &no_automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
+	&service_ops, &socket_ops,    &target_ops, &slice_ops, &mount_ops, &timer_ops,
+	&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
 };
-static const struct activator *const activators[] = {
-	&socket_activator, &time_activator, &scope_activator, &slice_activator, &path_activator};
+static const struct activator *const activators[] = {&socket_activator, &time_activator,
+						     &scope_activator,  &slice_activator,
+						     &path_activator,   &autofs_activator};
 
 enum { PROGRAM_PATH = 512 };
 

@@ -6,10 +6,10 @@ enum { OCTAL_DIGITS = 3 };
 /* ID PARENT MAJ:MIN ROOT POINT OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS */
 static bool read_line(struct str line, struct mount_line *m)
 {
-	struct str id, parent, device, word;
+	struct str id, parent, word;
 
 	m->is_plain = false;
-	if (!str_word(&line, &id) || !str_word(&line, &parent) || !str_word(&line, &device) ||
+	if (!str_word(&line, &id) || !str_word(&line, &parent) || !str_word(&line, &m->device) ||
 	    !str_word(&line, &m->root) || !str_word(&line, &m->point) ||
 	    !str_word(&line, &m->options))
 		return false;

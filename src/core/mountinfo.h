@@ -9,6 +9,7 @@
 /* Pieces of the text, as escaped there: blanks, newlines and backslashes are \ooo. proc_pid_mountinfo(5) */
 struct mount_line {
 	uint64_t id, parent;
+	struct str device;               /* "major:minor" */
 	struct str root, point, options; /* root: which part of the file system is seen */
 	struct str type, source, super_options;
 	bool is_plain; /* from elsewhere: nothing is escaped */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/procs.h"
 
+#include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/path.h"
 #include "units/scope.h"
@@ -54,6 +55,8 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role)
 		return role == ROLE_CONTROL ? &socket_of(u)->control : NULL;
 	if (mount_of(u))
 		return role == ROLE_CONTROL ? &mount_of(u)->control : NULL;
+	if (u->type == UNIT_AUTOMOUNT)
+		return role == ROLE_CONTROL ? &automount_of(u)->control : NULL;
 	return NULL;
 }
 
@@ -71,6 +74,7 @@ const char **procs_fail_text(struct unit *u)
 	       : u->type == UNIT_SCOPE  ? &scope_of(u)->fail_text
 	       : u->type == UNIT_PATH   ? &path_of(u)->fail_text
 	       : mount_of(u)            ? &mount_of(u)->fail_text
+	       : automount_of(u)        ? &automount_of(u)->fail_text
 					: NULL;
 }
 

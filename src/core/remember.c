@@ -2,6 +2,7 @@
 #include "core/remember.h"
 
 #include "core/procs.h"
+#include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/path.h"
 #include "units/scope.h"
@@ -101,6 +102,11 @@ void remember_unit(struct hark *h, struct unit *u)
 		st.result = path_of(u)->result;
 		st.trigger_begin_us = path_of(u)->trigger_begin_us;
 		st.trigger_count = path_of(u)->trigger_count;
+	}
+	if (u->type == UNIT_AUTOMOUNT) {
+		st.result = automount_of(u)->result;
+		st.request = automount_of(u)->token;
+		st.exit_status = automount_of(u)->err;
 	}
 	if (u->type == UNIT_SCOPE)
 		st.result = scope_of(u)->result;

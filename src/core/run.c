@@ -21,6 +21,7 @@
 #include "core/remember.h"
 #include "core/spawn.h"
 #include "core/transient.h"
+#include "units/automount.h"
 #include "units/builtin.h"
 #include "units/condition.h"
 #include "units/mount_unit.h"
@@ -235,6 +236,8 @@ int run_load(struct hark *h, const char *name, struct unit_config **ret)
 		r = load_mounted(h, name, &c);
 	if (r == 0)
 		r = mount_prepare(c, h->mount_path);
+	if (r == 0 && c->automount)
+		r = automount_prepare(c, h->mount_path);
 	if (r < 0)
 		unit_config_free(c);
 	else
@@ -259,6 +262,8 @@ static int load(void *arg, struct unit *u)
 	devices_loaded(h, u);
 	if (u->type == UNIT_MOUNT)
 		mounts_loaded(h, u);
+	if (u->type == UNIT_AUTOMOUNT)
+		automount_of(u)->reg = &h->reg;
 	if (u->type == UNIT_SERVICE)
 		service_of(u)->socket_unit = service_of(u)->conn_slot ? service_of(u)->socket_unit
 								      : UNIT_NONE;

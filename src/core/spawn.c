@@ -141,9 +141,16 @@ static void result_env(const struct service *s, char text[3][64], const char *en
 	env[n] = NULL;
 }
 
+/* An automount has no settings for the one command that is run for it. */
 static const struct exec_config *exec_of(const struct unit *u)
 {
-	return u->config->exec;
+	static struct exec_config plain;
+
+	if (u->config->exec)
+		return u->config->exec;
+	exec_config_defaults(&plain);
+	plain.out.kind = STDIO_NULL;
+	return &plain;
 }
 
 static const struct command *command_of(struct unit *u)
@@ -319,6 +326,16 @@ static int prepare(struct hark *h, struct service *s, struct describe_in *in, st
 	return 0;
 }
 
+/* To hark-mount, which asks the kernel about it. */
+static void pass_point(struct hark *h, struct unit *u, struct describe_in *in, struct fd_list *fds)
+{
+	if (u->type != UNIT_AUTOMOUNT)
+		return;
+	in->fds_n = h->activators[u->type]->fds(h, u, fds->slots, fds->names, BANK_REFS);
+	in->fd_slots = fds->slots;
+	in->fd_names = fds->names;
+}
+
 static void post_failure(struct hark *h, struct unit *u, enum proc_role role, int err)
 {
 	engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, -err, role, 0);
@@ -351,6 +368,7 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 		in.extra_env = env;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
+	pass_point(h, u, &in, &fds);
 	if (r >= 0 && in.exec->in.kind == STDIO_DATA)
 		r = in.data_slot =
 			lend(h, "stdin", (struct str){in.exec->stdin_data, in.exec->stdin_data_n});

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "core/job.h"
+#include "units/automount.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
@@ -18,7 +19,7 @@
 	F(main_token) F(control_token) F(state_us) F(active_enter_us) F(active_exit_us) F(inactive_enter_us) \
 	F(inactive_exit_us) F(timer_us) F(watchdog_us) F(watchdog_every) F(why_entry) F(job_entry) F(job_begin_us) \
 	F(limit_begin_us) F(trigger_begin_us) F(last_us) F(last_wall_us) F(invocation) M(fx) F(job) F(limit_count) \
-	F(trigger_count) F(n_activations) F(n_restarts) F(n_accepted) F(socket_unit) F(next_main) F(exit_status) \
+	F(trigger_count) F(n_activations) F(n_restarts) F(n_accepted) F(socket_unit) F(next_main) F(exit_status) F(request) \
 	F(main_slot) F(control_slot) F(notify_slot) F(out_slot) F(conn_slot) M(flags) B(state, type) F(type) \
 	B(result, type) B(reload_result, type) F(job_type) F(job_cause) F(command_at) F(main_at) F(last_job_result) \
 	F(exit_code)
@@ -96,6 +97,7 @@ static const struct {
 	{"result", "service", service_result_names, SERVICE_RESULTS},
 	{"reload_result", "service", service_result_names, SERVICE_RESULTS},
 	{"result", "socket", socket_result_names, SOCKET_RESULTS},
+	{"result", "automount", automount_result_names, AUTOMOUNT_RESULTS},
 	{"job_type", NULL, job_type_names, JOB_TYPES},
 	{"job_cause", NULL, cause_names, CAUSE_KINDS},
 	{"last_job_result", NULL, job_result_names, JOB_RESULTS},
@@ -111,8 +113,8 @@ static const struct {
 
 /* The machines whose states are remembered. */
 static const struct unit_type_ops *const machines[] = {
-	&service_ops, &socket_ops, &target_ops, &slice_ops,
-	&mount_ops,   &timer_ops,  &device_ops, &scope_ops,
+	&service_ops, &socket_ops, &target_ops, &slice_ops,     &mount_ops,
+	&timer_ops,   &device_ops, &scope_ops,  &automount_ops,
 };
 
 static void make_lists(struct state_form *f)

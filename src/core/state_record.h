@@ -31,7 +31,8 @@ struct state_unit {
 	uint32_t n_activations, n_restarts, n_accepted;
 	uint32_t socket_unit; /* reference of the Accept=yes socket */
 	int32_t next_main;    /* pid named by MAINPID=, not yet taken over */
-	int32_t exit_status;
+	int32_t exit_status;  /* of an automount: errno for whoever waits, 0 not yet */
+	uint32_t request;     /* of an automount: the token for which its mount was asked last */
 	uint16_t main_slot, control_slot, notify_slot, out_slot, conn_slot; /* of the bank, + 1 */
 	uint16_t flags;                                                     /* STATE_* */
 	uint8_t state, type, result, reload_result;

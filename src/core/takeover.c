@@ -13,6 +13,7 @@
 #include "core/run.h"
 #include "core/spawn.h"
 #include "core/transient.h"
+#include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/path.h"
 #include "units/scope.h"
@@ -239,7 +240,8 @@ static void wake_trigger(struct hark *h, struct unit *u)
 {
 	if (!(u->type == UNIT_SOCKET && u->state == SOCK_RUNNING) &&
 	    !(u->type == UNIT_TIMER && u->state == TIMER_RUNNING) &&
-	    !(u->type == UNIT_PATH && u->state == PATH_RUNNING))
+	    !(u->type == UNIT_PATH && u->state == PATH_RUNNING) &&
+	    !(u->type == UNIT_AUTOMOUNT && u->state > AUTO_WAITING && automount_is_armed(u)))
 		return;
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *s = registry_unit(&h->reg, u->edges[i].to);
@@ -248,6 +250,28 @@ static void wake_trigger(struct hark *h, struct unit *u)
 			return;
 	}
 	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);
+}
+
+/* --- automounts --- */
+
+/* The point is found in the bank and with the kernel; one that is lost is made again, or fails as it would at its start. Returns its state. */
+static uint8_t restore_automount(struct hark *h, struct automount_unit *a,
+				 const struct state_unit *st, uint32_t *fx)
+{
+	char *why = NULL;
+
+	a->result = st->result < AUTOMOUNT_RESULTS ? st->result : ARES_RESOURCES;
+	a->token = st->request;
+	a->err = st->exit_status;
+	restore_proc(h, &a->unit, ROLE_CONTROL, st->control_slot, st->control_token);
+	if (st->state < AUTO_WAITING || st->state > AUTO_EXPIRING)
+		return st->state;
+	*fx |= FX_WATCH;
+	if (h->activators[UNIT_AUTOMOUNT]->arm(h, &a->unit, &why) == 0)
+		return st->state;
+	mem_put(why);
+	*fx = FX_ARM;
+	return AUTO_ARMING;
 }
 
 /* --- scopes --- */
@@ -392,6 +416,8 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 		restore_path(h, path_of(u), st);
 	if (u->type == UNIT_SCOPE)
 		fx |= restore_scope(scope_of(u), st);
+	if (u->type == UNIT_AUTOMOUNT)
+		state = restore_automount(h, automount_of(u), st, &fx);
 	fx |= effects_left(u, st);
 	engine_restore(&h->engine, u, state, st->timer_us, 0);
 	if (u->type == UNIT_SERVICE)

@@ -343,6 +343,7 @@ struct unit_type_ops {
 	/* May a start be tried at all? 0, or > 0 enum job_result. NULL: always. */
 	int (*can_start)(struct unit *u);
 	bool is_outside; /* its state is not ours to change: no job stops it */
+	bool hears_up; /* is told when what it triggers is up, not only when that leaves its rest */
 	bool (*can_reload)(const struct unit *u);
 	bool (*reload_failed)(const struct unit *u); /* the last one; NULL: never */
 	/* Result word of the last run ("success", "exit-code" ...). */

@@ -52,6 +52,8 @@ static const struct {
 	[CAUSE_FILE] = {NULL, WHY_EXPLICIT},
 	[CAUSE_BUS_NAME] = {NULL, WHY_ACTIVATED},
 	[CAUSE_DEVICE] = {"%s appeared", WHY_ACTIVATED},
+	[CAUSE_ACCESS] = {"a process entered the mount point of %s", WHY_ACTIVATED},
+	[CAUSE_IDLE] = {NULL, WHY_EXPLICIT},
 };
 
 /* --- the chain --- */

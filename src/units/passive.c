@@ -62,5 +62,4 @@ static int refuse_start(struct unit *u UNUSED)
 
 const struct unit_type_ops target_ops = PASSIVE(UNIT_TARGET, passive_fsm);
 const struct unit_type_ops slice_ops = PASSIVE(UNIT_SLICE, slice_fsm);
-const struct unit_type_ops no_automount_ops = UNSUPPORTED(UNIT_AUTOMOUNT);
 const struct unit_type_ops no_busname_ops = UNSUPPORTED(UNIT_BUSNAME);

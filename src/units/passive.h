@@ -12,7 +12,7 @@ enum passive_state { PASSIVE_DEAD, PASSIVE_ACTIVE, PASSIVE_STATES };
 
 extern const struct unit_type_ops target_ops, slice_ops;
 /* Types that nothing drives yet: they load, and refuse to start. */
-extern const struct unit_type_ops no_automount_ops, no_busname_ops;
+extern const struct unit_type_ops no_busname_ops;
 
 /* Default dependencies of systemd.target(5) into c->deps. 0 or -ENOMEM. */
 MUST_USE int target_links(struct unit_config *c);

@@ -172,7 +172,8 @@ hark_up() {
 	export HARK_RUN_DIR=$RUN_DIR
 	# A quiet target, so that the machine's own default is not what the test starts.
 	[ -e "$UNITS/test.target" ] || printf '[Unit]\nDescription=nothing\nDefaultDependencies=no\n' >"$UNITS/test.target"
-	"$BIN/hark-init" --unit-path "${HARK_TEST_UNIT_PATH:-$UNITS}" --run-dir "$RUN_DIR" \
+	# In a session of its own, as it is as PID 1: automount points let those of its process group pass.
+	setsid "$BIN/hark-init" --unit-path "${HARK_TEST_UNIT_PATH:-$UNITS}" --run-dir "$RUN_DIR" \
 		${CGROUP:+--cgroup-root "$CGROUP"} --default test.target "$@" >>"$HARK_LOG" 2>&1 </dev/null &
 	INIT_PID=$!
 	STARTED+=("$INIT_PID")

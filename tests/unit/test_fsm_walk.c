@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks every cell of the machines of service, socket, mount, swap, timer and path: what must hold of any of them, without naming a single transition.
+ * Walks every cell of the machines of service, socket, mount, swap, automount, timer and path: what must hold of any of them, without naming a single transition.
  */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
 #include "units/path.h"
@@ -17,10 +18,11 @@
 static const struct {
 	const struct fsm *fsm;
 	const char *end;
-} machines[] = {{&service_fsm, "end-fail"}, {&socket_fsm, "end-fail"}, {&mount_fsm, "is-failed"},
-		{&swap_fsm, "is-failed"},   {&timer_fsm, NULL},        {&path_fsm, NULL}};
+} machines[] = {{&service_fsm, "end-fail"}, {&socket_fsm, "end-fail"},   {&mount_fsm, "is-failed"},
+		{&swap_fsm, "is-failed"},   {&automount_fsm, "timeout"}, {&timer_fsm, NULL},
+		{&path_fsm, NULL}};
 /* Only these have states on the way; the others watch something in their states. */
-enum { WITH_PROCESSES = 4, MACHINES = 6 };
+enum { WITH_PROCESSES = 5, MACHINES = 7 };
 
 static const struct fsm_cell *at(const struct fsm *f, unsigned state, unsigned event)
 {
@@ -34,11 +36,12 @@ static bool is_rest(const struct fsm *f, unsigned state)
 
 static unsigned event_by_name(const struct fsm *f, const char *name)
 {
-	for (unsigned e = 0; e < f->events_n; e++)
-		if (strcmp(f->events[e], name) == 0)
-			return e;
-	ck_abort_msg("%s has no event %s", f->type, name);
-	return 0;
+	unsigned e = 0;
+
+	while (e < f->events_n && strcmp(f->events[e], name) != 0)
+		e++;
+	ck_assert_msg(e < f->events_n, "%s has no event %s", f->type, name);
+	return e;
 }
 
 START_TEST(every_name_is_there)
@@ -208,6 +211,38 @@ START_TEST(commands_run_where_the_state_says_so)
 }
 END_TEST
 
+/*
+ * Somebody may wait at an automount point in any state that has it. WATCH is what answers: a state that waits for the mount is
+ * bounded, and each way out of it that keeps the point answers, and each that does not takes the point away, by which the kernel does.
+ */
+START_TEST(nobody_waits_at_an_automount_point_for_ever)
+{
+	const struct fsm *f = &automount_fsm;
+	unsigned timeout = event_by_name(f, "timeout");
+
+	for (unsigned s = AUTO_WAITING; s <= AUTO_EXPIRING; s++) {
+		bool is_bounded = at(f, s, timeout)->go && f->states[s].timeout;
+
+		ck_assert_msg(is_bounded || s == AUTO_WAITING, "%s has no end", f->states[s].name);
+		for (unsigned e = 0; e < f->events_n; e++) {
+			const struct fsm_cell *c = at(f, s, e);
+			unsigned to = c->go - 1u;
+			bool goes_on = c->go && to >= AUTO_WAITING && to <= AUTO_EXPIRING;
+			bool waits_on = to == AUTO_MOUNTING || to == AUTO_LEAVING ||
+					to == AUTO_ASKING || to == AUTO_EXPIRING;
+
+			if (!c->go)
+				continue;
+			ck_assert_msg(!goes_on || waits_on || c->fx & FX_WATCH,
+				      "%s on %s: nobody is answered", f->states[s].name,
+				      f->events[e]);
+			ck_assert_msg(goes_on || c->fx & FX_DROP, "%s on %s: the point stays",
+				      f->states[s].name, f->events[e]);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fsm_walk");
@@ -223,6 +258,7 @@ int main(void)
 	tcase_add_loop_test(t, a_stop_ends_by_timeouts_alone, 0, n);
 	tcase_add_loop_test(t, a_stop_only_moves_forward, 0, n);
 	tcase_add_loop_test(t, commands_run_where_the_state_says_so, 0, n);
+	tcase_add_test(t, nobody_waits_at_an_automount_point_for_ever);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -8,6 +8,7 @@
 #include "ctl/property_live.h"
 #include "ctl/property_setting.h"
 #include "ctl/rows.h"
+#include "units/automount.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
@@ -23,9 +24,8 @@ static struct rows rows;
 static void setup(void)
 {
 	static const struct unit_type_ops *const types[] = {
-		&service_ops, &socket_ops, &target_ops, &slice_ops,
-		&mount_ops,   &timer_ops,  &device_ops, &no_automount_ops,
-		&swap_ops,    &path_ops,   &scope_ops,  &no_busname_ops,
+		&service_ops, &socket_ops,    &target_ops, &slice_ops, &mount_ops, &timer_ops,
+		&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);

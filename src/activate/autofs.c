@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/autofs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/autofs.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "units/automount.h"
+
+static const char *where_of(const struct automount_unit *a)
+{
+	return a->unit.config->automount->where;
+}
+
+/* --- answers --- */
+
+/* The command of a process, "?" when it is not known. */
+static void read_command(pid_t pid, char *out, size_t cap)
+{
+	char path[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	n = pid > 0 ? fd_read_small(AT_FDCWD, path, out, cap) : -ESRCH;
+	if (n <= 1)
+		snprintf(out, cap, "?");
+	else
+		out[n - 1] = '\0'; /* the newline */
+}
+
+/* The token was answered before: by a manager that died between the answer and taking the request. */
+static bool reply(struct automount_unit *a, const struct autofs_request *q, int err)
+{
+	int r = autofs_answer(bank_fd(a->point_slot - 1), q->token, err);
+
+	if (r < 0 && r != -EINVAL && r != -ENOENT)
+		log_at(LOG_ERROR, "%s: the kernel does not take an answer: %s", a->unit.name,
+		       strerror(-r));
+	return true;
+}
+
+/* The mount unit has come to rest without being mounted. Who comes soon is refused at once, unless a start is still on its way. */
+static void tell_failure(struct automount_unit *a, const struct autofs_request *q)
+{
+	const struct unit *mount = automount_mount(a);
+	uint64_t now_us = loop_now_us(&a->hark->loop);
+	char command[32];
+
+	read_command(q->pid, command, sizeof(command));
+	if (!mount || mount->job.id) {
+		log_at(LOG_WARN, "%s: %s (pid %d) waited too long for %s: %s", a->unit.name,
+		       command, q->pid, where_of(a), strerror(a->err));
+		return;
+	}
+	automount_hold(a, a->err, now_us);
+	log_at(LOG_WARN, "%s: %s (pid %d) cannot have %s: %s; not tried again for %llu s",
+	       a->unit.name, command, q->pid, where_of(a), strerror(a->err),
+	       (unsigned long long)((a->hold_until_us - now_us) / US_PER_SEC));
+}
+
+/* What cannot be answered yet: the machine has to see to it. */
+static bool pass_on(struct automount_unit *a, const struct autofs_request *q)
+{
+	struct unit *u = &a->unit;
+	struct event e = {.kind = EV_TRIGGER, .unit = u->id, .a = q->token, .b = q->is_expire};
+
+	e.cause = (struct cause){.kind = q->is_expire ? CAUSE_IDLE : CAUSE_ACCESS,
+				 .unit = u->id,
+				 .uid = q->uid,
+				 .pid = q->pid};
+	if (!q->is_expire)
+		read_command(q->pid, e.cause.text, sizeof(e.cause.text));
+	engine_note_trigger(&a->hark->engine, u, &e.cause);
+	engine_post(&a->hark->engine, &e);
+	return false;
+}
+
+/* Who comes meanwhile waits until this is answered. */
+static bool answer_expiry(struct automount_unit *a, const struct autofs_request *q, bool is_mounted)
+{
+	if (!is_mounted)
+		return reply(a, q, 0);
+	if (a->unit.state == AUTO_EXPIRING)
+		return false;
+	return a->unit.state == AUTO_ASKING ? pass_on(a, q) : reply(a, q, EBUSY);
+}
+
+/* True: it is answered, and can be taken out of the pipe. */
+static bool answer(struct automount_unit *a, const struct autofs_request *q)
+{
+	bool is_mounted = autofs_is_covered(bank_fd(a->point_slot - 1), where_of(a)) > 0;
+
+	if (q->is_expire)
+		return answer_expiry(a, q, is_mounted);
+	if (is_mounted)
+		return reply(a, q, 0);
+	if (a->err && q->token == a->token) {
+		tell_failure(a, q);
+		return reply(a, q, a->err);
+	}
+	if (loop_now_us(&a->hark->loop) < a->hold_until_us)
+		return reply(a, q, a->hold_err);
+	return pass_on(a, q);
+}
+
+static void listen_to(struct automount_unit *a, uint32_t events)
+{
+	if (loop_rewatch(&a->hark->loop, &a->watch, events) < 0)
+		loop_unwatch(&a->hark->loop, &a->watch); /* cannot be: it is registered */
+}
+
+/* Somebody unmounted the point itself. */
+static void lose_point(struct automount_unit *a, int err)
+{
+	log_at(LOG_ERROR, "%s: the mount point at %s is gone (%s); the unit is failed",
+	       a->unit.name, where_of(a), strerror(err));
+	loop_unwatch(&a->hark->loop, &a->watch);
+	engine_post_simple(&a->hark->engine, &a->unit, EV_ARM_FAILED, err, 0, 0);
+}
+
+/* Answer what can be answered. A request that has to wait stays first in the pipe, and is not heard of until watch() is called. */
+static void settle(struct automount_unit *a)
+{
+	int pipe = bank_fd(a->pipe_slot - 1), r;
+	struct autofs_request q;
+
+	listen_to(a, 0);
+	while ((r = autofs_peek(pipe, &q)) > 0 && answer(a, &q))
+		autofs_take(pipe);
+	if (r == 0)
+		listen_to(a, EPOLLIN);
+	else if (r < 0)
+		lose_point(a, -r);
+}
+
+static void on_request(struct watch *w, uint32_t events)
+{
+	struct automount_unit *a = container_of(w, struct automount_unit, watch);
+
+	if (events & (uint32_t)EPOLLIN)
+		settle(a);
+	else
+		lose_point(a, EPIPE);
+}
+
+/* --- the mount point --- */
+
+/* Leave fd in the bank under that name. Its slot + 1, or -errno. */
+static int keep(struct hark *h, const struct unit *u, const char *what, int fd)
+{
+	char name[BANK_NAME];
+	int slot;
+
+	bank_name(name, u->name, what);
+	slot = bank_keep(&h->bank, -1, name, fd);
+	return slot < 0 ? slot : slot + 1;
+}
+
+static uint32_t find_kept(const struct hark *h, const struct unit *u, const char *what)
+{
+	char name[BANK_NAME];
+
+	bank_name(name, u->name, what);
+	return (uint32_t)(bank_find(&h->bank, name) + 1);
+}
+
+static void forget(struct hark *h, struct automount_unit *a)
+{
+	uint32_t slots[] = {a->pipe_slot, a->point_slot};
+
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+		if (slots[i] && bank_drop(&h->bank, slots[i] - 1) < 0)
+			log_at(LOG_ERROR, "%s: PID 1 is gone, its mount point stays there",
+			       a->unit.name);
+	a->pipe_slot = a->point_slot = 0;
+}
+
+/* The point that writes to our pipe, into the bank. 0 or -errno. */
+static int open_point(struct hark *h, struct automount_unit *a)
+{
+	struct stat st;
+	uint32_t device = 0;
+	AUTO_FD int fd = -1;
+	int r;
+
+	if (fstat(bank_fd(a->pipe_slot - 1), &st) < 0)
+		return err_here(-errno);
+	r = autofs_find(where_of(a), st.st_ino, &device);
+	if (r < 0)
+		return r;
+	fd = autofs_open(where_of(a), device);
+	r = fd < 0 ? fd : keep(h, &a->unit, "point", fd);
+	if (r < 0)
+		return r;
+	a->point_slot = (uint32_t)r;
+	r = autofs_set_idle(bank_fd(a->point_slot - 1), a->unit.config->automount->idle_us);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * What an earlier manager made: it put the pipe into the bank before it mounted the point, and the point's descriptor after that, so
+ * that no request is lost in between. True: we have it.
+ */
+static bool take_over(struct hark *h, struct automount_unit *a)
+{
+	if (h->bank.table->generation < 2 || a->was_looked_for)
+		return false;
+	a->was_looked_for = true;
+	a->pipe_slot = find_kept(h, &a->unit, "pipe");
+	a->point_slot = find_kept(h, &a->unit, "point");
+	if (a->pipe_slot && (a->point_slot || open_point(h, a) == 0))
+		return true;
+	forget(h, a);
+	return false;
+}
+
+/* A point that nobody serves any more, as the end of a hark-init outside of its turn leaves it. 0, or -EEXIST when that is not what is there. */
+static int remove_dead(const char *where)
+{
+	uint32_t device = 0;
+	int r = autofs_find(where, 0, &device);
+	AUTO_FD int fd = r < 0 ? r : autofs_open(where, device);
+
+	return fd < 0 ? -EEXIST : autofs_remove(fd);
+}
+
+static int lay_point(const struct automount_unit *a, int pipe)
+{
+	const char *where = where_of(a), *extra = a->unit.config->automount->extra_options;
+	int r = autofs_make(where, pipe, extra);
+
+	if (r == -EEXIST && remove_dead(where) == 0)
+		r = autofs_make(where, pipe, extra);
+	return r;
+}
+
+static int make(struct hark *h, struct automount_unit *a)
+{
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_here(-errno);
+	r = keep(h, &a->unit, "pipe", ends[0]);
+	if (r > 0) {
+		a->pipe_slot = (uint32_t)r;
+		r = lay_point(a, ends[1]);
+	}
+	fd_close(ends[0]);
+	fd_close(ends[1]); /* the kernel's is the only one */
+	if (r >= 0) {
+		r = open_point(h, a);
+		if (r < 0)
+			autofs_unmake(where_of(a));
+	}
+	return r;
+}
+
+static void drop(struct hark *h, struct unit *u)
+{
+	struct automount_unit *a = automount_of(u);
+	struct autofs_request q;
+	int r = 0;
+
+	loop_unwatch(&h->loop, &a->watch);
+	if (!a->point_slot && !take_over(h, a)) {
+		forget(h, a);
+		return;
+	}
+	if (autofs_peek(bank_fd(a->pipe_slot - 1), &q) > 0)
+		reply(a, &q, EHOSTDOWN);
+	r = autofs_remove(bank_fd(a->point_slot - 1));
+	if (r < 0)
+		log_at(LOG_ERROR, "%s: the mount point at %s stays: %s", u->name, where_of(a),
+		       strerror(-r));
+	forget(h, a);
+}
+
+static int explain(const struct automount_unit *a, int err, char **ret_why)
+{
+	static const struct {
+		int err;
+		const char *words;
+	} tellings[] = {
+		{EEXIST, "something is mounted there already"},
+		{ENODEV, "the kernel has no autofs"},
+		{EPERM, "mounting is not allowed here"},
+		{ELOOP, "it is a symbolic link"},
+	};
+	const char *words = strerror(err);
+	struct sbuf b = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tellings); i++)
+		if (tellings[i].err == err)
+			words = tellings[i].words;
+	sbuf_addf(&b, "no mount point can be made at %s: %s", where_of(a), words);
+	*ret_why = sbuf_take(&b);
+	return -err;
+}
+
+static int arm(struct hark *h, struct unit *u, char **ret_why)
+{
+	struct automount_unit *a = automount_of(u);
+	const struct automount_config *c = u->config->automount;
+	int r = 0;
+
+	if (a->watch.is_on)
+		return 0;
+	a->hark = h;
+	a->watch.fn = on_request;
+	if (!take_over(h, a)) {
+		/* If it cannot be made, opening it says why. */
+		(void)!fd_mkdir_parents(c->where, true, c->directory_mode);
+		r = make(h, a);
+	}
+	if (r == 0)
+		r = loop_watch(&h->loop, &a->watch, bank_fd(a->pipe_slot - 1), 0);
+	if (r == 0)
+		return 0;
+	return explain(a, -r, ret_why);
+}
+
+static void watch(struct hark *h UNUSED, struct unit *u)
+{
+	struct automount_unit *a = automount_of(u);
+
+	if (a->watch.is_on)
+		settle(a);
+}
+
+static void disarm(struct hark *h, struct unit *u)
+{
+	loop_unwatch(&h->loop, &automount_of(u)->watch);
+}
+
+/* For hark-mount, which asks the kernel whether the mount is in use. */
+static unsigned fds(struct hark *h UNUSED, struct unit *u, int32_t *slots, const char **names,
+		    unsigned max)
+{
+	const struct automount_unit *a = automount_of(u);
+
+	if (!a->point_slot || !max)
+		return 0;
+	slots[0] = (int32_t)a->point_slot - 1;
+	names[0] = "autofs";
+	return 1;
+}
+
+const struct activator autofs_activator = {
+	.type = UNIT_AUTOMOUNT,
+	.arm = arm,
+	.watch = watch,
+	.disarm = disarm,
+	.drop = drop,
+	.fds = fds,
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * activate/autofs - makes the mount points of automount units, and answers who enters one.
+ *
+ * The pipe and the mount point's descriptor are in the bank; a request is looked at in the pipe and taken out only when it was answered,
+ * so it waits for the next manager when this one dies. An answer is never a guess: READY is said when the kernel shows something mounted
+ * over the point, an error when the mount unit rests and will not come up.
+ */
+#pragma once
+
+#include "core/hark.h"
+
+extern const struct activator autofs_activator;

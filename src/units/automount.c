@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+#include "units/automount.h"
+
+#include "core/job.h"
+#include "core/mem.h"
+
+/* clang-format off */
+#define EVENT_LIST(EVENT) \
+	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RESET, "reset") EVENT(LIMIT, "start-limit") \
+	EVENT(ARMED, "armed") EVENT(ARM_FAIL, "arm-fail") EVENT(ACCESS, "access") EVENT(IDLE, "idle") \
+	EVENT(UP, "mounted") EVENT(REST, "mount-rests") EVENT(ASKED, "asked") EVENT(TIMEOUT, "timeout")
+/* clang-format on */
+enum automount_event {
+#define EVENT(name, word) AE_##name,
+	EVENT_LIST(EVENT)
+#undef EVENT
+		AE_EVENTS
+};
+
+static const char *const event_words[AE_EVENTS] = {
+#define EVENT(name, word) word,
+	EVENT_LIST(EVENT)
+#undef EVENT
+};
+
+const char *const automount_result_names[AUTOMOUNT_RESULTS] = {
+#define RESULT(name, word) word,
+	AUTOMOUNT_RESULTS_LIST(RESULT)
+#undef RESULT
+};
+
+enum { TIMEOUT_NONE, TIMEOUT_ARM, TIMEOUT_ANSWER, TIMEOUT_IDLE, TIMEOUT_ASK };
+
+static const struct fsm_state states[AUTO_STATES] = {
+	[AUTO_DEAD] = {"dead", INACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
+	[AUTO_ARMING] = {"arming", ACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
+	[AUTO_WAITING] = {"waiting", ACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
+	[AUTO_MOUNTING] = {"mounting", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
+	[AUTO_RUNNING] = {"running", ACTIVE, ACMD_NONE, TIMEOUT_IDLE, false},
+	[AUTO_LEAVING] = {"leaving", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
+	[AUTO_ASKING] = {"asking", ACTIVE, ACMD_EXPIRE, TIMEOUT_ASK, false},
+	[AUTO_EXPIRING] = {"expiring", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
+	[AUTO_FAILED] = {"failed", FAILED, ACMD_NONE, TIMEOUT_NONE, false},
+};
+
+/*
+ * How to read it: as in service.c. WATCH answers the request at the head of the pipe, if what is mounted or what became of the mount
+ * unit says how, and goes on listening; what it cannot answer comes back as ACCESS or IDLE. So each state that somebody may wait in
+ * is left by the mount unit or, at last, by its timeout, and always with WATCH.
+ */
+#define GO(state, effects)                              \
+	{                                               \
+		.go = AUTO_##state + 1, .fx = (effects) \
+	}
+#define GONE (FX_DISARM | FX_DROP | FX_FORGET)
+
+/* clang-format off */
+static const struct fsm_cell cells[AUTO_STATES][AE_EVENTS] = {
+	[AUTO_DEAD] = {
+		[AE_START] = GO(ARMING, FX_ARM),
+		[AE_LIMIT] = GO(FAILED, 0),
+	},
+	[AUTO_FAILED] = {
+		[AE_START] = GO(ARMING, FX_ARM),
+		[AE_RESET] = GO(DEAD, 0),
+		[AE_LIMIT] = GO(FAILED, 0),
+	},
+	[AUTO_ARMING] = {
+		[AE_ARMED]    = GO(WAITING, FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
+		[AE_TIMEOUT]  = GO(FAILED, GONE),
+		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_WAITING] = {
+		[AE_ACCESS]   = GO(MOUNTING, FX_ACTIVATE),
+		[AE_UP]       = GO(RUNNING, FX_WATCH),
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
+		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_MOUNTING] = {
+		[AE_UP]       = GO(RUNNING, FX_WATCH),
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_TIMEOUT]  = GO(WAITING, FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
+		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_RUNNING] = {
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_ACCESS]   = GO(LEAVING, 0),
+		[AE_TIMEOUT]  = GO(ASKING, FX_SPAWN_CONTROL),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
+		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_LEAVING] = {
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_UP]       = GO(RUNNING, FX_WATCH),
+		[AE_TIMEOUT]  = GO(WAITING, FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
+		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_ASKING] = {
+		[AE_IDLE]     = GO(EXPIRING, FX_DEACTIVATE),
+		[AE_ASKED]    = GO(RUNNING, FX_WATCH),
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_ACCESS]   = GO(LEAVING, FX_KILL_CONTROL),
+		[AE_TIMEOUT]  = GO(RUNNING, FX_KILL_CONTROL | FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
+		[AE_STOP]     = GO(DEAD, FX_KILL_CONTROL | GONE),
+	},
+	[AUTO_EXPIRING] = {
+		[AE_REST]     = GO(WAITING, FX_WATCH),
+		[AE_UP]       = GO(RUNNING, FX_WATCH),
+		[AE_TIMEOUT]  = GO(RUNNING, FX_KILL_CONTROL | FX_WATCH),
+		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
+		[AE_STOP]     = GO(DEAD, FX_KILL_CONTROL | GONE),
+	},
+};
+/* clang-format on */
+
+const struct fsm automount_fsm = {
+	.type = "automount",
+	.states_n = AUTO_STATES,
+	.events_n = AE_EVENTS,
+	.states = states,
+	.events = event_words,
+	.cells = &cells[0][0],
+};
+
+struct unit *automount_mount(const struct automount_unit *a)
+{
+	for (uint32_t i = 0; i < a->unit.edges_n; i++)
+		if (a->unit.edges[i].type == DEP_TRIGGERS)
+			return registry_unit(a->reg, a->unit.edges[i].to);
+	return NULL;
+}
+
+/* --- what those who wait are told --- */
+
+static bool ended_by(const struct unit *u, const char *result)
+{
+	return u->ops->result && strcmp(u->ops->result(u), result) == 0;
+}
+
+/* The unit that the mount needs and that is not there. */
+static int errno_of_dependency(const struct registry *reg, const struct unit *mount)
+{
+	for (uint32_t i = 0; i < mount->edges_n; i++) {
+		const struct edge *e = &mount->edges[i];
+		const struct unit *v = registry_unit(reg, e->to);
+
+		if ((e->type != DEP_REQUIRES && e->type != DEP_BINDS_TO &&
+		     e->type != DEP_REQUISITE) ||
+		    unit_is_active(v))
+			continue;
+		if (v->type == UNIT_DEVICE)
+			return ENODEV;
+		if (v->last_job_result == JOB_RES_TIMEOUT || ended_by(v, "timeout"))
+			return ETIMEDOUT;
+	}
+	return EIO; /* fsck says no */
+}
+
+int automount_errno(const struct registry *reg, const struct unit *mount)
+{
+	if (unit_load_state(mount) != LOAD_LOADED)
+		return ENOENT;
+	switch ((enum job_result)mount->last_job_result) {
+	case JOB_RES_DEPENDENCY:
+		return errno_of_dependency(reg, mount);
+	case JOB_RES_TIMEOUT:
+		return ETIMEDOUT;
+	case JOB_RES_CANCELED:
+		return ECANCELED;
+	case JOB_RES_SKIPPED:
+	case JOB_RES_INVALID:
+	case JOB_RES_ASSERT:
+	case JOB_RES_UNSUPPORTED:
+		return ENOENT;
+	case JOB_RES_DONE:
+	case JOB_RES_FAILED:
+	case JOB_RESULTS:
+		break;
+	}
+	return ended_by(mount, "timeout") ? ETIMEDOUT : ENODEV;
+}
+
+void automount_hold(struct automount_unit *a, int err, uint64_t now_us)
+{
+	enum { DOUBLINGS = 6 }; /* 1, 2, 4 ... 64 s */
+	uint32_t n = a->failures < DOUBLINGS ? a->failures : DOUBLINGS;
+
+	a->failures++;
+	a->hold_err = err;
+	a->hold_until_us = now_us + (US_PER_SEC << n);
+}
+
+static void forget_failures(struct automount_unit *a)
+{
+	a->failures = 0;
+	a->hold_until_us = 0;
+}
+
+/* --- events --- */
+
+/* A start of it is on its way: what it rests from is not the end of that. */
+static bool is_to_start(const struct unit *mount)
+{
+	return job_pending(mount) == JOB_START;
+}
+
+static int on_alive(struct automount_unit *a, const struct event *e)
+{
+	if (!e->a)
+		return -1;
+	forget_failures(a);
+	return AE_UP;
+}
+
+static int on_rest(struct automount_unit *a, const struct event *e)
+{
+	const struct unit *mount = automount_mount(a);
+
+	if (!mount || a->unit.state != AUTO_MOUNTING)
+		return AE_REST;
+	if (!e->a && is_to_start(mount))
+		return -1;
+	a->err = automount_errno(a->reg, mount);
+	return AE_REST;
+}
+
+static int on_request(struct automount_unit *a, const struct event *e)
+{
+	if (e->b)
+		return AE_IDLE;
+	if (a->unit.state == AUTO_WAITING || a->unit.state == AUTO_RUNNING ||
+	    a->unit.state == AUTO_ASKING) {
+		a->token = (uint32_t)e->a;
+		a->err = 0;
+	}
+	return AE_ACCESS;
+}
+
+static int on_timeout(struct automount_unit *a)
+{
+	if (a->unit.state == AUTO_MOUNTING || a->unit.state == AUTO_LEAVING)
+		a->err = ETIMEDOUT;
+	return AE_TIMEOUT;
+}
+
+static int on_exited(struct automount_unit *a, const struct event *e)
+{
+	if (e->c != ROLE_CONTROL)
+		return -1;
+	a->control.slot = 0;
+	a->control.code = (int32_t)e->a;
+	a->control.status = (int32_t)e->b;
+	return AE_ASKED;
+}
+
+static int on_arm_failed(struct automount_unit *a)
+{
+	a->result = automount_is_armed(&a->unit) ? ARES_UNMOUNTED : ARES_RESOURCES;
+	return AE_ARM_FAIL;
+}
+
+static int classify(struct unit *u, const struct event *e)
+{
+	struct automount_unit *a = automount_of(u);
+
+	switch ((enum event_kind)e->kind) {
+	case EV_START:
+		a->result = ARES_SUCCESS;
+		forget_failures(a);
+		return AE_START;
+	case EV_STOP:
+		return AE_STOP;
+	case EV_RESET:
+		return AE_RESET;
+	case EV_START_LIMIT:
+		a->result = ARES_START_LIMIT;
+		return AE_LIMIT;
+	case EV_ARMED:
+		return AE_ARMED;
+	case EV_ARM_FAILED:
+		return on_arm_failed(a);
+	case EV_TRIGGER:
+		return on_request(a, e);
+	case EV_TRIGGERED_ALIVE:
+		return on_alive(a, e);
+	case EV_TRIGGERED_DEAD:
+		return on_rest(a, e);
+	case EV_TIMEOUT:
+		return on_timeout(a);
+	case EV_EXITED:
+		return on_exited(a, e);
+	case EV_SPAWN_FAILED:
+		a->control.slot = 0;
+		return AE_ASKED;
+	case EV_NOTHING: /* a unit that runs needs it: it is not asked */
+		return AE_ASKED;
+	case EV_NONE:
+	case EV_ASK:
+	case EV_RELOAD:
+	case EV_SPAWNED:
+	case EV_EXECED:
+	case EV_READY:
+	case EV_RELOADING:
+	case EV_STOPPING:
+	case EV_MAIN_PID:
+	case EV_EXTEND:
+	case EV_EMPTY:
+	case EV_WATCHDOG:
+	case EV_NAME_OWNED:
+	case EV_NAME_LOST:
+	case EV_MOUNTED:
+	case EV_UNMOUNTED:
+	case EV_ABANDON:
+	case EV_DEVICE:
+	case EVENT_KINDS:
+		break;
+	}
+	return -1;
+}
+
+/* A unit that cannot be without the mount would be stopped with it. */
+static bool is_needed(const struct automount_unit *a)
+{
+	const struct unit *mount = automount_mount(a);
+
+	for (uint32_t i = 0; mount && i < mount->edges_n; i++) {
+		enum dep_type t = (enum dep_type)mount->edges[i].type;
+		const struct unit *v = registry_unit(a->reg, mount->edges[i].to);
+
+		if ((t == DEP_REQUIRED_BY || t == DEP_BOUND_BY || t == DEP_REQUISITE_OF) &&
+		    !unit_is_at_rest(v))
+			return true;
+	}
+	return false;
+}
+
+static enum event_kind entered(struct unit *u)
+{
+	const struct automount_unit *a = automount_of(u);
+	bool has_nothing = u->state == AUTO_ASKING && (a->control.slot || is_needed(a));
+
+	return has_nothing ? EV_NOTHING : EV_NONE;
+}
+
+static const char *result_word(const struct unit *u)
+{
+	return automount_result_names[container_of(u, const struct automount_unit, unit)->result];
+}
+
+static void reset(struct unit *u)
+{
+	automount_of(u)->result = ARES_SUCCESS;
+	forget_failures(automount_of(u));
+}
+
+/*
+ * Who waits for a mount waits as long as it, or a device that it needs, may take. A check of the file system may take longer: it goes
+ * on, and whoever comes again waits again.
+ */
+static uint64_t answer_us(const struct automount_unit *a)
+{
+	const uint64_t usual_us = 90 * US_PER_SEC;
+	const struct unit *mount = automount_mount(a);
+	uint64_t own_us = mount && mount->config && mount->config->mount
+				  ? mount->config->mount->timeout_us
+				  : usual_us;
+
+	return usual_us + (own_us == TIME_NEVER ? usual_us : own_us);
+}
+
+static uint64_t timeout_us(const struct unit *u, uint8_t which)
+{
+	const struct automount_unit *a = container_of(u, const struct automount_unit, unit);
+	uint64_t idle_us = u->config->automount->idle_us;
+
+	switch (which) {
+	case TIMEOUT_ARM:
+	case TIMEOUT_ASK:
+		return 10 * US_PER_SEC;
+	case TIMEOUT_ANSWER:
+		return answer_us(a);
+	case TIMEOUT_IDLE: /* how often it is asked */
+		return !idle_us || idle_us == TIME_NEVER ? TIME_NEVER
+		       : idle_us < 3 * US_PER_SEC        ? US_PER_SEC
+							 : idle_us / 3;
+	default:
+		return TIME_NEVER;
+	}
+}
+
+static void fini(struct unit *u)
+{
+	mem_put((void *)(uintptr_t)automount_of(u)->fail_text);
+}
+
+const struct unit_type_ops automount_ops = {
+	.type = UNIT_AUTOMOUNT,
+	.object_size = sizeof(struct automount_unit),
+	.fsm = &automount_fsm,
+	.classify = classify,
+	.entered = entered,
+	.hears_up = true,
+	.result = result_word,
+	.reset = reset,
+	.timeout_us = timeout_us,
+	.fini = fini,
+};
+
+int automount_prepare(struct unit_config *c, const char *program)
+{
+	static const char *words[] = {"hark-mount", "expire", NULL};
+	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
+
+	if (!cmd)
+		return -ENOMEM;
+	cmd->path = program;
+	cmd->argv = words;
+	cmd->argc = ARRAY_SIZE(words) - 1;
+	cmd->no_env_expand = true;
+	c->commands[ACMD_EXPIRE] = cmd;
+	return 0;
+}
