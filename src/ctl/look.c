@@ -570,10 +570,22 @@ static void put_keepers(struct call *c, struct unit *u)
 		reply_value(&c->reply, TAG_BOOL, "stop_when_unneeded", 1);
 }
 
+/* The ledger entry to tell of: of the start that it waits for, of its end, or of its present run. */
+static uint64_t entry_to_tell(const struct call *c, const struct unit *u)
+{
+	uint64_t end;
+
+	if (!unit_is_at_rest(u))
+		return u->why_entry;
+	if (job_pending(u) == JOB_START)
+		return u->job.cause.entry;
+	end = find_end(c, u);
+	return end ? end : u->why_entry;
+}
+
 int serve_why(struct call *c)
 {
 	struct unit *u;
-	uint64_t end;
 
 	if (c->at == c->request.args_n)
 		return CALL_DONE;
@@ -588,8 +600,7 @@ int serve_why(struct call *c)
 	put_starters(c, u);
 	reply_value(&c->reply, TAG_NUMBER, "activations", u->n_activations);
 	reply_row_end(&c->reply);
-	end = unit_is_at_rest(u) ? find_end(c, u) : 0;
-	tell_chain(c, u, end ? end : u->why_entry);
+	tell_chain(c, u, entry_to_tell(c, u));
 	tell_runs(c, u);
 	if (unit_is_at_rest(u))
 		call_diags(c, u->name, u->config, DIAG_ERROR);

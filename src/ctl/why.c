@@ -247,6 +247,7 @@ static const struct {
 	{"resources", "something it needs could not be had"},
 	{"protocol", "it ended without having said that it is ready"},
 	{"timeout", "it took longer than its timeout allows"},
+	{"unmounted", "somebody took its mount point away"},
 	{"watchdog", "it did not serve its watchdog in time"},
 	{"start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)"},
 	{"trigger-limit-hit", "it fired too often in too short a time (TriggerLimitBurst=)"},
