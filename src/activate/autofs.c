@@ -10,6 +10,7 @@
 #include "core/autofs.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/mem.h"
 #include "units/automount.h"
 
 static const char *where_of(const struct automount_unit *a)
@@ -348,6 +349,65 @@ static unsigned fds(struct hark *h UNUSED, struct unit *u, int32_t *slots, const
 	slots[0] = (int32_t)a->point_slot - 1;
 	names[0] = "autofs";
 	return 1;
+}
+
+/* --- safe mode --- */
+
+struct closed_point {
+	struct watch watch;
+	int point;
+};
+
+static void on_request_refused(struct watch *w, uint32_t events UNUSED)
+{
+	struct closed_point *c = container_of(w, struct closed_point, watch);
+	struct autofs_request q;
+
+	while (autofs_peek(w->fd, &q) > 0) {
+		if (autofs_answer(c->point, q.token, EHOSTDOWN) < 0)
+			log_debug("autofs", "nobody waits for token %u", q.token);
+		autofs_take(w->fd);
+	}
+}
+
+static int close_point(struct hark *h, uint32_t pipe, const char *unit)
+{
+	struct closed_point *c = mem_get(sizeof(*c)); /* stays for the life of this manager */
+	char name[BANK_NAME];
+	int slot, r;
+
+	bank_name(name, unit, "point");
+	slot = bank_find(&h->bank, name);
+	if (!c || slot < 0) {
+		mem_put(c);
+		return c ? -ENOENT : -ENOMEM;
+	}
+	c->watch.fn = on_request_refused;
+	c->point = bank_fd((uint32_t)slot);
+	r = loop_watch(&h->loop, &c->watch, bank_fd(pipe), EPOLLIN | EPOLLET);
+	if (r < 0)
+		mem_put(c);
+	return r;
+}
+
+void autofs_refuse_all(struct hark *h)
+{
+	const struct bank_table *t = h->bank.table;
+	static const char suffix[] = ".automount/pipe";
+
+	for (uint32_t i = 0; i < t->high; i++) {
+		char unit[BANK_NAME];
+		struct str name = {bank_slot_name(t, i), strnlen(bank_slot_name(t, i), BANK_NAME)};
+		int r;
+
+		if (t->slot[i].kind != BANK_FD || !str_has_suffix(name, str_of(suffix)))
+			continue;
+		snprintf(unit, sizeof(unit), "%.*s", (int)(name.n - strlen("/pipe")), name.p);
+		r = close_point(h, i, unit);
+		if (r < 0)
+			log_at(LOG_ERROR, "%s: who enters its mount point waits: %s", unit,
+			       strerror(-r));
+	}
 }
 
 const struct activator autofs_activator = {

@@ -11,3 +11,6 @@
 #include "core/hark.h"
 
 extern const struct activator autofs_activator;
+
+/* In safe mode: whoever enters a mount point that is in the bank is refused, so that nobody waits for what is not going to happen. */
+void autofs_refuse_all(struct hark *h);

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/mountinfo.h"
@@ -37,7 +38,9 @@ static int call(unsigned long op, struct autofs_dev_ioctl *q, int point)
 	do
 		r = ioctl(fd, op, q);
 	while (r < 0 && errno == EINTR && op != AUTOFS_DEV_IOCTL_EXPIRE);
-	return r < 0 ? -errno : r;
+	r = r < 0 ? -errno : r;
+	crashpoint();
+	return r;
 }
 
 /* A call that takes the path of the point as well. */
@@ -168,7 +171,10 @@ int autofs_make(const char *where, int pipe, const char *extra)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=%d,maxproto=%d,direct%s", pipe,
 		 getpgrp(), AUTOFS_PROTO_VERSION, AUTOFS_PROTO_VERSION, rest);
-	return mount(source, path, "autofs", flags, options) < 0 ? err_here(-errno) : 0;
+	if (mount(source, path, "autofs", flags, options) < 0)
+		return err_here(-errno);
+	crashpoint();
+	return 0;
 }
 
 void autofs_unmake(const char *where)
@@ -279,4 +285,5 @@ void autofs_take(int pipe)
 	struct autofs_v5_packet packet;
 
 	(void)!fd_read(pipe, &packet, sizeof(packet));
+	crashpoint();
 }

@@ -2,8 +2,8 @@
 /*
  * crashpoint - where the manager can be made to die for a test: behind every act with a consequence outside of its own memory.
  *
- * Those are the records to PID 1 and from it, the stores into the state table, acts on cgroups, paths and notify sockets, and the
- * frames of the control socket. Each calls crashpoint(); after HARK_CRASH_AT of them this process sends itself SIGKILL, so what a
+ * Those are the records to PID 1 and from it, the stores into the state table, acts on cgroups, paths, notify sockets and automount
+ * points, and the frames of the control socket. Each calls crashpoint(); after HARK_CRASH_AT of them this process sends itself SIGKILL, so what a
  * test sees is what any kill -9 at that instant leaves. Not set, a call costs one comparison.
  */
 #pragma once

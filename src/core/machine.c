@@ -106,6 +106,11 @@ static int name_host(void)
 	return 0;
 }
 
+int machine_share_mounts(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ? -errno : 0;
+}
+
 int machine_prepare(const char **ret_what)
 {
 	static const struct {

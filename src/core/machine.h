@@ -17,3 +17,9 @@
  * Returns 0, or -errno of the first step that failed (the others were tried) with *ret_what: what is so now, in words.
  */
 MUST_USE int machine_prepare(const char **ret_what);
+
+/*
+ * machine_share_mounts() - let what is mounted from now on be seen in the mount namespaces that are made from ours: without it whoever enters
+ * an automount point in one would never get there. Once for each boot: what an administrator takes out afterwards stays out. 0 or -errno.
+ */
+MUST_USE int machine_share_mounts(void);

@@ -398,9 +398,14 @@ static void boot(struct hark *h)
 	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
 	struct unit *u = registry_get(&h->reg, h->default_unit);
 	struct sbuf why = {0};
+	int shared = h->is_pid1 ? machine_share_mounts() : 0;
 	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL)
 		  : -EINVAL;
 
+	if (shared < 0)
+		log_at(LOG_ERROR,
+		       "services with namespaces of their own will not see new mounts: %s",
+		       strerror(-shared));
 	h->did_boot = true;
 	remember_manager(h);
 	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
@@ -468,6 +473,7 @@ static void begin(struct hark *h, bool has_path)
 		log_at(LOG_ERROR,
 		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
 		       h->bank.table->crashes);
+		autofs_refuse_all(h);
 		return;
 	}
 	if (h->bank.table->generation > 1 && run_takeover(h) < 0)

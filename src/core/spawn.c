@@ -150,6 +150,7 @@ static const struct exec_config *exec_of(const struct unit *u)
 		return u->config->exec;
 	exec_config_defaults(&plain);
 	plain.out.kind = STDIO_NULL;
+	plain.same_process_group = true; /* the kernel takes it from nobody else */
 	return &plain;
 }
 

@@ -422,6 +422,7 @@ int automount_prepare(struct unit_config *c, const char *program)
 	cmd->argv = words;
 	cmd->argc = ARRAY_SIZE(words) - 1;
 	cmd->no_env_expand = true;
+	cmd->full_privileges = true;
 	c->commands[ACMD_EXPIRE] = cmd;
 	return 0;
 }

@@ -1,39 +1,233 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Automount points: whoever enters one waits for its mount and is let in, or hears why it cannot be had, whatever becomes of the manager.
+# Automount points: whoever enters one waits for its mount and is let in, or hears in time why it cannot be had. What becomes of those who
+# wait when the manager dies is in automount_kill.sh.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -x "$BIN/hark-mount" ] || skip_all "no hark-mount: built without libmount"
 [ -e /dev/autofs ] || skip_all "no /dev/autofs"
 hark_up automount || finish
-P=/run/point
-unit run-point.automount <<X
+KNOCK=$NS_BIN/knock
+DATA=$T/data
+mkdir -p "$DATA"
+echo hello >"$DATA/file"
+
+# point NAME [LINES OF THE MOUNT...]: an automount at /run/NAME, started, of a bind mount of $DATA unless the lines say otherwise. A line
+# [Unit] begins those of its other section.
+point() {
+	local name=$1 section=Mount line unit="" mount=""
+	shift
+	for line in "$@"; do
+		case $line in
+		'[Unit]') section=Unit ;;
+		*) if [ $section = Unit ]; then unit+=$line$'\n'; else mount+=$line$'\n'; fi ;;
+		esac
+	done
+	printf '[Unit]\nDefaultDependencies=no\n[Automount]\nWhere=/run/%s\n%s' "$name" "$IDLE" >"$UNITS/run-$name.automount"
+	printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n%s[Mount]\nWhere=/run/%s\nWhat=%s\nType=none\nOptions=bind\n%s' \
+		"$unit" "$name" "$DATA" "$mount" >"$UNITS/run-$name.mount"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start "run-$name.automount" >/dev/null || not_ok "run-$name.automount starts" "$(tail -1 "$HARK_LOG")"
+}
+# said NAME [N] [SECONDS] [HOW]: what knock says of /run/NAME, without the time.
+said() { "$KNOCK" "/run/$1" "${2:-1}" "${3:-8}" $4 | sed 's/ worst_ms=[0-9]*//'; }
+in_=entered=1\ refused=0\ errno=-\ stuck=0
+out() { echo "entered=0 refused=${2:-1} errno=$1 stuck=0"; }
+# slow UNIT SECONDS [STATUS]: a service that a mount waits for.
+slow() {
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep %s\n%s\n' "$2" "$3" >"$UNITS/$1"
+}
+
+# ---- ready
+point place
+is "a mount point is there at once, and nothing is mounted" "" "autofs hark waiting inactive" \
+	"$(findmnt -n -o FSTYPE,SOURCE /run/place | tr -s ' ') $(sub run-place.automount) $(active run-place.mount)"
+stat /run/place >/dev/null
+is "looking at it from outside mounts nothing" "" inactive "$(active run-place.mount)"
+is "whoever reads a file there gets it" "" hello "$(timeout 10 cat /run/place/file 2>&1)"
+is "... because it was mounted" "" "running active" "$(sub run-place.automount) $(active run-place.mount)"
+ctl why run-place.mount >"$T/why"
+ok_if "why names the process" "" grep -q 'entered the mount point of run-place.automount (cat, pid [0-9]* uid 0)' "$T/why"
+ctl stop run-place.mount >/dev/null
+is "the mount goes, the point waits" "" "waiting autofs" "$(sub run-place.automount) $(findmnt -n -o FSTYPE /run/place)"
+for how in open stat chdir statfs file; do
+	is "$how is let in" "" "$in_" "$(said place 1 8 $how)"
+	ctl stop run-place.mount >/dev/null
+done
+mkdir /run/bound
+mount --bind /run/place /run/bound
+is "a bind mount of it is one of the mount" "" hello "$(cat /run/bound/file 2>&1)"
+umount /run/bound
+ctl stop run-place.mount >/dev/null
+is "a process in another PID namespace, too" "" hello "$(unshare -fp timeout 10 cat /run/place/file 2>&1)"
+unit reader.service <<X
 [Unit]
 DefaultDependencies=no
-[Automount]
-Where=$P
-DirectoryMode=0700
+[Service]
+Type=oneshot
+ExecStart=/bin/cp /run/place/file $T/copy
 X
-unit run-point.mount <<X
+ctl stop run-place.mount >/dev/null
+ok_if "and so is a service" "" ctl start reader.service
+umount -l /run/place
+is "what somebody else unmounts is mounted again" "" hello "$(timeout 10 cat /run/place/file 2>&1)"
+printf '[Unit]\nDefaultDependencies=no\n[Automount]\n' >"$UNITS/run-a\x20b\x2dc.automount"
+printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=%s\nOptions=bind\n' "$DATA" >"$UNITS/run-a\x20b\x2dc.mount"
+ctl daemon-reload >/dev/null 2>&1
+ctl start 'run-a\x20b\x2dc.automount' >/dev/null
+is "a path with blanks and dashes" "" "$in_" "$(said 'a b-c')"
+
+# ---- slow
+slow wait.service 0
+sed -i "s|^ExecStart=.*|ExecStart=/bin/sh -c 'until [ -e $T/go ]; do sleep 0.05; done'|" "$UNITS/wait.service"
+point slow '[Unit]' Requires=wait.service After=wait.service
+"$KNOCK" /run/slow 100 20 >"$T/knock" &
+knock=$!
+wait_sub run-slow.automount mounting
+timeout 5 ls /run >/dev/null
+is "only who enters waits" "" 0 $?
+timeout -s INT 0.3 cat /run/slow/file >/dev/null 2>&1
+is "... and can be interrupted" "D22" 124 $?
+ctl why run-slow.mount >"$T/why"
+ok_if "... and is named meanwhile" "" grep -q 'entered the mount point of run-slow.automount (knock, pid' "$T/why"
+ctl daemon-reload >/dev/null 2>&1
+sleep 0.2
+touch "$T/go"
+wait $knock
+is "100 wait, all are let in" "" "entered=100 refused=0 stuck=0" "$(sed 's/ errno.*stuck/ stuck/' "$T/knock")"
+ok_if "... when it is mounted" "" test "$(field worst_ms "$T/knock")" -ge 500
+
+# ---- it cannot be had
+point bad Options= Type=nosuchfs
+is "a mount that fails" "" "$(out ENODEV)" "$(said bad)"
+starts=$(grep -c 'cannot mount.*nosuchfs' "$HARK_LOG")
+is "... is not tried again at once" "" "$(out ENODEV 50)" "$(said bad 50)"
+ok_if "... however many ask" "" test "$(grep -c 'cannot mount.*nosuchfs' "$HARK_LOG")" -le $((starts + 1))
+sed -i 's/^Type=nosuchfs/Options=bind/' "$UNITS/run-bad.mount"
+ctl daemon-reload >/dev/null 2>&1
+ok_if "... but after a while, and is let in when it works" "" wait_for '[ "$(said bad)" = "$in_" ]' 4
+slow fsck.service 0.1 'ExecStart=/bin/false'
+point checked '[Unit]' Requires=fsck.service After=fsck.service
+is "a check that fails" "" "$(out EIO)" "$(said checked)"
+slow hangs.service 30 TimeoutStartSec=500ms
+point hung '[Unit]' Requires=hangs.service After=hangs.service
+is "a dependency that times out" "" "$(out ETIMEDOUT)" "$(said hung)"
+point gone What=/dev/nowhere Type=ext4 Options=ro
+is "a device that is not there" "" "$(out ENODEV)" "$(said gone)"
+point masked
+ln -sf /dev/null "$UNITS/run-masked.mount"
+ctl daemon-reload >/dev/null 2>&1
+is "a masked mount" "" "$(out ENOENT)" "$(said masked)"
+point alone
+rm "$UNITS/run-alone.mount"
+ctl daemon-reload >/dev/null 2>&1
+is "an automount without its mount" "" "$(out ENOENT)" "$(said alone)"
+point skipped '[Unit]' ConditionPathExists=/nowhere
+is "a mount whose condition says no" "" "$(out ENOENT)" "$(said skipped)"
+
+# ---- stop
+slow long.service 20
+point stopped '[Unit]' Requires=long.service After=long.service
+"$KNOCK" /run/stopped 3 8 >"$T/knock" &
+knock=$!
+wait_sub run-stopped.automount mounting
+sleep 0.3 # for the other two
+ctl stop run-stopped.automount >/dev/null
+wait $knock
+is "a stop lets nobody wait" "" "$(out EHOSTDOWN 3)" "$(sed 's/ worst_ms=[0-9]*//' "$T/knock")"
+ok_if "... and leaves nothing there" "" sh -c '! findmnt -n /run/stopped'
+ctl start run-place.automount >/dev/null
+said place >/dev/null
+ok_if "a stop while it is mounted" "" ctl stop run-place.automount
+ok_if "... unmounts it, too" "" sh -c '! findmnt -n /run/place'
+ok_if "... and its unit knows" "" wait_active run-place.mount inactive 3
+
+# ---- idle
+IDLE=$'TimeoutIdleSec=1\n' point idle
+said idle >/dev/null
+(cd /run/idle && exec sleep 3) &
+sleep 2.5
+is "a mount that is in use stays" "" active "$(active run-idle.mount)"
+wait $!
+ok_if "one that nobody uses goes" "" wait_for '[ "$(sub run-idle.automount)" = waiting ]' 6
+is "... and its point is there" "" autofs "$(findmnt -n -o FSTYPE /run/idle)"
+ctl why run-idle.mount >"$T/why"
+in=0 all=0 end=$(($(now_ms) + 5000))
+while [ "$(now_ms)" -lt $end ]; do
+	all=$((all + 1))
+	[ "$(said idle 1 8 file)" = "$in_" ] && in=$((in + 1))
+	[ $((all % 3)) = 0 ] && sleep 1.$((RANDOM % 9))
+done
+is "who comes while it goes is let in" "" "$all" "$in"
+unit user.service <<X
 [Unit]
 DefaultDependencies=no
-[Mount]
-What=$T/data
-Where=$P
-Options=bind
-Type=none
+RequiresMountsFor=/run/idle
+[Service]
+ExecStart=/bin/sleep 100
 X
-mkdir -p "$T/data"
-echo hello >"$T/data/file"
-ok_if "an automount unit is started" "" ctl start run-point.automount
-is "... which makes its mount point" "" "autofs hark" "$(findmnt -n -o FSTYPE,SOURCE $P | tr -s ' ')"
-is "... and mounts nothing" "" "waiting inactive" "$(sub run-point.automount) $(active run-point.mount)"
-is "whoever reads a file there gets it" "" "hello" "$(timeout 10 cat $P/file 2>&1)"
-is "... because it was mounted" "" "running active" "$(sub run-point.automount) $(active run-point.mount)"
-ctl why run-point.mount >"$T/why"
-ok_if "why says who it was" "" grep -q 'entered the mount point of run-point.automount (cat, pid [0-9]* uid 0)' "$T/why"
-ok_if "the mount is stopped" "" ctl stop run-point.mount
-is "... and the point waits again" "" "waiting autofs" "$(sub run-point.automount) $(findmnt -n -o FSTYPE $P)"
-is "... for the next one" "" "hello" "$(timeout 10 cat $P/file 2>&1)"
-ok_if "the automount is stopped" "" ctl stop run-point.automount
-ok_if "... and nothing is left there" "" sh -c "! findmnt -n $P"
+ctl start user.service >/dev/null
+sleep 2.5
+is "one that a running unit needs stays" "" "active active" "$(active run-idle.mount) $(active user.service)"
+ctl stop user.service >/dev/null
+
+# ---- one in another
+point outer Type=tmpfs Options= What=outer
+printf '[Unit]\nDefaultDependencies=no\n[Automount]\n' >"$UNITS/run-outer-inner.automount"
+printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=%s\nOptions=bind\n' "$DATA" >"$UNITS/run-outer-inner.mount"
+ctl daemon-reload >/dev/null 2>&1
+ctl start run-outer-inner.automount >/dev/null
+is "an automount below another" "" hello "$(timeout 10 cat /run/outer/inner/file 2>&1)"
+
+# ---- refused
+for where in / /proc /sys /dev /run /sys/fs/cgroup; do
+	name=$(systemd-escape -p "$where" 2>/dev/null || sed 's|^/||; s|/|-|g; s|^$|-|' <<<"$where").automount
+	printf '[Automount]\nWhere=%s\n' "$where" >"$UNITS/$name"
+	"$BIN/harkctl" verify "$UNITS/$name" >"$T/verify" 2>&1
+	ok_if "an automount of $where is refused" "" grep -q U056 "$T/verify"
+	rm "$UNITS/$name"
+done
+mkdir -p /run/taken
+mount -t tmpfs taken /run/taken
+printf '[Unit]\nDefaultDependencies=no\n[Automount]\nWhere=/run/taken\n' >"$UNITS/run-taken.automount"
+ctl daemon-reload >/dev/null 2>&1
+ctl start run-taken.automount >"$T/taken" 2>&1
+is "a place where something is mounted is not covered" "" "failed tmpfs" "$(active run-taken.automount) $(findmnt -n -o FSTYPE /run/taken)"
+ok_if "... and that is said" "" grep -q 'something is mounted there already' "$T/taken"
+
+# ---- as Debian has it
+cp /lib/systemd/system/proc-sys-fs-binfmt_misc.{automount,mount} "$UNITS/" 2>/dev/null &&
+	if [ -d /proc/sys/fs/binfmt_misc ] && [ -z "$(ls /proc/sys/fs/binfmt_misc)" ]; then
+		ctl daemon-reload >/dev/null 2>&1
+		ctl start proc-sys-fs-binfmt_misc.automount >/dev/null
+		is "Debian's binfmt_misc.automount waits" "" "waiting autofs" \
+			"$(sub proc-sys-fs-binfmt_misc.automount) $(findmnt -n -o FSTYPE /proc/sys/fs/binfmt_misc)"
+		ok_if "... and mounts when it is looked into" "" grep -q enabled /proc/sys/fs/binfmt_misc/status
+		ctl stop proc-sys-fs-binfmt_misc.automount >/dev/null
+		ok_if "... and goes" "" sh -c '! findmnt -n /proc/sys/fs/binfmt_misc'
+	else
+		skip "Debian's binfmt_misc.automount" "it is mounted already, or the kernel has none"
+	fi
+
+# ---- in a mount namespace of its own; PID 1 shares its mounts at boot
+mount --make-rshared /
+point seen
+unit private.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+PrivateTmp=yes
+ExecStart=/bin/cp /run/seen/file /run/private-copy
+X
+ok_if "a service with a view of its own" "" ctl start private.service
+
+# ---- the end, out of order
+ctl stop run-slow.mount >/dev/null
+kill -9 "$(manager_pid)" "$INIT_PID"
+wait "$INIT_PID" 2>/dev/null
+is "when all of hark is gone nobody waits" "" "$(out ENOENT)" "$(said slow)"
+hark_up automount || finish
+ctl start run-slow.automount >/dev/null
+is "... and the next one takes what is left" "" "$in_" "$(said slow)"
+[ $NOT_OK_N = 0 ] && ok "automounts" "D21 D22 D23 D24 D25 D51"
 finish
