@@ -11,6 +11,7 @@
 #include "units/load.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
@@ -34,7 +35,7 @@ static void setup(void)
 {
 	static const struct unit_type_ops *const types[] = {
 		&service_ops, &socket_ops, &target_ops,    &slice_ops, &mount_ops,
-		&timer_ops,   &device_ops, &automount_ops, &swap_ops,  &no_path_ops,
+		&timer_ops,   &device_ops, &automount_ops, &swap_ops,  &path_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&reg, types, ARRAY_SIZE(types)), 0);
@@ -76,7 +77,7 @@ START_TEST(the_way_in_and_out)
 	ck_assert_str_eq(HEAR(.kind = EV_ARMED), "waiting");
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 7), "mounting");
 	ck_assert_uint_eq(point->token, 7);
-	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_UP), "running");
+	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_ALIVE, .a = 1), "running");
 	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "asking");
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 8, .b = 1), "expiring");
 	ck_assert_uint_eq(point->token, 7); /* that is of who wants in */
@@ -167,7 +168,7 @@ START_TEST(a_failure_holds_the_others_off)
 	ck_assert_uint_eq(sum_s, 1 + 2 + 4 + 8 + 16 + 32 + 64 + 64);
 	ck_assert_int_eq(point->hold_err, ENODEV);
 	point->unit.state = AUTO_WAITING;
-	HEAR(.kind = EV_TRIGGERED_UP);
+	HEAR(.kind = EV_TRIGGERED_ALIVE, .a = 1);
 	ck_assert_uint_eq(point->hold_until_us, 0);
 	automount_hold(point, EIO, now_us);
 	ck_assert_uint_eq(point->hold_until_us, now_us + US_PER_SEC);

@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Automount points of a bare kernel's PID 1: there before any service, served in every mount namespace, over the death of the manager, and
+# gone at the end with what was mounted.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+[ -x "$BIN/hark-mount" ] || skip_all "no hark-mount: built without libmount"
+MODULES="$MODULES autofs4"
+vm_root
+vm_program "$BIN/hark-mount" /usr/lib/hark/hark-mount
+mkdir -p "$T/files" "$ROOT/var/tmp"
+echo hello >"$T/files/file"
+truncate -s 32M "$T/disk"
+/sbin/mkfs.ext4 -q -F -d "$T/files" "$T/disk" || skip_all "mkfs.ext4 has no -d"
+DISK=(-drive "file=$T/disk,format=raw,if=none,id=d0" -device "virtio-blk-pci,drive=d0")
+
+vm_unit default.target <<X
+[Unit]
+Wants=local-fs.target check.service first.service
+X
+vm_unit local-fs.target <<X
+[Unit]
+Wants=disk.automount slow.automount missing.automount
+X
+vm_unit modules.service <<X
+[Unit]
+DefaultDependencies=no
+Before=local-fs-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/load-modules
+X
+vm_unit wait.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 3
+X
+automount() { # NAME WHAT [LINES OF [UNIT]]
+	printf '[Unit]\nRequires=modules.service\nAfter=modules.service\n[Automount]\nWhere=/%s\n' "$1" | vm_unit "$1.automount"
+	printf '[Unit]\n%b[Mount]\nWhere=/%s\n%b' "$3" "$1" "$2" | vm_unit "$1.mount"
+}
+# A link, not the device: nobody tells of devices here.
+automount disk 'What=/run/disk\nType=ext4\n'
+automount slow 'What=/disk\nOptions=bind\n' 'Requires=wait.service\nAfter=wait.service\n'
+automount missing 'What=/dev/missing\nType=ext4\n'
+vm_unit first.service <<X
+[Unit]
+After=local-fs.target
+[Service]
+Type=oneshot
+ExecStart=/bin/cp /proc/mounts /run/first
+X
+vm_unit private.service <<X
+[Service]
+Type=oneshot
+PrivateTmp=yes
+ExecStart=/bin/cp /disk/file /run/private
+X
+vm_unit check.service <<X
+[Unit]
+After=first.service
+[Service]
+Type=oneshot
+ExecStart=/bin/check
+StandardOutput=tty
+StandardError=tty
+TimeoutStartSec=120
+X
+vm_script load-modules <<'X'
+cd /lib/modules
+for round in 1 2 3 4 5 6; do for m in *.ko; do insmod $m 2>/dev/null; done; done
+i=0; until [ -b /dev/vda ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+ln -s /dev/vda /run/disk
+X
+vm_script check <<'X'
+report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+[ "$(grep -c '^hark /[a-z]* autofs' /run/first)" = 3 ]
+report $? "the points are there before any service" "$(cat /run/first | tr '\n' ';'; harkctl list)"
+[ "$(cat /disk/file 2>&1)" = hello ]
+report $? "who reads a file on the disk gets it" "$(harkctl status disk.automount disk.mount; cat /proc/mounts)"
+harkctl stop disk.mount >/dev/null
+harkctl start private.service >/dev/null && [ "$(cat /run/private)" = hello ]
+report $? "and so does a service with mounts of its own" "$(harkctl why private.service | tr "\n" " ")"
+cat /slow/file >/run/slow 2>&1 &
+cat=$!
+usleep 500000
+kill -9 $(pidof harkd)
+usleep 500000
+kill -9 $(pidof harkd)
+wait $cat
+[ "$(cat /run/slow)" = hello ]
+report $? "who waits outlives the manager, twice" "$(cat /run/slow; harkctl status slow.automount slow.mount)"
+ls /missing 2>&1 | grep -q 'No such device'
+report $? "a device that is not there is said" "$(ls /missing 2>&1)"
+echo x >/disk/written
+echo "checks done"
+X
+vm_start 120
+wait_for "vm_says 'checks done'" 100 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
+vm_key ctrl-alt-delete
+vm_wait
+is "the machine ends in order" "" 0 $?
+vm_report
+is "the disk is clean afterwards" "" clean "$(/sbin/dumpe2fs -h "$T/disk" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' ')"
+finish
