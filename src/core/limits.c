@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "core/device_gate.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "units/cgroup_config.h"
@@ -268,6 +269,20 @@ static void put_io(struct limiting *l)
 
 /* --- one cgroup --- */
 
+static void close_devices(struct unit *u, const struct cgroup_config *g, int dir)
+{
+	static const char lack[] =
+		"its devices are not restricted: this system has no programs for cgroups";
+	int r = device_gate_is_wanted(g) ? device_gate_set(g, dir) : 0;
+
+	if (r == 0)
+		return;
+	if (u->status_note != lack)
+		log_at(LOG_WARN, "%s: DeviceAllow= and DevicePolicy= are not enforced: %s", u->name,
+		       strerror(-r));
+	u->status_note = lack;
+}
+
 static void write_all(struct unit *u, int dir)
 {
 	struct limiting l = {.unit = u, .config = cgroup_config_of(u->config), .dir = dir};
@@ -280,6 +295,7 @@ static void write_all(struct unit *u, int dir)
 	if (is_set(l.config->tasks_max))
 		put_number(&l, CONTROLLER_pids, "pids.max", l.config->tasks_max);
 	put_io(&l);
+	close_devices(u, l.config, dir);
 	/* Of a service that is to end all processes end at once, before another of them is taken. */
 	if (s && s->oom_policy >= OOM_POLICY_STOP && l.config->memory_accounting)
 		put(&l, CONTROLLER_memory, "memory.oom.group", "1");
@@ -308,6 +324,7 @@ static void write_slice(struct hark *h, struct unit *slice, const char *path)
 
 bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 {
+	bool has_gate = u->config->cgroup && device_gate_is_wanted(u->config->cgroup);
 	uint8_t wanted = u->config->cgroup ? needs_of(u->config->cgroup) : 0;
 	char part[PATH_ROOM];
 	struct unit *slice;
@@ -315,7 +332,7 @@ bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 	for (size_t k = 0; path[k]; k++)
 		if (path[k] == '/' && (slice = slice_at(h, path, k, part)))
 			wanted |= needs_of(slice->config->cgroup);
-	if (!wanted)
+	if (!wanted && !has_gate)
 		return false;
 	turn_on(h->cgroups.dir_fd, "", wanted);
 	for (size_t k = 0; path[k]; k++) {

@@ -127,6 +127,24 @@ kernel() {
 		grep -vxE 'null|zero|full|random|urandom|tty|ptmx|pts|shm|mqueue|hugepages|log|fd|stdin|stdout|stderr')"
 }
 
+# What may be made and opened: the nodes lie in the test's own folder, and only /dev/full and /dev/zero are opened.
+gates() {
+	local full="head -c1 /dev/full >/dev/null 2>&1 && echo full || echo none"
+	inside gate0 User=root -- "mknod $T/disk b 7 0 && echo made; rm -f $T/disk" >/dev/null
+	is "without a policy any device can be made" "" made "$(out gate0)"
+	inside gate1 DevicePolicy=closed -- "$full; mknod $T/disk b 7 0 2>/dev/null || echo not; mknod $T/null c 1 3 && echo made; rm -f $T/null" >/dev/null
+	if ctl status gate1.service | grep -q "not restricted"; then
+		skip "DevicePolicy=" "this kernel has no such programs"
+		return
+	fi
+	is "DevicePolicy=closed: the usual ones, no others" "" "full|not|made" "$(out gate1)"
+	inside gate2 DevicePolicy=strict "DeviceAllow=/dev/full r" "DeviceAllow=/dev/null rw" -- \
+		"$full; (echo >/dev/full) 2>&1 | sed 's/.*: //'; head -c1 /dev/zero 2>/dev/null || echo none" >/dev/null
+	is "DeviceAllow= tells in which way, strict has nothing else" "" "full|Operation not permitted|none" "$(out gate2)"
+	inside gate3 "DeviceAllow=block-loop rwm" -- "$full; mknod $T/disk b 7 0 && echo loop; mknod $T/sd b 8 0 2>/dev/null || echo not; rm -f $T/disk" >/dev/null
+	is "a class of devices, beside the usual ones" "" "full|loop|not" "$(out gate3)"
+}
+
 tmp() {
 	touch /tmp/hark-outside
 	inside tmp PrivateTmp=yes "BindReadOnlyPaths=$T" "ExecStartPre=/bin/sh -c 'echo one >/tmp/f; echo two >/var/tmp/f'" -- \
@@ -247,5 +265,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel tmp namespaces filters limits memories mounts everything}; do "$part"; done
+for part in ${PARTS:-paths binds system kernel gates tmp namespaces filters limits memories mounts everything}; do "$part"; done
 finish
