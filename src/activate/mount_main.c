@@ -5,6 +5,7 @@
  *	hark-mount mount WHAT WHERE TYPE OPTIONS MODE [sloppy][,][rwonly]
  *	hark-mount unmount WHERE [lazy][,][force]
  *	hark-mount remount WHERE OPTIONS
+ *	hark-mount remount-all FILE		("/", "/usr" and the API file systems, with their options in that fstab)
  *	hark-mount swapon WHAT OPTIONS PRIORITY
  *	hark-mount swapoff WHAT
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
@@ -22,11 +23,13 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "activate/fstab.h"
 #include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
 #include "activate/mount_swap.h"
 #include "core/autofs.h"
 #include "core/fd.h"
+#include "units/mount.h"
 #include "units/value.h"
 
 enum { WHAT = 2, WHERE, TYPE, OPTIONS, MODE, FLAGS, WORDS };
@@ -120,19 +123,49 @@ static int do_unmount(struct libmnt_context *cx, char **argv)
 	return r;
 }
 
-static int do_remount(struct libmnt_context *cx, char **argv)
+static int remount(struct libmnt_context *cx, const char *where, const char *options)
 {
-	struct sbuf options = {0};
+	struct sbuf all = {0};
 	int r;
 
-	sbuf_addf(&options, "remount%s%s", *argv[3] ? "," : "", argv[3]);
-	r = options.err ? options.err : mnt_context_set_target(cx, argv[2]);
+	sbuf_addf(&all, "remount%s%s", *options ? "," : "", options);
+	r = all.err ? all.err : mnt_context_set_target(cx, where);
 	if (!r)
-		r = mnt_context_set_options(cx, options.p);
+		r = mnt_context_set_options(cx, all.p);
 	if (!r)
 		r = mnt_context_mount(cx);
-	sbuf_fini(&options);
-	return explain(cx, r, "remount", argv[2], NULL);
+	sbuf_fini(&all);
+	return explain(cx, r, "remount", where, NULL);
+}
+
+static int do_remount(struct libmnt_context *cx, char **argv)
+{
+	return remount(cx, argv[2], argv[3]);
+}
+
+/* Nobody but PID 1 or the kernel mounts these. */
+static bool is_there_already(const char *where)
+{
+	return (strcmp(where, "/") == 0 || strcmp(where, "/usr") == 0 || mount_is_api(where)) &&
+	       is_mount_point(where);
+}
+
+static int do_remount_all(struct libmnt_context *cx, char **argv)
+{
+	struct fstab f;
+	int r = fstab_read(&f, argv[2]), status = r < 0;
+
+	if (r < 0)
+		fprintf(stderr, "hark-mount: cannot read %s: %s; nothing is remounted\n", argv[2],
+			strerror(-r));
+	for (const struct fstab_line *line = r < 0 ? NULL : f.lines; line; line = line->next)
+		if (is_there_already(line->where)) {
+			status |= remount(cx, line->where, line->options);
+			if (mnt_reset_context(cx) < 0)
+				status = 1;
+		}
+	fstab_fini(&f);
+	return status;
 }
 
 static int do_swapon(struct libmnt_context *cx UNUSED, char **argv)
@@ -175,9 +208,9 @@ int main(int argc, char **argv)
 		int argc;
 		int (*perform)(struct libmnt_context *cx, char **argv);
 	} verbs[] = {{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount},
-		     {"remount", 4, do_remount}, {"swapon", 5, do_swapon},
-		     {"swapoff", 3, do_swapoff}, {"fstab", 5, do_fstab},
-		     {"expire", 2, do_expire}};
+		     {"remount", 4, do_remount}, {"remount-all", 3, do_remount_all},
+		     {"swapon", 5, do_swapon},   {"swapoff", 3, do_swapoff},
+		     {"fstab", 5, do_fstab},     {"expire", 2, do_expire}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {

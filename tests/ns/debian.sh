@@ -13,6 +13,13 @@ ROOT=$T/debian/root
 OUT=$T/debian/out
 rm -rf "$ROOT"/etc/systemd/system/postgresql* "$ROOT"/etc/systemd/system/*.wants/postgresql*
 
+cat >"$ROOT/etc/fstab" <<'X'
+one	/srv/one	tmpfs	size=1m,mode=0750	0	0
+/srv/one	/srv/bound	none	bind,x-systemd.requires-mounts-for=/srv/one	0	0
+/dev/not-there	/srv/not-there	ext4	nofail	0	2
+server:/x	/srv/net	nfs	_netdev,noauto	0	0
+X
+
 chroot "$ROOT" useradd -m -u 1234 -s /bin/sh tester || not_ok "a user is made"
 
 cat >"$OUT/beside" <<'X'
@@ -57,6 +64,7 @@ echo "-- health"
 harkctl health
 systemd-analyze 2>&1 | head -1
 echo "-- logind $(systemctl is-active systemd-logind.service) $(loginctl list-sessions --no-legend 2>&1 | wc -l)"
+echo "-- fstab $(systemctl is-active local-fs.target srv-one.mount srv-bound.mount hark-fstab.service srv-not\\x2dthere.mount | paste -sd" ") $(findmnt -n -o SOURCE /srv/one) $(stat -c %a /srv/bound)"
 echo "-- journal $(systemctl is-active systemd-journald.service)"
 echo "-- bus $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.freedesktop.systemd1 .*hark-bus')"
 session >/run/out/session 2>&1
@@ -69,6 +77,7 @@ is "Debian's default target is reached and nothing failed" "" running "$(head -1
 [ "$(head -1 "$OUT/said")" = running ] || grep -v 'not started: Cond' "$OUT/log" | tail -20 | sed 's/^/# /'
 note "$(grep -o '[a-z]*.target reached .*' "$OUT/log" | head -1)"
 ok_if "logind answers" "" said "^-- logind active 0"
+is "fstab is mounted" "" "-- fstab active active active inactive inactive one 750" "$(grep '^-- fstab' "$OUT/said")"
 ok_if "the journal collects" "" said "^-- journal active"
 ok_if "our name is on the bus" "" said "^-- bus 1"
 login() { sed -n "$1p" "$OUT/login"; }

@@ -131,6 +131,17 @@ X
 	ok_if "a mount that hangs ends by its timeout ($took ms)" "" test $took -ge 900 -a $took -lt 20000
 	is "... and says so" "" "failed timeout" "$(prop run-slow.mount SubState) $(prop run-slow.mount Result)"
 	is "... leaving no process" "" "" "$(pgrep -f mount.slow)"
+	printf '#!/bin/sh\nsleep 1\necho helper is here >&2\n[ "$1" = bad ] && exit 32\nexec mount -i -t tmpfs "$1" "$2"\n' >/usr/sbin/mount.later
+	chmod 755 /usr/sbin/mount.later
+	for what in good bad; do
+		printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=%s\nType=later\n' $what | unit run-$what.mount
+		ctl start --no-wait run-$what.mount >/dev/null
+	done
+	kill -9 "$(manager_pid)"
+	wait_for 'ctl list' 5
+	ok_if "a mount in progress outlives the manager" "" wait_for "[ \"\$(sub run-good.mount)\$(sub run-bad.mount)\" = mountedfailed ]" 10
+	ok_if "... and what was said meanwhile is heard" "" sh -c "$BIN/harkctl status run-bad.mount | grep -q 'because.*cannot mount bad on /run/bad'"
+	ctl stop run-good.mount >/dev/null
 	umount /usr/sbin
 fi
 umount "$T/sbin"
