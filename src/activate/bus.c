@@ -176,7 +176,7 @@ void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,
 		if (c->peer && c->peer->seat)
 			c->peer->seat->subscribe(c, true);
 	}
-	snprintf(c->caller, sizeof(c->caller), "%u:%d", c->uid, c->pid);
+	snprintf(c->caller, sizeof(c->caller), "%u:%d", c->is_authorized ? 0 : c->uid, c->pid);
 	q->verb = &verbs[verb];
 	q->args = c->args;
 	q->args_n = args_n;
@@ -194,8 +194,29 @@ static bool is_allowed(const struct bus_call *c)
 	return c->method->access == BUS_READ || c->uid == 0 || c->uid == getuid();
 }
 
+/* What polkit calls that kind of change; NULL: it is not asked. */
+static const char *action_of(enum bus_access access)
+{
+	static const char *const actions[] = {
+		[BUS_UNITS] = BUS_NAME ".manage-units",
+		[BUS_FILES] = BUS_NAME ".manage-unit-files",
+		[BUS_RELOAD] = BUS_NAME ".reload-daemon",
+		[BUS_ENVIRONMENT] = BUS_NAME ".set-environment",
+		[BUS_POWER] = NULL,
+	};
+
+	return actions[access];
+}
+
+static void serve(struct bus_call *c)
+{
+	c->method->serve(c);
+}
+
 static void begin(struct bus_call *c)
 {
+	const char *action;
+
 	const char *interface = dbus_message_get_interface(c->message);
 	const char *member = dbus_message_get_member(c->message);
 	const char *path = dbus_message_get_path(c->message);
@@ -222,12 +243,14 @@ static void begin(struct bus_call *c)
 	if (strcmp(types, dbus_message_get_signature(c->message)) != 0)
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "%s takes \"%s\", not \"%s\"", member, types,
 			 dbus_message_get_signature(c->message));
-	else if (!is_allowed(c))
-		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may call %s", member);
 	else if (!c->method->serve)
 		bus_fail(c, DBUS_ERROR_NOT_SUPPORTED, "%s is not supported by hark", member);
+	else if (is_allowed(c))
+		serve(c);
+	else if ((action = action_of(c->method->access)) && c->peer && c->peer->seat)
+		c->peer->seat->authorize(c, action, serve);
 	else
-		c->method->serve(c);
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may call %s", member);
 }
 
 static DBusHandlerResult on_message(DBusConnection *conn UNUSED, DBusMessage *m, void *data)

@@ -37,6 +37,9 @@ struct bus_seat {
 	void (*signal)(struct bus_peer *p, DBusMessage *m);
 	/* Who sent the call? Fills in c->uid and c->pid, now or later, then calls go_on; or the call fails. */
 	void (*identify)(struct bus_call *c, void (*go_on)(struct bus_call *c));
+	/* May the sender do what polkit calls `action`? go_on is called if so, now or later; or the call fails. */
+	void (*authorize)(struct bus_call *c, const char *action,
+			  void (*go_on)(struct bus_call *c));
 	/* The sender of c wants to be told of changes, or no longer. */
 	void (*subscribe)(struct bus_call *c, bool wants);
 };
@@ -66,6 +69,8 @@ struct bus_call {
 	pid_t pid;
 	struct ask ask;
 	bool is_asking, is_job;
+	bool is_authorized; /* polkit says that the caller may do what only root may */
+	void (*go_on)(struct bus_call *c);
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
 	char unit[UNIT_NAME_MAX + 1];
 	char *text; /* owned: what the arguments point to, when that is made here */

@@ -567,22 +567,22 @@ void serve_set_properties(struct bus_call *c)
 
 void serve_attach(struct bus_call *c)
 {
+	bool is_object = c->object.kind == BUS_OBJECT_UNIT;
 	struct sbuf text = {0};
 	DBusMessageIter it, list;
 	const char *below;
 
 	dbus_message_iter_init(c->message, &it);
-	sbuf_add_z(&text, text_of(&it));
+	sbuf_add_z(&text, is_object ? c->object.unit : text_of(&it));
 	sbuf_add_c(&text, '\0');
 	below = text_of(&it);
-	if (strcmp(below, "/") != 0 && *below) {
-		sbuf_fini(&text);
-		bus_fail(c, DBUS_ERROR_NOT_SUPPORTED, "processes cannot be put below the unit");
-		return;
-	}
+	if (strcmp(below, "/") != 0 && *below)
+		c->ask.question.options[OPT_BELOW] = below;
 	dbus_message_iter_recurse(&it, &list);
 	while (dbus_message_iter_get_arg_type(&list) != DBUS_TYPE_INVALID) {
-		sbuf_addf(&text, "%u", (unsigned)number_of(&list));
+		uint64_t pid = number_of(&list);
+
+		sbuf_addf(&text, "%u", (unsigned)(pid ? pid : (uint64_t)c->pid));
 		sbuf_add_c(&text, '\0');
 	}
 	send_text(c, &text, VERB_ATTACH, bus_finish_empty);

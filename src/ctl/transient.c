@@ -2,6 +2,9 @@
 /* Units that a request brings along, and scopes, whose processes are somebody else's. */
 #include "core/transient.h"
 
+#include <stdio.h>
+
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/spawn.h"
 #include "ctl/refresh.h"
@@ -95,6 +98,33 @@ int serve_transient(struct call *c)
 
 /* --- processes --- */
 
+/* --below: path becomes that of a cgroup in the unit's, which is made. False: told why not. */
+static bool find_below(struct call *c, const struct unit *u, char *path, size_t cap)
+{
+	const char *below = c->request.options[OPT_BELOW];
+	struct str rest = str_of(below ? below : ""), piece;
+	size_t n = strlen(path);
+	int fd;
+
+	while (str_cut(&rest, '/', &piece)) {
+		if (!piece.n)
+			continue;
+		if (piece.p[0] == '.' || n + piece.n + 2 > cap) {
+			call_error(c, EXIT_USAGE, u->name, "\"%s\" is not the path of a cgroup",
+				   below);
+			return false;
+		}
+		n += (size_t)snprintf(path + n, cap - n, "/" STR_FMT, STR_ARG(piece));
+	}
+	fd = below ? cgroup_make(&c->h->cgroups, path) : -1;
+	if (below && fd < 0)
+		call_error(c, EXIT_FAILED, u->name, "the cgroup %s cannot be made: %s", path,
+			   strerror(-fd));
+	if (fd >= 0)
+		fd_close(fd);
+	return !below || fd >= 0;
+}
+
 int serve_attach(struct call *c)
 {
 	char path[600], name[UNIT_NAME_MAX + 1];
@@ -107,6 +137,8 @@ int serve_attach(struct call *c)
 		return CALL_DONE;
 	}
 	spawn_cgroup_path(u, path, sizeof(path));
+	if (!find_below(c, u, path, sizeof(path)))
+		return CALL_DONE;
 	for (unsigned i = 1; i < c->request.args_n; i++) {
 		int r = str_to_u64(str_of(c->request.args[i]), &pid);
 

@@ -22,6 +22,15 @@ X
 
 chroot "$ROOT" useradd -m -u 1234 -s /bin/sh tester || not_ok "a user is made"
 
+# What polkit lets the user do without a password: starting and stopping of one unit's kind, nothing else.
+mkdir -p "$ROOT/etc/polkit-1/rules.d"
+cat >"$ROOT/etc/polkit-1/rules.d/10-test.rules" <<'X'
+polkit.addRule(function(action, subject) {
+	if (action.id == "org.freedesktop.systemd1.manage-units" && subject.user == "tester")
+		return polkit.Result.YES;
+});
+X
+printf '[Service]\nExecStart=/bin/sleep 1000\n' >"$ROOT/etc/systemd/system/asked.service"
 cat >"$OUT/beside" <<'X'
 # A login by Debian's own su, pam_systemd and logind, and its end; then systemd-run over the bus.
 session() {
@@ -68,6 +77,13 @@ echo "-- fstab $(systemctl is-active local-fs.target srv-one.mount srv-bound.mou
 echo "-- journal $(systemctl is-active systemd-journald.service)"
 echo "-- bus $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.freedesktop.systemd1 .*hark-bus')"
 session >/run/out/session 2>&1
+as_user() { setpriv --reuid=1234 --regid=1234 --init-groups timeout 20 systemctl --no-ask-password "$@" 2>&1; }
+if [ -x /usr/lib/polkit-1/polkitd ]; then
+	as_user start asked.service >/run/out/polkit
+	echo "start $?" >>/run/out/polkit
+	as_user daemon-reload >>/run/out/polkit
+	echo "reload $?" >>/run/out/polkit
+fi
 systemctl poweroff
 X
 box_run debian 150 /usr/lib/hark/hark-init
@@ -100,6 +116,12 @@ is "its end ends the processes and the session" "" "left 0 0" "$(saw left)"
 is "... and the user's manager" "" "user inactive inactive 0" "$(saw user)"
 is "systemd-run --wait hears how it ended" "" "wait 7" "$(saw wait)"
 is "systemd-run --scope" "" "scoped /lab.slice/NAME" "$(saw scoped)"
+if [ -s "$OUT/polkit" ]; then
+	is "what polkit allows a user is done, the rest is not" "" "start 0 reload 1" "$(grep -E '^(start|reload) ' "$OUT/polkit" | paste -sd' ')" ||
+		sed 's/^/# /' "$OUT/polkit"
+else
+	skip "a user asks polkit" "there is no polkitd"
+fi
 is "no ordering cycle" "" 0 "$(grep -c 'dropped' "$OUT/log")"
 is "systemctl poweroff ends it in order" "" "130 1" "$rc $(grep -c 'everything has ended in order' "$OUT/log")"
 is "and asks nothing of PID 1 after its last request" "" 0 "$(grep -c 'PID 1 is gone' "$OUT/log")"

@@ -121,7 +121,7 @@ def compare(ours_path, theirs_path, table_path):
             bad += 1
             print(f"not ok golden.differs has a line too many: {d.command}\t{d.pattern}")
     if not bad:
-        print(f"ok {equal} commands give the same, {explained} differ as golden.differs says ({len(table)} lines)")
+        print(f"ok {equal} commands give the same, {explained} differ as golden.differs says ({len(table)} lines) [rows: D+20]")
     else:
         print(f"# {equal} the same, {explained} explained, {bad} not")
     return bad != 0

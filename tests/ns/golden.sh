@@ -5,8 +5,8 @@
 # there that no difference needs is an error, so that the table only shrinks. HARK_GOLDEN_KEEP names a folder for the two runs.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$HERE/box.sh"
-[ -x /lib/systemd/systemd ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null && command -v python3 >/dev/null ||
-	skip_all "no systemd and dbus packages to compare with"
+[ -x /lib/systemd/systemd ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null && command -v python3 >/dev/null && command -v gdbus >/dev/null ||
+	skip_all "no systemd, dbus and glib packages to compare with"
 [ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
 [ -n "$HARK_TEST_CGROUP" ] || skip_all "no cgroups"
 

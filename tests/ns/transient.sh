@@ -62,6 +62,11 @@ is "it survives the manager" "" active "$(timeout 10 systemctl is-active mine.sc
 sleep 30 &
 ok_if "a process can be put in later" "" ctl attach mine.scope $!
 is "... and is there" "" "$(cgroup_of "$pid")" "$(cgroup_of $!)"
+sleep 30 &
+ok_if "... and to a cgroup below it" "" ctl attach --below=a/b mine.scope $!
+is "... which is made" "" "$(cgroup_of "$pid")/a/b" "$(cgroup_of $!)"
+is "... but not above" "" 2 "$(ctl attach --below=../x mine.scope $! >/dev/null 2>&1; echo $?)"
+kill $!
 is "abandoned, it goes on" "" "0 abandoned" "$(ctl abandon mine.scope >/dev/null; echo $?) $(prop mine.scope SubState)"
 timeout 10 systemctl stop mine.scope
 is "stop ends them, by force at last" "" "failed timeout" "$(prop mine.scope ActiveState) $(prop mine.scope Result)"
