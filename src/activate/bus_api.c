@@ -45,6 +45,7 @@ static const struct bus_interface interfaces[] = {
 	{ BUS_NAME ".Timer", G(TIMER), BUS_OBJECT_UNIT, UNIT_TIMER },
 	{ BUS_NAME ".Target", 0, BUS_OBJECT_UNIT, UNIT_TARGET },
 	{ BUS_NAME ".Job", G(JOB), BUS_OBJECT_JOB, -1 },
+	{ BUS_HARK ".Manager", G(HARK), BUS_OBJECT_HARK, -1 },
 };
 /* clang-format on */
 
@@ -70,6 +71,8 @@ void bus_object_of_path(const char *path, struct bus_object *ret)
 	ret->job = bus_job_of_path(path);
 	if (strcmp(path, BUS_ROOT) == 0)
 		ret->kind = BUS_OBJECT_MANAGER;
+	else if (strcmp(path, "/org/hark1") == 0)
+		ret->kind = BUS_OBJECT_HARK;
 	else if (ret->job)
 		ret->kind = BUS_OBJECT_JOB;
 	else if (bus_unit_of_path(path, ret->unit) && (type = unit_type_of(ret->unit)) >= 0)

@@ -11,6 +11,7 @@
 #include "ctl/verb.h"
 
 #define BUS_NAME "org.freedesktop.systemd1"
+#define BUS_HARK "org.hark1"
 #define BUS_MANAGER BUS_NAME ".Manager"
 #define BUS_PROPERTIES "org.freedesktop.DBus.Properties"
 #define BUS_INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
@@ -21,6 +22,7 @@ enum bus_object_kind {
 	BUS_OBJECT_MANAGER,
 	BUS_OBJECT_UNIT,
 	BUS_OBJECT_JOB,
+	BUS_OBJECT_HARK,
 	BUS_OBJECT_ABOVE
 };
 
@@ -43,6 +45,7 @@ enum bus_group {
 	BUS_GROUP_PATH,
 	BUS_GROUP_TIMER,
 	BUS_GROUP_JOB,
+	BUS_GROUP_HARK,
 };
 
 enum bus_emits { EMIT_CONST, EMIT_CHANGE, EMIT_SILENT, EMIT_INVALIDATE };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_files.c, bus_transient.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_files.c, bus_hark.c, bus_transient.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -36,6 +36,7 @@ void serve_set_properties(struct bus_call *c);
 void serve_nothing(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
+void serve_ask(struct bus_call *c);
 /* About unit files: these block on the disk. */
 void serve_change_files(struct bus_call *c);
 void serve_list_files(struct bus_call *c);

@@ -119,6 +119,13 @@ ok_if "no failure was told later than a second ($worst ms)" "D18" [ $worst -lt 1
 ms=$(took send org.hark.Silent)
 ok_if "a service that never takes its name ($ms ms)" "" sh -c "[ $ms -ge 900 ] && [ $ms -le 3000 ] && grep -q '$(says 'job failed' silent.service)' $T/said"
 ok_if "our own name answers on the bus" "" sh -c "$(declare -f send); send org.freedesktop.systemd1 | grep -q 'method return'"
+ask() { # VERB UNIT: what org.hark1 answers
+	timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask "string:$1" "array:string:$2" dict:string:string: 2>&1
+}
+ok_if "org.hark1 tells why a unit runs" "" sh -c "$(declare -f ask); ask why good.service | grep -q 'string \"because\"'"
+ok_if "... and takes only questions" "" sh -c "$(declare -f ask); ask monitor x | grep -q 'InvalidArgs'"
+ok_if "... and changes from root only" "" sh -c "[ \"\$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 dbus-send --system --print-reply \
+	--dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask string:stop array:string:good.service dict:string:string: | grep -c 'int32 4')\" = 1 ] && [ \$($BIN/harkctl is-active good.service) = active ]"
 if command -v systemctl >/dev/null; then
 	export SYSTEMD_IGNORE_CHROOT=1
 	is "another user's systemctl reads over the bus" "" active \
