@@ -88,7 +88,7 @@ int mountns_read(int fd, struct mount_change *changes, unsigned most)
 	_Alignas(struct fanotify_event_metadata) char bytes[EVENTS_BYTES];
 	size_t room = most * (sizeof(struct fanotify_event_metadata) + sizeof(struct mount_info));
 	ssize_t left = fd_read(fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
-	const struct fanotify_event_metadata *e = (const void *)bytes;
+	struct fanotify_event_metadata *e = (void *)bytes; /* FAN_EVENT_NEXT() is not const */
 	int n = 0;
 
 	if (left < 0)
