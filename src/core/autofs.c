@@ -149,25 +149,28 @@ static unsigned long take_flags(const char *extra, char *rest, size_t cap)
 	return flags;
 }
 
-/* Does anything lie over the directory? 1, 0 or -errno. */
-static int is_mount_root(int fd)
+/* Is it a directory that nothing lies over? 0 or -errno. */
+static int check_place(int fd)
 {
 	struct statx at;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &at) < 0)
 		return err_here(-errno);
-	return at.stx_attributes & STATX_ATTR_MOUNT_ROOT ? 1 : 0;
+	if (!S_ISDIR(at.stx_mode))
+		return S_ISLNK(at.stx_mode) ? -ELOOP : -ENOTDIR;
+	return at.stx_attributes & STATX_ATTR_MOUNT_ROOT ? -EEXIST : 0;
 }
 
 int autofs_make(const char *where, int pipe, const char *extra)
 {
-	AUTO_FD int dir = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW | O_DIRECTORY, 0);
-	int r = dir < 0 ? dir : is_mount_root(dir);
+	/* O_DIRECTORY would enter what may be the point of another, or a dead one. */
+	AUTO_FD int dir = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
+	int r = dir < 0 ? dir : check_place(dir);
 	char path[32], rest[OPTIONS_MOST], options[OPTIONS_MOST + 64];
 	unsigned long flags = take_flags(extra, rest, sizeof(rest));
 
-	if (r != 0)
-		return r > 0 ? -EEXIST : r;
+	if (r < 0)
+		return r;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=%d,maxproto=%d,direct%s", pipe,
 		 getpgrp(), AUTOFS_PROTO_VERSION, AUTOFS_PROTO_VERSION, rest);

@@ -102,6 +102,8 @@ is "a mount that fails" "" "$(out ENODEV)" "$(said bad)"
 starts=$(grep -c 'cannot mount.*nosuchfs' "$HARK_LOG")
 is "... is not tried again at once" "" "$(out ENODEV 50)" "$(said bad 50)"
 ok_if "... however many ask" "" test "$(grep -c 'cannot mount.*nosuchfs' "$HARK_LOG")" -le $((starts + 1))
+ctl status run-bad.automount >"$T/status" 2>&1
+ok_if "... which status says" "" grep -q 'who comes soon after that is refused' "$T/status"
 sed -i 's/^Type=nosuchfs/Options=bind/' "$UNITS/run-bad.mount"
 ctl daemon-reload >/dev/null 2>&1
 ok_if "... but after a while, and is let in when it works" "" wait_for '[ "$(said bad)" = "$in_" ]' 4
@@ -221,8 +223,17 @@ ExecStart=/bin/cp /run/seen/file /run/private-copy
 X
 ok_if "a service with a view of its own" "" ctl start private.service
 
-# ---- the end, out of order
+# ---- the end, in order and not
+printf '[Automount]\n' >"$UNITS/run-usual.automount"
+printf '[Mount]\nWhat=%s\nOptions=bind\n' "$DATA" >"$UNITS/run-usual.mount"
+ctl daemon-reload >/dev/null 2>&1
+ctl start run-usual.automount >/dev/null
+said usual >/dev/null
 ctl stop run-slow.mount >/dev/null
+hark_down
+ok_if "a shutdown takes mount and point away" "" sh -c '! findmnt -n /run/usual'
+hark_up automount || finish
+ctl start run-slow.automount >/dev/null
 kill -9 "$(manager_pid)" "$INIT_PID"
 wait "$INIT_PID" 2>/dev/null
 is "when all of hark is gone nobody waits" "" "$(out ENOENT)" "$(said slow)"
