@@ -191,6 +191,8 @@ void automount_hold(struct automount_unit *a, int err, uint64_t now_us)
 	uint32_t n = a->failures < DOUBLINGS ? a->failures : DOUBLINGS;
 
 	a->failures++;
+	a->unit.status_note =
+		"its mount failed when it was wanted last: who comes soon after that is refused";
 	a->hold_err = err;
 	a->hold_until_us = now_us + (US_PER_SEC << n);
 }
@@ -199,6 +201,7 @@ static void forget_failures(struct automount_unit *a)
 {
 	a->failures = 0;
 	a->hold_until_us = 0;
+	a->unit.status_note = NULL;
 }
 
 /* --- events --- */
