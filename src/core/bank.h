@@ -131,7 +131,8 @@ struct bank_table {
 	OP(SIGNAL, "send signal arg to the child in slot, by pidfd")                                       \
 	OP(ADOPT, "watch the process with pid arg, a child of ours by re-parenting, in slot")              \
 	OP(ACK, "the exit in slot was handled: reap and free")                                             \
-	OP(PONG, "answer to a ping (as every request is)")                                                 \
+	OP(PONG,                                                                                           \
+	   "answer to a ping (as every request is); arg: from now on as many seconds between pings")       \
 	OP(HEARD, "the signal arg, which PID 1 received, was handled")                                     \
 	OP(REEXEC,                                                                                         \
 	   "become the passed binary of hark-init, keeping everything; the result in reexec_err")          \

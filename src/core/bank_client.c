@@ -456,6 +456,16 @@ int bank_ack(struct bank *b, uint32_t slot, uint64_t token)
 	return r;
 }
 
+int bank_ping_every(struct bank *b UNUSED, uint64_t every_us)
+{
+	uint64_t seconds = (every_us + US_PER_SEC - 1) / US_PER_SEC;
+
+	if (!seconds || seconds > INT32_MAX)
+		return -ERANGE;
+	return send_request(&(struct bank_req){.op = BANK_PONG, .arg = (int32_t)seconds}, NULL,
+			    STR(""), -1);
+}
+
 int bank_heard(struct bank *b, int sig)
 {
 	(void)b;

@@ -117,6 +117,8 @@ MUST_USE int bank_spawn(struct bank *b, const struct bank_spawn *s);
 MUST_USE int bank_signal(struct bank *b, uint32_t slot, uint64_t token, int sig);
 MUST_USE int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, pid_t pid);
 MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
+/* A manager that is silent for so long is asked, and ended when it is silent as long again. Whole seconds, rounded up. -ERANGE: none, or too many. */
+MUST_USE int bank_ping_every(struct bank *b, uint64_t every_us);
 MUST_USE int bank_heard(struct bank *b, int sig);
 /* exec_path: hark-exec, which PID 1 becomes for the end of the machine; not looked at when it only exits. */
 MUST_USE int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path);

@@ -141,6 +141,8 @@ int final_run(int command)
 
 	if (getpid() != 1)
 		return 1;
+	/* PID 1 has left all that it kept: had we not come to be, it would have gone on. */
+	close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		kill(-1, signals[i]);
 		kill(-1, SIGCONT);

@@ -10,7 +10,7 @@ enum {
 	BACK_OFF_TIMES = 100, /* at most: 10 s */
 	PING_ABORTED = 2,     /* from this step on its death is our doing */
 	ABORT_WAIT_US = 2000000,
-	FAULTS_MOST = 3, /* in one turn of the loop; then we hold on, as many seconds */
+	FAULTS_MOST = 3, /* in one turn of the loop; then we hold on, as many seconds (9 at most) */
 	NAP_MS = 100,
 	STACK = 16384,
 	TABLE_SEALS = F_SEAL_SHRINK | F_SEAL_SEAL,
@@ -47,9 +47,9 @@ int init_watch(int fd, uint32_t what, uint32_t events)
 }
 
 /* Returns only when it failed. */
-static void execute(int fd)
+static void execute(int fd, char **argv)
 {
-	syscall(SYS_execveat, fd, "", our_argv, environ, AT_EMPTY_PATH);
+	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 }
 
 /* A child that calls run(arg). The kernel notes its pid before it can do anything, so no fault of ours comes between. */
@@ -137,9 +137,7 @@ int init_final(const struct bank_req *q, int fd)
 		_exit(q->arg); /* of a pid namespace: the kernel kills what is left in it */
 	if (!bank->is_pid1)
 		return -EPERM;
-	our_argv = argv;
-	init_close_range(fd + 1, INT_MAX, 0); /* what was passed came in below all others */
-	execute(fd);
+	execute(fd, argv);
 	kill(-1, SIGKILL);
 	reboot(q->arg);
 	return -errno;
@@ -154,13 +152,13 @@ static void execute_self(int fd)
 
 	keeper.in = seat->in;
 	if (pwrite(BANK_TABLE_FD, &keeper, n, sizeof(*bank)) == (ssize_t)n)
-		execute(fd);
+		execute(fd, our_argv);
 }
 
 /* A fault of ours costs a life, never the machine. */
 static void start_again(int sig)
 {
-	keeper.faults++;
+	keeper.faults += keeper.faults < 3 * FAULTS_MOST;
 	bank->faults++;
 	bank->fault_signal = sig;
 	for (;; poll(NULL, 0, NAP_MS)) /* there may be no memory for it now */
@@ -218,7 +216,9 @@ static int map_table(void)
 /* Was this process PID 1 before? Then it takes up what that life has left, or leaves it to the binary that can read it. */
 static bool resume(void)
 {
-	if (fcntl(BANK_TABLE_FD, F_GET_SEALS) != TABLE_SEALS)
+	/* Twice: a call that fails for a moment must not cost all there is. */
+	if (fcntl(BANK_TABLE_FD, F_GET_SEALS) != TABLE_SEALS &&
+	    fcntl(BANK_TABLE_FD, F_GET_SEALS) != TABLE_SEALS)
 		return false;
 	while (map_table() < 0)
 		poll(NULL, 0, NAP_MS);
@@ -226,9 +226,10 @@ static bool resume(void)
 		return false;
 	if (bank->layout != BANK_LAYOUT || bank->saved_n != sizeof(keeper)) {
 		bank->refused = BANK_LAYOUT;
-		execute(OWN_SELF);
+		execute(OWN_SELF, our_argv);
 	}
-	(void)!pread(BANK_TABLE_FD, &keeper, sizeof(keeper), sizeof(*bank));
+	while (pread(BANK_TABLE_FD, &keeper, sizeof(keeper), sizeof(*bank)) < 0)
+		poll(NULL, 0, NAP_MS);
 	seat->in = keeper.in;
 	take_signals();
 	bank->lives++;
@@ -256,7 +257,7 @@ static void run_manager(void *kept)
 	init_close_range(STDERR_FILENO + 1, BANK_CHANNEL_FD - 1, 0);
 	init_close_range(OWN_CHANNEL, BANK_FD_BASE - 1, 0);
 	our_argv += is_given;
-	execute(*(const int *)kept);
+	execute(*(const int *)kept, our_argv);
 	/* Who names a manager wants no other; but the kernel hands words to PID 1 that are no programs. */
 	for (unsigned i = !is_given; i < (is_given && !bank->is_pid1 ? 1 : ARRAY_SIZE(paths));
 	     i++) {
@@ -279,7 +280,7 @@ static void start_manager(void)
 	    init_watch(OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
 		pid = make_child(&(struct clone_args){0}, &keeper.manager, run_manager, &kept);
 	close(BANK_CHANNEL_FD);
-	keeper.due_us = init_now_us() + (pid > 0 ? PING_EVERY_US : BACK_OFF_US);
+	keeper.due_us = init_now_us() + (pid > 0 ? keeper.ping_us : BACK_OFF_US);
 	keeper.has_news = true; /* to be found by whoever comes */
 	if (pid > 0 && is_new) {
 		bank->tried_us = bank->manager_us;
@@ -329,7 +330,7 @@ static void ping(void)
 
 	kill(keeper.manager, signals[keeper.ping_step]);
 	keeper.ping_step += keeper.ping_step < ARRAY_SIZE(signals) - 1;
-	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? PING_EVERY_US : ABORT_WAIT_US);
+	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? keeper.ping_us : ABORT_WAIT_US);
 	bank->pings++;
 	keeper.has_news = true;
 }
@@ -340,7 +341,7 @@ static void read_signals(void)
 {
 	struct signalfd_siginfo si;
 
-	while (read(OWN_SIGNAL, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+	for (int i = 0; i < EVENTS && read(OWN_SIGNAL, &si, sizeof(si)) > 0; i++) {
 		if (si.ssi_signo == SIGCHLD)
 			continue;
 		bank->signal = (int)si.ssi_signo;

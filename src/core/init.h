@@ -78,19 +78,19 @@ struct keeper {
 	pid_t manager;        /* 0: none */
 	bool has_news;        /* the manager is yet to be told that something changed */
 	bool want_reap;       /* look for zombies in this turn */
-	bool is_upgrading;  /* REEXEC is in hand; until it is done OWN_SELF is the binary before */
-	bool needs_pids;    /* a clone failed: no zombie is kept */
-	uint32_t faults;    /* since the last whole turn of the loop */
-	uint32_t held_n;    /* zombies kept until ACK */
-	uint64_t gone_us;   /* when the last manager died */
+	bool is_upgrading; /* REEXEC is in hand; until it is done OWN_SELF is the binary before */
+	bool needs_pids;   /* a clone failed: no zombie is kept */
+	uint32_t faults;   /* since the last whole turn of the loop */
+	uint32_t held_n;   /* zombies kept until ACK */
+	uint64_t gone_us;  /* when the last manager died */
+	uint64_t
+		ping_us; /* a manager that is silent for that long is asked, and has as long to answer */
 	uint64_t due_us;    /* when to start a manager (none lives) or to take the next ping step */
 	unsigned ping_step; /* steps taken since it last answered */
 	struct in_hand in;  /* what is in hand, for the next life */
 };
 extern struct keeper keeper;
 extern struct bank_table *bank; /* shared with the manager */
-
-enum { PING_EVERY_US = 30 * 1000 * 1000 };
 
 /* Clone a child that becomes a service, as the request in hand says, its pid in table->child: that or -errno (then nothing has happened). */
 MUST_USE pid_t init_spawn(int cgroup_fd);

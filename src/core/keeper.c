@@ -11,7 +11,7 @@ enum {
 	WANTS_EXEC = BANK_F_EXECED | BANK_F_DONATE,
 };
 
-struct keeper keeper;
+struct keeper keeper = {.ping_us = 30 * US_PER_SEC};
 struct bank_table *bank;
 struct seat seats[BANK_STAGES + 1];
 struct seat *seat = seats;
@@ -181,8 +181,7 @@ void bank_reap(void)
 
 static int heard(const struct bank_req *q, int fd UNUSED)
 {
-	if (q->arg == bank->signal)
-		bank->signals_heard = bank->signals;
+	bank->signals_heard = q->arg == bank->signal ? bank->signals : bank->signals_heard;
 	return 0;
 }
 
@@ -383,7 +382,9 @@ void bank_handle(void)
 		memcpy(&fd, CMSG_DATA(&seat->in.passed.head), sizeof(fd));
 	if (is_sane) {
 		keeper.ping_step = 0; /* whoever asks is alive */
-		keeper.due_us = init_now_us() + PING_EVERY_US;
+		if (q->op == BANK_PONG && q->arg > 0)
+			keeper.ping_us = (uint64_t)q->arg * US_PER_SEC;
+		keeper.due_us = init_now_us() + keeper.ping_us;
 		q->name[BANK_NAME - 1] = '\0';
 		do /* what fails for a moment's lack of memory need not fail */
 			r = perform(q, fd);

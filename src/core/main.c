@@ -44,6 +44,7 @@
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/timer.h"
+#include "units/value.h"
 
 enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
 
@@ -60,7 +61,7 @@ static const struct activator *const activators[] = {&socket_activator, &time_ac
 enum { PROGRAM_PATH = 512 };
 
 struct options {
-	const char *unit_path, *run_dir, *cgroup_root, *default_unit;
+	const char *unit_path, *run_dir, *cgroup_root, *default_unit, *ping;
 };
 
 /* "--name VALUE" or "--name=VALUE"; hark-init passes its own command line on. */
@@ -86,12 +87,14 @@ static void parse(struct options *o, char **argv)
 		{"--run-dir", &o->run_dir},
 		{"--cgroup-root", &o->cgroup_root},
 		{"--default", &o->default_unit},
+		{"--ping", &o->ping},
 	};
 
 	o->unit_path = getenv("HARK_UNIT_PATH");
 	o->run_dir = getenv("HARK_RUN_DIR");
 	o->cgroup_root = getenv("HARK_CGROUP_ROOT");
 	o->default_unit = "default.target";
+	o->ping = getenv("HARK_PING");
 	for (int i = 1; argv[i]; i++) {
 		bool is_known = false;
 
@@ -345,6 +348,19 @@ static void open_paths(struct hark *h)
 		log_at(LOG_WARN, "files cannot be watched: %s", strerror(-r));
 }
 
+/* How long we may be silent, and then take to answer, before PID 1 believes that we hang. */
+static void choose_ping(struct hark *h, const char *span)
+{
+	uint64_t us;
+
+	if (!span)
+		return;
+	if (value_span(str_of(span), US_PER_SEC, &us) < 0 || bank_ping_every(&h->bank, us) < 0)
+		log_at(LOG_WARN,
+		       "--ping \"%s\" is not one second or more; PID 1 asks as often as before",
+		       span);
+}
+
 static int open_all(struct hark *h, const struct options *o)
 {
 	static char exec_path[PROGRAM_PATH], mount_path[PROGRAM_PATH];
@@ -361,6 +377,7 @@ static int open_all(struct hark *h, const struct options *o)
 		r = bank_open(&h->bank, &h->loop);
 	if (r < 0)
 		return r;
+	choose_ping(h, o->ping);
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->is_safe = h->bank.table->crashes >= BANK_CRASHES_SAFE;

@@ -59,7 +59,7 @@ outside() {
 	is "and the older ones stay" "" 3 "$(ctl crashes | grep -c ^crash)"
 }
 
-# A manager that does not answer is asked after 30 s, aborted 30 s later, killed after 2 s more (PID 1's PING_EVERY_US).
+# A manager that does not answer is asked after its period, aborted as long after that, killed after 2 s more.
 hangs() { # NAME SECONDS COMMAND... (PID): how PID 1 gets rid of it
 	local name=$1 most=$2 old began ms
 	shift 2
@@ -74,13 +74,14 @@ hangs() { # NAME SECONDS COMMAND... (PID): how PID 1 gets rid of it
 	is "$name: within its deadline and 1 s" "" yes "$([ $ms -le $(((most + 1) * 1000)) ] && echo yes || echo $ms)"
 	stays "$name"
 }
-hang() {
-	local pid
+# After 30 s, or what it was told, it is asked; as long after that it is ended. HARK_FULL: with the 30 s, too.
+hang() { # PERIOD
+	local pid most=$((2 * $1 + 8))
 	pid=$(manager_pid)
-	hangs "stopped" 62 kill -STOP "$pid"
+	hangs "stopped for $1 s" $most kill -STOP "$pid"
 	is "stopped: the record" "" "hang did not answer PID 1, which sent SIGKILL" "$(crash crash_kind) $(crash how)"
 	pid=$(manager_pid)
-	hangs "an endless loop" 60 "$SOCK" hurt "$pid" loop
+	hangs "an endless loop for $1 s" $most "$SOCK" hurt "$pid" loop
 	is "an endless loop: the record, with the place" "" "hang did not answer PID 1, which sent SIGABRT yes" "$(crash crash_kind) $(crash how) $([ -n "$(crash at)" ] && echo yes)"
 }
 
@@ -145,11 +146,38 @@ as_pid1() {
 	esac
 }
 
+# A manager that does nothing but crash, again and again: PID 1 has no more of anything than before.
+again_and_again() {
+	local pid most=${HARK_FULL:+1000} before
+	: "${most:=20}"
+	size() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; find "/proc/$pid/fd" -mindepth 1 | wc -l; }
+	table() { od -An -tu4 -j"$1" -N4 "/proc/$pid/fd/418" | tr -d ' '; }
+	"$BIN/hark-init" "$NS_BIN/garble" crash >"$T/again" 2>&1 </dev/null &
+	pid=$!
+	STARTED+=("$pid")
+	wait_for "[ \"\$(table 44)\" -ge 6 ]" 15
+	before=$(size)
+	wait_for "[ \"\$(table 44)\" -ge $((2 * most)) ]" $((most * 2 + 5))
+	note "$(($(table 44) / 2)) crashes: memory and descriptors $(paste -sd' ' <<<"$before"), afterwards $(size | paste -sd' ')"
+	ok_if "$most crashes of managers: PID 1 lives its first life" "" [ "$(table 16)" = 1 ]
+	is "$most crashes of managers: descriptors are as before" "" "$(tail -1 <<<"$before")" "$(size | tail -1)"
+	ok_if "$most crashes of managers: memory is as before" "" [ "$(size | head -1)" -le $(($(head -1 <<<"$before") + 16)) ]
+	kill -KILL "$pid"
+}
+
 hark_up crash || finish
 set_up
 faults
 outside
-[ -n "${HARK_TEST_FULL:-$HARK_FULL}" ] && hang
+[ -n "${HARK_TEST_FULL:-$HARK_FULL}" ] && hang 30
+kill -TERM "$INIT_PID"
+wait "$INIT_PID"
+rm -f "$T/stay"
+hark_up hanging --ping 1s || finish
+set_up
+hang 1
+is "the period of questions cannot be nothing" "" 1 "$("$BIN/hark-init" --ping 0s --unit-path "$UNITS" --run-dir "$T/none" >"$T/none.log" 2>&1 & sleep 0.3; kill -KILL $!; grep -c '"0s" is not one second' "$T/none.log")"
 loop
 as_pid1
+again_and_again
 finish
