@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/mem.h"
 #include "core/plan.h"
 #include "ns/keeper_services.h"
 
@@ -608,12 +609,24 @@ static int live(void)
 	}
 }
 
+static bool open_short_of_memory(void)
+{
+	int r = -ENOMEM;
+
+	for (unsigned n = 1; r == -ENOMEM; n++) {
+		mem_stats.fail_at = mem_stats.total_n + n;
+		bank.on_note = on_note;
+		r = bank_open(&bank, &loop);
+		mem_stats.fail_at = 0;
+	}
+	return r == 0;
+}
+
 static int manage(void)
 {
 	int r;
 
-	bank.on_note = on_note;
-	if (loop_init(&loop, NULL, NULL) < 0 || bank_open(&bank, &loop) < 0)
+	if (loop_init(&loop, NULL, NULL) < 0 || !open_short_of_memory())
 		return 69;
 	r = live();
 	fflush(stdout);

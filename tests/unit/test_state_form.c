@@ -532,6 +532,40 @@ START_TEST(any_form)
 }
 END_TEST
 
+/* Any allocation fails, or all from then on: nothing is taken over, nothing is left behind, and the next time it is. */
+START_TEST(memory_may_be_short)
+{
+	unsigned failed = 0;
+
+	for (unsigned persists = 0; persists < 2; persists++)
+		for (unsigned n = 1;; n++) {
+			size_t live_n = mem_stats.live_n;
+			struct state_table t;
+			struct alien a;
+			int r;
+
+			make_older(&a);
+			mem_stats.fail_persists = persists;
+			mem_stats.fail_at = mem_stats.total_n + n;
+			r = state_open(&t, a.fd);
+			mem_stats.fail_at = 0;
+			if (r == 0) {
+				ck_assert(t.is_new_form);
+				state_close(&t);
+				close(a.fd);
+				break;
+			}
+			ck_assert_int_eq(r, -ENOMEM);
+			ck_assert_uint_eq(mem_stats.live_n, live_n);
+			check_older(a.fd);
+			munmap(a.head, a.n);
+			failed++;
+		}
+	ck_assert_uint_ge(failed, 4);
+	printf("state: %u failing allocations of a takeover from another form\n", failed);
+}
+END_TEST
+
 /* What a form has no room for would be missed in silence. */
 START_TEST(ours_has_room)
 {
@@ -560,6 +594,7 @@ int main(void)
 	tcase_add_test(t, an_older_form_is_read);
 	tcase_add_test(t, a_newer_form_is_read);
 	tcase_add_test(t, there_and_back);
+	tcase_add_test(t, memory_may_be_short);
 	tcase_add_test(t, any_form);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
