@@ -44,7 +44,11 @@ automount() { # NAME WHAT [LINES OF [UNIT]]
 # A link, not the device: nobody tells of devices here.
 automount disk 'What=/run/disk\nType=ext4\n'
 automount slow 'What=/disk\nOptions=bind\n' 'Requires=wait.service\nAfter=wait.service\n'
+printf '[Unit]\nJobRunningTimeoutSec=2\n' | vm_unit dev-missing.device
 automount missing 'What=/dev/missing\nType=ext4\n'
+echo '/run/disk /fstab ext4 noauto,x-systemd.automount 0 0' >"$ROOT/etc/fstab"
+mkdir "$ROOT/etc/units/fstab.automount.d"
+printf '[Unit]\nRequires=modules.service\nAfter=modules.service\n' | vm_unit fstab.automount.d/modules.conf
 vm_unit first.service <<X
 [Unit]
 After=local-fs.target
@@ -76,10 +80,12 @@ ln -s /dev/vda /run/disk
 X
 vm_script check <<'X'
 report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
-[ "$(grep -c '^hark /[a-z]* autofs' /run/first)" = 3 ]
+[ "$(grep -c '^hark /[a-z]* autofs' /run/first)" = 4 ]
 report $? "the points are there before any service" "$(cat /run/first | tr '\n' ';'; harkctl list)"
 [ "$(cat /disk/file 2>&1)" = hello ]
 report $? "who reads a file on the disk gets it" "$(harkctl status disk.automount disk.mount; cat /proc/mounts)"
+[ "$(cat /fstab/file 2>&1)" = hello ]
+report $? "and who enters one that fstab asks for" "$(harkctl status fstab.automount fstab.mount | tr '\n' ';')"
 harkctl stop disk.mount >/dev/null
 harkctl start private.service >/dev/null && [ "$(cat /run/private)" = hello ]
 report $? "and so does a service with mounts of its own" "$(harkctl why private.service | tr "\n" " ")"
