@@ -21,15 +21,7 @@ vm_unit local-fs.target <<X
 [Unit]
 Wants=disk.automount slow.automount missing.automount
 X
-vm_unit modules.service <<X
-[Unit]
-DefaultDependencies=no
-Before=local-fs-pre.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/load-modules
-X
+vm_modules 'ln -s /dev/vda /run/disk'
 vm_unit wait.service <<X
 [Unit]
 DefaultDependencies=no
@@ -62,24 +54,7 @@ Type=oneshot
 PrivateTmp=yes
 ExecStart=/bin/cp /disk/file /run/private
 X
-vm_unit check.service <<X
-[Unit]
-After=first.service
-[Service]
-Type=oneshot
-ExecStart=/bin/check
-StandardOutput=tty
-StandardError=tty
-TimeoutStartSec=120
-X
-vm_script load-modules <<'X'
-cd /lib/modules
-for round in 1 2 3 4 5 6; do for m in *.ko; do insmod $m 2>/dev/null; done; done
-i=0; until [ -b /dev/vda ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
-ln -s /dev/vda /run/disk
-X
-vm_script check <<'X'
-report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+vm_check "first.service" <<'X'
 [ "$(grep -c '^hark /[a-z]* autofs' /run/first)" = 4 ]
 report $? "the points are there before any service" "$(cat /run/first | tr '\n' ';'; harkctl list)"
 [ "$(cat /disk/file 2>&1)" = hello ]

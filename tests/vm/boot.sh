@@ -9,14 +9,7 @@ vm_unit default.target <<X
 [Unit]
 Wants=check.service echo.socket steady.service disk.service
 X
-vm_unit modules.service <<X
-[Unit]
-DefaultDependencies=no
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/load-modules
-X
+vm_modules
 vm_unit disk.service <<X
 [Unit]
 Requires=modules.service
@@ -46,23 +39,7 @@ ExecStart=/bin/sleep 1000000
 LimitNOFILE=65536
 OOMScoreAdjust=-500
 X
-vm_unit check.service <<X
-[Unit]
-After=steady.service disk.service echo.socket
-[Service]
-Type=oneshot
-ExecStart=/bin/check
-StandardOutput=tty
-StandardError=tty
-TimeoutStartSec=120
-X
-vm_script load-modules <<'X'
-cd /lib/modules
-for round in 1 2 3 4 5 6; do for m in *.ko; do insmod $m 2>/dev/null; done; done
-i=0; until [ -b /dev/vda ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
-X
-vm_script check <<'X'
-report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+vm_check "steady.service disk.service echo.socket" <<'X'
 for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev/shm" "tmpfs /run" "cgroup2 /sys/fs/cgroup"; do
 	set -- $m
 	grep -q " $2 $1 " /proc/mounts

@@ -71,6 +71,38 @@ vm_script() {
 	chmod +x "$ROOT/bin/$1"
 }
 
+# vm_modules [LINES]: modules.service loads what $MODULES names and waits for the disk; then the lines.
+vm_modules() {
+	vm_unit modules.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/load-modules
+X
+	vm_script load-modules <<X
+cd /lib/modules
+for round in 1 2 3 4 5 6; do for m in *.ko; do insmod \$m 2>/dev/null; done; done
+i=0; until [ -b /dev/vda ] || [ \$i -gt 50 ]; do i=\$((i + 1)); usleep 100000; done
+$1
+X
+}
+# vm_check UNITS: check.service, after them, runs /bin/check, which tells the console; the script is standard input. In it: report STATUS NAME WHY.
+vm_check() {
+	vm_unit check.service <<X
+[Unit]
+After=$1
+[Service]
+Type=oneshot
+ExecStart=/bin/check
+StandardOutput=tty
+StandardError=tty
+TimeoutStartSec=120
+X
+	{ echo 'report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }' && cat; } | vm_script check
+}
+
 # vm_disk MB: an ext4 disk, /dev/vda in the guest; what it writes stays in $T/disk.
 vm_disk() {
 	truncate -s "$1M" "$T/disk"

@@ -35,37 +35,14 @@ Wants=check.service user.service
 After=sysinit.target
 Requires=sysinit.target
 X
-vm_unit modules.service <<X
-[Unit]
-DefaultDependencies=no
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/load-modules
-X
+vm_modules
 vm_unit user.service <<X
 [Unit]
 RequiresMountsFor=/loop/deep
 [Service]
 ExecStart=/bin/sh -c 'cd /loop; while :; do echo x >>grows; sleep 0.1; done'
 X
-vm_unit check.service <<X
-[Unit]
-After=user.service
-[Service]
-Type=oneshot
-ExecStart=/bin/check
-StandardOutput=tty
-StandardError=tty
-TimeoutStartSec=120
-X
-vm_script load-modules <<'X'
-cd /lib/modules
-for round in 1 2 3 4 5 6; do for m in *.ko; do insmod $m 2>/dev/null; done; done
-i=0; until [ -b /dev/vda ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
-X
-vm_script check <<'X'
-report() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2: $3"; fi; }
+vm_check "user.service" <<'X'
 is() { harkctl is-active $1 2>/dev/null; }
 until_is() { local i=0; until [ "$(is $1)" = $2 ] || [ $i -gt 60 ]; do i=$((i + 1)); usleep 100000; done; [ "$(is $1)" = $2 ]; }
 harkctl list-jobs | grep -q later.mount && [ "$(is local-fs.target)$(is user.service)" = activeactive ]
