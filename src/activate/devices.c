@@ -219,8 +219,7 @@ static int take_facts(struct hark *h, struct device_unit *d, const struct told *
 static void find(struct hark *h, const struct told *t, const char *path, const char *wants)
 {
 	char name[UNIT_NAME_MAX + 1];
-	struct unit *u = name_from_user(path, name, sizeof(name)) == 0 ? registry_get(&h->reg, name)
-								       : NULL;
+	struct unit *u = device_name(path, name) ? registry_get(&h->reg, name) : NULL;
 	int r = !u || u->type != UNIT_DEVICE ? -ENAMETOOLONG : engine_load(&h->engine, u);
 
 	if (r >= 0 && unit_load_state(u) == LOAD_LOADED)
@@ -238,21 +237,32 @@ static bool is_named(const struct told *t, const struct unit *u)
 {
 	char name[UNIT_NAME_MAX + 1];
 
-	if (name_from_user(t->sysfs, name, sizeof(name)) == 0 && strcmp(name, u->name) == 0)
+	if (device_name(t->sysfs, name) && strcmp(name, u->name) == 0)
 		return true;
 	for (unsigned i = 0; i < t->words_n; i++) {
 		const char *path = value_of(t->words[i], "name=");
 
-		if (path && name_from_user(path, name, sizeof(name)) == 0 &&
-		    strcmp(name, u->name) == 0)
+		if (path && device_name(path, name) && strcmp(name, u->name) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* Is it known not to be there? Its other names come and go with its place in /sys. */
+static bool is_unknown(const struct hark *h, const char *sysfs)
+{
+	char name[UNIT_NAME_MAX + 1];
+	bool has_name = device_name(sysfs, name);
+	const struct unit *u = has_name ? registry_find(&h->reg, name) : NULL;
+
+	return u ? !unit_is_active(u) : has_name;
+}
+
 /* Units of the device under names that it has no more; t NULL: all of them. */
 static void lose_names(struct hark *h, const char *sysfs, const struct told *t)
 {
+	if (is_unknown(h, sysfs))
+		return;
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
 		struct device_unit *d = u ? device_of(u) : NULL;

@@ -11,8 +11,8 @@
 #include "activate/udev_tell.h"
 #include "core/log.h"
 
-/* Kernel memory for events that wait, used only as far as it is needed; and how many are taken in one turn. */
-enum { EVENTS_BYTES = 16 * 1024 * 1024, EVENTS_MOST = 256 };
+/* Kernel memory for events that wait, used only as far as it is needed; how many are taken in one turn, and dropped at once. */
+enum { EVENTS_BYTES = 16 * 1024 * 1024, EVENTS_MOST = 256, DROP_MOST = 256 * 1024 };
 
 struct bridge {
 	struct loop loop;
@@ -99,6 +99,20 @@ static int take_event(struct bridge *b, struct udev_device *dev)
 		       : udev_tell_gone(&b->tell, udev_device_get_syspath(dev));
 }
 
+/* What still waits is older than the look at all that is to come: an old "add" would bring back what has gone since. */
+static void drop_events(struct bridge *b)
+{
+	for (unsigned i = 0; i < DROP_MOST; i++) {
+		struct udev_device *dev;
+
+		errno = 0;
+		dev = udev_monitor_receive_device(b->monitor);
+		if (!dev && errno != ENOBUFS)
+			return;
+		udev_device_unref(dev);
+	}
+}
+
 static void on_event(struct watch *w, uint32_t events UNUSED)
 {
 	struct bridge *b = container_of(w, struct bridge, watch);
@@ -116,6 +130,7 @@ static void on_event(struct watch *w, uint32_t events UNUSED)
 	}
 	if (r < 0 || errno == ENOBUFS) {
 		log_at(LOG_WARN, "events of devices were lost; looking at all of them");
+		drop_events(b);
 		enumerate(b);
 	}
 	udev_tell_flush(&b->tell);

@@ -7,6 +7,17 @@
 
 /* --- configuration --- */
 
+bool device_name(const char *path, char *out)
+{
+	static const char suffix[] = ".device";
+	int n = name_escape(str_of(path), true, out, UNIT_NAME_MAX + 1 - (sizeof(suffix) - 1));
+
+	if (n < 0)
+		return false;
+	memcpy(out + n, suffix, sizeof(suffix));
+	return true;
+}
+
 /* JobTimeoutSec= alone is how long to wait for the device as well, be it more or less than what is usual. */
 int device_settle(struct unit_config *c)
 {

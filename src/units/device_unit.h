@@ -42,6 +42,8 @@ static inline struct device_unit *device_of(struct unit *u)
 	return u->type == UNIT_DEVICE ? container_of(u, struct device_unit, unit) : NULL;
 }
 
+/* The name of the unit of a device under that path, an alias may be any, into out (UNIT_NAME_MAX + 1); false: it is too long to have one. */
+bool device_name(const char *path, char *out);
 /* Times of jobs that follow from each other. 0. */
 int device_settle(struct unit_config *c);
 /* The path that its name stands for, when it has one that can be looked at ("/dev/sda1", "/sys/..."). */

@@ -78,15 +78,14 @@ ip link del hk0
 ok_if "unplugged: the unit is gone" "" wait_dead hk0
 ok_if "what was bound to it stopped" "" wait_active eth@hk0.service inactive
 is "what was only wanted runs on" "" active "$(active place@sys-devices-virtual-net-hk0.service)"
-cycles=${HARK_FULL:+100}
-cycles=${cycles:-10}
+cycles=100
 for ((i = 1; i <= cycles; i++)); do
 	ip link add hk0 type veth peer name hk1
 	wait_active eth@hk0.service active || break
 	ip link del hk0
 	wait_active eth@hk0.service inactive || break
 done
-is "plug and unplug, $cycles cycles" "" "$((cycles + 1)) $((cycles + 1))" "$(ran eth hk0) $i"
+is "plug and unplug, $cycles cycles" "D7 D55" "$((cycles + 1)) $((cycles + 1))" "$(ran eth hk0) $i"
 ip link add hk0 type veth peer name hk1
 wait_sub "$(dev hk0)" plugged
 ip link set hk0 name hk7
@@ -95,7 +94,7 @@ ok_if "... the old one is gone" "" wait_dead hk0
 ok_if "... and its own service runs" "" runs eth hk7 1
 ip link add hkoff type veth peer name hkon
 wait_sub "$(dev hkon)" plugged
-ok_if "SYSTEMD_READY=0 is not there" "" wait_dead hkoff
+ok_if "SYSTEMD_READY=0 is not there" "D49" wait_dead hkoff
 
 kill -9 "$(manager_pid)"
 wait_for "ctl list" 10
@@ -132,6 +131,62 @@ timeout 60 udevadm settle
 ok_if "a storm of 3000 events, the slowest answer after $slow ms, and nothing is lost" "" wait_dead hkx
 is "what it did not change runs as it ran" "" 1 "$(ran null "")"
 note "hark-udev has $(sed -n 's/^VmRSS:[[:space:]]*//p' "/proc/$(main_of hark-udev.service)/status")"
+
+# 10,000 devices come and go at once, told as udevd tells them.
+storm() { # ACTION FIRST COUNT
+	"$NS_BIN/uevent" "$2" "$3" "ACTION=$1" "DEVPATH=/devices/hark/storm/d%u" SUBSYSTEM=hark "SEQNUM=1%u" TAGS=:systemd: CURRENT_TAGS=:systemd: \
+		"SYSTEMD_ALIAS=/alias/d%u" ID_MODEL=Storm
+}
+rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+# How long harkctl takes to be answered, in microseconds: of each of the calls until the command given is true, for a minute at most.
+clock() {
+	local until=$(($(now_ms) + 60000))
+	: >"$T/clock"
+	while ! eval "$1" && [ "$(now_ms)" -lt $until ]; do
+		"$BIN/harkctl" is-active hark-udev.service >/dev/null
+		date +%s%N >>"$T/clock"
+	done
+}
+quantile() { # PERCENT, of the steps between the lines of $T/clock
+	awk 'NR > 1 { print int(($1 - last) / 1000) } { last = $1 }' "$T/clock" | sort -n |
+		awk -v p="$1" '{ v[NR] = $1 } END { i = int(NR * p / 100); print v[i < 1 ? 1 : i] }'
+}
+n=0
+clock '[ $((n++)) -gt 100 ]'
+calm="$(quantile 50) $(quantile 99)"
+begin=$(rss "$(manager_pid)")
+t=$(ticks "$(manager_pid)")
+storm add 0 10000
+clock "ctl is-active sys-devices-hark-storm-d9999.device >/dev/null && ctl is-active alias-d9999.device >/dev/null"
+busy="$(quantile 50) $(quantile 99)"
+is "10,000 devices come at once, and each is there under both of its names" "" 20000 \
+	"$(ctl list --all --type device 2>/dev/null | grep -cE 'storm-d|alias-d')"
+note "harkctl's answers (median, 99th of a hundred): $calm us in calm, $busy us in the storm; $(($(ticks "$(manager_pid)") - t)) ticks of harkd"
+full="$(rss "$(manager_pid)") $(rss "$(main_of hark-udev.service)")"
+storm remove 0 10000
+clock "! ctl is-active sys-devices-hark-storm-d9999.device >/dev/null"
+wait_for '[ -z "$(ctl list --all --type device | grep -E "storm-d|alias-d")" ]' 10
+is "they go at once, and none is left" "" 0 "$(ctl list --all --type device | grep -cE 'storm-d|alias-d')"
+note "memory of harkd: $begin kB before; with them harkd and hark-udev: $full kB; after: $(rss "$(manager_pid)") $(rss "$(main_of hark-udev.service)") kB"
+ok_if "hark-udev's memory is bounded" "" test "$(rss "$(main_of hark-udev.service)")" -lt 32768
+
+# The kernel's memory for events is full: the rest is lost, and found by looking at all devices.
+ip link add hkx type veth peer name hky
+wait_sub "$(dev hkx)" plugged
+pid=$(main_of hark-udev.service)
+kill -STOP "$pid"
+# Large ones, of one device.
+"$NS_BIN/uevent" 0 20000 ACTION=change DEVPATH=/devices/hark/storm/one SUBSYSTEM=hark "SEQNUM=1%u" TAGS=:systemd: CURRENT_TAGS=:systemd: "PAD=$(printf %03000d 0)"
+ip link del hkx
+ip link add hkz type veth peer name hky
+timeout 60 udevadm settle
+kill -CONT "$pid"
+ok_if "ENOBUFS: what went meanwhile is gone" "" wait_dead hkx
+ok_if "... and what came is there" "" wait_sub "$(dev hkz)" plugged
+ok_if "... because events were lost" "" sh -c "$BIN/harkctl status hark-udev.service | grep -q 'events of devices were lost'"
+is "... by the same process" "" "$pid" "$(main_of hark-udev.service)"
+ok_if "... and what still waited to be heard is not taken for new" "" wait_for '! ctl is-active sys-devices-hark-storm-one.device'
 
 ctl start --no-wait waits.service >/dev/null
 ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'" 2
