@@ -188,6 +188,27 @@ ok_if "... because events were lost" "" sh -c "$BIN/harkctl status hark-udev.ser
 is "... by the same process" "" "$pid" "$(main_of hark-udev.service)"
 ok_if "... and what still waited to be heard is not taken for new" "" wait_for '! ctl is-active sys-devices-hark-storm-one.device'
 
+# Things have a duration: what a device, a mount, a path and a timer are, they are since then.
+put since.path <<'X'
+[Unit]
+DefaultDependencies=no
+[Path]
+PathExists=/run/nothing-here
+X
+put since.timer <<'X'
+[Unit]
+DefaultDependencies=no
+[Timer]
+OnActiveSec=1h
+X
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\n' | put since.service
+printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=/run/since\n' | put run-since.mount
+ctl reload-config >/dev/null 2>&1
+ctl start since.path since.timer run-since.mount >/dev/null
+since() { for u; do [ "$(prop "$u" ActiveEnterTimestampMonotonic)" -gt 0 ] && prop "$u" SubState; done | paste -sd' '; }
+is "devices, mounts, paths and timers are states with a beginning" "D45" "plugged mounted waiting waiting" \
+	"$(since "$(dev hk7)" run-since.mount since.path since.timer)"
+
 ctl start --no-wait waits.service >/dev/null
 ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'" 2
 ip link add hklate type veth peer name hklate2

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Small promises that need no test of their own.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+hark_up rows || finish
+put() { { printf '[Unit]\nDefaultDependencies=no\n' && cat; } >"$UNITS/$1"; }
+states() { for u; do active "$u"; done | paste -sd' '; }
+
+# --- what stays and what goes when nobody needs it any more
+put user.service <<X
+Requires=loose.service kept.service
+Wants=done.service
+After=loose.service kept.service done.service
+[Service]
+ExecStart=$PAYLOAD pause
+X
+put loose.service <<X
+StopWhenUnneeded=yes
+[Service]
+ExecStart=$PAYLOAD pause
+X
+put kept.service <<X
+[Service]
+ExecStart=$PAYLOAD pause
+X
+put done.service <<X
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+X
+ctl reload-config >/dev/null 2>&1
+ctl start user.service >/dev/null
+is "a service brings what it needs" "" "active active active active" "$(states user.service loose.service kept.service done.service)"
+ctl stop user.service >/dev/null
+ok_if "what nobody needs stops, where it says so" "" wait_active loose.service inactive
+is "and stays where it does not" "B36" "active" "$(states kept.service)"
+is "a oneshot that remains is not asked to go" "B41" "active" "$(states done.service)"
+
+# --- a file that goes
+put goes.service <<X
+[Service]
+ExecStart=$PAYLOAD pause
+X
+ctl reload-config >/dev/null 2>&1
+ctl start goes.service kept.service >/dev/null
+ok_if "what runs is listed" "E28" eval 'ctl list | grep -q "goes.service.*running.*$(main_of goes.service)" && ctl list | grep -q "kept.service.*running"'
+
+# --- a hundred at once: one is started once, and all are told the same
+put once.service <<X
+[Service]
+ExecStartPre=/bin/sh -c 'echo start >>$T/once; sleep 0.2'
+ExecStart=$PAYLOAD pause
+X
+ctl reload-config >/dev/null 2>&1
+for ((i = 0; i < 100; i++)); do
+	(
+		ctl start once.service >/dev/null 2>&1
+		echo "$? $(main_of once.service)" >>"$T/told"
+	) &
+done
+wait $(jobs -p | grep -vx "$INIT_PID")
+is "a hundred clients start a service at once: it starts once, and all hear of the same" "E26" "1 100 0 $(main_of once.service)" \
+	"$(wc -l <"$T/once") $(sort "$T/told" | uniq -c | sed 's/^ *//' | paste -sd';')"
+finish
