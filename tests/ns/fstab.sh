@@ -105,6 +105,7 @@ one /run/one tmpfs size=1m 0 0
 two /run/two tmpfs noauto 0 0
 /dev/not-there /run/not-there ext4 nofail 0 2
 server:/x /run/net nfs _netdev,x-systemd.mount-timeout=1 0 0
+five /run/five tmpfs size=1m,noauto,x-systemd.automount 0 0
 /dev/zero /run/checked ext4 noauto 0 2
 /dev/full /run/broken ext4 noauto 0 2
 /dev/full /run/quota ext4 noauto,usrquota 0 0
@@ -114,6 +115,8 @@ ok_if "fstab is mounted at boot" "" wait_for "findmnt -n /run/one && findmnt -n 
 ok_if "... and the boot is over" "" wait_for "ctl is-active test.target" 5
 is "noauto is a unit and not mounted" "" "inactive loaded" "$(ctl is-active run-two.mount) $(prop run-two.mount LoadState)"
 ok_if "... until it is asked for" "" ctl start run-two.mount
+is "x-systemd.automount waits for who needs it" "" "active inactive" "$(ctl is-active run-five.automount) $(ctl is-active run-five.mount)"
+is "... who finds it mounted" "" "drwxrwxrwt five" "$(timeout 20 stat -c %A /run/five/. ) $(findmnt -n -t tmpfs -o SOURCE /run/five)"
 is "an entry of the network does not keep local-fs.target" "C12" "active remote-fs.target" \
 	"$(ctl is-active local-fs.target) $(ctl show run-net.mount | sed -n 's/^Before=//p' | tr ' ' '\n' | grep '^remote-fs.target')"
 if [ -x /sbin/fsck.ext4 ] && [ -e /lib/systemd/system/systemd-fsck@.service ]; then
