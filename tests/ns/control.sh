@@ -90,7 +90,7 @@ forms() {
 		trace
 	Y
 	ctl show up.service >"$T/out"
-	is "show prints Key=Value only" "" 0 "$(grep -cvE '^[A-Za-z0-9]+=' "$T/out")"
+	is "show prints Key=Value only" "" 0 "$(grep -cvE '^[A-Za-z0-9-]+=' "$T/out")"
 	is "show -p" "" "ActiveState=active" "$(ctl show -p ActiveState up.service)"
 	is "cat prints the file" "" yes "$(ctl cat up.service | grep -qF "ExecStart=$PAYLOAD pause" && echo yes)"
 	ok_if "help names every verb" "" bash -c "'$BIN/harkctl' help | grep -q isolate"
