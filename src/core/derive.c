@@ -88,7 +88,10 @@ static void note_slot(struct search *d, struct service *s, uint32_t slot, struct
 
 static void settle_unit(struct search *d, struct unit *u, uint8_t state, uint32_t fx)
 {
-	engine_restore(&d->h->engine, u, state, 0, fx);
+	uint64_t due_us = engine_state_due_us(&d->h->engine, u, state);
+
+	/* When it came there is not known: it has its whole time, from now on. */
+	engine_restore(&d->h->engine, u, state, due_us == TIME_NEVER ? 0 : due_us, fx);
 	u->state_us = u->active_enter_us = loop_now_us(&d->h->loop);
 	u->state_slot = state_slot_of(&d->h->state, u->name);
 	engine_touch(&d->h->engine, u);

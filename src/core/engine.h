@@ -120,6 +120,8 @@ void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t 
 void engine_retire(struct engine *e, struct unit *u);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */
 uint64_t engine_entry(const struct unit *u);
+/* When that state would time out, were it entered now. TIME_NEVER: it does not. */
+uint64_t engine_state_due_us(const struct engine *e, const struct unit *u, uint8_t state);
 /*
  * engine_restore() - put a unit back to where an earlier manager left it, without consequences: the only other door to u->state.
  *

@@ -181,12 +181,16 @@ void engine_commit(struct engine *e)
 		e->ops->commit(e->arg);
 }
 
+uint64_t engine_state_due_us(const struct engine *e, const struct unit *u, uint8_t state)
+{
+	uint8_t which = u->ops->fsm->states[state].timeout;
+
+	return time_add(loop_now_us(e->loop), which ? u->ops->timeout_us(u, which) : TIME_NEVER);
+}
+
 static void arm_state_timer(struct engine *e, struct unit *u)
 {
-	uint8_t which = u->ops->fsm->states[u->state].timeout;
-	uint64_t length = which ? u->ops->timeout_us(u, which) : TIME_NEVER;
-
-	engine_arm(e, u, DUE_STATE, time_add(loop_now_us(e->loop), length));
+	engine_arm(e, u, DUE_STATE, engine_state_due_us(e, u, u->state));
 }
 
 static void set_state(struct engine *e, struct unit *u, uint8_t state, const struct event *ev)
