@@ -4,7 +4,7 @@
 # an outside consequence, after its second and so on (HARK_CRASH_AT) until one run is through before it dies. Each ends like the first:
 # every command ran as often, in the same order, every unit is in the same state.
 #	tests/ns/crashpoints.sh [SEQUENCE [N]]   only that one, only that point
-# The short form takes a few points of each sequence, HARK_FULL=1 all of them and a second death in the life after.
+# The short form takes a few points of each sequence, HARK_FULL=1 all of them.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"

@@ -26,7 +26,7 @@ set_up() {
 	busy_socket lines "ListenFIFO=$T/lines"
 	busy_service lines "ExecStart=$SOCK listen get $T/lines.got once"
 	busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
-	busy_service mortal Restart=always RestartSec=0 "ExecStart=$PAYLOAD log $T/mortal x sleep 20"
+	busy_service mortal Restart=always RestartSec=0 "ExecStart=/bin/sh -c 'echo x >>$T/mortal; [ -e $T/hold ] && exec sleep 1000; exec sleep 0.02'"
 	ctl daemon-reload >/dev/null 2>&1
 	ctl start stay.socket brief.socket each.socket packets.socket lines.socket witness.service mortal.service >/dev/null
 	local name
@@ -119,7 +119,8 @@ mortality() {
 	local starts
 	starts=$(wc -l <"$T/mortal")
 	ok_if "exits lost: 0; what is to be restarted is restarted" "B20" wait_for "[ \$(wc -l <$T/mortal) -gt $starts ]" 5
-	ctl stop mortal.service >/dev/null
+	: >"$T/hold" # the next one stays, and so does the count
+	wait_for '[ "$(sub mortal.service)" = running ] && pgrep -fx "sleep 1000"' 5
 	note "mortal: $(wc -l <"$T/mortal") starts, $(prop mortal.service NRestarts) restarts"
 	is "exits acted on twice: 0" "B20" "$(wc -l <"$T/mortal")" $(($(prop mortal.service NRestarts) + 1))
 }
