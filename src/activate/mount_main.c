@@ -11,7 +11,8 @@
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
  *	hark-mount expire
  *
- * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for.
+ * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for,
+ * else see MOUNT_EXIT_ERRNO.
  * expire asks the kernel whether what is mounted over the automount point in descriptor 3 can go, and waits until harkd has answered that.
  */
 #include <fcntl.h>
@@ -44,12 +45,14 @@ static int explain(struct libmnt_context *cx, int r, const char *doing, const ch
 		   const char *more)
 {
 	char text[512] = "";
+	int err;
 
 	if (mnt_context_get_excode(cx, r, text, sizeof(text)) == 0 && r == 0)
 		return 0;
+	err = mnt_context_syscall_called(cx) ? mnt_context_get_syscall_errno(cx) : 0;
 	fprintf(stderr, "hark-mount: cannot %s %s: %s%s\n", doing, what,
 		*text ? text : strerror(r < 0 ? -r : r), more ? more : "");
-	return 1;
+	return err > 0 && err < UINT8_MAX - MOUNT_EXIT_ERRNO ? MOUNT_EXIT_ERRNO + err : 1;
 }
 
 /*
@@ -95,8 +98,9 @@ static int do_mount(struct libmnt_context *cx, char **argv)
 	snprintf(what, sizeof(what), "%s on %s (type %s%s%s)", argv[WHAT], where,
 		 *argv[TYPE] ? argv[TYPE] : "auto", *argv[OPTIONS] ? ", options " : "",
 		 argv[OPTIONS]);
-	if (explain(cx, r, "mount", what, NULL))
-		return 1;
+	r = explain(cx, r, "mount", what, NULL);
+	if (r)
+		return r;
 	if (is_mount_point(where))
 		return 0;
 	fprintf(stderr, "hark-mount: %s was mounted, but nothing is at %s\n", argv[WHAT], where);

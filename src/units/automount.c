@@ -3,6 +3,7 @@
 
 #include "core/job.h"
 #include "core/mem.h"
+#include "units/mount_unit.h"
 
 /* clang-format off */
 #define EVENT_LIST(EVENT) \
@@ -161,6 +162,18 @@ static int errno_of_dependency(const struct registry *reg, const struct unit *mo
 	return EIO; /* fsck says no */
 }
 
+/* The kernel's own word, when it was the mount itself that failed. */
+static int errno_of_mount(const struct unit *mount)
+{
+	const struct mount_unit *m = container_of(mount, const struct mount_unit, unit);
+
+	if (ended_by(mount, "timeout"))
+		return ETIMEDOUT;
+	return ended_by(mount, "exit-code") && m->control.status > MOUNT_EXIT_ERRNO
+		       ? m->control.status - MOUNT_EXIT_ERRNO
+		       : ENODEV;
+}
+
 int automount_errno(const struct registry *reg, const struct unit *mount)
 {
 	if (unit_load_state(mount) != LOAD_LOADED)
@@ -182,7 +195,7 @@ int automount_errno(const struct registry *reg, const struct unit *mount)
 	case JOB_RESULTS:
 		break;
 	}
-	return ended_by(mount, "timeout") ? ETIMEDOUT : ENODEV;
+	return errno_of_mount(mount);
 }
 
 void automount_hold(struct automount_unit *a, int err, uint64_t now_us)

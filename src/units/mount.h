@@ -30,6 +30,9 @@ struct swap_config {
 	bool in_container; /* swap is the host's: no default dependencies */
 };
 
+/* hark-mount leaves with this and the errno of the system call that the kernel refused; with 1 when it was none. */
+enum { MOUNT_EXIT_ERRNO = 64 };
+
 /* Before any file was read. */
 void mount_config_defaults(struct mount_config *m);
 /* As mount_config_defaults(). */

@@ -107,6 +107,8 @@ ok_if "... which status says" "" grep -q 'who comes soon after that is refused' 
 sed -i 's/^Type=nosuchfs/Options=bind/' "$UNITS/run-bad.mount"
 ctl daemon-reload >/dev/null 2>&1
 ok_if "... but after a while, and is let in when it works" "" wait_for '[ "$(said bad)" = "$in_" ]' 4
+point nowhere What=/nowhere
+is "a mount of what is not there" "" "$(out ENOENT)" "$(said nowhere)"
 slow fsck.service 0.1 'ExecStart=/bin/false'
 point checked '[Unit]' Requires=fsck.service After=fsck.service
 is "a check that fails" "" "$(out EIO)" "$(said checked)"

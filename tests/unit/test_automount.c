@@ -139,6 +139,11 @@ START_TEST(what_is_told)
 	fsck->state = SVC_RUNNING;
 	mount->state = MNT_FAILED;
 	ck_assert_int_eq(told(JOB_RES_FAILED), ENODEV);
+	mount_of(mount)->result = MRES_EXIT_CODE;
+	mount_of(mount)->control.status = MOUNT_EXIT_ERRNO + EACCES;
+	ck_assert_int_eq(told(JOB_RES_FAILED), EACCES);
+	mount_of(mount)->control.status = 1;
+	ck_assert_int_eq(told(JOB_RES_FAILED), ENODEV);
 	mount_of(mount)->result = MRES_TIMEOUT;
 	ck_assert_int_eq(told(JOB_RES_FAILED), ETIMEDOUT);
 	mount_of(mount)->result = MRES_SUCCESS;
