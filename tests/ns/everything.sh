@@ -41,9 +41,11 @@ every_signal() {
 		sleep 0.2 # of those from 34 on the kernel keeps each
 	done
 }
+# With pauses: after three faults in one turn of its loop PID 1 only holds on for some seconds, and hears no manager.
 faults() {
 	local n=0
 	while goes_on; do
+		[ $(((END - $(date +%s)) % 12)) -lt 2 ] || { sleep 0.1 && continue; }
 		kill -"$(shuf -n1 -e SEGV BUS ABRT FPE ILL)" "$INIT_PID" && n=$((n + 1))
 		echo "$n" >"$T/n.faults"
 		sleep 0.0$((RANDOM % 9 + 1))
@@ -90,7 +92,7 @@ wait_for "INIT_PID=\$(pgrep -P $! -x hark-init)" 5 || not_ok "hark-init is PID 1
 INIT_PID=$(pgrep -P $! -x hark-init)
 born=$(born)
 wait_for "[ -s $T/garble/counts ]" 5
-END=$(($(date +%s) + TIME))
+END=$(($(date +%s) + TIME + 1))
 began=$(now_ms)
 for what in every_signal faults descriptors failing_calls orphans; do
 	$what >/dev/null 2>&1 &
@@ -100,12 +102,13 @@ done
 # shellcheck disable=SC2086
 wait $pids
 took=$((($(now_ms) - began) / 1000))
-is "everything at once for $TIME s: PID 1 is alive, and the same process" "${FULL:+A2}" "$born yes" \
+is "everything at once for $TIME s: PID 1 is alive, and the same process" "" "$born yes" \
 	"$(born 2>/dev/null) $([ $took -ge "$TIME" ] && echo yes || echo "only $took s")"
 note "$took s: $(cd "$T" && for i in n.*; do echo "${i#n.} $(cat "$i")"; done | paste -sd, | sed 's/,/, /g')"
-note "records $(od -An -tu8 -N8 "$T/garble/counts" | tr -d ' '), managers $(od -An -tu8 -j8 -N8 "$T/garble/counts" | tr -d ' '), lives of PID 1 $(table 16 4)"
+records=$(od -An -tu8 -N8 "$T/garble/counts" | tr -d ' ')
+note "records $records, managers $(od -An -tu8 -j8 -N8 "$T/garble/counts" | tr -d ' '), lives of PID 1 $(table 16 4)"
 note "memory $(awk '/^VmRSS/ { print $2 }' "/proc/$INIT_PID/status") kB"
-is "every kind of trouble came" "" "" "$(cd "$T" && for i in signals faults droughts failed_calls orphans; do [ "$(cat n.$i 2>/dev/null || echo 0)" -gt 0 ] || echo "no $i"; done)"
+is "every kind of trouble came" "" "" "$(cd "$T" && for i in signals faults droughts failed_calls orphans; do [ "$(cat n.$i 2>/dev/null || echo 0)" -gt 0 ] || echo "no $i"; done; [ "$records" -ge $((TIME * 20)) ] || echo "only $records records")"
 
 # ---- and now sanely
 
@@ -121,4 +124,5 @@ rests() {
 	[ $(($(awk '{ print $14 + $15 }' "/proc/$INIT_PID/stat") - ticks)) -lt 5 ]
 }
 ok_if "PID 1 comes to rest" "" wait_for rests 20
+[ -n "$FULL" ] && echo "rows: A2"
 finish
