@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # box_inside.sh ROOT OUT COMMAND...: what a container has inside its new namespaces: ROOT becomes the root, with its own /proc, /sys, /dev, /run and
 # cgroups, the folder OUT is /run/out, and /run/out/beside runs beside the command, which becomes PID 1. See box.sh.
+# Only as the first process of its own namespaces, and with a root to go to.
+[ $$ = 1 ] && [ $# -ge 3 ] || exit 1
 root=$1 out=$2
 shift 2
 cd "$root" || exit 1
