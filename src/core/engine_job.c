@@ -392,6 +392,14 @@ static void on_installed(void *arg, struct unit *u)
 	e->ops->changed(e->arg, u, u->state);
 }
 
+static void on_amended(void *arg, struct unit *u)
+{
+	struct engine *e = ((const struct asking *)arg)->e;
+
+	wake_neighbours(e, u); /* nobody waits for a job without order */
+	engine_touch(e, u);
+}
+
 /* The job is about to be overwritten by another: whoever waits for it hears so. */
 static void on_canceled(void *arg, struct unit *u)
 {
@@ -411,6 +419,7 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 	struct asking asking = {e, cause};
 	struct job_sink sink = {
 		.installed = on_installed,
+		.amended = on_amended,
 		.canceled = on_canceled,
 		.arg = &asking,
 		.next_id = &e->next_job,

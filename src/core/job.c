@@ -112,6 +112,8 @@ static void install(const struct job_step *step, struct unit *u, enum job_mode m
 		    const struct job_sink *sink)
 {
 	enum job_type type = (enum job_type)step->type;
+	bool is_firm = mode == MODE_REPLACE_IRREVERSIBLY,
+	     is_free = mode == MODE_IGNORE_DEPENDENCIES, is_kept;
 	enum job_type before;
 	struct job *j = &u->job;
 
@@ -120,12 +122,17 @@ static void install(const struct job_step *step, struct unit *u, enum job_mode m
 	before = job_pending(u);
 	if (before == JOB_NONE)
 		clear(j);
-	j->is_irreversible |= mode == MODE_REPLACE_IRREVERSIBLY;
-	j->ignores_order |= mode == MODE_IGNORE_DEPENDENCIES;
 	type = job_merge(before, type, u);
 	/* What is there does it all; but a reload that runs may have read the old files, so it is done again. */
-	if (type == before && !(j->is_running && type == JOB_RELOAD))
+	is_kept = type == before && !(j->is_running && type == JOB_RELOAD);
+	j->is_irreversible |= is_firm;
+	/* Who waits for one that runs goes on waiting. */
+	j->ignores_order |= is_free && !(is_kept && j->is_running);
+	if (is_kept) {
+		if (is_firm || is_free)
+			sink->amended(sink->arg, u);
 		return;
+	}
 	if (before == JOB_NONE) {
 		if (++*sink->next_id == 0)
 			++*sink->next_id;

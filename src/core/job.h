@@ -86,10 +86,12 @@ void job_plan_fini(struct job_plan *p);
 void job_plan_forget_steps(struct job_plan *p);
 /*
  * Install the plan: writes unit->job of every step, merging with or replacing what is there. Calls installed(unit) for each new
- * or changed job, canceled(unit, job) for each that was replaced, before it is overwritten. Cannot fail.
+ * or changed job, amended(unit) for each that stays but may not be undone or need not wait any more, canceled(unit, job) for each
+ * that was replaced, before it is overwritten. Cannot fail.
  */
 struct job_sink {
 	void (*installed)(void *arg, struct unit *u);
+	void (*amended)(void *arg, struct unit *u);
 	void (*canceled)(void *arg, struct unit *u);
 	void *arg;
 	uint32_t *next_id;

@@ -34,15 +34,18 @@ static void note_facts(struct hark *h)
 	}
 }
 
-static void tell(uint32_t seed, uint32_t deaths)
+/* first: the act behind which the first manager dies; 0: any */
+static void tell(uint32_t seed, uint32_t deaths, uint32_t first)
 {
 	int fd = new_state();
 
 	world_begin(seed);
 	seed_told = seed;
 	for (uint32_t life = 1; life == 1 || world->deaths == life - 1; life++) {
-		uint32_t at = life <= deaths ? 1 + world_dice(8, life, 0, life == 1 ? 400 : 120)
-					     : 0;
+		uint32_t at = life > deaths ? 0
+			      : first && life == 1
+				      ? first
+				      : 1 + world_dice(8, life, 0, life == 1 ? 400 : 120);
 
 		world->deaths += fork_life(fd, at, note_facts);
 	}
@@ -82,16 +85,16 @@ static struct {
 	unsigned stories, deaths, runs, differ, doubled;
 } sums;
 
-static bool play(uint32_t seed)
+static bool play(uint32_t seed, uint32_t first)
 {
 	struct world_facts want[WORLD_UNITS];
 	bool same;
 
-	tell(seed, 0);
+	tell(seed, 0, 0);
 	memcpy(want, world->facts, sizeof(want));
 	if (is_loud)
 		fprintf(stderr, "--- again, with deaths\n");
-	tell(seed, 1 + world_dice(9, 0, 0, DEATHS_MOST));
+	tell(seed, first ? 1 : 1 + world_dice(9, 0, 0, DEATHS_MOST), first);
 	same = is_equal(seed, want) && world->doubled == 0;
 	sums.stories++;
 	sums.deaths += world->deaths;
@@ -103,6 +106,11 @@ static bool play(uint32_t seed)
 	return same;
 }
 
+/* Stories that once ended otherwise, and that the dice may not tell. */
+static const struct {
+	uint32_t seed, first;
+} found[] = {{659, 161}};
+
 int main(void)
 {
 	const char *only = getenv("HARK_SIM_SEED");
@@ -111,11 +119,13 @@ int main(void)
 
 	make_world();
 	if (only)
-		play((uint32_t)strtoul(only, NULL, 10));
+		play((uint32_t)strtoul(only, NULL, 10), 0);
+	for (unsigned i = 0; !only && i < ARRAY_SIZE(found); i++)
+		play(found[i].seed, found[i].first);
 	for (uint32_t seed = 1;
 	     !only && seed <= SEEDS_FULL && sums.differ < 5 && (is_full || clock_mono_us() < end);
 	     seed++)
-		play(seed);
+		play(seed, 0);
 	printf("survival: %u stories, %u deaths of the manager, %u processes; %u stories end otherwise, %u processes doubled\n",
 	       sums.stories, sums.deaths, sums.runs, sums.differ, sums.doubled);
 	if (sums.differ || sums.doubled)

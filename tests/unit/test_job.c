@@ -224,7 +224,7 @@ END_TEST
 /* --- applying and running --- */
 
 struct log {
-	unsigned installed_n, canceled_n;
+	unsigned installed_n, amended_n, canceled_n;
 	char text[512];
 };
 
@@ -233,6 +233,14 @@ static void note_installed(void *arg, struct unit *u)
 	struct log *l = arg;
 
 	l->installed_n++;
+	ck_assert_uint_ne(u->job.id, 0);
+}
+
+static void note_amended(void *arg, struct unit *u)
+{
+	struct log *l = arg;
+
+	l->amended_n++;
 	ck_assert_uint_ne(u->job.id, 0);
 }
 
@@ -248,7 +256,7 @@ static void apply(struct registry *r, const char *name, enum job_type type, enum
 		  struct log *l)
 {
 	static uint32_t next_id;
-	struct job_sink sink = {note_installed, note_canceled, l, &next_id, 42};
+	struct job_sink sink = {note_installed, note_amended, note_canceled, l, &next_id, 42};
 	struct job_plan p;
 
 	*l = (struct log){0};
@@ -299,6 +307,28 @@ START_TEST(installs_merges_and_replaces)
 }
 END_TEST
 
+START_TEST(order_may_be_ignored_later)
+{
+	struct registry r;
+	struct unit *a, *b;
+	struct log l;
+
+	fake_graph(&r, "a|job-start;b|after a|job-start");
+	a = registry_find(&r, "a.service");
+	b = registry_find(&r, "b.service");
+	ck_assert(!job_is_runnable(&r, b));
+	apply(&r, "a.service", JOB_START, MODE_IGNORE_DEPENDENCIES, &l);
+	ck_assert(l.amended_n == 1 && l.installed_n == 0 && job_is_runnable(&r, b));
+	a->job.ignores_order = false;
+	a->job.is_running = true;
+	apply(&r, "a.service", JOB_START, MODE_IGNORE_DEPENDENCIES, &l);
+	ck_assert(!job_is_runnable(&r, b));
+	apply(&r, "a.service", JOB_START, MODE_REPLACE_IRREVERSIBLY, &l);
+	ck_assert(l.amended_n == 1 && a->job.is_irreversible);
+	registry_fini(&r);
+}
+END_TEST
+
 /* a.service Before=b.service: who may run first, by the types of both jobs. */
 static const struct {
 	enum job_type a, b;
@@ -345,6 +375,7 @@ int main(void)
 	tcase_add_loop_test(t, scenes_are_planned_by_the_rules, 0, ARRAY_SIZE(scenes));
 	tcase_add_test(t, merge_is_symmetric_and_associative);
 	tcase_add_test(t, installs_merges_and_replaces);
+	tcase_add_test(t, order_may_be_ignored_later);
 	tcase_add_loop_test(t, order_of_two, 0, ARRAY_SIZE(orders));
 	suite_add_tcase(s, t);
 	run = srunner_create(s);
