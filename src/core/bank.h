@@ -149,7 +149,8 @@ enum bank_op {
 enum {
 	BANK_F_LISTEN = 1, /* STORE: listen(2) as one operation with the storing */
 	BANK_F_CGROUP = 2, /* SPAWN: a cgroup directory descriptor is passed */
-	BANK_F_DONATE = 4, /* SPAWN: free the CONN slots among refs once the exec has succeeded */
+	BANK_F_DONATE =
+		4, /* SPAWN: free the CONN slots among refs soon after the exec, which is told then */
 	BANK_F_EXECED =
 		8, /* SPAWN: tell when the exec has succeeded; without it only failure is told */
 	BANK_F_EXIT = 16,  /* FINAL: arg is an exit status, not a reboot command */

@@ -134,7 +134,7 @@ static unsigned news_of(const struct bank_slot *s, uint8_t kind)
 
 	if (kind == BANK_FREE ? s->code != 0 : is_told)
 		news |= 1 << BANK_NOTE_REPLY;
-	if (s->exec == BANK_EXECED && s->flags & BANK_F_EXECED)
+	if (s->exec == BANK_EXECED && s->flags & (BANK_F_EXECED | BANK_F_DONATE))
 		news |= 1 << BANK_NOTE_EXECED;
 	if (s->exec == BANK_EXEC_FAILED)
 		news |= 1 << BANK_NOTE_EXECFAIL;
@@ -210,9 +210,9 @@ static void receive_bell(struct watch *w, uint32_t events UNUSED)
 	char bell[8];
 	ssize_t n;
 
-	while ((n = recv(w->fd, bell, sizeof(bell), MSG_DONTWAIT)) > 0)
-		continue;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+	/* One at a time: a second is told of again. */
+	n = recv(w->fd, bell, sizeof(bell), MSG_DONTWAIT);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
 		look(b);
 		return;
 	}
@@ -243,7 +243,9 @@ static void take_over(struct bank *b)
 		/* That a child was made and executed is seen in the table; of a connection perhaps nobody lived to hear. */
 		b->seen[i].token = s->token;
 		if (is_child)
-			b->seen[i].told = 1 << BANK_NOTE_REPLY | 1 << BANK_NOTE_EXECED;
+			b->seen[i].told = 1 << BANK_NOTE_REPLY;
+		if (is_child && s->exec == BANK_EXECED)
+			b->seen[i].told |= 1 << BANK_NOTE_EXECED;
 		if (s->donee)
 			b->seen[i].told = 1 << BANK_NOTE_REPLY;
 	}

@@ -26,11 +26,6 @@ uint64_t init_now_us(void)
 	return (uint64_t)t.tv_sec * US_PER_SEC + (uint64_t)t.tv_nsec / 1000;
 }
 
-int init_close_range(int first, int last, unsigned flags)
-{
-	return (int)syscall(SYS_close_range, first, last, flags);
-}
-
 int init_place_fd(int fd, int target, int flags)
 {
 	int r = fd < 0 || dup3(fd, target, flags) < 0 ? -errno : 0;
@@ -86,9 +81,9 @@ static long pass_fds(const struct bank_req *q, int first)
 		if (r < 0)
 			return r;
 	}
-	raw3(SYS_close_range, n, first + n - 1, 0);
+	raw_close_range(n, first + n - 1);
 	/* Between these the exec pipe, if there is one. */
-	return raw3(SYS_close_range, first + n + 1, INT_MAX, 0);
+	return raw_close_range(first + n + 1, INT_MAX);
 }
 
 static void run_child(void *arg)
@@ -120,7 +115,6 @@ pid_t init_spawn(int cgroup_fd)
 		.cgroup = (unsigned)cgroup_fd,
 	};
 
-	seat->is_inside = RAW_HAS_STACKS && !is_wide && !(q->flags & BANK_F_APART);
 	a.flags |= seat->is_inside ? CLONE_VM : 0;
 	return make_child(&a, &bank->child[q->slot], run_child, seat);
 }
@@ -254,8 +248,8 @@ static void run_manager(void *kept)
 	(void)!readlink("/proc/self/exe", path, sizeof(path) - sizeof("harkd"));
 	strcpy(strrchr(path, '/') + 1, "harkd");
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	init_close_range(STDERR_FILENO + 1, BANK_CHANNEL_FD - 1, 0);
-	init_close_range(OWN_CHANNEL, BANK_FD_BASE - 1, 0);
+	raw_close_range(STDERR_FILENO + 1, BANK_CHANNEL_FD - 1);
+	raw_close_range(OWN_CHANNEL, BANK_FD_BASE - 1);
 	our_argv += is_given;
 	execute(*(const int *)kept, our_argv);
 	/* Who names a manager wants no other; but the kernel hands words to PID 1 that are no programs. */
@@ -281,7 +275,7 @@ static void start_manager(void)
 		pid = make_child(&(struct clone_args){0}, &keeper.manager, run_manager, &kept);
 	close(BANK_CHANNEL_FD);
 	keeper.due_us = init_now_us() + (pid > 0 ? keeper.ping_us : BACK_OFF_US);
-	keeper.has_news = true; /* to be found by whoever comes */
+	keeper.news = NEWS_NOW; /* to be found by whoever comes */
 	if (pid > 0 && is_new) {
 		bank->tried_us = bank->manager_us;
 		bank_free(BANK_BINARY_NEW);
@@ -332,7 +326,7 @@ static void ping(void)
 	keeper.ping_step += keeper.ping_step < ARRAY_SIZE(signals) - 1;
 	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? keeper.ping_us : ABORT_WAIT_US);
 	bank->pings++;
-	keeper.has_news = true;
+	keeper.news = NEWS_NOW;
 }
 
 /* --- events --- */
@@ -346,7 +340,7 @@ static void read_signals(void)
 			continue;
 		bank->signal = (int)si.ssi_signo;
 		bank->signals++;
-		keeper.has_news = true;
+		keeper.news = NEWS_NOW;
 	}
 	keeper.want_reap = true;
 }
@@ -364,13 +358,14 @@ static void handle(uint32_t what)
 
 static int wait_ms(void)
 {
-	uint64_t now_us = init_now_us();
+	uint64_t now_us = init_now_us(), wait_us = bank_sweep();
 
 	if (keeper.want_reap || keeper.due_us <= now_us)
 		return 0;
-	if (bank_sweep() || keeper.has_news)
+	if (keeper.news)
 		return 1;
-	return (int)((keeper.due_us - now_us) / 1000 + 1);
+	wait_us = wait_us < keeper.due_us - now_us ? wait_us : keeper.due_us - now_us;
+	return (int)(wait_us / 1000 + 1);
 }
 
 static NO_RETURN void serve(void)
@@ -380,6 +375,7 @@ static NO_RETURN void serve(void)
 	for (;;) {
 		int n = epoll_wait(OWN_EPOLL, e, EVENTS, wait_ms());
 
+		keeper.news = keeper.news ? NEWS_NOW : NEWS_NONE;
 		for (int i = 0; i < n; i++)
 			handle(e[i].data.u32);
 		if (keeper.want_reap) {
@@ -395,24 +391,17 @@ static NO_RETURN void serve(void)
 
 /* --- the first life --- */
 
-/* As many descriptors as we may have, and so many slots. */
-static uint32_t raise_nofile(void)
+static int start(void)
 {
+	sigset_t all = take_signals();
 	rlim_t most;
 
+	/* As many descriptors as we may have, and so many slots. */
 	getrlimit(RLIMIT_NOFILE, &keeper.nofile);
 	most = keeper.nofile.rlim_max < FD_MOST ? keeper.nofile.rlim_max : FD_MOST;
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){most, keeper.nofile.rlim_max});
-	return most < FD_LEAST ? 0 : (uint32_t)most - BANK_FD_BASE - BANK_RESERVE;
-}
-
-static int start(void)
-{
-	uint32_t slots_n = raise_nofile();
-	sigset_t all = take_signals();
-
 	/* Who started us may have left some open. */
-	init_close_range(STDERR_FILENO + 1, INT_MAX, 0);
+	raw_close_range(STDERR_FILENO + 1, INT_MAX);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (init_place_fd(memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING), BANK_TABLE_FD,
 			  0) < 0 ||
@@ -422,7 +411,7 @@ static int start(void)
 	bank->layout = BANK_LAYOUT;
 	bank->pid = getpid();
 	bank->saved_n = sizeof(keeper);
-	bank->slots_n = slots_n;
+	bank->slots_n = most < FD_LEAST ? 0 : (uint32_t)most - BANK_FD_BASE - BANK_RESERVE;
 	bank->start_us = init_now_us();
 	bank->is_pid1 = bank->pid == 1;
 	bank->lives = 1;

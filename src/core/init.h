@@ -69,6 +69,9 @@ struct seat {
 extern struct seat seats[BANK_STAGES + 1];
 extern struct seat *seat; /* that of the request in hand */
 
+/* Tell the manager at the end of this turn of the loop, or (what does not help it much to know) of the next. */
+enum news { NEWS_NONE, NEWS_LATER, NEWS_NOW };
+
 /*
  * All that PID 1 knows beside the table: written behind it when PID 1 executes itself, and read back. Any step may be the
  * last before that, so what is done is noted in an order in which doing it again does no harm.
@@ -76,7 +79,7 @@ extern struct seat *seat; /* that of the request in hand */
 struct keeper {
 	struct rlimit nofile; /* as it was at the start: what children get back */
 	pid_t manager;        /* 0: none */
-	bool has_news;        /* the manager is yet to be told that something changed */
+	enum news news;       /* the manager is yet to be told that something changed */
 	bool want_reap;       /* look for zombies in this turn */
 	bool is_upgrading; /* REEXEC is in hand; until it is done OWN_SELF is the binary before */
 	bool needs_pids;   /* a clone failed: no zombie is kept */
@@ -99,7 +102,6 @@ int init_reexec(const struct bank_req *q, int fd);
 /* The end, as FINAL asks for. Returns -EPERM where it is not ours to do, else never. */
 int init_final(const struct bank_req *q, int fd);
 uint64_t init_now_us(void);
-int init_close_range(int first, int last, unsigned flags);
 /* Give fd the number target and close the one it came under. fd < 0: errno says why. 0 or -errno. */
 int init_place_fd(int fd, int target, int flags);
 /* Have epoll tell of fd. 0 or -errno. */
@@ -118,7 +120,7 @@ void bank_ring(void);
 void bank_free(uint32_t slot);
 /* In a new life of PID 1: finish what was in hand, and look after every child. */
 void bank_resume(void);
-/* Free the seats that children have left. Is there one worth looking at again soon? */
-bool bank_sweep(void);
+/* Free the seats that children have left. In how many microseconds to look again; TIME_NEVER: none is in use. */
+uint64_t bank_sweep(void);
 /* Mark the children of slots that died, reap all others; at most a batch, then keeper.want_reap stays. */
 void bank_reap(void);

@@ -7,8 +7,7 @@ enum {
 	TRIES_MOST = 2,           /* of a request that fails, or costs us a life */
 	HELD_MOST = 1024,         /* zombies kept for a manager that does not acknowledge */
 	ORPHAN_WAIT_US = 1000000, /* ... or for one that does not come back */
-	STAGE_WAIT_US = 20000,    /* a child that has not come that far by then is frozen */
-	WANTS_EXEC = BANK_F_EXECED | BANK_F_DONATE,
+	TOLD_OF = BANK_F_EXECED | BANK_F_DONATE, /* its exec is told of */
 };
 
 struct keeper keeper = {.ping_us = 30 * US_PER_SEC};
@@ -32,42 +31,22 @@ void bank_free(uint32_t i)
 /* --- news --- */
 
 /* What has changed in slot i is there to be seen. */
-static void tell(uint32_t i)
+static void tell(uint32_t i, enum news news)
 {
 	bank->changed[bank->changed_n % BANK_CHANGES] = i;
 	__atomic_store_n(&bank->changed_n, bank->changed_n + 1, __ATOMIC_RELEASE);
-	keeper.has_news = true;
+	keeper.news = news > keeper.news ? news : keeper.news;
 }
 
 /* One that has not read the last ones (EAGAIN) will look anyway; one that is gone has a successor. */
 void bank_ring(void)
 {
-	keeper.has_news = keeper.has_news &&
-			  send(OWN_CHANNEL, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-			  errno != EAGAIN && errno != EPIPE && errno != EBADF;
+	if (keeper.news >= NEWS_NOW && (send(OWN_CHANNEL, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
+					errno == EAGAIN || errno == EPIPE || errno == EBADF))
+		keeper.news = NEWS_NONE;
 }
 
 /* --- a child's life --- */
-
-bool bank_sweep(void)
-{
-	bool is_young = false;
-
-	for (uint32_t used = seats_used; used; used &= used - 1) {
-		const struct seat *it = &seats[__builtin_ctz(used)];
-		const struct bank_slot *s = &bank->slot[it->in.req.slot];
-
-		/* Who has a copy of our memory says by its step that it has its own descriptors. */
-		if (__atomic_load_n(&it->is_inside, __ATOMIC_ACQUIRE) ||
-		    (s->kind == BANK_PROC && !s->said.step)) {
-			is_young |= s->since_us + STAGE_WAIT_US > init_now_us();
-			continue;
-		}
-		init_close_range(it->first, it->first + BANK_STAGE_FDS - 1, 0);
-		seats_used &= ~(used & -used);
-	}
-	return is_young;
-}
 
 /* The connections promised to child i are its own, or (no exec) stay with us for another try. */
 static void settle_donations(uint32_t i, bool is_execed)
@@ -97,10 +76,35 @@ static void settle(uint32_t i)
 	if (!is_execed && !s->said.err)
 		s->said.err = ECHILD;
 	settle_donations(i, is_execed);
-	if (s->flags & WANTS_EXEC)
+	if (s->flags & BANK_F_EXECED)
 		watch_exit(i, s->pid);
 	s->exec = is_execed ? BANK_EXECED : BANK_EXEC_FAILED;
-	tell(i);
+	tell(i, is_execed && !(s->flags & BANK_F_EXECED) ? NEWS_LATER : NEWS_NOW);
+}
+
+uint64_t bank_sweep(void)
+{
+	uint64_t wait_us = TIME_NEVER, age_us;
+
+	for (uint32_t used = seats_used; used; used &= used - 1) {
+		const struct seat *it = &seats[__builtin_ctz(used)];
+		uint32_t i = it->in.req.slot;
+		const struct bank_slot *s = &bank->slot[i];
+
+		/* Who has a copy of our memory says by its step that it has its own descriptors. */
+		if (__atomic_load_n(&it->is_inside, __ATOMIC_ACQUIRE) ||
+		    (s->kind == BANK_PROC && !s->said.step)) {
+			/* The longer it takes (it is frozen, or waits for a FIFO) the less often we look. */
+			age_us = init_now_us() - s->since_us;
+			wait_us = wait_us < age_us / 4 ? wait_us : age_us / 4;
+			continue;
+		}
+		if (s->kind == BANK_PROC && (s->flags & TOLD_OF) == BANK_F_DONATE && !s->exec)
+			settle(i);
+		raw_close_range(it->first, it->first + BANK_STAGE_FDS - 1);
+		seats_used &= ~(used & -used);
+	}
+	return wait_us;
 }
 
 void bank_event(uint32_t i)
@@ -113,8 +117,9 @@ void bank_event(uint32_t i)
 	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
 	/* Nobody writes to an exec pipe: it ends by the exec, or by death. In its place a pidfd: half settled, by the life before. */
 	if (s->exec == BANK_EXEC_PENDING &&
-	    (si.si_pid ||
-	     (s->flags & WANTS_EXEC && (read(slot_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
+	    (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
+	     (s->flags & BANK_F_EXECED &&
+	      (read(slot_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
 		settle(i);
 	if (!si.si_pid)
 		return;
@@ -124,7 +129,7 @@ void bank_event(uint32_t i)
 	__atomic_store_n(&s->kind, BANK_DEAD, __ATOMIC_RELEASE);
 	close(slot_fd(i)); /* dead slots must not eat the descriptors a new manager needs */
 	keeper.held_n++;
-	tell(i);
+	tell(i, NEWS_NOW);
 }
 
 static void reap_slot(uint32_t i)
@@ -145,14 +150,6 @@ static uint32_t slot_of(pid_t pid)
 	return i;
 }
 
-/* Its pid must mean nobody else until the manager has acted on the exit, unless that costs too much. */
-static bool may_keep_zombies(void)
-{
-	bool is_manned = keeper.manager || init_now_us() - keeper.gone_us < ORPHAN_WAIT_US;
-
-	return is_manned && keeper.held_n <= HELD_MOST && !keeper.needs_pids;
-}
-
 void bank_reap(void)
 {
 	for (unsigned n = 0; n < REAP_BATCH; n++) {
@@ -170,7 +167,9 @@ void bank_reap(void)
 			continue;
 		}
 		bank_event(i);
-		if (may_keep_zombies())
+		/* Its pid must mean nobody else until the manager has acted on the exit, unless that costs too much. */
+		if (keeper.held_n <= HELD_MOST && !keeper.needs_pids &&
+		    (keeper.manager || init_now_us() - keeper.gone_us < ORPHAN_WAIT_US))
 			return;
 		reap_slot(i);
 	}
@@ -200,20 +199,20 @@ static int drop(const struct bank_req *q, int fd UNUSED)
 	return 0;
 }
 
-static int accept_one(const struct bank_req *q, int fd UNUSED)
+static int accept_one(const struct bank_req *q, int passed UNUSED)
 {
-	int from = q->refs_n == 1 ? slot_fd((uint32_t)q->refs[0]) : -1;
-	int to = slot_fd(q->slot);
+	int listener = q->refs_n == 1 ? slot_fd((uint32_t)q->refs[0]) : -1;
+	int to = slot_fd(q->slot), fd = LANDING_FD;
 	struct bank_peer *p = &bank->peer[q->slot];
 	socklen_t n = sizeof(p->cred);
 
 	/* A client that went away again must not leave us waiting for the next. */
-	if (fcntl(from, F_SETFL, O_NONBLOCK) < 0)
+	if (fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	/* The life before may have accepted it: it stays there, inherited, until the slot is filled. */
-	from = fcntl(LANDING_FD, F_GETFD) >= 0 ? LANDING_FD
-					       : accept4(from, NULL, NULL, 0); /* inherited */
-	if (from < 0 || dup3(from, to, 0) < 0)
+	/* The life before may have accepted it: it stays there until the slot is filled. */
+	if (fcntl(fd, F_GETFD) < 0)
+		fd = accept4(listener, NULL, NULL, 0); /* inherited */
+	if (fd < 0 || dup3(fd, to, 0) < 0)
 		return -errno;
 	*p = (struct bank_peer){.peer_n = sizeof(p->peer), .local_n = sizeof(p->local)};
 	getsockopt(to, SOL_SOCKET, SO_PEERCRED, &p->cred, &n);
@@ -222,12 +221,12 @@ static int accept_one(const struct bank_req *q, int fd UNUSED)
 	return 0;
 }
 
-/* Between us and the child, where its exec is of interest: it ends by that. first: of its stage. */
-static int open_exec_pipe(const struct bank_req *q, int first)
+/* Between us and the child, where the moment of its exec is of interest: it ends by that. */
+static int open_exec_pipe(const struct bank_req *q)
 {
-	int p[2], fd = slot_fd(q->slot), end = first + (int)q->refs_n;
+	int p[2], fd = slot_fd(q->slot), end = seat->first + (int)q->refs_n;
 
-	if (!(q->flags & WANTS_EXEC))
+	if (!(bank->slot[q->slot].flags & BANK_F_EXECED))
 		return 0;
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ||
 	    (init_place_fd(p[0], fd, 0) | init_place_fd(p[1], end, O_CLOEXEC)) < 0)
@@ -235,30 +234,36 @@ static int open_exec_pipe(const struct bank_req *q, int first)
 	return init_watch(fd, q->slot, EPOLLIN | EPOLLET);
 }
 
+/* What q passes, where its child finds it. 0 or -errno. */
+static int fill_stage(const struct bank_req *q)
+{
+	bool is_wide = seat == seats + BANK_STAGES || q->refs_n > BANK_STAGE_REFS;
+	int stage = (int)(seat - seats);
+
+	seat->first = is_wide ? BANK_WIDE_FD : BANK_STAGE_FD + stage * BANK_STAGE_FDS;
+	seats_used |= is_wide ? 0 : 1U << stage;
+	for (int i = 0; i < (int)q->refs_n; i++)
+		if (q->refs[i] >= 0 && dup3(slot_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
+			return -errno;
+	return 0;
+}
+
 static int spawn(const struct bank_req *q, int fd)
 {
-	int stage = (int)(seat - seats), pid = bank->child[q->slot];
-	bool is_wide = stage == BANK_STAGES || q->refs_n > BANK_STAGE_REFS;
-	int first = is_wide ? BANK_WIDE_FD : BANK_STAGE_FD + stage * BANK_STAGE_FDS;
+	int pid = bank->child[q->slot];
 
 	if (pid) /* the life before had come that far */
 		return pid;
-	seats_used |= is_wide ? 0 : 1U << stage;
-	seat->first = first;
-	for (int i = 0; !pid && i < (int)q->refs_n; i++) {
-		uint32_t ref = (uint32_t)q->refs[i];
-
-		if (q->refs[i] >= 0 && dup3(slot_fd(ref), first + i, 0) < 0)
-			pid = -errno;
-		if (q->refs[i] >= 0 && q->flags & BANK_F_DONATE &&
-		    bank->slot[ref].kind == BANK_CONN)
-			bank->slot[ref].donee = q->slot + 1;
-	}
-	pid = pid ? pid : open_exec_pipe(q, first);
+	pid = fill_stage(q);
+	seat->is_inside = RAW_HAS_STACKS && seat->first != BANK_WIDE_FD &&
+			  !(q->flags & BANK_F_APART);
+	/* When one that is inside has its connection, the seat tells. */
+	if (!seat->is_inside && q->flags & BANK_F_DONATE)
+		bank->slot[q->slot].flags |= BANK_F_EXECED;
+	pid = pid ? pid : open_exec_pipe(q);
 	pid = pid ? pid : init_spawn(fd);
 	if (pid < 0) {
 		seat->is_inside = false;
-		settle_donations(q->slot, false);
 		close(slot_fd(q->slot));
 	}
 	return pid;
@@ -343,9 +348,12 @@ static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)
 {
 	struct bank_slot *s = &bank->slot[q->slot];
 
+	for (uint32_t i = 0; q->flags & BANK_F_DONATE && i < q->refs_n; i++)
+		if (q->refs[i] >= 0 && bank->slot[q->refs[i]].kind == BANK_CONN)
+			bank->slot[q->refs[i]].donee = q->slot + 1;
 	bank->child[q->slot] = s->pid = pid;
 	bank->spawned += q->op == BANK_SPAWN;
-	if (pid && (s->exec || !(s->flags & WANTS_EXEC)))
+	if (pid && (s->exec || !(s->flags & BANK_F_EXECED)))
 		watch_exit(q->slot, pid);
 	__atomic_store_n(&s->kind, kind, __ATOMIC_RELEASE);
 }
@@ -389,19 +397,23 @@ void bank_handle(void)
 		do /* what fails for a moment's lack of memory need not fail */
 			r = perform(q, fd);
 		while (r < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST);
+		/* More is to come soon of a child that is given something. */
 		if (r < 0 || ops[q->op].is_told)
-			tell(q->slot);
+			tell(q->slot, r > 0 && q->flags & (BANK_F_EXECED | BANK_F_DONATE)
+					      ? NEWS_LATER
+					      : NEWS_NOW);
 	}
-	init_close_range(LANDING_FD, BANK_STAGE_FD - 1, 0); /* a wide stage, too */
+	raw_close_range(LANDING_FD, BANK_STAGE_FD - 1); /* a wide stage, too */
 	q->op = BANK_NONE; /* of no interest to the child that has the seat now */
 }
 
 void bank_resume(void)
 {
 	/* Whoever shared them with us has its own by now. */
-	init_close_range(BANK_STAGE_FD, BANK_OWN_FD - 1, 0);
+	raw_close_range(BANK_STAGE_FD, BANK_OWN_FD - 1);
 	bank_handle();
-	keeper.want_reap = keeper.has_news = true;
+	keeper.want_reap = true;
+	keeper.news = NEWS_NOW;
 	bank->changed_n += BANK_CHANGES + 1; /* what was not told: the manager looks at all */
 	keeper.held_n = 0;
 	for (uint32_t i = 0; i < bank->high; i++) {

@@ -119,6 +119,11 @@ static inline long raw_dup(int from, int to)
 	return from == to ? raw2(SYS_fcntl, from, F_GETFD) : raw3(SYS_dup3, from, to, 0);
 }
 
+static inline long raw_close_range(int first, int last)
+{
+	return raw3(SYS_close_range, first, last, 0);
+}
+
 static inline long raw_ignore(int sig)
 {
 	/* The kernel's form: the handler, then flags, restorer and mask, all of them 0. */

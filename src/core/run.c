@@ -567,7 +567,7 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 			   is_main ? ROLE_MAIN : ROLE_CONTROL);
 }
 
-/* It waits for its cgroup to be empty, which may have been told while this process was not known to be dead. */
+/* It waits for its cgroup to be empty, which may have been told while this process was not known to be dead. No effect is yet to look. */
 static bool is_last_end(struct unit *u)
 {
 	const struct fsm_state *state = &u->ops->fsm->states[u->state];
@@ -575,7 +575,7 @@ static bool is_last_end(struct unit *u)
 			      *control = procs_ref(u, ROLE_CONTROL);
 
 	return state->coarse == DEACTIVATING && !state->commands && !(main && main->slot) &&
-	       !(control && control->slot);
+	       !(control && control->slot) && !(u->pending_fx & FX_KILL_FINAL);
 }
 
 /*

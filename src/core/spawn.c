@@ -254,7 +254,7 @@ static int open_cgroup(struct hark *h, struct unit *u, uint32_t *flags)
 static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_conn)
 {
 	const struct service_config *c = u->config->service;
-	uint32_t flags = has_conn ? BANK_F_DONATE | BANK_F_EXECED : 0;
+	uint32_t flags = has_conn ? BANK_F_DONATE : 0;
 
 	if (role == ROLE_MAIN && c && (c->type == SERVICE_EXEC || c->type == SERVICE_DBUS))
 		flags |= BANK_F_EXECED;

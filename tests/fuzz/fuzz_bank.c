@@ -23,10 +23,6 @@ uint64_t init_now_us(void)
 {
 	return 0;
 }
-int init_close_range(int first, int last, unsigned flags)
-{
-	return first > last || flags ? -1 : 0;
-}
 int init_place_fd(int fd, int target, int flags)
 {
 	return fd < 0 || close(fd) < 0 || dup3(STDIN_FILENO, target, flags) < 0 ? -errno : 0;

@@ -54,3 +54,11 @@ static int be_double(void)
 	}
 	return write(STDOUT_FILENO, &pid, sizeof(pid)) == sizeof(pid) ? 0 : 1;
 }
+
+/* Closes its connection; and may go on without. */
+static int be_greeter(bool stays)
+{
+	bool is_done = write(3, "hi\n", 3) == 3 && close(3) == 0;
+
+	return is_done && stays ? pause() : !is_done;
+}

@@ -200,24 +200,28 @@ static uint32_t connect_pair(int *ret_client)
 	return conn;
 }
 
-static void test_donation(void)
+/* flags: BANK_F_EXECED: told by a pipe, at once; without it soon after. */
+static void test_donation(uint32_t flags)
 {
 	int client;
 	uint32_t conn = connect_pair(&client);
 	int32_t refs[] = {-1, out_slot, out_slot, (int32_t)conn};
-	uint32_t slot = start("/nonexistent/binary", NULL, NULL, refs, 4, BANK_F_DONATE, -1);
+	uint32_t slot =
+		start("/nonexistent/binary", NULL, NULL, refs, 4, BANK_F_DONATE | flags, -1);
 	char text[8] = "";
 
 	finish(slot);
 	check(bank.table->slot[conn].kind == BANK_CONN, "donate-failed-kept",
 	      "connection lost by a failed exec");
-	slot = start(self, "greet", NULL, refs, 4, BANK_F_DONATE | BANK_F_EXECED, -1);
-	wait_note(BANK_NOTE_EXECED, slot);
-	check(bank.table->slot[conn].kind == BANK_FREE, "donated", "slot still in use");
+	slot = start(self, "greet", "and stay", refs, 4, BANK_F_DONATE | flags, -1);
+	check(wait_note(BANK_NOTE_EXECED, slot) && bank.table->slot[conn].kind == BANK_FREE,
+	      "donated", "not told of, or the slot is still in use");
 	bank_release(&bank, conn);
-	check(finish(slot) == 0 && read(client, text, sizeof(text)) == 3 &&
-		      read(client, text, sizeof(text)) == 0,
+	check(read(client, text, sizeof(text)) == 3 && read(client, text, sizeof(text)) == 0,
 	      "donated-once", "no greeting, or the connection is open somewhere else");
+	check(bank_signal(&bank, slot, last[BANK_NOTE_REPLY][slot].token, SIGTERM) == 0 &&
+		      finish(slot) == 1000 + SIGTERM,
+	      "donated-lives", "it ended of its own");
 	close(client);
 }
 
@@ -469,7 +473,8 @@ static int first_life(void)
 	test_basics();
 	test_child_state();
 	test_idempotent();
-	test_donation();
+	test_donation(BANK_F_EXECED);
+	test_donation(0);
 	snprintf(fifo, sizeof(fifo), "/tmp/hark-keeper-%d", getpid());
 	if (mkfifo(fifo, 0600) < 0)
 		exit(74);
@@ -691,7 +696,7 @@ int main(int argc, char **argv)
 	if (!strcmp(word, "fds"))
 		return be_fds(atoi(argv[2]));
 	if (!strcmp(word, "greet"))
-		return write(3, "hi\n", 3) == 3 ? 0 : 1;
+		return be_greeter(argc > 2);
 	if (!strcmp(word, "storm"))
 		return be_storm();
 	if (!strcmp(word, "double"))
