@@ -3,7 +3,7 @@
 
 # key: (goal, first aim, final gate, sign): the figure must be <= ("<") or >= (">") the limit.
 # A ratio is hark's median over the median of the named other in the same run. Lines that begin with "-" are no
-# goals: hark-init forks, and floor-fork does as much, so they show what is hark's own.
+# goals: they show how far it is from a loop that forks.
 GATES = {
     "boot-1000/floor": ("G1 wall of 1000 services / floor", 1.5, 1.5, "<"),
     "boot-1000-cpu/floor": ("G1 CPU of 1000 services / floor", None, 1.4, "<"),

@@ -14,7 +14,7 @@
  *
  * Descriptor ranges of PID 1: 0-2 console, 3.. where new ones appear, 16.. wide stage, 160.. stages, 416.. own, 464.. slots.
  * A child is cloned with CLONE_FILES, its descriptors dup'ed into a stage; its first act is close_range(BANK_OWN_FD, ~0,
- * CLOSE_RANGE_UNSHARE), then it says in its slot that it did, and PID 1 may use the stage again.
+ * CLOSE_RANGE_UNSHARE), then it says in its slot that it did. PID 1 uses the stage again when it has left our memory, see init.h.
  */
 #pragma once
 
