@@ -107,6 +107,7 @@ struct bank_table {
 	uint64_t start_us;              /* when hark-init started, CLOCK_MONOTONIC */
 	uint64_t orphans;               /* reaped so far, not children of units */
 	uint64_t spawned;               /* children cloned so far */
+	uint64_t handled;               /* requests so far */
 	uint64_t manager_us;            /* start of the running manager */
 	uint64_t tried_us;              /* when a NEW binary was last started; 0: never */
 	uint32_t changed_n; /* entries ever made in changed; too far behind: look at all slots */

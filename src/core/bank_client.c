@@ -84,6 +84,9 @@ uint64_t bank_token(struct bank *b)
 	return ++b->next_token;
 }
 
+/* Of the one channel there is: requests so far, those of the managers before included, which PID 1 has handled. */
+static uint64_t sent_n;
+
 /* The channel is a blocking socket on purpose: PID 1 always reads on, and a full one only means that it is busy. */
 static int send_request(struct bank_req *q, const char *name, struct str plan, int fd)
 {
@@ -111,6 +114,7 @@ static int send_request(struct bank_req *q, const char *name, struct str plan, i
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_here(-errno);
+	sent_n++;
 	crashpoint();
 	return 0;
 }
@@ -276,6 +280,7 @@ int bank_open(struct bank *b, struct loop *loop)
 	b->loop = loop;
 	b->table = map;
 	b->search = 0;
+	sent_n = b->table->handled;
 	/* Never the same again: the clock has passed every token that an earlier manager could have counted up to. */
 	b->next_token = clock_mono_us() << 10;
 	b->taken = mem_get(TAKEN_WORDS * sizeof(*b->taken));
@@ -381,13 +386,7 @@ int bank_drop(struct bank *b, uint32_t slot)
 
 static bool is_settled(const struct bank *b)
 {
-	const struct bank_table *t = b->table;
-
-	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++)
-		if (__atomic_load_n(&t->slot[i].kind, __ATOMIC_ACQUIRE) != BANK_FREE &&
-		    t->slot[i].token != b->seen[i].token)
-			return false;
-	return true;
+	return (int64_t)(__atomic_load_n(&b->table->handled, __ATOMIC_ACQUIRE) - sent_n) >= 0;
 }
 
 /* Nobody rings for a request that went well; PID 1 needs microseconds, and who comes here had a reason to wait. */

@@ -98,8 +98,8 @@ MUST_USE int bank_keep(struct bank *b, int old, const char *name, int fd);
 /* Closes here and there, frees the slot. */
 MUST_USE int bank_drop(struct bank *b, uint32_t slot);
 /*
- * What was dropped is open with PID 1, and its address in use, until it comes to that. Waits until it has done all that it was asked
- * about slots, a second at most. Did it?
+ * What was dropped is open with PID 1, and its address in use, until it comes to that; so is what it was to store before. Waits
+ * until it has done all that it was asked, a second at most. Did it?
  */
 bool bank_settle(const struct bank *b);
 MUST_USE int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot);

@@ -105,9 +105,8 @@ static void run_child(void *arg)
 pid_t init_spawn(int cgroup_fd)
 {
 	const struct bank_req *q = &seat->in.req;
-	bool is_wide = seat->first == BANK_WIDE_FD;
 	struct clone_args a = {
-		.flags = CLONE_CHILD_CLEARTID | (is_wide ? 0 : CLONE_FILES) |
+		.flags = CLONE_CHILD_CLEARTID | (seat->first == BANK_WIDE_FD ? 0 : CLONE_FILES) |
 			 (q->flags & BANK_F_CGROUP ? CLONE_INTO_CGROUP : 0),
 		.child_tid = (uintptr_t)&seat->is_inside,
 		.stack = (uintptr_t)seat->stack,

@@ -56,7 +56,7 @@ enum { SEAT_STACK = 1536, PAGE = 4096 };
 /*
  * Where a request is received. The child that it asks for runs here, in our memory: on this stack, from this plan, and each
  * seat has a stage of descriptors. All are its own until the kernel says, in `is_inside`, that the child has left our memory by
- * its exec or death. Whoever overruns the stack meets its own pointers first. What a short plan needs lies in one page.
+ * its exec or death. Whoever overruns the stack meets its own pointers first. With a plan of 1 kB a seat is one page.
  */
 struct seat {
 	_Alignas(PAGE) int32_t is_inside;
@@ -65,6 +65,7 @@ struct seat {
 	_Alignas(16) char stack[SEAT_STACK];
 	struct in_hand in;
 };
+_Static_assert(offsetof(struct seat, in.plan) + 1024 <= PAGE, "most plans fit into the page");
 /* Behind those with stages one that is always free: its children get a copy of our memory and of all descriptors. */
 extern struct seat seats[BANK_STAGES + 1];
 extern struct seat *seat; /* that of the request in hand */

@@ -238,10 +238,10 @@ static int open_exec_pipe(const struct bank_req *q)
 static int fill_stage(const struct bank_req *q)
 {
 	bool is_wide = seat == seats + BANK_STAGES || q->refs_n > BANK_STAGE_REFS;
-	int stage = (int)(seat - seats);
 
-	seat->first = is_wide ? BANK_WIDE_FD : BANK_STAGE_FD + stage * BANK_STAGE_FDS;
-	seats_used |= is_wide ? 0 : 1U << stage;
+	seat->first = BANK_STAGE_FD + (int)(seat - seats) * BANK_STAGE_FDS;
+	seat->first = is_wide ? BANK_WIDE_FD : seat->first;
+	seats_used |= is_wide ? 0 : 1U << (seat - seats);
 	for (int i = 0; i < (int)q->refs_n; i++)
 		if (q->refs[i] >= 0 && dup3(slot_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
 			return -errno;
@@ -399,9 +399,8 @@ void bank_handle(void)
 		while (r < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST);
 		/* More is to come soon of a child that is given something. */
 		if (r < 0 || ops[q->op].is_told)
-			tell(q->slot, r > 0 && q->flags & (BANK_F_EXECED | BANK_F_DONATE)
-					      ? NEWS_LATER
-					      : NEWS_NOW);
+			tell(q->slot, q->flags & TOLD_OF ? NEWS_LATER : NEWS_NOW);
+		__atomic_store_n(&bank->handled, bank->handled + 1, __ATOMIC_RELEASE);
 	}
 	raw_close_range(LANDING_FD, BANK_STAGE_FD - 1); /* a wide stage, too */
 	q->op = BANK_NONE; /* of no interest to the child that has the seat now */

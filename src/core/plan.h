@@ -79,8 +79,7 @@ enum plan_step {
 enum {
 	PLAN_INLINE = 8 * 1024, /* the most that travels inside a SPAWN record */
 	PLAN_MAX = 512 * 1024,  /* the most hark-exec accepts, in a sealed memfd */
-	PLAN_ARGS_INLINE =
-		128, /* pointers the runner inside PID 1's child has room for, argv and envp each */
+	PLAN_ARGS_INLINE = 32,  /* pointers PID 1's child has room for, argv and envp each */
 };
 
 /* One record, taken apart; text points into the plan. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What keeper_test is when PID 1 has started it as a service: its exit status is the verdict. */
+/* What keeper_test is when PID 1 has started it as a service: its exit status is the verdict. And what it asks the kernel. */
 #pragma once
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { STORM = 10000 };
@@ -61,4 +63,12 @@ static int be_greeter(bool stays)
 	bool is_done = write(3, "hi\n", 3) == 3 && close(3) == 0;
 
 	return is_done && stays ? pause() : !is_done;
+}
+
+/* Of two processes. -1: this kernel does not say. */
+static int shares_memory(pid_t a, pid_t b)
+{
+	long r = syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
+
+	return r < 0 ? -1 : r == 0;
 }

@@ -9,14 +9,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/kcmp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -276,14 +274,6 @@ static void test_killed_before_exec(void)
 	close(client);
 }
 
-/* Does the child in slot share its memory with PID 1? -1: this kernel does not say. */
-static int is_inside(uint32_t slot)
-{
-	long r = syscall(SYS_kcmp, last[BANK_NOTE_REPLY][slot].pid, getppid(), KCMP_VM, 0, 0);
-
-	return r < 0 ? -1 : r == 0;
-}
-
 /*
  * More children stay in their plans than can share the memory of PID 1; some die there by what would be a fault. The others, and
  * whoever comes after them, do not notice.
@@ -296,13 +286,15 @@ static void test_inside(void)
 	uint32_t lives = bank.table->lives;
 	int sharing = 0, bad = 0, fd;
 
-	check(is_inside(apart) != 1, "inside-apart", "it changes its user in PID 1's memory");
+	check(shares_memory(last[BANK_NOTE_REPLY][apart].pid, getppid()) != 1, "inside-apart",
+	      "it changes its user in PID 1's memory");
 	for (unsigned i = 0; i < ARRAY_SIZE(slots); i++) {
 		slots[i] = start_waiting(refs, 3, 0, false);
-		sharing += is_inside(slots[i]);
+		sharing += shares_memory(last[BANK_NOTE_REPLY][slots[i]].pid, getppid());
 	}
 	printf("# %d of %zu share the memory of PID 1\n", sharing, ARRAY_SIZE(slots));
-	check(sharing == BANK_STAGES || sharing == BANK_STAGES - 1 || is_inside(apart) < 0,
+	check(sharing == BANK_STAGES || sharing == BANK_STAGES - 1 ||
+		      shares_memory(last[BANK_NOTE_REPLY][apart].pid, getppid()) < 0,
 	      "inside", "none, or too many");
 	for (unsigned i = 0; i < ARRAY_SIZE(faults); i++) {
 		bad |= kill(last[BANK_NOTE_REPLY][slots[i]].pid, faults[i]) < 0;
@@ -318,7 +310,8 @@ static void test_inside(void)
 	close(fd);
 	check(bad == 0, "inside-go-on", "hurt by those that died");
 	slots[0] = start_waiting(refs, 3, 0, false);
-	check(is_inside(slots[0]) != 0, "inside-again", "their seats are lost");
+	check(shares_memory(last[BANK_NOTE_REPLY][slots[0]].pid, getppid()) != 0, "inside-again",
+	      "their seats are lost");
 	bad |= bank_signal(&bank, slots[0], last[BANK_NOTE_REPLY][slots[0]].token, SIGKILL) < 0;
 	check(finish(slots[0]) == 1000 + SIGKILL && bad == 0 && bank.table->lives == lives,
 	      "inside-lives", "PID 1 was hurt");
