@@ -21,6 +21,9 @@ random 1 8
 urandom 1 9
 tty 5 0
 NODES
+# Automounts need it, and a machine has it by devtmpfs.
+autofs=$(sed -n 's/^ *\([0-9]*\) autofs$/\1/p' proc/misc)
+[ -z "$autofs" ] || mknod -m 600 dev/autofs c 10 "$autofs"
 mkdir dev/pts dev/shm run/out
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
