@@ -44,10 +44,8 @@ enum { EVENT_SIGNAL = BANK_SLOTS, EVENT_CHANNEL };
 /* A request as received. It stays until it is done: the life after a fault does it again. */
 struct in_hand {
 	uint32_t tries;
-	union { /* room for one descriptor: what else is passed the kernel closes */
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} passed;
+	/* A cmsghdr with room for one descriptor: what else is passed the kernel closes. */
+	_Alignas(struct cmsghdr) char passed[CMSG_SPACE(sizeof(int))];
 	struct bank_req req; /* op NONE: none */
 	_Alignas(8) char plan[PLAN_INLINE];
 };

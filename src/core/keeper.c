@@ -381,13 +381,14 @@ static int perform(const struct bank_req *q, int fd)
 /* The kernel has put it there; it stays until it is done, so that the life after a fault can do it again. */
 void bank_handle(void)
 {
+	struct cmsghdr *head = (void *)seat->in.passed;
 	struct bank_req *q = &seat->in.req;
 	bool is_sane = q->op != BANK_NONE && q->op < BANK_OP_COUNT && q->slot < bank->slots_n &&
 		       q->refs_n <= BANK_REFS && q->plan_n <= PLAN_INLINE;
 	int fd = -1, r = 0;
 
-	if (seat->in.passed.head.cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(&seat->in.passed.head), sizeof(fd));
+	if (head->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
 	if (is_sane) {
 		keeper.ping_step = 0; /* whoever asks is alive */
 		if (q->op == BANK_PONG && q->arg > 0)
@@ -431,9 +432,9 @@ enum bank_served bank_serve(void)
 		bank_sweep();
 		seat = &seats[__builtin_ctz(~seats_used)];
 		seat->in.tries = 0;
-		seat->in.passed.head.cmsg_type = 0;
+		memset(seat->in.passed, 0, sizeof(seat->in.passed));
 		iov.iov_base = &seat->in.req;
-		m.msg_control = &seat->in.passed;
+		m.msg_control = seat->in.passed;
 		m.msg_controllen = CMSG_LEN(sizeof(int));
 		n = recvmsg(OWN_CHANNEL, &m, MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EBADF)))

@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		in->tries = 0;
 		q->plan_n = 0;
 		q->slot %= 80;
-		in->passed.head.cmsg_type = q->flags >> 7 & 1 ? SCM_RIGHTS : 0;
+		((struct cmsghdr *)(void *)in->passed)->cmsg_type = q->flags >> 7 & 1 ? SCM_RIGHTS
+										      : 0;
 		bank_handle();
 	}
 	return 0;
