@@ -4,6 +4,7 @@
 #include "core/job.h"
 #include "core/mem.h"
 #include "units/mount_unit.h"
+#include "units/probe.h"
 
 /* clang-format off */
 #define EVENT_LIST(EVENT) \
@@ -409,6 +410,14 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 	}
 }
 
+/* The kernel has it and this /dev has not: a container where mounting is not ours. Without either it may be a module, so mounting is tried. */
+static int can_start(struct unit *u UNUSED)
+{
+	return probe_exists("/sys/class/misc/autofs") && !probe_exists("/dev/autofs")
+		       ? JOB_RES_UNSUPPORTED
+		       : 0;
+}
+
 static void fini(struct unit *u)
 {
 	mem_put((void *)(uintptr_t)automount_of(u)->fail_text);
@@ -420,6 +429,7 @@ const struct unit_type_ops automount_ops = {
 	.fsm = &automount_fsm,
 	.classify = classify,
 	.entered = entered,
+	.can_start = can_start,
 	.hears_up = true,
 	.result = result_word,
 	.reset = reset,

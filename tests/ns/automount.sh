@@ -242,5 +242,18 @@ is "when all of hark is gone nobody waits" "" "$(out ENOENT)" "$(said slow)"
 hark_up automount || finish
 ctl start run-slow.automount >/dev/null
 is "... and the next one takes what is left" "" "$in_" "$(said slow)"
+hark_down
+
+# ---- a container whose /dev lacks the device of a kernel that has autofs
+mkdir "$T/dev"
+mount -t tmpfs dev "$T/dev"
+cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "$T/dev"
+mount --bind "$T/dev" /dev
+hark_up automount || finish
+ctl start run-usual.automount >"$T/unsupported" 2>&1
+is "without /dev/autofs a point is not supported, which is no failure" "" "inactive yes" \
+	"$(active run-usual.automount) $(grep -q 'not supported here' "$T/unsupported" && echo yes)"
+hark_down
+umount -l /dev "$T/dev"
 [ $NOT_OK_N = 0 ] && ok "automounts" "D21 D22 D23 D24 D25 D51"
 finish
