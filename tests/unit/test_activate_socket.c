@@ -14,6 +14,7 @@
 #include "activate/peer.h"
 #include "core/procs.h"
 #include "fake_hark.h"
+#include "suite.h"
 
 /* --- names --- */
 
@@ -584,8 +585,6 @@ int main(void)
 {
 	Suite *s = suite_create("activate_socket");
 	TCase *t = tcase_create("activate_socket");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, NULL, fake_tidy);
 	tcase_add_test(t, instances_are_named_like_systemd);
@@ -606,8 +605,5 @@ int main(void)
 	tcase_add_test(t, the_pipe_is_one_slot);
 	tcase_add_test(t, the_last_lines_are_kept);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

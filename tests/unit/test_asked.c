@@ -4,6 +4,7 @@
 
 #include "core/asked.h"
 #include "core/fd.h"
+#include "suite.h"
 
 static struct asked_log asked;
 static struct state_table state;
@@ -98,8 +99,6 @@ int main(void)
 {
 	Suite *s = suite_create("asked");
 	TCase *t = tcase_create("asked");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, NULL);
 	tcase_add_test(t, a_step_counts_with_its_commit);
@@ -107,8 +106,5 @@ int main(void)
 	tcase_add_test(t, a_step_outside_may_be_unknown);
 	tcase_add_test(t, what_is_no_ring_is_refused);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "core/graph.h"
+#include "suite.h"
 #include "units/device_unit.h"
 #include "units/load.h"
 #include "units/mount_unit.h"
@@ -203,8 +204,6 @@ int main(void)
 {
 	Suite *s = suite_create("automount");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, the_way_in_and_out);
@@ -214,8 +213,5 @@ int main(void)
 	tcase_add_test(t, a_failure_holds_the_others_off);
 	tcase_add_test(t, how_long_they_wait);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "core/buf.h"
+#include "suite.h"
 
 START_TEST(round_trip)
 {
@@ -86,16 +87,11 @@ int main(void)
 {
 	Suite *s = suite_create("buf");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, overflow_is_noted_and_writes_nothing_more);
 	tcase_add_test(tc, underrun_is_noted_and_stays);
 	tcase_add_test(tc, lengths_that_lie);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_path.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -63,15 +64,10 @@ int main(void)
 {
 	Suite *s = suite_create("bus_path");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, names_come_back);
 	tcase_add_test(tc, the_longest_fits);
 	tcase_add_test(tc, others_are_refused);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/calendar.h"
 
 /* --- dates and zones --- */
@@ -412,8 +413,6 @@ int main(void)
 {
 	Suite *s = suite_create("calendar");
 	TCase *t = tcase_create("calendar");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(t, dates_are_days);
 	tcase_add_test(t, zones_change);
@@ -427,9 +426,5 @@ int main(void)
 	tcase_add_test(t, always_later);
 	tcase_add_test(t, memory_runs_out);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/canonical.h"
 #include "units/dump.h"
 
@@ -269,8 +270,6 @@ int main(void)
 {
 	Suite *s = suite_create("canonical");
 	TCase *tc = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -279,9 +278,5 @@ int main(void)
 	tcase_add_test(tc, units_of_ours);
 	tcase_add_test(tc, units_of_others);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

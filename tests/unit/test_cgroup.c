@@ -11,6 +11,7 @@
 #include "core/cgroup.h"
 #include "core/fd.h"
 #include "core/proc.h"
+#include "suite.h"
 
 static struct cgroup_root root;
 
@@ -281,16 +282,11 @@ int main(void)
 	Suite *s = suite_create("cgroup");
 	TCase *refused = tcase_create("refused");
 	TCase *tc = tcase_create("real");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(refused, unusable_directories_say_why);
 	if (is_writable())
 		add_real_tests(tc);
 	suite_add_tcase(s, refused);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/compare.h"
 #include "units/condition.h"
 
@@ -403,8 +404,6 @@ int main(void)
 {
 	Suite *s = suite_create("condition");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
@@ -419,8 +418,5 @@ int main(void)
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, no_memory);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/crash.h"
+#include "suite.h"
 
 static struct crash_log crashes;
 static struct state_table state;
@@ -201,8 +202,6 @@ int main(void)
 {
 	Suite *s = suite_create("crash");
 	TCase *t = tcase_create("crash");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, NULL);
 	tcase_add_test(t, a_first_life_has_nothing_to_tell);
@@ -215,8 +214,5 @@ int main(void)
 	tcase_add_test(t, what_is_no_ring_is_refused);
 	tcase_add_loop_test(t, a_fault_is_told_by_who_dies, 0, 3);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

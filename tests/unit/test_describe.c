@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/plan.h"
+#include "suite.h"
 #include "units/load.h"
 
 static struct hark h;
@@ -404,8 +405,6 @@ int main(void)
 {
 	Suite *suite = suite_create("describe");
 	TCase *t = tcase_create("describe");
-	SRunner *r = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(t, ssh);
 	tcase_add_test(t, cups);
@@ -422,8 +421,5 @@ int main(void)
 	tcase_add_test(t, the_base_environment);
 	tcase_add_test(t, variables_are_kept);
 	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(suite);
 }

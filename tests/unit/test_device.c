@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "suite.h"
 #include "units/config.h"
 
 static const char *wanted(const struct device_unit *d)
@@ -104,17 +105,11 @@ int main(void)
 {
 	Suite *s = suite_create("device");
 	TCase *t = tcase_create("device");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, test_wanted);
 	tcase_add_test(t, test_dress);
 	tcase_add_test(t, test_patience);
 	tcase_add_test(t, test_start);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

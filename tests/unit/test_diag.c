@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/diag.h"
+#include "suite.h"
 
 static char *render(const struct diag *d)
 {
@@ -69,15 +70,9 @@ int main(void)
 {
 	Suite *s = suite_create("diag");
 	TCase *t = tcase_create("all");
-	SRunner *run;
-	int failed;
 
 	tcase_add_test(t, renders_one_line);
 	tcase_add_test(t, remembers_what_it_could_not_keep);
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/cgroup_config.h"
 #include "units/directive.h"
 #include "units/directive_help.h"
@@ -332,8 +333,6 @@ int main(void)
 {
 	Suite *s = suite_create("directive");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -345,8 +344,5 @@ int main(void)
 	tcase_add_test(tc, codes_are_unique);
 	tcase_add_test(tc, nothing_of_systemd_is_unknown);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/dump.h"
 
 static char top[64];
@@ -144,16 +145,11 @@ int main(void)
 {
 	Suite *s = suite_create("dump");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, values_and_defaults);
 	tcase_add_test(tc, relations_are_seen_from_both_sides);
 	tcase_add_test(tc, every_key_has_its_directive);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

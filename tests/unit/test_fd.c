@@ -10,6 +10,7 @@
 
 #include "core/fd.h"
 #include "core/mem.h"
+#include "suite.h"
 
 static char dir[] = "/tmp/hark-test-fd-XXXXXX";
 static int dir_fd;
@@ -214,8 +215,6 @@ int main(void)
 {
 	Suite *s = suite_create("fd");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, enter, leave);
 	tcase_add_test(tc, open_and_close);
@@ -228,8 +227,5 @@ int main(void)
 	tcase_add_test(tc, mkdir_parents);
 	tcase_add_test(tc, clocks);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

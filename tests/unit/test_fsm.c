@@ -4,6 +4,7 @@
 
 #include "core/event.h"
 #include "core/fsm.h"
+#include "suite.h"
 
 enum { OFF, ON, STATES };
 enum { UP, DOWN, MACHINE_EVENTS };
@@ -54,15 +55,9 @@ int main(void)
 {
 	Suite *s = suite_create("fsm");
 	TCase *t = tcase_create("all");
-	SRunner *run;
-	int failed;
 
 	tcase_add_test(t, looks_up_cells_and_names);
 	tcase_add_test(t, every_name_is_there_once);
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

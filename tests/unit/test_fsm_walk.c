@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
@@ -247,7 +248,6 @@ int main(void)
 {
 	Suite *s = suite_create("fsm_walk");
 	TCase *t = tcase_create("walk");
-	SRunner *r = srunner_create(s);
 	int failed, n = WITH_PROCESSES;
 
 	tcase_add_loop_test(t, every_name_is_there, 0, MACHINES);
@@ -260,9 +260,7 @@ int main(void)
 	tcase_add_loop_test(t, commands_run_where_the_state_says_so, 0, n);
 	tcase_add_test(t, nobody_waits_at_an_automount_point_for_ever);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = suite_run(s);
 	printf("rows: A6 B16\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -13,6 +13,7 @@
 
 #include "core/fd.h"
 #include "ctl/verify.h"
+#include "suite.h"
 #include "units/codes.h"
 #include "units/ini.h"
 
@@ -147,8 +148,6 @@ int main(void)
 {
 	Suite *s = suite_create("golden");
 	TCase *t = tcase_create("golden");
-	SRunner *r;
-	int failed = 0;
 
 	/* Another user may not be let into the checkout. */
 	if (access(GOLDEN, X_OK) == 0) {
@@ -156,9 +155,5 @@ int main(void)
 		tcase_add_test(t, every_allocation_fails_once);
 	}
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

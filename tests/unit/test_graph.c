@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "fake_type.h"
+#include "suite.h"
 
 START_TEST(an_edge_is_on_both_units)
 {
@@ -309,7 +310,6 @@ int main(void)
 {
 	Suite *s = suite_create("graph");
 	TCase *t = tcase_create("all");
-	SRunner *run;
 	int failed;
 
 	tcase_set_timeout(t, 60);
@@ -322,10 +322,7 @@ int main(void)
 	tcase_add_test(t, closure_of_a_long_chain);
 	tcase_add_test(t, a_hub_is_linear);
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
+	failed = suite_run(s);
 	if (!failed)
 		puts("rows: B47");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/ini.h"
 
 static const char *const kind_names[INI_KINDS] = {
@@ -162,8 +163,6 @@ int main(void)
 {
 	Suite *s = suite_create("ini");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, golden, 0, (int)ARRAY_SIZE(goldens));
 	tcase_add_test(tc, places_in_joined_values);
@@ -171,8 +170,5 @@ int main(void)
 	tcase_add_test(tc, cut_off_anywhere);
 	tcase_add_test(tc, without_memory);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

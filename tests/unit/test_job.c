@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_plan.h"
+#include "suite.h"
 
 /* --- one edge: what a job on a.service does to b.service --- */
 
@@ -367,7 +368,6 @@ int main(void)
 {
 	Suite *s = suite_create("job");
 	TCase *t = tcase_create("all");
-	SRunner *run;
 	int failed;
 
 	tcase_set_timeout(t, 120);
@@ -378,10 +378,7 @@ int main(void)
 	tcase_add_test(t, order_may_be_ignored_later);
 	tcase_add_loop_test(t, order_of_two, 0, ARRAY_SIZE(orders));
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
+	failed = suite_run(s);
 	if (!failed)
 		puts("rows: A8 D54 E21");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_plan.h"
+#include "suite.h"
 
 #include <sys/resource.h>
 #include <time.h>
@@ -484,7 +485,6 @@ int main(void)
 {
 	Suite *s = suite_create("job_order");
 	TCase *t = tcase_create("all");
-	SRunner *run;
 	int failed;
 
 	tcase_set_timeout(t, 120);
@@ -497,10 +497,7 @@ int main(void)
 	tcase_add_test(t, diamonds_start_each_once);
 	tcase_add_test(t, planning_is_linear);
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
+	failed = suite_run(s);
 	if (!failed)
 		puts("rows: B47 B48");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/ledger.h"
+#include "suite.h"
 
 static struct ledger l, saved;
 
@@ -127,8 +128,6 @@ int main(void)
 {
 	Suite *s = suite_create("ledger");
 	TCase *t = tcase_create("ledger");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, entries_are_found_until_overwritten);
@@ -138,8 +137,5 @@ int main(void)
 	tcase_add_test(t, any_byte_may_be_wrong);
 	tcase_add_test(t, wrong_counts_begin_anew);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

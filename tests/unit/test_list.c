@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "core/list.h"
+#include "suite.h"
 
 struct item {
 	int value;
@@ -85,16 +86,11 @@ int main(void)
 {
 	Suite *s = suite_create("list");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, order_of_adding);
 	tcase_add_test(tc, zeroed_means_not_linked);
 	tcase_add_test(tc, pop_takes_the_first);
 	tcase_add_test(tc, safe_walk_allows_removal);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/exec_config.h"
 #include "units/load.h"
 #include "units/service.h"
@@ -589,8 +590,6 @@ int main(void)
 {
 	Suite *s = suite_create("load");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -614,8 +613,5 @@ int main(void)
 	tcase_add_test(tc, every_allocation_fails_once);
 	tcase_add_test(tc, units_of_this_machine);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/exec_config.h"
 #include "units/load.h"
 #include "units/service.h"
@@ -390,8 +391,6 @@ int main(void)
 {
 	Suite *s = suite_create("load_text");
 	TCase *tc = tcase_create("all");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -407,8 +406,5 @@ int main(void)
 	tcase_add_test(tc, what_cannot_be_done_is_not_started);
 	tcase_add_test(tc, stray_percents_are_kept);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "suite.h"
 
 static int err_pipe[2], kmsg_pipe[2];
 
@@ -146,8 +147,6 @@ int main(void)
 {
 	Suite *s = suite_create("log");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, enter, NULL);
 	tcase_add_test(tc, one_line_to_both);
@@ -159,8 +158,5 @@ int main(void)
 	tcase_add_test(tc, origins_newest_first);
 	tcase_add_test(tc, failed_checks_are_counted_and_told_a_few_times);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

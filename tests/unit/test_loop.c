@@ -8,6 +8,7 @@
 
 #include "core/fd.h"
 #include "core/loop.h"
+#include "suite.h"
 
 enum { TIMERS = 400 };
 
@@ -483,8 +484,6 @@ int main(void)
 	Suite *s = suite_create("loop");
 	TCase *tc = tcase_create("real");
 	TCase *sim = tcase_create("simulated");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, real, close_loop);
 	tcase_add_test(tc, watch_and_rewatch);
@@ -506,8 +505,5 @@ int main(void)
 	tcase_add_test(sim, virtual_time_never_sleeps);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, sim);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/map.h"
 #include "core/mem.h"
+#include "suite.h"
 
 enum { KEYS = 300 };
 
@@ -130,16 +131,11 @@ int main(void)
 {
 	Suite *s = suite_create("map");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, behaves_like_the_model);
 	tcase_add_test(tc, walk_sees_each_once_and_allows_removal);
 	tcase_add_test(tc, reserve_is_the_only_growth);
 	tcase_add_test(tc, misuse_is_noted_and_survived);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "suite.h"
 
 static void reset(void)
 {
@@ -114,8 +115,6 @@ int main(void)
 {
 	Suite *s = suite_create("mem");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, reset, NULL);
 	tcase_add_test(tc, get_is_zeroed_and_counted);
@@ -125,8 +124,5 @@ int main(void)
 	tcase_add_test(tc, arena_pieces_are_apart_and_aligned);
 	tcase_add_test(tc, arena_fails_cleanly);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/mountinfo.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -67,15 +68,10 @@ int main(void)
 {
 	Suite *s = suite_create("mountinfo");
 	TCase *t = tcase_create("lines");
-	SRunner *r = srunner_create(s);
-	int bad;
 
 	tcase_add_test(t, reads_whole_lines_only);
 	tcase_add_test(t, reads_from_the_end_as_well);
 	tcase_add_test(t, escapes_are_octal);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r);
-	srunner_free(r);
-	return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/unit.h"
+#include "suite.h"
 #include "units/name.h"
 
 START_TEST(validity)
@@ -223,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("name");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, validity);
 	tcase_add_test(tc, length);
@@ -234,8 +233,5 @@ int main(void)
 	tcase_add_test(tc, random_bytes_come_back);
 	tcase_add_test(tc, typed_by_users);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "fake_hark.h"
+#include "suite.h"
 
 /* --- the text --- */
 
@@ -209,8 +210,6 @@ int main(void)
 {
 	Suite *s = suite_create("notify");
 	TCase *t = tcase_create("notify");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, NULL, fake_tidy);
 	tcase_add_test(t, messages_are_taken_apart);
@@ -222,8 +221,5 @@ int main(void)
 	tcase_add_test(t, a_barrier_is_lifted);
 	tcase_add_test(t, long_names_get_an_abstract_address);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

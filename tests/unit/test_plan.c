@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/plan.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -171,8 +172,6 @@ int main(void)
 {
 	Suite *s = suite_create("plan");
 	TCase *t = tcase_create("plan");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, round_trip);
 	tcase_add_test(t, truncations_are_refused);
@@ -183,8 +182,5 @@ int main(void)
 	tcase_add_test(t, overflow_and_misuse_show);
 	tcase_add_test(t, groups_are_gids);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 
 #include "core/fd.h"
 #include "core/proc.h"
+#include "suite.h"
 
 /* A child that sleeps under the given argv; back when the exec is done. */
 static pid_t spawn(const char *const argv[])
@@ -131,8 +132,6 @@ int main(void)
 {
 	Suite *s = suite_create("proc");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, pidfd_signals);
 	tcase_add_test(tc, stat_survives_strange_names);
@@ -140,8 +139,5 @@ int main(void)
 	tcase_add_test(tc, owner_and_memory);
 	tcase_add_test(tc, nobody_there);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "ctl/property_live.h"
 #include "ctl/property_setting.h"
 #include "ctl/rows.h"
+#include "suite.h"
 #include "units/automount.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
@@ -174,8 +175,6 @@ int main(void)
 {
 	Suite *s = suite_create("property");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, names_are_unique);
@@ -185,8 +184,5 @@ int main(void)
 	tcase_add_test(tc, only_what_was_asked_for);
 	tcase_add_test(tc, the_manager_prints);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

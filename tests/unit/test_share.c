@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/share.h"
+#include "suite.h"
 
 struct thing {
 	const char *text;
@@ -91,16 +92,11 @@ int main(void)
 {
 	Suite *s = suite_create("share");
 	TCase *t = tcase_create("share");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, equal_parts_are_one);
 	tcase_add_test(t, what_points_into_its_arena_is_its_own);
 	tcase_add_test(t, without_memory_nothing_is_shared);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

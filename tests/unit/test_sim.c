@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "core/engine.h"
+#include "suite.h"
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -381,7 +382,6 @@ int main(void)
 {
 	Suite *s = suite_create("sim");
 	TCase *t = tcase_create("engine");
-	SRunner *r = srunner_create(s);
 	int failed;
 
 	tcase_set_timeout(t, 120);
@@ -389,9 +389,7 @@ int main(void)
 	tcase_add_test(t, every_story_comes_to_rest);
 	tcase_add_test(t, the_same_seed_tells_the_same_story);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = suite_run(s);
 	printf("rows: B28\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

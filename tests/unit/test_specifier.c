@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/specifier.h"
 
 static const struct specifier_host host = {
@@ -243,8 +244,6 @@ int main(void)
 {
 	Suite *s = suite_create("specifier");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, all);
 	tcase_add_test(tc, every_prefix);
@@ -253,8 +252,5 @@ int main(void)
 	tcase_add_test(tc, no_memory);
 	tcase_add_test(tc, host_is_read);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/state.h"
+#include "suite.h"
 
 static const char *const names[] = {"ssh.service", "cups.socket", "a.service"};
 
@@ -419,8 +420,6 @@ int main(void)
 {
 	Suite *s = suite_create("state");
 	TCase *t = tcase_create("state");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_was_put_is_found);
@@ -436,8 +435,5 @@ int main(void)
 	tcase_add_test(t, a_full_table_says_so);
 	tcase_add_test(t, memory_may_be_short);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

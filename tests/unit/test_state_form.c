@@ -8,6 +8,7 @@
 
 #include "core/job.h"
 #include "core/state.h"
+#include "suite.h"
 #include "unit/state_image.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -584,8 +585,6 @@ int main(void)
 {
 	Suite *s = suite_create("state_form");
 	TCase *t = tcase_create("state_form");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 100);
 	if (getenv("HARK_WRITE_GOLDEN"))
@@ -597,8 +596,5 @@ int main(void)
 	tcase_add_test(t, memory_may_be_short);
 	tcase_add_test(t, any_form);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

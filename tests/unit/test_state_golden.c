@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/state.h"
+#include "suite.h"
 #include "unit/state_image.h"
 
 /* Every field has a value of its own. */
@@ -119,16 +120,11 @@ int main(void)
 {
 	Suite *s = suite_create("state_golden");
 	TCase *t = tcase_create("state_golden");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	if (getenv("HARK_WRITE_GOLDEN"))
 		tcase_add_test(t, an_image_is_written);
 	tcase_add_test(t, images_of_every_layout);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

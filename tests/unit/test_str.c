@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "core/str.h"
+#include "suite.h"
 
 static void ck_str(struct str s, const char *expected)
 {
@@ -253,8 +254,6 @@ int main(void)
 {
 	Suite *s = suite_create("str");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, compare);
 	tcase_add_test(tc, pieces);
@@ -268,8 +267,5 @@ int main(void)
 	tcase_add_test(tc, sbuf_keeps_the_first_error);
 	tcase_add_test(tc, sbuf_refuses_absurd_sizes);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

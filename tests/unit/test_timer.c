@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/load.h"
 #include "units/timer.h"
 
@@ -153,8 +154,6 @@ int main(void)
 {
 	Suite *s = suite_create("timer");
 	TCase *t = tcase_create("timer");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, monotonic_bases);
@@ -162,9 +161,5 @@ int main(void)
 	tcase_add_test(t, calendars);
 	tcase_add_test(t, the_machine);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "fake_type.h"
+#include "suite.h"
 
 START_TEST(checks_names)
 {
@@ -142,8 +143,6 @@ int main(void)
 {
 	Suite *s = suite_create("unit");
 	TCase *t = tcase_create("all");
-	SRunner *run;
-	int failed;
 
 	tcase_add_test(t, checks_names);
 	tcase_add_test(t, follows_aliases);
@@ -151,9 +150,5 @@ int main(void)
 	tcase_add_test(t, speaks_of_units);
 	tcase_add_test(t, many_names_are_quick);
 	suite_add_tcase(s, t);
-	run = srunner_create(s);
-	srunner_run_all(run, CK_ENV);
-	failed = srunner_ntests_failed(run);
-	srunner_free(run);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/users.h"
 
 static char root[] = "/tmp/hark-users-XXXXXX";
@@ -180,8 +181,6 @@ int main(void)
 {
 	Suite *s = suite_create("users");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, find);
@@ -191,8 +190,5 @@ int main(void)
 	tcase_add_test(tc, truncated);
 	tcase_add_test(tc, no_memory);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

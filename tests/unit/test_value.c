@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "units/value.h"
 
 #define S US_PER_SEC
@@ -456,7 +457,6 @@ int main(void)
 {
 	Suite *s = suite_create("value");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
 	int failed;
 
 	tcase_set_timeout(tc, 60);
@@ -475,9 +475,7 @@ int main(void)
 	tcase_add_test(tc, cpu_lists);
 	tcase_add_test(tc, words_and_suggestions);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	failed = suite_run(s);
 	if (!failed)
 		puts("rows: B32");
 	return failed != 0;

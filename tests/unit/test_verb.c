@@ -7,6 +7,7 @@
 #include "ctl/call.h"
 #include "ctl/rows.h"
 #include "ctl/screen.h"
+#include "suite.h"
 
 static struct wire_out out;
 static struct wire_in in;
@@ -245,8 +246,6 @@ int main(void)
 {
 	Suite *s = suite_create("verb");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, every_verb_is_whole);
 	tcase_add_test(tc, every_alias_leads_to_its_verb);
@@ -258,8 +257,5 @@ int main(void)
 	tcase_add_test(tc, foreign_bytes_are_escaped);
 	tcase_add_test(tc, properties_are_spelled_as_systemd_spells_them);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/graph.h"
+#include "suite.h"
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -201,8 +202,6 @@ int main(void)
 {
 	Suite *s = suite_create("why");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, from_a_peer_back_to_boot);
@@ -214,8 +213,5 @@ int main(void)
 	tcase_add_test(tc, an_overwritten_ledger_leaves_the_graph);
 	tcase_add_test(tc, why_it_does_not_run);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

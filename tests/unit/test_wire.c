@@ -8,6 +8,7 @@
 
 #include "core/fd.h"
 #include "core/wire.h"
+#include "suite.h"
 
 static struct wire_out out;
 static struct wire_in in;
@@ -225,8 +226,6 @@ int main(void)
 	Suite *s = suite_create("wire");
 	TCase *tc = tcase_create("frames");
 	TCase *sockets = tcase_create("sockets");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, every_truncation_is_refused_or_shorter);
@@ -239,8 +238,5 @@ int main(void)
 	tcase_add_test(sockets, path_must_fit_the_address);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, sockets);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "suite.h"
 #include "units/words.h"
 
 enum { COMMAND = WORDS_UNQUOTE | WORDS_CUNESCAPE };
@@ -350,7 +351,6 @@ int main(void)
 {
 	Suite *s = suite_create("words");
 	TCase *tc = tcase_create("core");
-	SRunner *sr = srunner_create(s);
 	int failed;
 
 	tcase_add_test(tc, quoting_rules);
@@ -364,9 +364,7 @@ int main(void)
 	tcase_add_test(tc, names);
 	tcase_add_test(tc, no_memory);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	failed = suite_run(s);
 	if (!failed)
 		puts("rows: E18");
 	return failed != 0;
