@@ -33,6 +33,17 @@ static bool is_left_alone(int pid)
 	return false;
 }
 
+/* Nothing is going on with it: what was on its way down gets there sooner or later, by whatever is left of its state. */
+static bool is_settled(const struct hark *h, unsigned i)
+{
+	char name[32];
+	const struct unit *u;
+
+	world_unit_name(i, name);
+	u = registry_find(&h->reg, name);
+	return u && u->state == SVC_RUNNING && !u->job.id;
+}
+
 static void look(const struct hark *h)
 {
 	for (unsigned i = 0; i < WORLD_SERVICES; i++) {
@@ -40,7 +51,8 @@ static void look(const struct hark *h)
 
 		if (is_damaged)
 			ck(!kept->pid[i] || is_left_alone(kept->pid[i]), "a service is disturbed");
-		else if (p && is_left_alone(p->pid) && (uint32_t)p->pid <= kept->newest)
+		else if (p && is_left_alone(p->pid) && (uint32_t)p->pid <= kept->newest &&
+			 is_settled(h, i))
 			kept->pid[i] = p->pid;
 		sums->kept += is_damaged && kept->pid[i];
 	}
