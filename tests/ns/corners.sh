@@ -50,6 +50,7 @@ hark_up corners --ping 1s || finish
 mkdir -p "$UNITS"
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s log %s/stays x pause\n' "$PAYLOAD" "$T" >"$UNITS/stays.service"
 printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$UNITS/mortal.service"
+printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\nType=exec\nExecStart=%s pause\n' "$PAYLOAD" >"$UNITS/told.service"
 ctl daemon-reload >/dev/null 2>&1
 ctl start stays.service mortal.service >/dev/null
 stays=$(main_of stays.service)
@@ -83,6 +84,8 @@ ok_if "a table of another layout is left alone, for the program that knows it" "
 failing dup2,dup3 EMFILE 1+ timeout 20 "$BIN/harkctl" restart mortal.service
 is "no descriptor for a child: the start fails" "" "1 failed" "$RC $(active mortal.service)"
 ctl reset-failed mortal.service >/dev/null 2>&1
+failing pipe2 EMFILE 1+ timeout 20 "$BIN/harkctl" start told.service
+is "no pipe to be told of an exec: the start fails" "" "1 failed" "$RC $(active told.service)"
 for call in close_range open,openat; do
 	FOLLOW=-f failing $call EMFILE 1+ timeout 20 "$BIN/harkctl" start mortal.service
 	wait_active mortal.service failed

@@ -198,7 +198,7 @@ static uint32_t connect_pair(int *ret_client)
 	return conn;
 }
 
-/* flags: BANK_F_EXECED: told by a pipe, at once; without it soon after. */
+/* flags: BANK_F_EXECED: told by a pipe, at once; without it soon after. BANK_F_APART: by a pipe as well, there being no seat to tell. */
 static void test_donation(uint32_t flags)
 {
 	int client;
@@ -468,6 +468,7 @@ static int first_life(void)
 	test_idempotent();
 	test_donation(BANK_F_EXECED);
 	test_donation(0);
+	test_donation(BANK_F_APART);
 	snprintf(fifo, sizeof(fifo), "/tmp/hark-keeper-%d", getpid());
 	if (mkfifo(fifo, 0600) < 0)
 		exit(74);

@@ -133,6 +133,7 @@ is "... and whose unit runs" "" "active running user-1234.slice" "$(said scope |
 is "user@1234.service reaches a running systemd --user" "" "active running" "$(login 3) $(login 4)"
 is "logout ends the session and its scope" "" "0 0" "$(said logout)"
 is "... and the user's manager" "" "inactive 0" "$(said user-gone)"
+note "crun says: $(tail -2 "$OUT/crun" 2>/dev/null)"
 is "crun --systemd-cgroup runs a container in a scope" "" "0 one" "$(said crun | cut -d' ' -f1-2)"
 ok_if "... in its slice" "" eval 'said crun | grep -q "lab.slice.* .*/lab.slice/crun-one.scope"'
 is "... which ends with it" "" inactive "$(said crun-kill | awk '{ print $NF }')"

@@ -15,13 +15,22 @@ ln -s "$BIN"/* "$T/build/bin/"
 rm "$T/build/bin/hark-init"
 cp "$COUNTED" "$T/build/bin/"
 ln -s "$HARK_BUILD/tests" "$T/build/tests"
-for suite in $SUITES; do
+report() { "$TOP/tests/reach/report.py" "$COUNTED" "$MARKS"; }
+again() { # SUITE: once more, with the build that counts
+	local began
 	began=$(now_ms)
-	HARK_REACH=$MARKS HARK_BUILD=$T/build timeout -k 5 170 "$HERE/$suite.sh" >"$T/$suite" 2>&1 </dev/null
-	is "$suite: holds with the build that counts" "" "" "$(grep '^not ok' "$T/$suite" | head -3)"
-	note "$suite: $(($(now_ms) - began)) ms, $("$TOP/tests/reach/report.py" "$COUNTED" "$MARKS" | sed -n 1p)"
+	HARK_REACH=$MARKS HARK_BUILD=$T/build timeout -k 5 170 "$HERE/$1.sh" >"$T/$1" 2>&1 </dev/null
+	is "$1: holds with the build that counts" "" "" "$(grep '^not ok' "$T/$1" | head -3)"
+	note "$1: $(($(now_ms) - began)) ms, $(report | sed -n 1p)"
+}
+for suite in $SUITES; do
+	again "$suite"
 done
-"$TOP/tests/reach/report.py" "$COUNTED" "$MARKS" >"$T/report"
+# Where its faults hit is left to chance.
+for _ in 1 2 3; do
+	report >"$T/report" || again fault
+done
+report >"$T/report"
 is "every line of hark-init is reached" "" 0 $?
 sed 's/^/# /' "$T/report"
 finish
