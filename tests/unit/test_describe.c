@@ -384,7 +384,8 @@ START_TEST(variables_are_kept)
 		mem_stats.fail_at = 0;
 	}
 	ck_assert_int_eq(r, 0);
-	ck_assert_int_eq(environment_open(&h), 0); /* as the next manager does: from the file alone */
+	ck_assert_int_eq(environment_open(&h),
+			 0); /* as the next manager does: from the file alone */
 	ck_assert_ptr_null(variable("A"));
 	ck_assert_ptr_null(variable("D"));
 	ck_assert_str_eq(variable("E"), "5");
