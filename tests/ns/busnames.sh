@@ -44,6 +44,8 @@ fi
 service() { # BUS-NAME UNIT
 	printf '[D-BUS Service]\nName=%s\nExec=/bin/false\nUser=root\nSystemdService=%s\n' "$1" "$2" >"$T/services/$1.service"
 }
+# As Debian's package systemd brings it: who calls before the name is there waits for it.
+printf '[D-BUS Service]\nName=org.freedesktop.systemd1\nExec=/bin/false\nUser=root\n' >"$T/services/org.freedesktop.systemd1.service"
 service org.hark.Good good.service
 service org.hark.Bad bad.service
 service org.hark.None none.service
