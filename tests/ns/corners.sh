@@ -101,6 +101,19 @@ old=$(manager_pid)
 kill -STOP "$old"
 ok_if "a manager that hangs is asked, and then ended" "" wait_for '[ -n "$(manager_pid)" ] && [ "$(manager_pid)" != '"$old"' ] && ctl is-active stays.service' 15
 
+# ---- a manager that dies with more asked than PID 1 takes at once
+
+for i in $(seq 100); do printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=%s log %s/late x\n' "$PAYLOAD" "$T" >"$UNITS/late$i.service"; done
+ctl daemon-reload >/dev/null 2>&1
+old=$(manager_pid)
+kill -STOP "$INIT_PID"
+timeout 30 "$BIN/harkctl" start late{1..100}.service >"$T/late.start" 2>&1 &
+sleep 0.5
+kill -KILL "$old"
+kill -CONT "$INIT_PID"
+wait $!
+is "what it asked for is done, all of it and once" "" 100 "$(wc -l <"$T/late")"
+
 # ---- no manager for longer than zombies are kept
 
 no_manager() {
