@@ -343,19 +343,27 @@ void serve_get_processes(struct bus_call *c)
 
 /* --- jobs --- */
 
-void bus_finish_job(struct bus_call *c)
+/* The job that was asked for, made up where there was nothing to do; 0: it was refused, and the caller knows. */
+static uint32_t take_job(struct bus_call *c)
 {
 	const struct row *row = c->ask.rows.first;
-	char path[BUS_PATH_MAX];
 	uint32_t id;
 
 	while (row && !row_is(row, "queued"))
 		row = row->next;
 	if (!row && bus_fail_by_rows(c))
-		return;
+		return 0;
 	id = row ? (uint32_t)row_value(row, "job") : 0;
+	return id ? id : bus_job_of_nothing(c->bus, c->unit);
+}
+
+void bus_finish_job(struct bus_call *c)
+{
+	uint32_t id = take_job(c);
+	char path[BUS_PATH_MAX];
+
 	if (!id)
-		id = bus_job_of_nothing(c->bus, c->unit);
+		return;
 	bus_path_of_job(id, path);
 	reply_path(c, path);
 }
@@ -541,19 +549,13 @@ static const struct {
 
 static void finish_enqueue(struct bus_call *c)
 {
-	const struct row *row = c->ask.rows.first;
 	struct str type = {c->args[1], strlen(c->args[1])};
+	uint32_t id = take_job(c);
 	DBusMessageIter it, list;
 	DBusMessage *reply;
-	uint32_t id;
 
-	while (row && !row_is(row, "queued"))
-		row = row->next;
-	if (!row && bus_fail_by_rows(c))
-		return;
-	id = row ? (uint32_t)row_value(row, "job") : 0;
 	if (!id)
-		id = bus_job_of_nothing(c->bus, c->unit);
+		return;
 	reply = bus_reply_new(c);
 	if (!reply)
 		return;

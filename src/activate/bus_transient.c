@@ -164,9 +164,10 @@ static bool write_bits(struct sbuf *out, const char *key, DBusMessageIter *value
 	return true;
 }
 
-/* Pairs, each a line: "/dev/null rw". */
-static bool write_pairs(struct sbuf *out, const char *key, DBusMessageIter *value,
-			const struct writing *w UNUSED)
+typedef bool (*put_pair_fn)(struct sbuf *out, const char *key, DBusMessageIter *pair);
+
+/* Each pair of a list as a line. */
+static bool write_each(struct sbuf *out, const char *key, DBusMessageIter *value, put_pair_fn put)
 {
 	DBusMessageIter it, pair;
 	bool is_good = true;
@@ -175,35 +176,44 @@ static bool write_pairs(struct sbuf *out, const char *key, DBusMessageIter *valu
 	for (; is_good && dbus_message_iter_get_arg_type(&it) != DBUS_TYPE_INVALID;
 	     dbus_message_iter_next(&it)) {
 		dbus_message_iter_recurse(&it, &pair);
-		sbuf_addf(out, "%s=", key);
-		is_good = put_plain(out, text_of(&pair));
-		sbuf_add_c(out, ' ');
-		is_good = is_good && put_plain(out, text_of(&pair));
+		is_good = put(out, key, &pair);
 		sbuf_add_c(out, '\n');
 	}
 	return is_good;
 }
 
-/* Pairs of a name that is a directive of its own and its value: the times of a timer. */
-static bool write_times(struct sbuf *out, const char *key UNUSED, DBusMessageIter *value,
+static bool put_two_words(struct sbuf *out, const char *key, DBusMessageIter *pair)
+{
+	sbuf_addf(out, "%s=", key);
+	if (!put_plain(out, text_of(pair)))
+		return false;
+	sbuf_add_c(out, ' ');
+	return put_plain(out, text_of(pair));
+}
+
+/* "/dev/null rw" */
+static bool write_pairs(struct sbuf *out, const char *key, DBusMessageIter *value,
 			const struct writing *w UNUSED)
 {
-	DBusMessageIter it, pair;
-	bool is_good = true;
+	return write_each(out, key, value, put_two_words);
+}
 
-	dbus_message_iter_recurse(value, &it);
-	for (; is_good && dbus_message_iter_get_arg_type(&it) != DBUS_TYPE_INVALID;
-	     dbus_message_iter_next(&it)) {
-		dbus_message_iter_recurse(&it, &pair);
-		is_good = put_plain(out, text_of(&pair));
-		sbuf_add_c(out, '=');
-		if (dbus_message_iter_get_arg_type(&pair) == DBUS_TYPE_STRING)
-			is_good = is_good && put_plain(out, text_of(&pair));
-		else
-			put_number(out, number_of(&pair), "us");
-		sbuf_add_c(out, '\n');
-	}
+static bool put_directive(struct sbuf *out, const char *key UNUSED, DBusMessageIter *pair)
+{
+	bool is_good = put_plain(out, text_of(pair));
+
+	sbuf_add_c(out, '=');
+	if (dbus_message_iter_get_arg_type(pair) == DBUS_TYPE_STRING)
+		return is_good && put_plain(out, text_of(pair));
+	put_number(out, number_of(pair), "us");
 	return is_good;
+}
+
+/* A name that is a directive of its own and its value: the times of a timer. */
+static bool write_times(struct sbuf *out, const char *key, DBusMessageIter *value,
+			const struct writing *w UNUSED)
+{
+	return write_each(out, key, value, put_directive);
 }
 
 /*
