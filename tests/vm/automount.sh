@@ -78,11 +78,6 @@ report $? "a device that is not there is said" "$(ls /missing 2>&1)"
 echo x >/disk/written
 echo "checks done"
 X
-vm_start 120
-wait_for "vm_says 'checks done'" 100 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
-vm_key ctrl-alt-delete
-vm_wait
-is "the machine ends in order" "" 0 $?
-vm_report
-is "the disk is clean afterwards" "" clean "$(/sbin/dumpe2fs -h "$T/disk" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' ')"
+vm_checks_and_end "the machine ends in order"
+is "the disk is clean afterwards" "" clean "$(vm_disk_state "$T/disk")"
 finish

@@ -82,16 +82,6 @@ report $? "kill -9 of harkd touches nothing" "$(harkctl status steady.service)"
 echo "checks done"
 X
 
-# "clean", and "needs_recovery" where its journal was not closed.
-disk_state() { /sbin/dumpe2fs -h "$T/disk" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' '; }
-
-start=$(now_ms)
-vm_start 150
-wait_for "vm_says 'checks done'" 120 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
-note "checks done $(($(now_ms) - start)) ms after the machine was switched on (emulated)"
-vm_key ctrl-alt-delete
-vm_wait
-is "Ctrl-Alt-Del ends the machine in order" "" 0 $?
-vm_report
-is "the disk is clean afterwards" "" clean "$(disk_state)"
+vm_checks_and_end "Ctrl-Alt-Del ends the machine in order"
+is "the disk is clean afterwards" "" clean "$(vm_disk_state "$T/disk")"
 finish

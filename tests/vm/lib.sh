@@ -145,3 +145,19 @@ vm_report() {
 		esac
 	done <"$CONSOLE.text"
 }
+
+# vm_checks_and_end NAME: boots, waits for the guest to say "checks done", ends it by Ctrl-Alt-Del, reports what it said. NAME: of the check of its end.
+vm_checks_and_end() {
+	local start
+	start=$(now_ms)
+	vm_start 150
+	wait_for "vm_says 'checks done'" 120 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
+	note "checks done $(($(now_ms) - start)) ms after the machine was switched on (emulated)"
+	vm_key ctrl-alt-delete
+	vm_wait
+	is "$1" "" 0 $?
+	vm_report
+}
+
+# vm_disk_state IMAGE: of an ext4: "clean", and "needs_recovery" where its journal was not closed.
+vm_disk_state() { /sbin/dumpe2fs -h "$1" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' '; }

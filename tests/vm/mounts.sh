@@ -82,20 +82,11 @@ until_is foreign.mount active
 report $? "what somebody mounts is a unit" "$(harkctl status foreign.mount)"
 echo "checks done"
 X
-# "clean", and "needs_recovery" where the journal was not closed.
-state_of() { /sbin/dumpe2fs -h "$1" 2>/dev/null | sed -n 's/Filesystem state: *//p;s/.*\(needs_recovery\).*/\1/p' | paste -sd' '; }
 
-start=$(now_ms)
-vm_start 150
-wait_for "vm_says 'checks done'" 120 || not_ok "the guest comes to its checks" "$(tail -5 "$CONSOLE" | tr -d '\r' | paste -sd' ')"
-note "checks done $(($(now_ms) - start)) ms after the machine was switched on (emulated)"
-vm_key ctrl-alt-delete
-vm_wait
-is "the machine ends in order" "" 0 $?
-vm_report
-is "the disk is clean afterwards" "" clean "$(state_of "$T/disk")"
+vm_checks_and_end "the machine ends in order"
+is "the disk is clean afterwards" "" clean "$(vm_disk_state "$T/disk")"
 /sbin/debugfs -R "dump /image $T/image" "$T/disk" 2>/dev/null
-is "... and so is the file system in a file on it" "C13" clean "$(state_of "$T/image")"
+is "... and so is the file system in a file on it" "C13" clean "$(vm_disk_state "$T/image")"
 ok_if "... to which a service wrote until the end" "" sh -c "/sbin/debugfs -R 'stat /grows' '$T/image' 2>/dev/null | grep -q Inode"
 ok_if "each was unmounted in its turn, swap ended before" "" sh -c "! grep -q 'cannot unmount\|cannot stop using\|stays' '$CONSOLE.text'"
 finish
