@@ -240,3 +240,13 @@ void bus_link_close(struct bus_line *line)
 	dbus_connection_close(conn);
 	dbus_connection_unref(conn);
 }
+
+DBusMessage *bus_take_answer(DBusPendingCall *pending)
+{
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+
+	if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
+		return reply;
+	dbus_message_unref(reply);
+	return NULL;
+}

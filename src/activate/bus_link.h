@@ -29,5 +29,7 @@ void bus_link_init(struct bus_link *k, struct loop *loop);
 MUST_USE int bus_link_serve(struct bus_link *k, DBusServer *server);
 /* Take the connection in, with a reference of its own. 0 or -ENOMEM. */
 MUST_USE int bus_link_open(struct bus_link *k, struct bus_line *line, DBusConnection *conn);
+/* The answer to a question, which the caller gives back; NULL: an error, or none came. */
+DBusMessage *bus_take_answer(DBusPendingCall *pending);
 /* Close the connection and give the reference back. Not from within a message handler: the line is still in use there. */
 void bus_link_close(struct bus_line *line);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "activate/bus_polkit.h"
 #include "activate/bus_value.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -153,17 +154,6 @@ static void ask_for_name(struct bus_system *s, answer_fn done)
 	ask_bus(s, m, done, s, NULL);
 }
 
-/* The reply, which the caller gives back; NULL: an error, or none came. */
-static DBusMessage *take_answer(DBusPendingCall *pending)
-{
-	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-
-	if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
-		return reply;
-	dbus_message_unref(reply);
-	return NULL;
-}
-
 /* --- who calls --- */
 
 static bool read_credentials(DBusMessage *reply, struct client *k)
@@ -207,7 +197,7 @@ static void on_credentials(DBusPendingCall *pending, void *data)
 {
 	struct query *q = data;
 	struct client *k = find_client(q->system, q->name);
-	DBusMessage *reply = take_answer(pending);
+	DBusMessage *reply = bus_take_answer(pending);
 	struct list *node;
 
 	if (k && reply && read_credentials(reply, k)) {
@@ -256,101 +246,6 @@ static void identify(struct bus_call *c, void (*go_on)(struct bus_call *c))
 	ask_bus(s, new_question("GetConnectionCredentials", name), on_credentials, q, mem_put);
 }
 
-/* --- polkit --- */
-
-#define POLKIT "org.freedesktop.PolicyKit1"
-
-/* ("system-bus-name", {"name": sender}): who calls, by the name on the bus. */
-static bool put_subject(DBusMessageIter *it, const char *sender)
-{
-	const char *kind = "system-bus-name", *key = "name";
-	DBusMessageIter subject, dict, entry, v;
-
-	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &subject) &&
-	       dbus_message_iter_append_basic(&subject, DBUS_TYPE_STRING, &kind) &&
-	       dbus_message_iter_open_container(&subject, DBUS_TYPE_ARRAY, "{sv}", &dict) &&
-	       dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
-	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key) &&
-	       dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "s", &v) &&
-	       dbus_message_iter_append_basic(&v, DBUS_TYPE_STRING, &sender) &&
-	       dbus_message_iter_close_container(&entry, &v) &&
-	       dbus_message_iter_close_container(&dict, &entry) &&
-	       dbus_message_iter_close_container(&subject, &dict) &&
-	       dbus_message_iter_close_container(it, &subject);
-}
-
-/* NULL: no memory. */
-static DBusMessage *new_check(struct bus_call *c, const char *action)
-{
-	DBusMessage *m = dbus_message_new_method_call(POLKIT,
-						      "/org/freedesktop/PolicyKit1/Authority",
-						      POLKIT ".Authority", "CheckAuthorization");
-	/* May it ask for a password? */
-	dbus_uint32_t flags = dbus_message_get_allow_interactive_authorization(c->message) != 0;
-	const char *none = "";
-	DBusMessageIter it, details;
-
-	if (!m)
-		return NULL;
-	dbus_message_iter_init_append(m, &it);
-	if (put_subject(&it, dbus_message_get_sender(c->message)) &&
-	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &action) &&
-	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{ss}", &details) &&
-	    dbus_message_iter_close_container(&it, &details) &&
-	    dbus_message_iter_append_basic(&it, DBUS_TYPE_UINT32, &flags) &&
-	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &none))
-		return m;
-	dbus_message_unref(m);
-	return NULL;
-}
-
-/* (is authorized, could be by a password, details). Where there is no polkit, only root may. */
-static void on_checked(DBusPendingCall *pending, void *data)
-{
-	struct bus_call *c = data;
-	DBusMessage *reply = take_answer(pending);
-	dbus_bool_t is_authorized = FALSE, is_challenge = FALSE;
-	DBusMessageIter it, s;
-
-	if (reply && dbus_message_has_signature(reply, "(bba{ss})")) {
-		dbus_message_iter_init(reply, &it);
-		dbus_message_iter_recurse(&it, &s);
-		dbus_message_iter_get_basic(&s, &is_authorized);
-		dbus_message_iter_next(&s);
-		dbus_message_iter_get_basic(&s, &is_challenge);
-	}
-	if (reply)
-		dbus_message_unref(reply);
-	if (is_authorized) {
-		c->is_authorized = true;
-		c->go_on(c);
-	} else if (is_challenge) {
-		bus_fail(c, DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-			 "this needs a password, or another user");
-	} else {
-		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may call %s",
-			 dbus_message_get_member(c->message));
-	}
-}
-
-/* However long somebody types a password. */
-static void authorize(struct bus_call *c, const char *action, void (*go_on)(struct bus_call *c))
-{
-	DBusConnection *conn = c->peer->line.conn;
-	DBusMessage *m = new_check(c, action);
-	DBusPendingCall *pending = NULL;
-
-	c->go_on = go_on;
-	if (!m || !dbus_connection_send_with_reply(conn, m, &pending, DBUS_TIMEOUT_INFINITE) ||
-	    !pending || !dbus_pending_call_set_notify(pending, on_checked, c, NULL))
-		bus_fail(c, DBUS_ERROR_ACCESS_DENIED,
-			 "nobody could be asked whether it is allowed");
-	if (pending)
-		dbus_pending_call_unref(pending);
-	if (m)
-		dbus_message_unref(m);
-}
-
 static void subscribe(struct bus_call *c, bool wants)
 {
 	struct bus_system *s = c->bus->system;
@@ -386,17 +281,22 @@ static void on_told(struct ask *a, int err UNUSED)
 	mem_put(t);
 }
 
-/* names: n of them, copied. What cannot be told for want of memory is told at the next change. */
-static void tell_names(struct bus_system *s, const char *const *names, unsigned n)
+/* words: n of them for the manager (activate/busname.h), copied. False: no memory, nothing is told of it. */
+static bool tell_names(struct bus_system *s, const char *const *words, unsigned n)
 {
-	struct telling *t = n ? mem_get(sizeof(*t)) : NULL;
+	struct telling *t = mem_get(sizeof(*t));
+	bool is_good = t;
 
-	if (!t)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		t->args[i] = arena_dup(&t->arena, names[i], strlen(names[i]));
-		if (!t->args[i])
-			n = i;
+	for (unsigned i = 0; is_good && i < n; i++) {
+		t->args[i] = arena_dup(&t->arena, words[i], strlen(words[i]));
+		is_good = t->args[i];
+	}
+	if (!is_good) {
+		log_at(LOG_WARN, "no memory: the manager is not told of names on the bus");
+		if (t)
+			arena_fini(&t->arena);
+		mem_put(t);
+		return false;
 	}
 	t->ask.question =
 		(struct question){.verb = &verbs[VERB_BUS_NAMES], .args = t->args, .args_n = n};
@@ -404,34 +304,42 @@ static void tell_names(struct bus_system *s, const char *const *names, unsigned 
 	t->system = s;
 	list_add_tail(&s->tellings, &t->node);
 	tell_next(s);
+	return true;
 }
 
+static void tell_one(struct bus_system *s, const char *word)
+{
+	(void)!tell_names(s, &word, 1);
+}
+
+/* All names that there are; without the end of them nothing counts as lost. */
 static void on_names(DBusPendingCall *pending, void *data)
 {
 	struct bus_system *s = data;
-	const char *names[NAMES_MOST];
-	DBusMessage *reply = take_answer(pending);
+	const char *words[NAMES_MOST] = {"begin"};
+	DBusMessage *reply = bus_take_answer(pending);
 	DBusMessageIter it, list;
-	unsigned n = 0;
+	bool is_good = reply && dbus_message_has_signature(reply, "as");
+	unsigned n = 1;
 
-	if (!reply || !dbus_message_has_signature(reply, "as")) {
-		if (reply)
-			dbus_message_unref(reply);
-		return;
+	if (is_good) {
+		dbus_message_iter_init(reply, &it);
+		dbus_message_iter_recurse(&it, &list);
 	}
-	dbus_message_iter_init(reply, &it);
-	dbus_message_iter_recurse(&it, &list);
-	for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
+	for (; is_good && dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
 	     dbus_message_iter_next(&list)) {
-		dbus_message_iter_get_basic(&list, &names[n]);
-		n += names[n][0] != ':';
+		dbus_message_iter_get_basic(&list, &words[n]);
+		n += words[n][0] != ':';
 		if (n == NAMES_MOST) {
-			tell_names(s, names, n);
+			is_good = tell_names(s, words, n);
 			n = 0;
 		}
 	}
-	tell_names(s, names, n);
-	dbus_message_unref(reply);
+	words[n++] = "end";
+	if (is_good)
+		tell_names(s, words, n);
+	if (reply)
+		dbus_message_unref(reply);
 }
 
 static void owner_changed(struct bus_system *s, DBusMessage *m)
@@ -449,10 +357,9 @@ static void owner_changed(struct bus_system *s, DBusMessage *m)
 			drop_client(s, k);
 		count_subscribers(s);
 	} else if (name[0] != ':' && *now) {
-		tell_names(s, &name, 1);
+		tell_one(s, name);
 	} else if (name[0] != ':' && snprintf(lost, sizeof(lost), "-%s", name) > 0) {
-		name = lost;
-		tell_names(s, &name, 1);
+		tell_one(s, lost);
 	}
 }
 
@@ -543,7 +450,7 @@ static void on_signal(struct bus_peer *p, DBusMessage *m)
 
 static void on_name(DBusPendingCall *pending, void *data UNUSED)
 {
-	DBusMessage *reply = take_answer(pending);
+	DBusMessage *reply = bus_take_answer(pending);
 	dbus_uint32_t answer = 0;
 
 	if (reply &&
@@ -573,13 +480,14 @@ static void on_gone(struct bus_peer *p)
 	while ((node = map_next(&s->clients, NULL)))
 		drop_client(s, container_of(node, struct client, node));
 	log_at(LOG_WARN, "the system bus is gone");
+	tell_one(s, "gone");
 	try_again(s);
 }
 
 static const struct bus_seat seat = {.gone = on_gone,
 				     .signal = on_signal,
 				     .identify = identify,
-				     .authorize = authorize,
+				     .authorize = bus_polkit_authorize,
 				     .subscribe = subscribe};
 
 /* The order in which the questions are sent is the order in which the bus hears them; none is waited for. */
@@ -624,6 +532,8 @@ static void set_bus_up(struct bus_system *s, bool is_up)
 	s->is_bus_up = is_up;
 	if (is_up && !s->peer)
 		connect_bus(s);
+	else if (!is_up && !s->peer)
+		tell_one(s, "gone");
 }
 
 void bus_system_heard(struct bus *b, const struct row *row)

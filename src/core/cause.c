@@ -39,5 +39,6 @@ const char *const cause_names[] = {
 	[CAUSE_DEVICE] = "device",
 	[CAUSE_ACCESS] = "access",
 	[CAUSE_IDLE] = "idle",
+	[CAUSE_NAME] = "name",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_KINDS, "every cause has a name");

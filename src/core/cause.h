@@ -39,7 +39,8 @@
 	CAUSE(BUS_NAME, "its bus name was called")                       \
 	CAUSE(DEVICE, "a device appeared")                               \
 	CAUSE(ACCESS, "a process entered its mount point")               \
-	CAUSE(IDLE, "nobody used it for TimeoutIdleSec=")
+	CAUSE(IDLE, "nobody used it for TimeoutIdleSec=")                \
+	CAUSE(NAME, "a name on the bus got an owner")
 
 enum cause_kind {
 #define CAUSE(name, words) CAUSE_##name,

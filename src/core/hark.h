@@ -39,6 +39,8 @@ struct hark {
 	struct device_source devices;
 	struct timer nodes_timer;  /* looks for nodes of devices that nobody tells of */
 	uint32_t device_round;     /* of hark-udev's enumerations */
+	struct map bus_names;      /* with an owner: struct owned of activate/busname.c */
+	uint32_t bus_round;        /* of telling all of them; 0: not begun */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
 	struct watch path_watch;   /* inotify of what path units look at */

@@ -52,7 +52,7 @@ static struct hark hark;
 
 static const struct unit_type_ops *const types[] = {
 	&service_ops, &socket_ops,    &target_ops, &slice_ops, &mount_ops, &timer_ops,
-	&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
+	&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &busname_ops,
 };
 static const struct activator *const activators[] = {&socket_activator, &time_activator,
 						     &scope_activator,  &slice_activator,

@@ -260,6 +260,7 @@ static int load(void *arg, struct unit *u)
 		engine_restore(&h->engine, u, PASSIVE_ACTIVE, 0, FX_ARM);
 	}
 	devices_loaded(h, u);
+	busname_loaded(h, u);
 	if (u->type == UNIT_MOUNT)
 		mounts_loaded(h, u);
 	if (u->type == UNIT_AUTOMOUNT)

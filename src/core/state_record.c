@@ -114,7 +114,7 @@ static const struct {
 /* The machines whose states are remembered. */
 static const struct unit_type_ops *const machines[] = {
 	&service_ops, &socket_ops, &target_ops, &slice_ops,     &mount_ops,
-	&timer_ops,   &device_ops, &scope_ops,  &automount_ops,
+	&timer_ops,   &device_ops, &scope_ops,  &automount_ops, &busname_ops,
 };
 
 static void make_lists(struct state_form *f)

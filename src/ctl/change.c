@@ -156,14 +156,8 @@ int serve_reload_config(struct call *c)
 
 int serve_bus_names(struct call *c)
 {
-	for (unsigned i = 0; i < c->request.args_n; i++) {
-		struct str name = str_of(c->request.args[i]);
-
-		if (name.n && name.p[0] == '-')
-			busname_lost(c->h, str_sub(name, 1, name.n));
-		else
-			busname_owned(c->h, name);
-	}
+	for (unsigned i = 0; i < c->request.args_n; i++)
+		busname_heard(c->h, str_of(c->request.args[i]));
 	return CALL_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "activate/busname.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "units/name.h"
@@ -455,6 +456,7 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 		start_new(l, n);
 	if (l->want_all && l->fd >= 0)
 		start_unknown(l);
+	busname_look(l->h);
 	forget_names(l);
 	return 0;
 }

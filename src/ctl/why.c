@@ -54,6 +54,7 @@ static const struct {
 	[CAUSE_DEVICE] = {"%s appeared", WHY_ACTIVATED},
 	[CAUSE_ACCESS] = {"a process entered the mount point of %s", WHY_ACTIVATED},
 	[CAUSE_IDLE] = {NULL, WHY_EXPLICIT},
+	[CAUSE_NAME] = {"%s got an owner", WHY_ACTIVATED},
 };
 
 /* --- the chain --- */

@@ -244,8 +244,10 @@ static bool is_after_member(const struct closure_unit *target, const struct clos
 static bool holds(const struct closure_unit *from, const struct dep *d,
 		  const struct closure_unit *to)
 {
-	if (d->type == DEP_BEFORE && unit_type_of(to->name) == UNIT_DEVICE)
-		return false; /* nothing can delay a device */
+	int type = unit_type_of(to->name);
+
+	if (d->type == DEP_BEFORE && (type == UNIT_DEVICE || type == UNIT_BUSNAME))
+		return false; /* nothing can delay what others make */
 	if (d->origin == DEP_DEFAULT && d->type == DEP_AFTER &&
 	    unit_type_of(from->name) == UNIT_TARGET)
 		return is_after_member(from, to);

@@ -34,6 +34,9 @@ static const struct type_parts {
 	[UNIT_DEVICE] = {.file_is_optional = true,
 			 .stays_on_isolate = true,
 			 .job_running_us = DEVICE_WAIT_US},
+	[UNIT_BUSNAME] = {.file_is_optional = true,
+			  .stays_on_isolate = true,
+			  .job_running_us = DEVICE_WAIT_US},
 };
 
 static void unit_config_defaults(struct unit_config *c)

@@ -12,7 +12,7 @@
 
 enum {
 	DEVICE_WAIT_US = 90 * 1000 * 1000
-}; /* for a device that is to come, when nothing else is said */
+}; /* for a device, or a name on the bus, that is to come, when nothing else is said */
 
 enum device_state { DEVICE_DEAD, DEVICE_PLUGGED, DEVICE_STATES };
 
@@ -44,7 +44,7 @@ static inline struct device_unit *device_of(struct unit *u)
 
 /* The name of the unit of a device under that path, an alias may be any, into out (UNIT_NAME_MAX + 1); false: it is too long to have one. */
 bool device_name(const char *path, char *out);
-/* Times of jobs that follow from each other. 0. */
+/* Times of jobs that follow from each other, of whatever is waited for as a device is. 0. */
 int device_settle(struct unit_config *c);
 /* The path that its name stands for, when it has one that can be looked at ("/dev/sda1", "/sys/..."). */
 bool device_path(const struct unit *u, char *out, size_t cap);

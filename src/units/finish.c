@@ -62,6 +62,7 @@ static const struct finish {
 	[UNIT_PATH] = {NULL, path_links, path_verify},
 	[UNIT_SLICE] = {slice_settle, slice_links, slice_verify},
 	[UNIT_SCOPE] = {NULL, scope_links, NULL},
+	[UNIT_BUSNAME] = {device_settle, busname_links, NULL},
 };
 
 /* A slice with a file, or that of a template, is depended on; any other is made when its cgroup is. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * passive - unit types without processes of their own: target, slice, device, path ... as far as they only have a state.
+ * passive - unit types that only have a state: targets, slices, names on the bus.
  *
- * Types whose activator is not built yet load, are listed, and refuse to start with a plain word (JOB_RES_UNSUPPORTED).
+ * A name on the bus ("org.bluez.busname") is up while it has an owner; no job makes one, a start waits until somebody has it. What there is, is
+ * told by activate/busname.
  */
 #pragma once
 
@@ -10,9 +11,7 @@
 
 enum passive_state { PASSIVE_DEAD, PASSIVE_ACTIVE, PASSIVE_STATES };
 
-extern const struct unit_type_ops target_ops, slice_ops;
-/* Types that nothing drives yet: they load, and refuse to start. */
-extern const struct unit_type_ops no_busname_ops;
+extern const struct unit_type_ops target_ops, slice_ops, busname_ops;
 
 /* Default dependencies of systemd.target(5) into c->deps. 0 or -ENOMEM. */
 MUST_USE int target_links(struct unit_config *c);
@@ -20,5 +19,7 @@ MUST_USE int target_links(struct unit_config *c);
 MUST_USE int slice_settle(struct unit_config *c);
 /* Implicit and default dependencies of systemd.slice(5). 0 or -ENOMEM. */
 MUST_USE int slice_links(struct unit_config *c);
+/* A name is waited for with the help of hark-bus. 0 or -ENOMEM. */
+MUST_USE int busname_links(struct unit_config *c);
 /* A finding that refuses the unit: dashes in its name with nothing between. */
 void slice_verify(struct unit_config *c);

@@ -160,6 +160,92 @@ ok_if "a service that gives its name up stops" "" wait_active loses.service inac
 is "... its process, too" "" gone "$(alive "$pid" && echo alive || echo gone)"
 ok_if "... and with Restart=always is started again" "" wait_for '[ "$(prop returns.service NRestarts)" -ge 1 ] && [ "$(active returns.service)" = active ]' 5
 ctl stop returns.service
+# Units of names: what a name on the bus wants runs while somebody has it. Nobody asked for the file of the name; there is none.
+put seen.service <<X
+[Unit]
+DefaultDependencies=no
+BindsTo=org.hark.Seen.busname
+After=org.hark.Seen.busname
+[Service]
+ExecStart=$PAYLOAD pause
+[Install]
+WantedBy=org.hark.Seen.busname
+X
+put later.service <<X
+[Unit]
+DefaultDependencies=no
+Requires=org.hark.Later.busname
+After=org.hark.Later.busname
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+X
+put known.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=$PAYLOAD pause
+[Install]
+WantedBy=org.freedesktop.DBus.busname
+X
+bus_pid() { ctl show -p MainPID --value hark-bus.service; }
+own() {
+	"$NS_BIN/own_name" "$1" "${2:-0}" &
+	STARTED+=($!)
+	disown
+}
+owned() { wait_active org.hark.Seen.busname active 5 && wait_active seen.service active 5; }
+lost() { wait_active org.hark.Seen.busname inactive 5 && wait_active seen.service inactive 5; }
+ctl daemon-reload >/dev/null
+ok_if "a name that is there already pulls in what has just come" "" wait_active known.service active 5
+own org.hark.Seen
+owner=$!
+ok_if "a name appears on the bus: what is wanted by it starts" "" owned
+is "... owned, in words" "" owned "$(prop org.hark.Seen.busname SubState)"
+ok_if "... why says so" "" sh -c "$BIN/harkctl why seen.service | grep -q 'org.hark.Seen.busname got an owner'"
+kill -9 $owner
+ok_if "it disappears: what is bound to it stops" "" lost
+own org.hark.Later 400
+ms=$(took ctl start later.service)
+ok_if "what is ordered after a name waits for it ($ms ms)" "" sh -c "[ $ms -ge 300 ] && [ \$($BIN/harkctl is-active later.service) = active ]"
+own org.hark.Seen
+owner=$!
+owned
+kill -9 "$(manager_pid)"
+is "a name outlives the manager" "" "active active" "$(active org.hark.Seen.busname) $(active seen.service)"
+pid=$(main_of seen.service)
+kill -9 "$(bus_pid)"
+sleep 0.2
+is "... and hark-bus" "" "active $pid" "$(active org.hark.Seen.busname) $(main_of seen.service)"
+# Of the loss nobody hears: hark-bus stands still when it happens, and is dead when it could be read.
+bus=$(bus_pid)
+kill -STOP "$bus"
+kill -9 $owner
+wait_for "! alive $owner" 5
+kill -9 "$bus"
+ok_if "a name lost while hark-bus is dead" "" lost
+own org.hark.Seen
+owner=$!
+owned
+bus=$(bus_pid)
+kill -STOP "$bus" "$(manager_pid)"
+kill -9 $owner "$bus" "$(manager_pid)"
+ok_if "... while it and the manager are" "" lost
+put drops.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Drops
+ExecStart=$NS_BIN/own_name org.hark.Drops 0 400
+X
+ctl start drops.service >/dev/null
+bus=$(bus_pid)
+kill -STOP "$bus"
+wait_for '! timeout 5 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.hark.Drops' 5
+kill -9 "$bus"
+ok_if "... of a service, which stops" "" wait_active drops.service inactive 5
 kill -9 "$(manager_pid)"
 ctl stop good.service >/dev/null
 ok_if "over a killed manager" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"

@@ -26,7 +26,7 @@ static void setup(void)
 {
 	static const struct unit_type_ops *const types[] = {
 		&service_ops, &socket_ops,    &target_ops, &slice_ops, &mount_ops, &timer_ops,
-		&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &no_busname_ops,
+		&device_ops,  &automount_ops, &swap_ops,   &path_ops,  &scope_ops, &busname_ops,
 	};
 
 	ck_assert_int_eq(registry_init(&hark.reg, types, ARRAY_SIZE(types)), 0);

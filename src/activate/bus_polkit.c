@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "activate/bus_polkit.h"
+
+#define POLKIT "org.freedesktop.PolicyKit1"
+
+/* ("system-bus-name", {"name": sender}): who calls, by the name on the bus. */
+static bool put_subject(DBusMessageIter *it, const char *sender)
+{
+	const char *kind = "system-bus-name", *key = "name";
+	DBusMessageIter subject, dict, entry, v;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &subject) &&
+	       dbus_message_iter_append_basic(&subject, DBUS_TYPE_STRING, &kind) &&
+	       dbus_message_iter_open_container(&subject, DBUS_TYPE_ARRAY, "{sv}", &dict) &&
+	       dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key) &&
+	       dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "s", &v) &&
+	       dbus_message_iter_append_basic(&v, DBUS_TYPE_STRING, &sender) &&
+	       dbus_message_iter_close_container(&entry, &v) &&
+	       dbus_message_iter_close_container(&dict, &entry) &&
+	       dbus_message_iter_close_container(&subject, &dict) &&
+	       dbus_message_iter_close_container(it, &subject);
+}
+
+/* NULL: no memory. */
+static DBusMessage *new_check(struct bus_call *c, const char *action)
+{
+	DBusMessage *m = dbus_message_new_method_call(POLKIT,
+						      "/org/freedesktop/PolicyKit1/Authority",
+						      POLKIT ".Authority", "CheckAuthorization");
+	/* May it ask for a password? */
+	dbus_uint32_t flags = dbus_message_get_allow_interactive_authorization(c->message) != 0;
+	const char *none = "";
+	DBusMessageIter it, details;
+
+	if (!m)
+		return NULL;
+	dbus_message_iter_init_append(m, &it);
+	if (put_subject(&it, dbus_message_get_sender(c->message)) &&
+	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &action) &&
+	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{ss}", &details) &&
+	    dbus_message_iter_close_container(&it, &details) &&
+	    dbus_message_iter_append_basic(&it, DBUS_TYPE_UINT32, &flags) &&
+	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &none))
+		return m;
+	dbus_message_unref(m);
+	return NULL;
+}
+
+/* (is authorized, could be by a password, details). Where there is no polkit, only root may. */
+static void on_checked(DBusPendingCall *pending, void *data)
+{
+	struct bus_call *c = data;
+	DBusMessage *reply = bus_take_answer(pending);
+	dbus_bool_t is_authorized = FALSE, is_challenge = FALSE;
+	DBusMessageIter it, s;
+
+	if (reply && dbus_message_has_signature(reply, "(bba{ss})")) {
+		dbus_message_iter_init(reply, &it);
+		dbus_message_iter_recurse(&it, &s);
+		dbus_message_iter_get_basic(&s, &is_authorized);
+		dbus_message_iter_next(&s);
+		dbus_message_iter_get_basic(&s, &is_challenge);
+	}
+	if (reply)
+		dbus_message_unref(reply);
+	if (is_authorized) {
+		c->is_authorized = true;
+		c->go_on(c);
+	} else if (is_challenge) {
+		bus_fail(c, DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+			 "this needs a password, or another user");
+	} else {
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may call %s",
+			 dbus_message_get_member(c->message));
+	}
+}
+
+void bus_polkit_authorize(struct bus_call *c, const char *action, void (*go_on)(struct bus_call *c))
+{
+	DBusConnection *conn = c->peer->line.conn;
+	DBusMessage *m = new_check(c, action);
+	DBusPendingCall *pending = NULL;
+
+	c->go_on = go_on;
+	if (!m || !dbus_connection_send_with_reply(conn, m, &pending, DBUS_TIMEOUT_INFINITE) ||
+	    !pending || !dbus_pending_call_set_notify(pending, on_checked, c, NULL))
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED,
+			 "nobody could be asked whether it is allowed");
+	if (pending)
+		dbus_pending_call_unref(pending);
+	if (m)
+		dbus_message_unref(m);
+}
