@@ -264,6 +264,7 @@ static int open_units(struct hark *h, const struct options *o)
 			h); /* first: what changes while the directories are read is noticed */
 	if (r == 0)
 		r = transient_open(h);
+	h->load.keeps_texts = true;
 	if (r == 0)
 		r = load_scan(&h->load);
 	if (r == 0)
@@ -423,6 +424,7 @@ static void boot(struct hark *h)
 		log_at(LOG_ERROR,
 		       "services with namespaces of their own will not see new mounts: %s",
 		       strerror(-shared));
+	load_forget_texts(&h->load);
 	h->did_boot = true;
 	remember_manager(h);
 	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
@@ -483,26 +485,29 @@ static void load_slices(struct hark *h)
 	}
 }
 
-/* Take over what the manager before left, or boot. has_path: somebody said where units lie. */
-static void begin(struct hark *h, bool has_path)
+/* Take over what the manager before left, or boot. has_path: somebody said where units lie. False: the boot waits for generators. */
+static bool begin(struct hark *h, bool has_path)
 {
 	if (h->is_safe) {
 		log_at(LOG_ERROR,
 		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
 		       h->bank.table->crashes);
 		autofs_refuse_all(h);
-		return;
+		return true;
 	}
 	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
 		try_again();
 	load_slices(h);
 	if (h->did_boot)
-		return;
+		return true;
 	if (!h->is_pid1 && !has_path)
 		log_at(LOG_ERROR,
 		       "this is not PID 1 and no --unit-path is given: the machine's own units are not started by a second manager");
-	else if (!generate_begin(h, JOB_START, boot))
+	else if (generate_begin(h, JOB_START, boot))
+		return false;
+	else
 		boot(h);
+	return true;
 }
 
 int main(int argc UNUSED, char **argv)
@@ -540,7 +545,8 @@ int main(int argc UNUSED, char **argv)
 		return 1;
 	}
 	h->boot_us = loop_now_us(&h->loop);
-	begin(h, o.unit_path != NULL);
+	if (begin(h, o.unit_path != NULL))
+		load_forget_texts(&h->load);
 	reexec_watch(h);
 	r = loop_run(&h->loop);
 	if (!h->is_leaving) /* else who asks waits for the next manager */

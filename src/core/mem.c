@@ -76,6 +76,7 @@ static size_t chunk_size(const struct arena *a, size_t want)
 	size_t size = a->bytes ? a->bytes / 4 & ~(size_t)(ARENA_ALIGN - 1) : ARENA_FIRST;
 
 	size = size < ARENA_LEAST ? ARENA_LEAST : size > ARENA_CHUNK ? ARENA_CHUNK : size;
+	size = size > a->least ? size : a->least;
 	return size > want ? size : want;
 }
 
@@ -89,18 +90,20 @@ void *arena_get(struct arena *a, size_t n)
 	if (want < n || want > SIZE_MAX / 2)
 		return NULL;
 	if (!a->chunks || a->cap - a->used < want) {
+		if (cap > UINT32_MAX - sizeof(*c) - a->bytes)
+			return NULL;
 		c = mem_get(sizeof(*c) + cap);
 		if (!c)
 			return NULL;
 		c->next = a->chunks;
 		c->cap = cap;
 		a->chunks = c;
-		a->cap = cap;
+		a->cap = (uint32_t)cap;
 		a->used = 0;
-		a->bytes += sizeof(*c) + cap;
+		a->bytes += (uint32_t)(sizeof(*c) + cap);
 	}
 	p = a->chunks->data + a->used;
-	a->used += want;
+	a->used += (uint32_t)want;
 	return p;
 }
 

@@ -30,8 +30,9 @@ void mem_put(void *p);
 struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunks;
-	size_t used, cap; /* of the newest chunk, bytes */
-	size_t bytes;     /* total taken from the heap */
+	uint32_t used, cap; /* of the newest chunk, bytes */
+	uint32_t bytes;     /* total taken from the heap, at most 4 GiB */
+	uint32_t least;     /* of a chunk, bytes; for an arena known to become large */
 };
 
 /* Zeroed, 8-aligned piece of n bytes that lives as long as the arena. NULL on failure. */

@@ -6,22 +6,20 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "core/fd.h"
 #include "units/config.h"
 #include "units/directive.h"
 #include "units/finish.h"
 #include "units/load_index.h"
 #include "units/name.h"
 
-enum { FILE_MAX = 4 * 1024 * 1024 };
-
 /* One load on its way. */
 struct loading {
 	struct load *load;
 	struct unit_config *config;
 	struct arena scratch;
-	struct assignment line; /* used again for every line */
-	bool only_install;      /* for enablement by presence */
+	struct assignment line;             /* used again for every line */
+	bool only_install;                  /* for enablement by presence */
+	const struct load_present *present; /* the fragment is known from the scan, or NULL */
 	uint64_t stamp;
 	int state; /* enum load_state that files have forced, or -1 */
 };
@@ -160,91 +158,30 @@ static int apply_text(struct loading *g, const char *file, struct str text)
 
 /* --- files --- */
 
-static uint64_t mix(uint64_t sum, uint64_t value)
+/* The text of a file: kept by the scan, that of a template, or read for this load alone. is_main: the fragment. */
+static int text_of(struct loading *g, const char *path, bool is_main, struct load_text *ret)
 {
-	/* FNV-1a over words: only equality matters */
-	return (sum ^ value) * UINT64_C(0x100000001b3);
-}
+	struct load_template *template = &g->load->template;
+	int r;
 
-static uint64_t stat_stamp(uint64_t sum, const struct stat *st)
-{
-	sum = mix(sum, (uint64_t)st->st_ino);
-	sum = mix(sum, (uint64_t)st->st_size);
-	sum = mix(sum, (uint64_t)st->st_mtim.tv_sec);
-	return mix(sum, (uint64_t)st->st_mtim.tv_nsec);
-}
-
-/* The text of a regular file, owned by the caller, without its path. 0 or -errno. One open, stat and read: most of the time of a load. */
-static int read_file(const char *path, struct load_text *ret)
-{
-	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
-	AUTO_MEM char *text = NULL;
-	ssize_t got = 1;
-	size_t n = 0, size;
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return err_here(-errno);
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
-	if (st.st_size > FILE_MAX)
-		return -EFBIG;
-	size = (size_t)st.st_size;
-	text = mem_get(size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (n < size && got > 0) {
-		got = fd_read(fd, text + n, size - n);
-		if (got < 0)
-			return (int)got;
-		n += (size_t)got;
+	if (is_main && g->present && g->present->text.text) {
+		*ret = g->present->text;
+		return 0;
 	}
-	*ret = (struct load_text){.text = take_ptr(text), .n = n, .st = st};
-	return 0;
-}
-
-/* Is it still what was read? By the same marks as load_is_stale(). */
-static bool holds(const struct load_text *t, const char *path)
-{
-	struct stat st;
-
-	return t->path && strcmp(t->path, path) == 0 &&
-	       fstatat(AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) == 0 &&
-	       stat_stamp(0, &st) == stat_stamp(0, &t->st);
-}
-
-/* As read_file(), but the text stays the loader's: instances of one template follow each other. */
-static int read_template(const char *path, struct load_text *t)
-{
-	struct load_text fresh;
-	int r = holds(t, path) ? 1 : read_file(path, &fresh);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	fresh.path = mem_dup(path, strlen(path));
-	if (!fresh.path) {
-		mem_put(fresh.text);
-		return -ENOMEM;
-	}
-	mem_put(t->path);
-	mem_put(t->text);
-	*t = fresh;
-	return 0;
+	if (!is_main || !g->config->instance)
+		return text_read(AT_FDCWD, path, TEXT_MAX, &g->scratch, ret);
+	r = text_read_template(template, path);
+	*ret = template->text;
+	return r;
 }
 
 /* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
 static int apply_file(struct loading *g, const char *path, bool is_main)
 {
-	bool is_template = is_main && g->config->instance;
-	struct load_text own = {0};
-	const struct load_text *t = is_template ? &g->load->template : &own;
-	AUTO_MEM char *owned = NULL;
+	struct load_text t;
 	char why[128];
-	int r = is_template ? read_template(path, &g->load->template) : read_file(path, &own);
+	int r = text_of(g, path, is_main, &t);
 
-	owned = own.text;
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -254,13 +191,13 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 		g->state = LOAD_ERROR;
 		return 0;
 	}
-	g->stamp = stat_stamp(g->stamp, &t->st);
+	g->stamp = text_mark_add(g->stamp, &t.mark);
 	if (is_main)
-		g->config->fragment_mtime_us = (uint64_t)t->st.st_mtim.tv_sec * US_PER_SEC +
-					       (uint64_t)t->st.st_mtim.tv_nsec / 1000;
-	if (t->n == 0 && is_main)
+		g->config->fragment_mtime_us = (uint64_t)t.mark.mtime.tv_sec * US_PER_SEC +
+					       (uint64_t)t.mark.mtime.tv_nsec / 1000;
+	if (t.n == 0 && is_main)
 		g->state = LOAD_MASKED;
-	return apply_text(g, path, (struct str){t->text, t->n});
+	return apply_text(g, path, (struct str){t.text, t.n});
 }
 
 static int apply_dropins(struct loading *g)
@@ -304,7 +241,7 @@ static int apply_links(struct loading *g)
 		}
 		if (strcmp(member, c->name) == 0)
 			continue;
-		g->stamp = mix(g->stamp, str_hash(str_of(member)));
+		g->stamp = text_mix(g->stamp, str_hash(str_of(member)));
 		r = dep_add_copy(&deps, (enum dep_type)p->type, DEP_FILE, member);
 	}
 	return r;
@@ -342,6 +279,7 @@ static int apply_files(struct loading *g)
 	if (e) {
 		g->config->fragment = index_path(g->load, e, &g->config->arena);
 		g->line.spec.fragment = g->config->fragment;
+		g->present = e->present;
 		r = !g->config->fragment ? -ENOMEM
 		    : e->is_masked       ? 0
 					 : apply_file(g, g->config->fragment, true);
@@ -493,41 +431,37 @@ static int enable(struct load *l, const struct load_entry *e, const struct unit_
 }
 
 /* Most files have none, and that is seen without taking them apart. What is not as usual is left to those who report it. */
-static bool may_install(const struct load *l, const struct load_entry *e, struct arena *scratch)
+static bool may_install(const struct load *l, const struct load_present *p, struct arena *scratch)
 {
-	const char *path = index_path(l, e, scratch);
-	struct load_text t = {0};
 	struct load_parts dropins;
-	AUTO_MEM char *text = NULL;
 
-	if (index_parts(l, e->name, false, scratch, &dropins) < 0 || dropins.n || !path ||
-	    read_file(path, &t) < 0)
+	if (index_parts(l, p->entry->name, false, scratch, &dropins) < 0 || dropins.n ||
+	    !p->text.text)
 		return true;
-	text = t.text;
-	return memmem(text, t.n, "[Install]", strlen("[Install]")) != NULL;
+	return memmem(p->text.text, p->text.n, "[Install]", strlen("[Install]")) != NULL;
 }
 
 /* Presence is enablement: what [Install] of these files says holds without links. */
-static int enable_present(struct load *l, const struct load_entry *e)
+static int enable_present(struct load *l)
 {
 	struct unit_config *c = NULL;
 	struct arena scratch = {0};
 	struct loading g;
 	int r = 0;
 
-	for (; r == 0 && e; e = e->enabled_next) {
-		bool may = may_install(l, e, &scratch);
+	for (const struct load_present *p = l->present; r == 0 && p; p = p->next) {
+		bool may = may_install(l, p, &scratch);
 
 		arena_fini(&scratch);
 		if (!may)
 			continue;
-		r = loading_init(&g, l, e->name);
+		r = loading_init(&g, l, p->entry->name);
 		g.only_install = true;
 		if (r == 0)
 			r = apply_files(&g);
 		r = loading_end(&g, r, &c);
 		if (r == 0)
-			r = enable(l, e, c);
+			r = enable(l, p->entry, c);
 		unit_config_free(c);
 		c = NULL;
 	}
@@ -537,14 +471,15 @@ static int enable_present(struct load *l, const struct load_entry *e)
 int load_scan(struct load *l)
 {
 	struct load fresh = *l;
-	struct load_entry *enabled;
 	int r;
 
 	memset(&fresh.names, 0, sizeof(fresh.names));
 	memset(&fresh.arena, 0, sizeof(fresh.arena));
-	r = index_read(&fresh, &enabled);
+	memset(&fresh.present_arena, 0, sizeof(fresh.present_arena));
+	fresh.present = NULL;
+	r = index_read(&fresh);
 	if (r == 0)
-		r = enable_present(&fresh, enabled);
+		r = enable_present(&fresh);
 	if (r < 0) {
 		index_drop(&fresh);
 		l->template = fresh.template;
@@ -554,6 +489,8 @@ int load_scan(struct load *l)
 	index_finish(&fresh);
 	index_drop(l);
 	*l = fresh;
+	if (!l->keeps_texts)
+		load_forget_texts(l);
 	share_sweep(&l->parts);
 	return 0;
 }
@@ -562,10 +499,9 @@ int load_scan(struct load *l)
 
 static uint64_t file_stamp(uint64_t sum, const char *path)
 {
-	struct stat st;
+	struct text_mark mark;
 
-	return path && fstatat(AT_FDCWD, path, &st, AT_NO_AUTOMOUNT) == 0 ? stat_stamp(sum, &st)
-									  : sum;
+	return path && text_mark_read(path, &mark) == 0 ? text_mark_add(sum, &mark) : sum;
 }
 
 /* The stamp that a load would give now, in the order in which it reads. */
@@ -593,7 +529,7 @@ static int stamp_now(const struct load *l, const struct unit_config *c, struct a
 			member = full;
 		}
 		if (strcmp(member, c->name) != 0)
-			stamp = mix(stamp, str_hash(str_of(member)));
+			stamp = text_mix(stamp, str_hash(str_of(member)));
 	}
 	*ret_stamp = stamp;
 	return r;

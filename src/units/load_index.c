@@ -13,7 +13,11 @@
 #include "units/name.h"
 #include "units/probe.h"
 
-enum { ALIAS_HOPS = 8 };
+enum {
+	ALIAS_HOPS = 8,
+	PRESENT_CHUNK =
+		256 * 1024, /* bytes: so much goes back to the kernel when it is given back */
+};
 
 const char load_default_dirs[] =
 	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
@@ -70,6 +74,17 @@ void index_drop(struct load *l)
 {
 	map_fini(&l->names);
 	arena_fini(&l->arena);
+	arena_fini(&l->present_arena);
+	l->present = NULL;
+}
+
+void load_forget_texts(struct load *l)
+{
+	for (struct load_present *p = l->present; p; p = p->next)
+		p->entry->present = NULL;
+	arena_fini(&l->present_arena);
+	l->present = NULL;
+	l->keeps_texts = false;
 }
 
 void load_fini(struct load *l)
@@ -79,8 +94,7 @@ void load_fini(struct load *l)
 	mem_put(l->dirs);
 	mem_put(l->root);
 	index_drop(l);
-	mem_put(l->template.path);
-	mem_put(l->template.text);
+	load_template_fini(&l->template);
 	share_fini(&l->parts);
 	memset(l, 0, sizeof(*l));
 }
@@ -220,8 +234,7 @@ struct reading {
 	int fd;
 	uint16_t rank;
 	bool is_enabling; /* presence is enablement */
-	struct load_entry **enabled;
-	char *text; /* PATH_MAX bytes for paths and texts of links */
+	char *text;       /* PATH_MAX bytes for paths and texts of links */
 };
 
 /* DT_REG, DT_LNK ...; some file systems do not tell. */
@@ -290,6 +303,23 @@ static int add_symlink(struct reading *r, struct load_entry *e)
 	return e->target ? 0 : -ENOMEM;
 }
 
+/* Its [Install] counts, and it will be loaded: one reading for both. What cannot be read is told of when it is loaded. */
+static int add_present(struct reading *r, struct load_entry *e, unsigned char kind)
+{
+	struct load *l = r->l;
+	struct load_present *p = arena_get(&l->present_arena, sizeof(*p));
+	size_t room = l->present_arena.bytes < TEXTS_KEPT ? TEXTS_KEPT - l->present_arena.bytes : 0;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->entry = e;
+	p->next = l->present;
+	l->present = e->present = p;
+	err = kind == DT_REG ? text_read(r->fd, e->name, room, &l->present_arena, &p->text) : 0;
+	return err == -ENOMEM ? err : 0;
+}
+
 static int add_file(struct reading *r, const char *name, unsigned char kind)
 {
 	struct load_entry *e;
@@ -305,11 +335,7 @@ static int add_file(struct reading *r, const char *name, unsigned char kind)
 	e->dir = r->rank;
 	if (kind == DT_LNK && add_symlink(r, e) < 0)
 		return -ENOMEM;
-	if (r->is_enabling && !e->is_masked && !e->alias_of) {
-		e->enabled_next = *r->enabled;
-		*r->enabled = e;
-	}
-	return 0;
+	return r->is_enabling && !e->is_masked && !e->alias_of ? add_present(r, e, kind) : 0;
 }
 
 /* Directories beside a unit: suffix, and the dependency their links mean (-1: drop-ins). */
@@ -387,15 +413,14 @@ bool index_is_presence(const char *dir)
 	       !str_has_prefix(str_of(dir), STR("/usr/"));
 }
 
-int index_read(struct load *l, struct load_entry **ret_enabled)
+int index_read(struct load *l)
 {
 	char path[PATH_MAX];
 	int r = 0;
 
-	*ret_enabled = NULL;
+	l->present_arena.least = PRESENT_CHUNK;
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
-		struct reading reading = {
-			.l = l, .rank = (uint16_t)k, .enabled = ret_enabled, .text = path};
+		struct reading reading = {.l = l, .rank = (uint16_t)k, .text = path};
 
 		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
 		    sizeof(path))

@@ -7,17 +7,17 @@
  */
 #pragma once
 
-#include <sys/stat.h>
-
 #include "core/share.h"
 #include "core/unit.h"
+#include "units/load_text.h"
 #include "units/specifier.h"
 
-/* The text of the template read last: the connections of an Accept=yes socket come one after the other. All owned. */
-struct load_text {
-	char *path, *text; /* NULL: none yet */
-	size_t n;
-	struct stat st;
+/* A file in a directory where presence is enablement. */
+struct load_present {
+	struct load_present *next;
+	struct load_entry *entry;
+	struct load_text
+		text; /* as the scan has read it; without one it is read when it is needed */
 };
 
 struct load {
@@ -25,11 +25,14 @@ struct load {
 	unsigned dirs_n;
 	char *root; /* prefix for offline use, "" normally */
 	struct specifier_host host;
-	bool links_only;    /* presence enables nothing: as other loaders have it */
-	bool in_container;  /* hark itself */
-	struct map names;   /* struct load_entry */
-	struct arena arena; /* of the index */
-	struct load_text template;
+	bool links_only;   /* presence enables nothing: as other loaders have it */
+	bool in_container; /* hark itself */
+	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */
+	struct map names;             /* struct load_entry */
+	struct arena arena;           /* of the index */
+	struct load_present *present; /* of the last scan */
+	struct arena present_arena;   /* of them and their texts */
+	struct load_template template;
 	struct share parts; /* of the configurations it has made */
 };
 
@@ -51,7 +54,7 @@ struct load_entry {
 	const char *alias_of; /* the file is a link to that name */
 	const char *target;   /* path behind a link with an absolute target, as written */
 	struct load_entry *aliases, *alias_next;
-	struct load_entry *enabled_next;
+	struct load_present *present; /* NULL: none, or forgotten */
 	struct load_part *dropins, *links;
 	uint16_t dir; /* of the most important file */
 	bool has_file, is_masked;
@@ -79,12 +82,15 @@ const char *load_canonical(struct load *l, const char *name);
 /* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */
 bool load_next_name(const struct load *l, const void **at, const char **ret_name);
 
+/* What was kept of the last scan goes, and later scans keep nothing. */
+void load_forget_texts(struct load *l);
+
 /* Forget names and arena. */
 void index_drop(struct load *l);
 /* Is presence in that directory of the search path enablement? */
 bool index_is_presence(const char *dir);
-/* Read all directories of l into its empty index. *ret_enabled: files in directories where presence is enablement. 0 or -ENOMEM. */
-MUST_USE int index_read(struct load *l, struct load_entry **ret_enabled);
+/* Read all directories of l into its empty index, and the files that are present in some. 0 or -ENOMEM. */
+MUST_USE int index_read(struct load *l);
 /* Resolve aliases, once everything is added. */
 void index_finish(struct load *l);
 /* load_canonical() */

@@ -36,7 +36,11 @@ note "5,000 files that nothing wants cost a start of 100 units $extra us"
 is "the same units are loaded" "" 101 "$(head -1 "$T/load.lots" | cut -d' ' -f2)"
 ok_if "no more than 10 ms" "" test "$extra" -le 10000
 if command -v strace >/dev/null; then
-	export HARK_TEST_UNIT_PATH=$T/lots
+	mkdir -p "$T/here/units"
+	for i in $(seq 20); do
+		printf '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=all.target\n' >"$T/here/units/here-$i.service"
+	done
+	export HARK_TEST_UNIT_PATH=$T/lots:$T/here/units
 	printf '[Unit]\nDefaultDependencies=no\nWants=all.target\n' >"$T/lots/test.target"
 	sed -i '/^ExecStart=/s/=.*/=\/bin\/true/' "$T"/lots/unit-*.service
 	printf '#!/bin/sh\nexec strace -f -qq -e trace=openat,open -o %q %q "$@"\n' "$T/trace" "$BIN/hark-init" >"$T/hark-init"
@@ -48,7 +52,13 @@ if command -v strace >/dev/null; then
 	wait_for '[ "$(active all.target)" = active ]' 20
 	is "a start opens the files of what it starts" "E22" "100 0" \
 		"$(grep -oE 'unit-[0-9]+\.service"' "$T/trace" | sort -u | grep -c .) $(grep -c 'idle-[0-9]*\.service"' "$T/trace")"
-	kill -TERM "$(pgrep -P "$INIT_PID" -x hark-init)" # not strace
+	opened() { grep -E "$1-[0-9]+\.service\".*O_NONBLOCK.* = [0-9]" "$T/trace" | grep -oE "$1-[0-9]+" | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c | xargs; }
+	is "and each once, also where presence is enablement" "" "100 1, 20 1" "$(opened unit), $(opened here)"
+	init=$(pgrep -P "$INIT_PID" -x hark-init) # not strace
+	kill -KILL "$(pgrep -P "$init" -x harkd)"
+	ctl show -p ManagerGenerations >/dev/null
+	is "so does a manager that takes over" "" "100 2, 20 2" "$(opened unit), $(opened here)"
+	kill -TERM "$init"
 	wait "$INIT_PID"
 	BIN=$HARK_BUILD/bin
 fi

@@ -327,13 +327,34 @@ START_TEST(a_template_is_read_once)
 	put("units/o@.service", "[Unit]\nDescription=other %i\n[Service]\nExecStart=/x\n");
 	scan();
 	check_description("t@1.service", "one 1");
-	text = load.template.text;
+	text = load.template.text.text;
 	check_description("t@2.service", "one 2");
-	ck_assert_ptr_eq(load.template.text, text);
+	ck_assert_ptr_eq(load.template.text.text, text);
 	check_description("o@1.service", "other 1");
 	check_description("t@3.service", "one 3");
 	put("units/t@.service", "[Unit]\nDescription=changed %i\n[Service]\nExecStart=/x\n");
 	check_description("t@4.service", "changed 4");
+}
+END_TEST
+
+/* A scan looks for [Install]; the load after it need not open the file again. */
+START_TEST(a_present_file_is_read_once)
+{
+	put("units/a.service", SERVICE_TEXT("first") "[Install]\nWantedBy=b.target\n");
+	put("units/b.target", "");
+	put("low/c.service", SERVICE_TEXT("low"));
+	load.keeps_texts = true;
+	scan();
+	put("units/a.service", SERVICE_TEXT("second"));
+	put("low/c.service", SERVICE_TEXT("lower"));
+	check_description("a.service", "first");
+	check_description("c.service", "lower");
+	check_load("b.target", LOAD_MASKED);
+	load_forget_texts(&load);
+	check_description("a.service", "second");
+	scan();
+	put("units/a.service", SERVICE_TEXT("third"));
+	check_description("a.service", "third");
 }
 END_TEST
 
@@ -602,6 +623,7 @@ int main(void)
 	tcase_add_test(tc, prefixes_of_instances);
 	tcase_add_test(tc, links_of_instances);
 	tcase_add_test(tc, a_template_is_read_once);
+	tcase_add_test(tc, a_present_file_is_read_once);
 	tcase_add_test(tc, masks);
 	tcase_add_test(tc, aliases);
 	tcase_add_test(tc, links);
