@@ -3,21 +3,17 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <linux/bpf.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/bpf.h"
 #include "core/fd.h"
 #include "core/mem.h"
 
 enum {
-	RULES = 256, /* of one unit; a rule is at most RULE_CODE instructions */
-	RULE_CODE = 8,
-	HEAD_CODE = 6,
-	TAIL_CODE = 2,
+	RULES = 256,             /* of one unit */
 	DEVICES_ROOM = 6 * 1024, /* of /proc/devices */
 	CLASS_ROOM = 64,
 	ANY = -1,
@@ -123,103 +119,37 @@ static void add_listed(struct rules *r, const struct name_list *list)
 
 /* --- from rules to a program --- */
 
-struct program {
-	struct bpf_insn code[HEAD_CODE + RULES * RULE_CODE + TAIL_CODE];
-	unsigned n;
-};
-
-static void emit(struct program *p, struct bpf_insn insn)
-{
-	p->code[p->n++] = insn;
-}
-
-static void set(struct program *p, uint8_t op, uint8_t to, uint8_t from, int value)
-{
-	emit(p, (struct bpf_insn){
-			.code = op, .dst_reg = to & 15U, .src_reg = from & 15U, .imm = value});
-}
-
-static void load(struct program *p, uint8_t to, size_t offset)
-{
-	emit(p, (struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_W,
-				  .dst_reg = to & 15U,
-				  .src_reg = BPF_REG_1,
-				  .off = (int16_t)offset});
-}
-
-/* Where it goes is filled in when the rule is whole. */
-static void skip_unless(struct program *p, uint8_t reg, int value)
-{
-	emit(p, (struct bpf_insn){
-			.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = reg & 15U, .imm = value});
-}
-
 /* Registers: 2 kind of the device, 3 what is wanted of it, 4 and 5 its numbers, 6 for the moment. */
-static void emit_head(struct program *p)
+static void emit_head(struct bpf_code *c)
 {
-	load(p, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	set(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0);
-	set(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
-	set(p, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
-	load(p, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
-	load(p, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	bpf_load(c, BPF_REG_2, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	bpf_alu(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0);
+	bpf_alu(c, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
+	bpf_alu(c, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
+	bpf_load(c, BPF_REG_4, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major));
+	bpf_load(c, BPF_REG_5, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor));
 }
 
-static void emit_verdict(struct program *p, int verdict)
+/* "Of that kind, nothing else wanted of it, these numbers: let it pass." */
+static void emit_rule(struct bpf_code *c, const struct rule *r)
 {
-	set(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, verdict);
-	emit(p, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
-}
+	uint32_t first = c->n;
 
-/* "Of that kind, nothing else wanted of it, these numbers: let it pass." A test that fails goes to what follows. */
-static void emit_rule(struct program *p, const struct rule *r)
-{
-	unsigned first = p->n;
-
-	skip_unless(p, BPF_REG_2, r->type);
+	bpf_want(c, BPF_REG_2, (uint32_t)r->type);
 	if (r->access != ALL_ACCESS) {
-		set(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_3, 0);
-		set(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_6, 0, ~r->access);
-		skip_unless(p, BPF_REG_6, 0);
+		bpf_alu(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_3, 0);
+		bpf_alu(c, BPF_ALU | BPF_AND | BPF_K, BPF_REG_6, 0, ~r->access);
+		bpf_want(c, BPF_REG_6, 0);
 	}
 	if (r->major != ANY)
-		skip_unless(p, BPF_REG_4, r->major);
+		bpf_want(c, BPF_REG_4, (uint32_t)r->major);
 	if (r->minor != ANY)
-		skip_unless(p, BPF_REG_5, r->minor);
-	emit_verdict(p, 1);
-	for (unsigned k = first; k < p->n; k++)
-		if (p->code[k].code == (BPF_JMP | BPF_JNE | BPF_K))
-			p->code[k].off = (int16_t)(p->n - k - 1);
+		bpf_want(c, BPF_REG_5, (uint32_t)r->minor);
+	bpf_end(c, 1);
+	bpf_rule_end(c, first);
 }
 
-/* --- the kernel --- */
-
-static int call_bpf(int command, union bpf_attr *attr)
-{
-	long r = syscall(SYS_bpf, command, attr, sizeof(*attr));
-
-	return r < 0 ? -errno : (int)r;
-}
-
-static int attach(const struct program *p, int dir)
-{
-	static const char license[] = "MIT";
-	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
-			       .insn_cnt = p->n,
-			       .insns = (uintptr_t)p->code,
-			       .license = (uintptr_t)license};
-	int r = call_bpf(BPF_PROG_LOAD, &attr);
-	AUTO_FD int program = r;
-
-	if (r < 0)
-		return r;
-	/* One that may be replaced: a unit that is started again in its cgroup gets its rules anew. */
-	attr = (union bpf_attr){.target_fd = (uint32_t)dir,
-				.attach_bpf_fd = (uint32_t)program,
-				.attach_type = BPF_CGROUP_DEVICE,
-				.attach_flags = BPF_F_ALLOW_OVERRIDE};
-	return call_bpf(BPF_PROG_ATTACH, &attr);
-}
+static const struct bpf_point point = {BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE};
 
 bool device_gate_is_wanted(const struct cgroup_config *g)
 {
@@ -228,22 +158,26 @@ bool device_gate_is_wanted(const struct cgroup_config *g)
 
 int device_gate_set(const struct cgroup_config *g, int dir)
 {
-	struct program *p = mem_get(sizeof(*p));
 	struct rules *rules = mem_get(sizeof(*rules));
-	int r = p && rules ? 0 : -ENOMEM;
+	struct bpf_code c = {0};
+	int r;
 
-	if (r == 0) {
-		for (unsigned k = 0; k < ARRAY_SIZE(usual) && g->device_policy != DEVICES_STRICT;
-		     k++)
-			add(rules, usual[k]);
-		add_listed(rules, g->devices);
-		emit_head(p);
-		for (unsigned k = 0; k < rules->n; k++)
-			emit_rule(p, &rules->list[k]);
-		emit_verdict(p, 0);
-		r = attach(p, dir);
-	}
-	mem_put(p);
+	if (!rules)
+		return -ENOMEM;
+	for (unsigned k = 0; k < ARRAY_SIZE(usual) && g->device_policy != DEVICES_STRICT; k++)
+		add(rules, usual[k]);
+	add_listed(rules, g->devices);
+	emit_head(&c);
+	for (unsigned k = 0; k < rules->n; k++)
+		emit_rule(&c, &rules->list[k]);
+	bpf_end(&c, 0);
+	r = bpf_attach(&c, &point, dir, 0);
+	bpf_code_fini(&c);
 	mem_put(rules);
 	return r;
+}
+
+void device_gate_drop(int dir)
+{
+	bpf_detach(&point, dir);
 }

@@ -18,3 +18,5 @@ bool device_gate_is_wanted(const struct cgroup_config *g);
  * or our privileges have no such thing.
  */
 MUST_USE int device_gate_set(const struct cgroup_config *g, int dir);
+/* All devices again. */
+void device_gate_drop(int dir);

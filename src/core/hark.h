@@ -78,7 +78,8 @@ struct hark {
 	bool is_pid1;    /* hark-init is PID 1: may mount, reboot */
 	uid_t uid;       /* whose manager it is */
 	bool is_user;    /* not root */
-	bool did_boot;   /* the default unit was asked for, by this manager or one before */
+	bool has_gates; /* programs may be attached to cgroups of units (device_gate.h, net_gate.h) */
+	bool did_boot; /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
 	int final_command;          /* reboot(2) command, or -1: exit with exit_code */

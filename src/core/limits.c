@@ -9,6 +9,7 @@
 #include "core/device_gate.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/net_gate.h"
 #include "units/cgroup_config.h"
 #include "units/service.h"
 
@@ -269,18 +270,44 @@ static void put_io(struct limiting *l)
 
 /* --- one cgroup --- */
 
+/* Said once for each unit, and in its status. */
+static void note_gate(struct unit *u, const char *lack, const char *settings, int err)
+{
+	if (u->status_note != lack)
+		log_at(LOG_WARN, "%s: %s not enforced: %s", u->name, settings, strerror(err));
+	u->status_note = lack;
+}
+
 static void close_devices(struct unit *u, const struct cgroup_config *g, int dir)
 {
-	static const char lack[] =
-		"its devices are not restricted: this system has no programs for cgroups";
 	int r = device_gate_is_wanted(g) ? device_gate_set(g, dir) : 0;
 
-	if (r == 0)
-		return;
-	if (u->status_note != lack)
-		log_at(LOG_WARN, "%s: DeviceAllow= and DevicePolicy= are not enforced: %s", u->name,
-		       strerror(-r));
-	u->status_note = lack;
+	if (r < 0)
+		note_gate(u,
+			  "its devices are not restricted: this system has no programs for cgroups",
+			  "DeviceAllow= and DevicePolicy= are", -r);
+}
+
+/* The counters of a run begin with it. */
+static uint32_t salt_of(const struct unit *u)
+{
+	uint32_t salt;
+
+	memcpy(&salt, u->invocation, sizeof(salt));
+	return salt;
+}
+
+static void close_network(struct unit *u, struct net_rules *rules, int dir)
+{
+	int r = net_gate_set(rules, dir, u->type == UNIT_SLICE, salt_of(u));
+
+	if (r < 0)
+		note_gate(u,
+			  "its network is not restricted: this system has no programs for cgroups",
+			  "IPAddressDeny= and its like are", -r);
+	else if (rules->missing)
+		log_at(LOG_WARN, "%s: there is no network interface %s now; nothing is said of it",
+		       u->name, rules->missing);
 }
 
 static void write_all(struct unit *u, int dir)
@@ -319,23 +346,53 @@ static void write_slice(struct hark *h, struct unit *slice, const char *path)
 
 	if (dir >= 0)
 		write_all(slice, dir);
+	if (dir >= 0 && slice->config->cgroup->ip_accounting)
+		close_network(slice, &(struct net_rules){.levels = {slice->config->cgroup}, .n = 1},
+			      dir);
 	fd_close(dir);
 }
 
-bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
+/* What is said of the network by the unit and by the slices it lies in. */
+static struct net_rules gather(const struct hark *h, const struct unit *u, const char *path)
 {
-	bool has_gate = u->config->cgroup && device_gate_is_wanted(u->config->cgroup);
-	uint8_t wanted = u->config->cgroup ? needs_of(u->config->cgroup) : 0;
+	struct net_rules rules = {.levels = {cgroup_config_of(u->config)}, .n = 1};
+	bool is_wanted = net_gate_is_wanted(rules.levels[0]);
 	char part[PATH_ROOM];
-	struct unit *slice;
 
-	for (size_t k = 0; path[k]; k++)
-		if (path[k] == '/' && (slice = slice_at(h, path, k, part)))
-			wanted |= needs_of(slice->config->cgroup);
-	if (!wanted && !has_gate)
-		return false;
+	for (size_t k = 0; path[k]; k++) {
+		struct unit *slice = path[k] == '/' ? slice_at(h, path, k, part) : NULL;
+
+		if (!slice || !net_gate_is_wanted(slice->config->cgroup) ||
+		    rules.n == NET_GATE_LEVELS)
+			continue;
+		rules.levels[rules.n++] = slice->config->cgroup;
+		is_wanted = true;
+	}
+	rules.n = is_wanted ? rules.n : 0;
+	return rules;
+}
+
+/* Programs of the last run that nothing asks for any more. */
+static void drop_gates(struct hark *h, const struct cgroup_config *g, const struct net_rules *rules,
+		       int dir)
+{
+	if (!h->has_gates)
+		return;
+	if (!g || !device_gate_is_wanted(g))
+		device_gate_drop(dir);
+	if (!rules->n)
+		net_gate_drop(dir);
+}
+
+/* The slices on the way get what is said of them, and the controllers that are wanted below. */
+static void apply_above(struct hark *h, const char *path, uint8_t wanted)
+{
+	char part[PATH_ROOM];
+
 	turn_on(h->cgroups.dir_fd, "", wanted);
 	for (size_t k = 0; path[k]; k++) {
+		struct unit *slice;
+
 		if (path[k] != '/')
 			continue;
 		slice = slice_at(h, path, k, part);
@@ -343,7 +400,28 @@ bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 		if (slice)
 			write_slice(h, slice, part);
 	}
-	if (u->config->cgroup)
+}
+
+bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
+{
+	const struct cgroup_config *g = u->config->cgroup;
+	struct net_rules rules = gather(h, u, path);
+	bool has_gate = rules.n || (g && device_gate_is_wanted(g));
+	uint8_t wanted = g ? needs_of(g) : 0;
+	char part[PATH_ROOM];
+	struct unit *slice;
+
+	for (size_t k = 0; path[k]; k++)
+		if (path[k] == '/' && (slice = slice_at(h, path, k, part)))
+			wanted |= needs_of(slice->config->cgroup);
+	drop_gates(h, g, &rules, dir);
+	if (!wanted && !has_gate)
+		return false;
+	h->has_gates |= has_gate;
+	apply_above(h, path, wanted);
+	if (g)
 		write_all(u, dir);
+	if (rules.n)
+		close_network(u, &rules, dir);
 	return wanted >> CONTROLLER_memory & 1;
 }

@@ -382,6 +382,7 @@ static int open_all(struct hark *h, const struct options *o)
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->is_safe = h->bank.table->crashes >= BANK_CRASHES_SAFE;
+	h->has_gates = h->bank.table->generation > 1;
 	h->exec_path = program_beside("hark-exec", exec_path);
 	h->mount_path = program_beside("hark-mount", mount_path);
 	allow_core(h);

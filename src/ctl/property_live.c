@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/property_live.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "activate/time.h"
 #include "core/fd.h"
+#include "core/net_gate.h"
 #include "core/spawn.h"
+#include "units/cgroup_config.h"
 #include "units/path.h"
 #include "units/timer.h"
 
@@ -189,6 +192,24 @@ static void put_cpu(const struct live_view *v)
 		reply_value(v->reply, TAG_NUMBER, v->name, us * 1000);
 }
 
+/* "IPIngressBytes" and its like: the name tells which. */
+static void put_traffic(const struct live_view *v)
+{
+	struct net_count count;
+	char path[512];
+	int dir, r;
+
+	if (!v->h->cgroups.has_cgroups || !cgroup_config_of(v->u->config)->ip_accounting)
+		return;
+	spawn_cgroup_path(v->u, path, sizeof(path));
+	dir = fd_open(v->h->cgroups.dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	r = dir < 0 ? dir : net_gate_count(dir, v->name[2] == 'E', &count);
+	fd_close(dir);
+	if (r == 0)
+		reply_value(v->reply, TAG_NUMBER, v->name,
+			    strstr(v->name, "Bytes") ? count.bytes : count.packets);
+}
+
 static void put_freezer(const struct live_view *v)
 {
 	bool has_group = GROUPED >> v->u->type & 1;
@@ -218,6 +239,10 @@ static const struct {
 	{ "MemoryCurrent", GROUPED, put_memory },
 	{ "TasksCurrent", GROUPED, put_tasks },
 	{ "CPUUsageNSec", GROUPED, put_cpu },
+	{ "IPIngressBytes", GROUPED, put_traffic },
+	{ "IPIngressPackets", GROUPED, put_traffic },
+	{ "IPEgressBytes", GROUPED, put_traffic },
+	{ "IPEgressPackets", GROUPED, put_traffic },
 	{ "FreezerState", EVERY, put_freezer },
 };
 /* clang-format on */

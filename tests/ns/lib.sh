@@ -227,6 +227,22 @@ alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
 # in_log TEXT: in what hark said so far.
 in_log() { grep -qF -- "$1" "$HARK_LOG"; }
 
+# inside NAME LINES... -- SCRIPT: runs SCRIPT in a service with these lines; its output is in $T/NAME.out, its status is printed.
+inside() {
+	local name=$1 lines=()
+	shift
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	printf '%s\n' "$2" >"$T/$name.script"
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=truncate:%s\nStandardError=inherit\n' "$T/$name.out" &&
+		printf '%s\n' "${lines[@]}" "ExecStart=/bin/sh $T/$name.script"; } | unit "$name.service"
+	ctl start "$name.service" >"$T/$name.start" 2>&1
+	prop "$name.service" ExecMainStatus
+}
+out() { paste -sd'|' "$T/$1.out"; }
+
 # ---- units under load, and what tests/ns/sock.c says of its clients
 
 # busy_socket NAME LINES..., busy_service NAME LINES...: unit files without limits that a storm of clients would hit.

@@ -14,21 +14,6 @@ echo old >"$T/tree/a/file"
 echo from >"$T/source/file"
 ln -s a "$T/tree/link"
 
-# inside NAME LINES... -- SCRIPT: runs SCRIPT in a service with these lines; its output is in $T/NAME.out, its status is printed.
-inside() {
-	local name=$1 lines=()
-	shift
-	while [ "$1" != -- ]; do
-		lines+=("$1")
-		shift
-	done
-	printf '%s\n' "$2" >"$T/$name.script"
-	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=truncate:%s\nStandardError=inherit\n' "$T/$name.out" &&
-		printf '%s\n' "${lines[@]}" "ExecStart=/bin/sh $T/$name.script"; } | unit "$name.service"
-	ctl start "$name.service" >"$T/$name.start" 2>&1
-	prop "$name.service" ExecMainStatus
-}
-out() { paste -sd'|' "$T/$1.out"; }
 # try PATH: a line for a script that says whether PATH can be written.
 try() { echo "(echo x >$1) 2>/dev/null && echo writable || echo \"\$(LC_ALL=C; export LC_ALL; (echo x >$1) 2>&1 | sed 's/.*: //')\""; }
 
