@@ -33,6 +33,7 @@ struct known {
 	uint64_t since_us, due_us;
 };
 
+/* Of a job (id), or of all that is known of a unit (0). */
 struct held_end {
 	struct list node;
 	uint32_t id;
@@ -79,6 +80,13 @@ static struct bus_job *find_job(const struct bus_watch *w, uint32_t id)
 	struct map_node *node = map_find(&w->jobs, map_hash_u64(id), is_job, &id);
 
 	return node ? container_of(node, struct bus_job, node) : NULL;
+}
+
+static struct known *find_known(struct bus_watch *w, struct str unit)
+{
+	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
+
+	return node ? container_of(node, struct known, node) : NULL;
 }
 
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id)
@@ -154,11 +162,12 @@ static bool has_subscribers(const struct bus *b)
 	return false;
 }
 
-static void tell_unit_new(struct bus *b, const char *unit)
+/* signal: UnitNew or UnitRemoved */
+static void tell_unit_known(struct bus *b, const char *signal, const char *unit)
 {
 	char path[BUS_PATH_MAX];
 	DBusMessageIter it;
-	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, "UnitNew", &it);
+	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, signal, &it);
 
 	if (!m)
 		return;
@@ -249,11 +258,10 @@ static void tell_changes(struct bus *b, const struct bus_object *o, const struct
 
 static struct known *know(struct bus_watch *w, struct str unit)
 {
-	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
-	struct known *k;
+	struct known *k = find_known(w, unit);
 
-	if (node)
-		return container_of(node, struct known, node);
+	if (k)
+		return k;
 	k = map_reserve(&w->units, 1) == 0 ? mem_get(sizeof(*k)) : NULL;
 	if (k)
 		k->unit = mem_dup(unit.p, unit.n);
@@ -312,12 +320,20 @@ static void on_due(struct timer *t)
 /* Before the end of its job. */
 static void tell_unit_named(struct bus_watch *w, const char *name)
 {
-	struct str unit = str_of(name);
-	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
-	struct known *k = node ? container_of(node, struct known, node) : NULL;
+	struct known *k = find_known(w, str_of(name));
 
 	if (k && !list_is_empty(&k->due_node))
 		tell_unit(w, k);
+}
+
+static void take_gone(struct bus_watch *w, const char *unit)
+{
+	struct known *k = find_known(w, str_of(unit));
+
+	if (!k)
+		return;
+	tell_unit_known(w->bus, "UnitRemoved", unit);
+	free_known(w, k);
 }
 
 static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
@@ -328,7 +344,7 @@ static void take_unit(struct bus_watch *w, struct str unit, const struct row *ro
 	if (!k || unit_type_of(k->unit) < 0)
 		return;
 	if (!k->now.first && has_subscribers(w->bus))
-		tell_unit_new(w->bus, k->unit);
+		tell_unit_known(w->bus, "UnitNew", k->unit);
 	rows_reset(&k->now);
 	rows_copy(&k->now, row);
 	if (list_is_empty(&k->due_node)) {
@@ -417,8 +433,13 @@ static void release(struct task *t)
 
 	while (w->bus->jobs_asked == 0 && !list_is_empty(&w->held)) {
 		struct held_end *e = list_entry(list_pop(&w->held), struct held_end, node);
-		struct bus_job *j = find_job(w, e->id);
+		struct bus_job *j = e->id ? find_job(w, e->id) : NULL;
 
+		if (!e->id) {
+			take_gone(w, e->unit);
+			mem_put(e);
+			continue;
+		}
 		if (!j) /* it came and went between two looks */
 			tell_job(w->bus, e->id, e->unit, NULL);
 		tell_unit_named(w, e->unit);
@@ -513,6 +534,8 @@ static void on_row(void *arg, const struct row *row)
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));
+	} else if (row_is(row, "gone")) {
+		hold_end(w, 0, row_text(row, "unit"), STR(""));
 	} else if (row_is(row, "lost")) {
 		log_at(LOG_WARN, "some changes of units were not told on D-Bus: too slow");
 	}

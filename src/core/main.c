@@ -152,6 +152,12 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	}
 }
 
+static void retired(void *arg, struct unit *u)
+{
+	server_gone(arg, u);
+	run_ops.retired(arg, u);
+}
+
 static void renew(void *arg, struct unit *u)
 {
 	live_renew(arg, u);
@@ -371,6 +377,7 @@ static int open_all(struct hark *h, const struct options *o)
 	ops = run_ops;
 	ops.changed = changed;
 	ops.renew = renew;
+	ops.retired = retired;
 	ops.job_done = job_done;
 	h->bank.on_note = on_note;
 	h->bank.on_gone = on_pid1_gone;

@@ -456,13 +456,20 @@ static void tell_changed(struct call *c, struct unit *u)
 	reply_row_end(&c->reply);
 }
 
-static void tell_end_of_job(struct call *c, const struct unit *u, const struct monitor_note *note)
+static void tell_end_of_job(struct call *c, const char *unit, const struct monitor_note *note)
 {
 	reply_row(&c->reply, "job");
-	reply_text_z(&c->reply, "unit", u->name);
+	reply_text_z(&c->reply, "unit", unit);
 	reply_value(&c->reply, TAG_NUMBER, "job", note->job);
 	reply_text_z(&c->reply, "type", job_type_names[note->type]);
 	reply_text_z(&c->reply, "result", job_result_names[note->result]);
+	reply_row_end(&c->reply);
+}
+
+static void tell_gone(struct call *c, const char *unit)
+{
+	reply_row(&c->reply, "gone");
+	reply_text_z(&c->reply, "unit", unit);
 	reply_row_end(&c->reply);
 }
 
@@ -487,11 +494,14 @@ int serve_monitor(struct call *c)
 	}
 	if (!monitor_take(c->monitor, &note))
 		return CALL_WAIT;
-	u = registry_unit(&c->h->reg, note.unit);
-	if (u && note.job)
-		tell_end_of_job(c, u, &note);
+	u = note.unit == UNIT_NONE ? NULL : registry_unit(&c->h->reg, note.unit);
+	if (note.job && (u || note.name))
+		tell_end_of_job(c, u ? u->name : note.name, &note);
 	else if (u)
 		tell_changed(c, u);
+	else if (note.name)
+		tell_gone(c, note.name);
+	mem_put(note.name);
 	return CALL_MORE;
 }
 

@@ -5,6 +5,14 @@
 
 enum { FIRST = 64, LOOK_BACK = 64 };
 
+static void lose(struct monitor *m)
+{
+	while (m->at < m->n)
+		mem_put(m->notes[m->at++].name);
+	m->at = m->n = 0;
+	m->is_lost = true;
+}
+
 static void put(struct monitor *m, struct monitor_note note)
 {
 	if (m->at > 0 && m->at == m->n)
@@ -16,8 +24,8 @@ static void put(struct monitor *m, struct monitor_note note)
 							    cap * sizeof(note));
 
 		if (!notes) {
-			m->is_lost = true;
-			m->at = m->n = 0;
+			lose(m);
+			mem_put(note.name);
 			return;
 		}
 		m->notes = notes;
@@ -40,7 +48,26 @@ void monitor_changed(struct monitor *m, const struct unit *u)
 void monitor_job_done(struct monitor *m, const struct unit *u, uint32_t job, enum job_type type,
 		      enum job_result result)
 {
-	put(m, (struct monitor_note){u->id, job, (uint8_t)type, (uint8_t)result});
+	put(m, (struct monitor_note){u->id, job, (uint8_t)type, (uint8_t)result, NULL});
+}
+
+void monitor_gone(struct monitor *m, const struct unit *u)
+{
+	struct monitor_note last = {.unit = UNIT_NONE, .name = mem_dup(u->name, strlen(u->name))};
+
+	for (uint32_t i = m->at; i < m->n && last.name; i++) {
+		struct monitor_note *note = &m->notes[i];
+
+		if (note->unit != u->id)
+			continue;
+		note->unit = UNIT_NONE;
+		if (note->job)
+			note->name = mem_dup(u->name, strlen(u->name));
+	}
+	if (last.name)
+		put(m, last);
+	else
+		lose(m);
 }
 
 bool monitor_take(struct monitor *m, struct monitor_note *ret)
@@ -55,6 +82,7 @@ void monitor_free(struct monitor *m)
 {
 	if (!m)
 		return;
+	lose(m);
 	mem_put(m->notes);
 	mem_put(m);
 }

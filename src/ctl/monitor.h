@@ -12,9 +12,10 @@
 enum { MONITOR_MOST = 65536 };
 
 struct monitor_note {
-	uint32_t unit; /* id */
-	uint32_t job;  /* 0: the unit changed */
+	uint32_t unit; /* id; UNIT_NONE: it is known no more */
+	uint32_t job;  /* 0: the unit changed, or is gone */
 	uint8_t type, result;
+	char *name; /* owned: of a unit that is known no more */
 };
 
 struct monitor {
@@ -27,6 +28,8 @@ struct monitor {
 void monitor_changed(struct monitor *m, const struct unit *u);
 void monitor_job_done(struct monitor *m, const struct unit *u, uint32_t job, enum job_type type,
 		      enum job_result result);
-/* The oldest note, taken out; false when there is none. */
+/* The manager forgets the unit: what is still to be told of it is told with its name, and that it is gone. */
+void monitor_gone(struct monitor *m, const struct unit *u);
+/* The oldest note, taken out; ret->name is the caller's. False when there is none. */
 bool monitor_take(struct monitor *m, struct monitor_note *ret);
 void monitor_free(struct monitor *m);

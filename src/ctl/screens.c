@@ -37,7 +37,10 @@ void show_monitor(struct screen *s, const struct row *row)
 	if (row_is(row, "lost"))
 		paint_z(p, "something was lost: the reader is too slow");
 	else
-		paintf(p, "%-8s ", row_is(row, "job") ? "job" : "unit");
+		paintf(p, "%-8s ",
+		       row_is(row, "job")    ? "job"
+		       : row_is(row, "gone") ? "gone"
+					     : "unit");
 	paint_text(p, row_text(row, "unit"));
 	for (unsigned i = 0; i < row->n; i++) {
 		if (strcmp(row->fields[i].key, "unit") == 0)

@@ -473,3 +473,17 @@ void server_changed(struct hark *h, struct unit *u)
 				wake(h, c);
 	}
 }
+
+void server_gone(struct hark *h, const struct unit *u)
+{
+	if (!h->server)
+		return;
+	list_for_each(node, &h->server->conns) {
+		struct conn *c = list_entry(node, struct conn, node);
+
+		if (!c->call.monitor)
+			continue;
+		monitor_gone(c->call.monitor, u);
+		wake(h, c);
+	}
+}
