@@ -19,5 +19,9 @@ void mounts_compare(struct hark *h);
 void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good);
 /* A mount unit was loaded, perhaps while its place is mounted already. */
 void mounts_loaded(struct hark *h, struct unit *u);
+/* What the kernel tells of what is mounted there, as mount(8) prints it. */
+enum mount_fact { MOUNT_WHAT, MOUNT_TYPE, MOUNT_OPTIONS };
+/* Into *out. False: nothing is mounted there, or it is not known. */
+bool mounts_fact(struct hark *h, const struct unit *u, enum mount_fact which, struct sbuf *out);
 /* Text of a unit for what is mounted under that name and has no file, or NULL. Owned by the caller. */
 char *mounts_unit_text(struct hark *h, const char *name);

@@ -9,6 +9,7 @@
 #include "core/mountinfo.h"
 #include "units/mount_unit.h"
 #include "units/name.h"
+#include "units/value.h"
 
 static const char table_path[] = "/proc/swaps";
 
@@ -20,15 +21,21 @@ struct swaps {
 /* Whatever is longer cannot be the name of a unit. */
 enum { PLACE_MOST = 1024 };
 
-/* The next path in use, cut off *rest. */
-static bool next_swap(struct str *rest, char path[PLACE_MOST])
+/* The next path in use, cut off *rest, and its priority. */
+static bool next_swap(struct str *rest, char path[PLACE_MOST], int *ret_priority)
 {
-	struct str line, file;
+	struct str line, file, word;
 
-	while (str_cut(rest, '\n', &line))
-		if (str_word(&line, &file) && file.p[0] == '/' &&
-		    mountinfo_unescape(file, path, PLACE_MOST))
-			return true;
+	while (str_cut(rest, '\n', &line)) {
+		if (!str_word(&line, &file) || file.p[0] != '/' ||
+		    !mountinfo_unescape(file, path, PLACE_MOST))
+			continue;
+		while (str_word(&line, &word))
+			if (value_int(word, INT_MIN, INT_MAX, ret_priority) < 0)
+				*ret_priority =
+					0; /* a type or a size; the last word is the number */
+		return true;
+	}
 	return false;
 }
 
@@ -106,9 +113,9 @@ static void look(struct proc_table *t)
 	struct str rest;
 	uint32_t at = 0;
 	struct unit *u;
-	int r = proc_table_read(table_path, &text, &rest);
+	int priority, r = proc_table_read(table_path, &text, &rest);
 
-	while (r == 0 && next_swap(&rest, path))
+	while (r == 0 && next_swap(&rest, path, &priority))
 		r = take_swap(h, path);
 	while ((u = next_unit(h, &at))) {
 		struct mount_unit *m = mount_of(u);
@@ -145,16 +152,34 @@ void swaps_refresh(struct hark *h)
 		proc_table_look(&h->swaps->table);
 }
 
+bool swaps_priority(const struct unit *u, int *ret)
+{
+	AUTO_MEM char *text = NULL;
+	char path[PLACE_MOST];
+	struct str rest;
+	int priority;
+
+	if (!u->config->swap->what || proc_table_read(table_path, &text, &rest) < 0)
+		return false;
+	while (next_swap(&rest, path, &priority))
+		if (is_same(u->config->swap->what, path)) {
+			*ret = priority;
+			return true;
+		}
+	return false;
+}
+
 char *swaps_unit_text(const char *name)
 {
 	AUTO_MEM char *text = NULL;
 	char path[PLACE_MOST], own[UNIT_NAME_MAX + 1];
 	struct sbuf b = {0};
 	struct str rest;
+	int priority;
 
 	if (proc_table_read(table_path, &text, &rest) < 0)
 		return NULL;
-	while (next_swap(&rest, path))
+	while (next_swap(&rest, path, &priority))
 		if (name_of(path, own) && strcmp(own, name) == 0) {
 			sbuf_addf(&b, "[Unit]\nDefaultDependencies=no\n[Swap]\nWhat=%s\n", path);
 			return sbuf_take(&b);

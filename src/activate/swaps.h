@@ -12,5 +12,7 @@
 MUST_USE int swaps_open(struct hark *h);
 /* Look again now: somebody has changed it. */
 void swaps_refresh(struct hark *h);
+/* The priority that the kernel gave it; false: it is not in use. */
+bool swaps_priority(const struct unit *u, int *ret);
 /* Text of a unit for what is used under that name and has no file, or NULL. Owned by the caller. */
 char *swaps_unit_text(const char *name);

@@ -23,7 +23,14 @@ enum {
 	EVENTS_BYTES = 8 * 1024,
 };
 static const uint64_t list_root = UINT64_MAX;
-enum { WANT_BASIC = 0x2, WANT_POINT = 0x10, WANT_TYPE = 0x20, WANT_SOURCE = 0x200 };
+enum {
+	WANT_SUPER = 0x1,
+	WANT_BASIC = 0x2,
+	WANT_POINT = 0x10,
+	WANT_TYPE = 0x20,
+	WANT_OPTIONS = 0x80,
+	WANT_SOURCE = 0x200
+};
 
 struct mount_info {
 	struct fanotify_event_info_header header;
@@ -123,15 +130,39 @@ static struct str options_of(uint64_t attributes)
 	return (struct str){text, n};
 }
 
+static int ask(uint64_t id, uint64_t what, struct answer *a)
+{
+	struct request request = {.size = sizeof(request), .id = id, .param = what};
+
+	return syscall(SYS_STATMOUNT, &request, a, MOUNTNS_TEXT, 0) < 0 ? -errno : 0;
+}
+
+int mountns_super_options(uint64_t id, char text[MOUNTNS_TEXT], struct sbuf *out)
+{
+	static const struct {
+		uint32_t flag;
+		const char *word;
+	} words[] = {{0x10, ",sync"}, {0x80, ",dirsync"}, {0x2000000, ",lazytime"}};
+	struct answer *a = (void *)text;
+	int r = ask(id, WANT_SUPER | WANT_OPTIONS, a);
+
+	if (r < 0)
+		return r;
+	sbuf_add_z(out, a->super_flags & 1 ? "ro" : "rw");
+	for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+		sbuf_add_z(out, a->super_flags & words[k].flag ? words[k].word : "");
+	if (a->mask & WANT_OPTIONS && a->text[a->options])
+		sbuf_addf(out, ",%s", a->text + a->options);
+	return out->err;
+}
+
 int mountns_stat(uint64_t id, char text[MOUNTNS_TEXT], struct mount_line *ret)
 {
-	struct request request = {.size = sizeof(request),
-				  .id = id,
-				  .param = WANT_BASIC | WANT_POINT | WANT_TYPE | WANT_SOURCE};
 	struct answer *a = (void *)text;
+	int r = ask(id, WANT_BASIC | WANT_POINT | WANT_TYPE | WANT_SOURCE, a);
 
-	if (syscall(SYS_STATMOUNT, &request, a, MOUNTNS_TEXT, 0) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	if (!(a->mask & WANT_POINT) || a->text[a->point] != '/')
 		return -ENOENT;
 	*ret = (struct mount_line){

@@ -27,5 +27,13 @@ MUST_USE int mountns_read(int fd, struct mount_change *changes, unsigned most);
  * Returns 0, -ENOENT (it is not there any more, or not below our root), -errno.
  */
 MUST_USE int mountns_stat(uint64_t id, char text[MOUNTNS_TEXT], struct mount_line *ret);
+/*
+ * mountns_super_options() - the options of the file system that is mounted there, as the last field of mountinfo ("rw,size=1024k").
+ *
+ * @text: where the answer lies, escaped as in mountinfo
+ *
+ * Returns 0, -ENOENT, -errno.
+ */
+MUST_USE int mountns_super_options(uint64_t id, char text[MOUNTNS_TEXT], struct sbuf *out);
 /* Ids of all mounts, the newest first, in portions: *last is 0 at first. Their number, 0 at the end, -errno. */
 MUST_USE int mountns_list(uint64_t *last, uint64_t ids[MOUNTNS_IDS]);

@@ -10,6 +10,7 @@
 #include "ctl/property_live.h"
 #include "ctl/property_setting.h"
 #include "units/device_unit.h"
+#include "units/mount_unit.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/show.h"
@@ -48,7 +49,9 @@ enum {
 	SOCKETS = 1 << UNIT_SOCKET,
 	SCOPES = 1 << UNIT_SCOPE,
 	SLICES = 1 << UNIT_SLICE,
-	DEVICES = 1 << UNIT_DEVICE
+	DEVICES = 1 << UNIT_DEVICE,
+	MOUNTS = 1 << UNIT_MOUNT,
+	SWAPS = 1 << UNIT_SWAP
 };
 
 static const void *field(const struct view *v, const struct property *p)
@@ -304,6 +307,12 @@ static void print_can_clean(struct view *v, const struct property *p)
 			reply_item(v->reply, p->name, words[i]);
 }
 
+/* hark-mount must not wait at the automount point that it mounts over: it stays in PID 1's group. */
+static void print_same_group(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_BOOL, p->name, mount_of(v->u) != NULL);
+}
+
 static void print_restart_signal(struct view *v, const struct property *p)
 {
 	const struct exec_config *e = v->u->config ? v->u->config->exec : NULL;
@@ -416,7 +425,7 @@ static void print_listen(struct view *v, const struct property *p)
 #define SOCKET_FIELD(m) OF_SOCKET, offsetof(struct socket_config, m)
 #define EXEC_FIELD(m) OF_EXEC, offsetof(struct exec_config, m)
 #define WHOLE OF_UNIT, 0
-enum { EXECS = SERVICES | SOCKETS };
+enum { EXECS = SERVICES | SOCKETS | MOUNTS | SWAPS };
 
 /* clang-format off */
 static const struct property properties[] = {
@@ -489,7 +498,14 @@ static const struct property properties[] = {
 	{ "NConnections", SOCKETS, SOCKET_OBJECT(n_connections), print_u32, NULL },
 	{ "NRefused", SOCKETS, SOCKET_OBJECT(n_refused), print_u32, NULL },
 
+	{ "ExecMount", MOUNTS, CONFIG_FIELD(commands[MCMD_MOUNT]), print_commands, NULL },
+	{ "ExecUnmount", MOUNTS, CONFIG_FIELD(commands[MCMD_UNMOUNT]), print_commands, NULL },
+	{ "ExecRemount", MOUNTS, CONFIG_FIELD(commands[MCMD_REMOUNT]), print_commands, NULL },
+	{ "ExecActivate", SWAPS, CONFIG_FIELD(commands[MCMD_MOUNT]), print_commands, NULL },
+	{ "ExecDeactivate", SWAPS, CONFIG_FIELD(commands[MCMD_UNMOUNT]), print_commands, NULL },
+
 	{ "WorkingDirectory", EXECS, EXEC_FIELD(working_directory), print_text, NULL },
+	{ "SameProcessGroup", EXECS, WHOLE, print_same_group, NULL },
 	{ "RestartKillSignal", EXECS | SCOPES, WHOLE, print_restart_signal, NULL },
 	{ "StandardInput", EXECS, EXEC_FIELD(in), print_stdio, NULL },
 	{ "StandardOutput", EXECS, EXEC_FIELD(out), print_stdio, NULL },

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "activate/mounts.h"
+#include "activate/swaps.h"
 #include "activate/time.h"
 #include "core/fd.h"
 #include "core/net_gate.h"
@@ -145,6 +147,41 @@ static void put_paths(const struct live_view *v)
 	}
 }
 
+/* --- mounts and swaps --- */
+
+/* As it is mounted; else as the file says. */
+static void put_fact(const struct live_view *v, enum mount_fact which, const char *written)
+{
+	struct sbuf text = {0};
+	bool is_there = mounts_fact(v->h, v->u, which, &text);
+
+	reply_text_z(v->reply, v->name, is_there && text.n ? text.p : written ? written : "");
+	sbuf_fini(&text);
+}
+
+static void put_what(const struct live_view *v)
+{
+	put_fact(v, MOUNT_WHAT, v->u->config->mount->what);
+}
+
+static void put_type(const struct live_view *v)
+{
+	put_fact(v, MOUNT_TYPE, v->u->config->mount->type);
+}
+
+static void put_options(const struct live_view *v)
+{
+	put_fact(v, MOUNT_OPTIONS, v->u->config->mount->options);
+}
+
+static void put_priority(const struct live_view *v)
+{
+	int priority = v->u->config->swap->priority;
+
+	(void)swaps_priority(v->u, &priority);
+	reply_value(v->reply, TAG_SIGNED, v->name, (uint64_t)(int64_t)priority);
+}
+
 /* --- cgroups --- */
 
 bool property_usage(struct hark *h, const struct unit *u, const char *file, const char *key,
@@ -236,6 +273,10 @@ static const struct {
 	{ "LastTriggerUSec", BIT(TIMER), put_last_wall },
 	{ "LastTriggerUSecMonotonic", BIT(TIMER), put_last_mono },
 	{ "Paths", BIT(PATH), put_paths },
+	{ "What", BIT(MOUNT), put_what },
+	{ "Type", BIT(MOUNT), put_type },
+	{ "Options", BIT(MOUNT), put_options },
+	{ "Priority", BIT(SWAP), put_priority },
 	{ "MemoryCurrent", GROUPED, put_memory },
 	{ "TasksCurrent", GROUPED, put_tasks },
 	{ "CPUUsageNSec", GROUPED, put_cpu },
@@ -251,7 +292,9 @@ void property_live(struct reply *r, struct hark *h, struct unit *u, const char *
 {
 	struct live_view v = {.reply = r, .h = h, .u = u};
 	bool is_readable = u->config && ((u->type != UNIT_TIMER || u->config->timer) &&
-					 (u->type != UNIT_PATH || u->config->path));
+					 (u->type != UNIT_PATH || u->config->path) &&
+					 (u->type != UNIT_MOUNT || u->config->mount) &&
+					 (u->type != UNIT_SWAP || u->config->swap));
 
 	for (unsigned i = 0; is_readable && i < ARRAY_SIZE(rows); i++) {
 		v.name = rows[i].name;

@@ -25,14 +25,21 @@ static const struct {
 	{"CPUQuota", "CPUQuotaPerSecUSec"},
 };
 
-/* Directives whose property says more than the file: they are rows of property.c. */
-static const char *const computed[] = {"Description", "Unit", "RestartKillSignal", "SyslogLevel",
-				       "SyslogFacility"};
+/* Directives whose property says more than the file, of that group or (GROUPS) of any: rows of property.c and property_live.c. */
+static const struct {
+	const char *directive;
+	enum directive_group group;
+} computed[] = {
+	{"Description", GROUPS},  {"Unit", GROUPS},      {"RestartKillSignal", GROUPS},
+	{"SyslogLevel", GROUPS},  {"What", GROUP_MOUNT}, {"SyslogFacility", GROUPS},
+	{"Options", GROUP_MOUNT}, {"Type", GROUP_MOUNT}, {"Priority", GROUP_SWAP},
+};
 
-static bool is_computed(const char *directive)
+static bool is_computed(enum directive_group group, const char *directive)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(computed); i++)
-		if (strcmp(directive, computed[i]) == 0)
+		if (strcmp(directive, computed[i].directive) == 0 &&
+		    (computed[i].group == GROUPS || computed[i].group == group))
 			return true;
 	return false;
 }
@@ -233,13 +240,13 @@ static bool put_number(struct writer *w, const char *name, const struct directiv
 	}
 }
 
-static void put_setting(struct writer *w, const struct directive *d)
+static void put_setting(struct writer *w, enum directive_group group, const struct directive *d)
 {
 	const void *member = d->base ? directive_member(d, w->config) : NULL;
 	const struct name_list *items;
 	char name[64];
 
-	if (!member || d->verdict == LEGACY || is_computed(d->name))
+	if (!member || d->verdict == LEGACY || is_computed(group, d->name))
 		return;
 	name_of_property(d->name, name);
 	if (put_peculiar(w, name, d) || put_number(w, name, d, member) ||
@@ -283,7 +290,7 @@ static void put_wanted(struct writer *w, unsigned groups, const char *only)
 					: NULL;
 
 			if (d)
-				put_setting(w, d);
+				put_setting(w, (enum directive_group)g, d);
 		}
 	}
 }
@@ -300,7 +307,7 @@ void property_settings(struct reply *r, const struct unit_config *c, enum unit_t
 	}
 	for (unsigned g = 0; g < GROUPS; g++)
 		for (unsigned i = 0; groups >> g & 1 && i < directive_groups[g].n; i++)
-			put_setting(&w, &directive_groups[g].rows[i]);
+			put_setting(&w, (enum directive_group)g, &directive_groups[g].rows[i]);
 }
 
 bool property_is_setting(const char *name)
@@ -314,7 +321,8 @@ bool property_is_setting(const char *name)
 				? NULL
 				: directive_in_group((enum directive_group)g, str_of(directive));
 
-		if (d && d->base && d->verdict != LEGACY && !is_computed(d->name) &&
+		if (d && d->base && d->verdict != LEGACY &&
+		    !is_computed((enum directive_group)g, d->name) &&
 		    (d->parser == PARSER_limit || show_knows((enum parser_kind)d->parser)))
 			return true;
 	}

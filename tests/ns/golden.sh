@@ -132,6 +132,33 @@ OnCalendar=*-1-1 00:00
 OnActiveSec=10h
 Unit=idle.service
 X
+put srv-gold.mount <<X
+[Unit]
+Description=Gold
+[Mount]
+What=gold
+Where=/srv/gold
+Type=tmpfs
+Options=nosuid,size=1m,mode=0750
+X
+put srv-auto.automount <<X
+[Automount]
+Where=/srv/auto
+TimeoutIdleSec=2min
+X
+put srv-auto.mount <<X
+[Mount]
+What=auto
+Where=/srv/auto
+Type=tmpfs
+Options=ro,noexec
+X
+put gold.swap <<X
+[Swap]
+What=/gold
+Priority=7
+Options=discard
+X
 put lab.slice <<X
 [Slice]
 TasksMax=500

@@ -88,10 +88,17 @@ START_TEST(names_are_unique)
 		for (unsigned k = 0; (name = property_live_name(k)); k++)
 			ck_assert_str_ne(property_name(i), name);
 	}
-	for (unsigned k = 0; (name = property_live_name(k)); k++)
-		ck_assert(!property_is_setting(name));
 }
 END_TEST
+
+/* A list has an item a field; of all else there is one. */
+static void check_told_once(const struct row *row)
+{
+	for (unsigned i = 0; i < row->n; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(row->fields[i].key, row->fields[k].key) == 0)
+				ck_assert_int_eq(row->fields[k].tag, TAG_ITEM);
+}
 
 /* Every row for every type, as a stub, as loaded, and with an empty value wherever one may be. */
 START_TEST(every_type_prints)
@@ -107,6 +114,7 @@ START_TEST(every_type_prints)
 	u = make(name, "[Unit]\nDescription=all of it\n");
 	ck_assert(str_eq_z(row_text(print(u, NULL, false), "Description"), "all of it"));
 	ck_assert(str_eq_z(row_text(print(u, NULL, true), "Id"), name));
+	check_told_once(print(u, NULL, true));
 }
 END_TEST
 
