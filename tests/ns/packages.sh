@@ -4,13 +4,8 @@
 # deb-systemd-invoke, invoke-rc.d and systemctl; logins by sshd are sessions; removal stops what is removed. crun makes its containers' scopes.
 # The packages come by apt into a cache (HARK_CACHE) and a throw-away root; the machine gets nothing.
 PACKAGES="openssh-server openssh-client cups-daemon nginx-light crun"
-DEBS=${HARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hark}/debs
-# Before the sandbox, which has no network.
-if [ -z "$HARK_SANDBOX" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	mkdir -p "$DEBS/partial"
-	fetch() { timeout 120 apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives="$DEBS" $PACKAGES </dev/null >"$DEBS/log" 2>&1; }
-	fetch || { timeout 60 apt-get update </dev/null >/dev/null 2>&1 && fetch; } || rm -f "$DEBS"/nginx*.deb
-fi
+. "$(dirname "$(readlink -f "$0")")/debs.sh"
+debs_fetch debs $PACKAGES # before the sandbox, which has no network
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -e /usr/lib/systemd/system/graphical.target ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null ||
 	skip_all "no systemd and dbus packages, whose units are to be booted"

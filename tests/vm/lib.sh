@@ -10,7 +10,10 @@
 # Results and waiting are those of tests/ns/lib.sh. The root is an initramfs with busybox, the programs of the build and what a test adds; nothing has prepared it: no /proc, no
 # /dev, an unset clock. The kernel is Debian's, fetched once into the cache.
 #
+# What the guest prints as "monitor WORDS" is done by the machine's monitor.
+#
 # HARK_BUILD  build folder (default: build-dev, then build)     HARK_CACHE  where the kernel is kept
+# HARK_VM_CONSOLE  file to which a copy of what the guest printed goes
 # T           the test's private folder      ROOT  the guest's root      CONSOLE  what the guest printed
 
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -21,10 +24,11 @@ CACHE=${HARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hark}
 KERNEL_PACKAGE=linux-image-cloud-amd64
 MODULES="virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk"
 
-# Sets KERNEL (the unpacked package), fetching it when it is not in the cache.
+# Sets KERNEL (the unpacked package), fetching it when it is not in the cache. Each of the packages has its own place there.
 vm_kernel() {
 	local package
 	KERNEL=$CACHE/kernel
+	[ "$KERNEL_PACKAGE" = linux-image-cloud-amd64 ] || KERNEL=$CACHE/$KERNEL_PACKAGE
 	[ -n "$(ls "$KERNEL"/boot/vmlinuz-* 2>/dev/null)" ] && return 0
 	package=$(apt-cache depends "$KERNEL_PACKAGE" 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9]\)/\1/p' | head -1)
 	[ -n "$package" ] && mkdir -p "$CACHE" && rm -rf "$KERNEL.new" && mkdir "$KERNEL.new" || return 1
@@ -32,13 +36,18 @@ vm_kernel() {
 		mv "$KERNEL.new" "$KERNEL"
 }
 
-# vm_program FILE TARGET: with the shared libraries that it names.
-vm_program() {
+# vm_libraries FILE...: the shared libraries that these programs name, which the root does not have yet.
+vm_libraries() {
 	local lib
-	install -D "$1" "$ROOT$2"
-	for lib in $(ldd "$1" 2>/dev/null | grep -oE '/[^ ]+'); do
+	for lib in $(LD_LIBRARY_PATH=$ROOT/usr/lib/x86_64-linux-gnu ldd "$@" 2>/dev/null | sed -nE 's/.*[[:space:]](\/[^ ]+) \(0x.*/\1/p' | sort -u); do
+		case $lib in "$ROOT"/*) continue ;; esac
 		[ -e "$ROOT$lib" ] || install -D "$(readlink -f "$lib")" "$ROOT$lib"
 	done
+}
+# vm_program FILE TARGET: with the shared libraries that it names.
+vm_program() {
+	install -D "$1" "$ROOT$2"
+	vm_libraries "$1"
 }
 
 vm_root() {
@@ -119,21 +128,30 @@ vm_start() {
 	timeout -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -M q35 -smp 2 -m 512 -nodefaults -display none \
 		-no-reboot -serial "file:$CONSOLE" -monitor "unix:$T/monitor,server,nowait" -kernel "$(ls "$KERNEL"/boot/vmlinuz-* | head -1)" \
 		-initrd "$T/initrd" -append "console=ttyS0 quiet loglevel=4 printk.devkmsg=on panic=-1 random.trust_cpu=on mitigations=off tsc=reliable $*" \
-		"${DISK[@]}" </dev/null >"$T/qemu" 2>&1 &
+		"${DISK[@]}" "${DEVICES[@]}" </dev/null >"$T/qemu" 2>&1 &
 	VM_PID=$!
+	vm_obey &
 }
+vm_obey() {
+	local word line
+	tail -n +1 -f --pid="$VM_PID" "$CONSOLE" 2>/dev/null | while read -r word line; do
+		[ "$word" = monitor ] && vm_monitor "${line%$'\r'}"
+	done
+}
+vm_monitor() { echo "$1" | socat - "unix:$T/monitor" >/dev/null 2>&1; }
 
 # The machine has ended: 0 when it went down by itself, 70 after a panic, 124 when it had to be ended.
 vm_wait() {
 	wait "$VM_PID"
 	local rc=$?
 	tr -d '\r' <"$CONSOLE" >"$CONSOLE.text"
+	[ -z "$HARK_VM_CONSOLE" ] || cp "$CONSOLE.text" "$HARK_VM_CONSOLE"
 	grep -q 'Kernel panic' "$CONSOLE.text" && rc=70
 	return $rc
 }
 vm_boot() { vm_start "$@" && vm_wait; }
 vm_says() { grep -q "$1" "$CONSOLE"; }
-vm_key() { echo "sendkey $1" | socat - "unix:$T/monitor" >/dev/null 2>&1; }
+vm_key() { vm_monitor "sendkey $1"; }
 
 # The guest's own results.
 vm_report() {
