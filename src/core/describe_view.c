@@ -305,8 +305,16 @@ static uint64_t propagation(const struct sandbox *s)
 /* Those of which nothing is seen in the file system. */
 static uint64_t namespaces_of(const struct exec_config *e, const struct sandbox *s)
 {
-	return (e->private_network ? CLONE_NEWNET : 0) | (s->private_ipc ? CLONE_NEWIPC : 0) |
+	return (e->private_network && !s->network_namespace ? CLONE_NEWNET : 0) |
+	       (s->private_ipc && !s->ipc_namespace ? CLONE_NEWIPC : 0) |
 	       (s->protect_hostname ? CLONE_NEWUTS : 0);
+}
+
+/* Those that stand in the file system: a path goes before a namespace of one's own. */
+static void put_joined(struct wbuf *plan, const char *path, uint64_t kind)
+{
+	if (path)
+		plan_put(plan, PLAN_JOIN, &kind, 1, str_of(path));
 }
 
 void describe_view(const struct hark *h, const struct unit *u, const char *root, struct wbuf *plan)
@@ -317,6 +325,8 @@ void describe_view(const struct hark *h, const struct unit *u, const char *root,
 	struct views v = {.plan = plan, .root = root ? root : ""};
 	char tmp[256];
 
+	put_joined(plan, s->network_namespace, CLONE_NEWNET);
+	put_joined(plan, s->ipc_namespace, CLONE_NEWIPC);
 	if (namespaces_of(c->exec, s))
 		plan_put_u64(plan, PLAN_UNSHARE, namespaces_of(c->exec, s));
 	if (h->is_user)

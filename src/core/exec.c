@@ -12,7 +12,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
@@ -24,13 +23,14 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/fd.h"
 #include "core/filter.h"
 #include "core/final.h"
+#include "core/isolate.h"
 #include "core/mem.h"
 #include "core/view.h"
 
@@ -38,6 +38,7 @@ enum {
 	TTY_RETRY_MS = 200,
 	GROUPS_FIRST = 64,
 	USER_ENV = 4,
+	NODES = 128, /* bytes of a mask */
 };
 enum { USER_UID = 1, USER_GID = 2, USER_GROUPS = 4, USER_ENVIRON = 8 }; /* w0 of USER */
 
@@ -176,10 +177,21 @@ static int set_limit(unsigned what, struct rlimit want)
 	return errno == EPERM ? sys(setrlimit(what, &now)) : -errno;
 }
 
+/* set_mempolicy(2); a machine with one node may know nothing of it. */
+static int set_memory_policy(int mode, const char *mask, size_t n)
+{
+	unsigned long nodes[NODES / sizeof(unsigned long)] = {0};
+
+	memcpy(nodes, mask, n < sizeof(nodes) ? n : sizeof(nodes));
+	/* The kernel takes one bit less than it is told. */
+	return sys(syscall(SYS_set_mempolicy, mode, n ? nodes : NULL, n ? sizeof(nodes) * 8 : 0));
+}
+
 static int step_sched(const struct plan_record *rec)
 {
 	const uint64_t *w = rec->w;
 	struct sched_param param = {.sched_priority = (int)w[1]};
+	char text[32];
 
 	switch (rec->step) {
 	case PLAN_NICE:
@@ -193,6 +205,11 @@ static int step_sched(const struct plan_record *rec)
 		return sys(syscall(SYS_sched_setaffinity, 0, rec->text_n, rec->text));
 	case PLAN_OOM:
 		return set_oom(w[0]);
+	case PLAN_COREDUMP:
+		snprintf(text, sizeof(text), "%#llx", (unsigned long long)w[0]);
+		return fd_write_small(AT_FDCWD, "/proc/self/coredump_filter", text);
+	case PLAN_MEMORY_POLICY:
+		return set_memory_policy((int)w[0], rec->text, rec->text_n);
 	case PLAN_TIMERSLACK:
 		return sys(prctl(PR_SET_TIMERSLACK, w[0], 0, 0, 0));
 	case PLAN_RLIMIT:
@@ -315,70 +332,10 @@ static int step_user(const struct plan_record *rec, struct plan_space *s)
 
 /* --- namespaces --- */
 
-/* A network of one's own has a loopback, and it is down. */
-static int raise_loopback(void)
-{
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	r = sys(ioctl(fd, SIOCSIFFLAGS, &request));
-	close(fd);
-	return r;
-}
-
-/* What is mounted inside stays inside; what the system mounts later still arrives. */
-static int new_namespaces(int flags)
-{
-	int r = sys(unshare(flags));
-
-	if (r == 0 && flags & CLONE_NEWNET)
-		r = raise_loopback();
-	if (r < 0)
-		return r;
-	return flags & CLONE_NEWNS ? sys(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) : 0;
-}
-
-/* A directory that only root can enter, and in it the one that all may write to: nobody gets at it but through a mount. */
-static int make_private(int parent, const char *name)
-{
-	struct stat st;
-	int dir = -1, r = 0;
-
-	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0 || fstat(dir, &st) < 0)
-		r = -errno;
-	else if (st.st_uid != geteuid() || st.st_mode & 077)
-		r = -EPERM; /* somebody was faster */
-	else if (mkdirat(dir, "tmp", 01777) < 0)
-		r = errno == EEXIST ? 0 : -errno;
-	else
-		r = sys(fchmodat(dir, "tmp", 01777, 0));
-	close(dir);
-	return r;
-}
-
-static int private_tmp(const char *name)
-{
-	static const char *const places[] = {"/tmp", "/var/tmp"};
-	int r = 0;
-
-	for (size_t i = 0; !r && i < ARRAY_SIZE(places); i++) {
-		int dir = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		r = dir < 0 ? -errno : make_private(dir, name);
-		close(dir);
-	}
-	return r;
-}
-
 /* Hardening that is not ours to apply (no privilege, no such kernel feature) does not keep a service from running. */
 static int soften(const struct plan_record *rec, int r)
 {
-	if (r != -EPERM && r != -ENOSYS && r != -EINVAL)
+	if (r != -EPERM && r != -ENOSYS && r != -EINVAL && r != -ENOSPC)
 		return r;
 	dprintf(STDERR_FILENO, "hark-exec: cannot apply %s: %s; the service runs without it\n",
 		plan_step_info(rec->step)->name, strerror(-r));
@@ -389,7 +346,7 @@ static int soften(const struct plan_record *rec, int r)
 static int enter_views(const struct plan_record *rec)
 {
 	const char *root = rec->text[0] ? rec->text : NULL, *place;
-	int r = new_namespaces(CLONE_NEWNS);
+	int r = isolate_new(CLONE_NEWNS);
 
 	if (r < 0)
 		return soften(rec, r);
@@ -417,9 +374,24 @@ static int step_filter(const struct plan_record *rec)
 	}
 }
 
+/* Whoever has no session of PAM's shares the keys of PID 1 else. With the user's keyring: as that user, who may link it. keyctl(2) */
+static int new_keyring(bool is_shared, uid_t uid, gid_t gid)
+{
+	enum { JOIN_SESSION = 1, LINK = 8, SESSION = -3, USER = -4 };
+	int r = sys(syscall(SYS_keyctl, JOIN_SESSION, NULL));
+
+	if (r < 0 || !is_shared)
+		return r;
+	if (setregid((gid_t)-1, gid) < 0 || setreuid((uid_t)-1, uid) < 0)
+		return -errno;
+	r = sys(syscall(SYS_keyctl, LINK, USER, SESSION));
+	if (setreuid((uid_t)-1, 0) < 0 || setregid((gid_t)-1, 0) < 0)
+		return -errno;
+	return r;
+}
+
 static int step_privilege(const struct plan_record *rec)
 {
-	enum { JOIN_SESSION_KEYRING = 1 }; /* keyctl(2) */
 	uint64_t w = rec->w[0];
 
 	switch (rec->step) {
@@ -434,11 +406,15 @@ static int step_privilege(const struct plan_record *rec)
 	case PLAN_CAP_AMBIENT:
 		return raise_ambient(w);
 	case PLAN_KEYRING:
-		return soften(rec, sys(syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL)));
+		return soften(rec, new_keyring(w, (uid_t)rec->w[1], (gid_t)rec->w[2]));
+	case PLAN_USERS:
+		return soften(rec, isolate_users((uid_t)w, (gid_t)rec->w[1]));
+	case PLAN_JOIN:
+		return isolate_join(rec->text, (int)w);
 	case PLAN_UNSHARE:
-		return soften(rec, new_namespaces((int)w));
+		return soften(rec, isolate_new((int)w));
 	case PLAN_PRIVATE_TMP:
-		return private_tmp(rec->text);
+		return isolate_tmp(rec->text);
 	case PLAN_VIEW:
 		return view_add(rec);
 	case PLAN_VIEWS:
@@ -473,6 +449,8 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	case PLAN_SCHED:
 	case PLAN_AFFINITY:
 	case PLAN_OOM:
+	case PLAN_COREDUMP:
+	case PLAN_MEMORY_POLICY:
 	case PLAN_TIMERSLACK:
 	case PLAN_RLIMIT:
 		return step_sched(rec);

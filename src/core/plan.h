@@ -55,9 +55,13 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(CAP_AMBIENT, PLAN_EXEC_ONLY, 218, 1, PLAN_NONE, "w0 mask to raise") \
 	STEP(NO_NEW_PRIVS, PLAN_EXEC_ONLY, 227, 0, PLAN_NONE, "") \
 	STEP(IGNORE_SIGPIPE, PLAN_ANYWHERE, 207, 0, PLAN_NONE, "") \
-	STEP(KEYRING, PLAN_EXEC_ONLY, 237, 0, PLAN_NONE, "fresh session keyring") \
+	STEP(KEYRING, PLAN_EXEC_ONLY, 237, 3, PLAN_NONE, "fresh session keyring; w0 1: that of user w1, group w2, is in it") \
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \
 	STEP(USER, PLAN_EXEC_ONLY, 217, 1, PLAN_STR, "w0 what (1 uid 2 gid 4 groups 8 environment), user NUL group NUL: by NSS") \
+	STEP(USERS, PLAN_EXEC_ONLY, 217, 2, PLAN_NONE, "a user namespace with root, w0 uid, w1 gid; no groups are changed after it") \
+	STEP(JOIN, PLAN_EXEC_ONLY, 225, 1, PLAN_STR, "w0 CLONE_NEW* kind, path: the namespace of others") \
+	STEP(COREDUMP, PLAN_EXEC_ONLY, 205, 1, PLAN_NONE, "w0 coredump_filter of core(5)") \
+	STEP(MEMORY_POLICY, PLAN_EXEC_ONLY, 242, 1, PLAN_BYTES, "w0 mode of set_mempolicy(2), node mask bytes") \
 	STEP(UNSHARE, PLAN_EXEC_ONLY, 226, 1, PLAN_NONE, "w0 CLONE_NEW* flags") \
 	STEP(PRIVATE_TMP, PLAN_EXEC_ONLY, 226, 0, PLAN_STR, "name of a directory to make in /tmp and /var/tmp") \
 	STEP(VIEW, PLAN_EXEC_ONLY, 226, 4, PLAN_STR, "w0 kind, w1 attributes, w2 those it decides, w3 flags, place NUL source NUL (view.h)") \

@@ -12,6 +12,7 @@
 #include "units/glob.h"
 #include "units/name.h"
 #include "units/probe.h"
+#include "units/sandbox.h"
 #include "units/service.h"
 #include "units/socket.h"
 #include "units/users.h"
@@ -84,17 +85,22 @@ static bool is_conditional(const struct unit_config *c, const char *path)
 	return false;
 }
 
-/* A program, also a bare name in the usual places. */
+/* A program, also a bare name in ExecSearchPath= or the usual places. */
 static enum found find_program(const struct check *k, const char *program, struct stat *ret_st)
 {
 	static const char *const places[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 					     "/usr/bin",        "/sbin",          "/bin"};
+	const struct name_list *search = sandbox_of(k->config)->exec_search;
 	enum found found = NOT_THERE;
 	char name[PATH_MAX];
 
 	if (program[0] == '/')
 		return find_file(k, program, ret_st);
-	for (unsigned n = 0; found == NOT_THERE && n < ARRAY_SIZE(places); n++) {
+	for (const struct name_list *l = search; found == NOT_THERE && l; l = l->next) {
+		snprintf(name, sizeof(name), "%s/%s", l->text, program);
+		found = find_file(k, name, ret_st);
+	}
+	for (unsigned n = 0; found == NOT_THERE && !search && n < ARRAY_SIZE(places); n++) {
 		snprintf(name, sizeof(name), "%s/%s", places[n], program);
 		found = find_file(k, name, ret_st);
 	}

@@ -272,7 +272,7 @@ static void dump_syslog(struct dumping *d)
 	const struct sandbox *s = sandbox_of(d->config);
 
 	dump_line(d, "SyslogFacility", "%s", words_log_facility.names[s->syslog_facility]);
-	dump_line(d, "SyslogLevel", "%s", words_log_level.names[s->syslog_level % LOG_LEVELS]);
+	dump_line(d, "SyslogLevel", "%s", words_log_level.names[s->syslog_level % SYSLOG_LEVELS]);
 }
 
 void dump_streams(struct dumping *d)

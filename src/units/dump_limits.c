@@ -50,7 +50,7 @@ void dump_log(struct dumping *d)
 	}
 	if (s->has_log_level_max)
 		dump_line(d, "LogLevelMax", "%s",
-			  words_log_level.names[s->log_level_max % LOG_LEVELS]);
+			  words_log_level.names[s->log_level_max % SYSLOG_LEVELS]);
 	if (s->log_interval_us > 0) {
 		dump_key(d, "LogRateLimitIntervalSec");
 		show_seconds(s->log_interval_us, d->out);

@@ -33,7 +33,7 @@ enum protect_system { SYSTEM_NO, SYSTEM_FULL, SYSTEM_STRICT, SYSTEM_YES };
 enum protect_home { HOME_NO, HOME_READ_ONLY, HOME_TMPFS, HOME_YES };
 enum keyring_mode { KEYRING_UNSET, KEYRING_INHERIT, KEYRING_PRIVATE, KEYRING_SHARED };
 
-enum { LOG_LEVELS = 8 };
+enum { SYSLOG_LEVELS = 8 };
 
 struct sandbox {
 	bool private_devices, private_users, private_ipc, private_mounts, dynamic_user, remove_ipc;

@@ -151,6 +151,58 @@ namespaces() {
 		"$(grep -cxF "$(readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts)" "$T/ipc.out")"
 }
 
+users() {
+	local maps="tr -s ' \n' ' ' </proc/self/uid_map; echo; tr -s ' \n' ' ' </proc/self/gid_map; echo"
+	local owner
+	touch "$T/owned" && chown 1:1 "$T/owned"
+	inside user1 PrivateUsers=yes -- "$maps; stat -c %u:%g / $T/owned | paste -sd' '; chown 2 $T/owned 2>/dev/null || echo no; mount -t tmpfs x $T/home 2>/dev/null || echo no" >/dev/null
+	if grep -q 'cannot apply' "$T/user1.out"; then
+		skip "PrivateUsers=" "no user namespaces here"
+		return
+	fi
+	is "PrivateUsers=: root is root of itself, all others are nobody" "" " 0 0 1 | 0 0 1 |0:0 65534:65534|no|no" "$(out user1)"
+	owner="$(id -u daemon) $(id -g daemon)"
+	# shellcheck disable=SC2086
+	inside user2 PrivateUsers=yes User=daemon SupplementaryGroups=mail AmbientCapabilities=CAP_NET_RAW CapabilityBoundingSet=CAP_NET_RAW -- \
+		"$maps; id -u; id -g; grep -E 'Cap(Eff|Bnd)' /proc/self/status | tr -d '\t'" >/dev/null
+	is "and its user is itself, with the capabilities that it is given" "" \
+		"$(printf ' 0 0 1 %s %s 1 | 0 0 1 %s %s 1 |%s|%s|CapEff:0000000000002000|CapBnd:0000000000002000' ${owner% *} ${owner% *} ${owner#* } ${owner#* } $owner)" "$(out user2)"
+	inside user3 PrivateUsers=yes ProtectSystem=strict PrivateNetwork=yes User=daemon -- "$(try "$T/x"); tail -n +3 /proc/net/dev | sed 's/:.*//;s/ //g'" >/dev/null
+	is "together with other walls" "" "Read-only file system|lo" "$(out user3)"
+}
+
+# Namespaces of others, and what few services set of themselves.
+joined() {
+	ip netns add hark-test 2>/dev/null || { skip "NetworkNamespacePath=" "no ip netns" && return; }
+	inside join1 NetworkNamespacePath=/run/netns/hark-test -- "stat -Lc %i /proc/self/ns/net" >/dev/null
+	is "NetworkNamespacePath= is the one that is named" "" "$(stat -Lc %i /run/netns/hark-test)" "$(out join1)"
+	inside join2 "IPCNamespacePath=/proc/$$/ns/ipc" PrivateIPC=yes -- "readlink /proc/self/ns/ipc" >/dev/null
+	is "IPCNamespacePath= goes before PrivateIPC=" "" "$(readlink /proc/$$/ns/ipc)" "$(out join2)"
+	is "a namespace that is not there is an error" "" 225 "$(inside join3 NetworkNamespacePath=/run/netns/nowhere -- true)"
+	ip netns del hark-test
+}
+
+settings() {
+	# keyctl(2): READ the session keyring: one link of 4 bytes, or none; which it is.
+	local keys="perl -e '\$b = \"\\0\" x 64; print syscall(250, 0, -3, 0), \" \", syscall(250, 11, -3, \$b, 64), \"\\n\"'"
+	if [ "$(uname -m)" = x86_64 ]; then
+		inside key1 KeyringMode=private -- "$keys" >/dev/null
+		inside key2 KeyringMode=shared User=daemon -- "$keys; id -u" >/dev/null
+		is "KeyringMode=: empty, or with that of the user" "" "0 4 $(id -u daemon)" \
+			"$(cut -d' ' -f2 "$T/key1.out") $(sed -n 1p "$T/key2.out" | cut -d' ' -f2) $(sed -n 2p "$T/key2.out")"
+		ok_if "each is another" "" [ "$(cut -d' ' -f1 "$T/key1.out")" != "$(head -1 "$T/key2.out" | cut -d' ' -f1)" ]
+	fi
+	inside dump "CoredumpFilter=private-anonymous elf-headers" -- "cat /proc/self/coredump_filter" >/dev/null
+	is "CoredumpFilter=" "" 00000011 "$(out dump)"
+	inside nodes NUMAPolicy=bind NUMAMask=0 -- "cut -d' ' -f2 /proc/self/numa_maps | sort | uniq" >/dev/null
+	is "NUMAPolicy= and NUMAMask=" "" "$([ -e /proc/self/numa_maps ] && echo bind:0)" "$(out nodes | sed 's/.*|//')"
+	mkdir -p "$T/progs"
+	printf '#!/bin/sh\necho "own $PATH" >%s\n' "$T/found" >"$T/progs/hark-own"
+	chmod +x "$T/progs/hark-own"
+	inside search "ExecSearchPath=$T/nowhere:$T/progs:/usr/bin" "ExecStartPre=hark-own" -- true >/dev/null
+	is "ExecSearchPath= finds programs and is the PATH" "" "own $T/nowhere:$T/progs:/usr/bin" "$(cat "$T/found")"
+}
+
 filters() {
 	called "without a filter all of that can be done" "" User=root -- \
 		"wx=0 exec=0 inet=0 unix=0 uts=0 file=0 suid=0 clock=0 same=0 personality=0"
@@ -250,5 +302,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel gates tmp namespaces filters limits memories mounts everything}; do "$part"; done
+for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined settings filters limits memories mounts everything}; do "$part"; done
 finish
