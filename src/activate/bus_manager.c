@@ -70,6 +70,7 @@ static bool take_unit(struct bus_call *c)
 	}
 	memcpy(c->unit, name, strlen(name) + 1);
 	c->args[0] = c->unit;
+	bus_watch_asked(c, str_of(c->unit));
 	return true;
 }
 
@@ -97,6 +98,7 @@ static void reply_unit_path(struct bus_call *c, const char *unit)
 {
 	char path[BUS_PATH_MAX];
 
+	bus_watch_asked(c, str_of(unit));
 	bus_path_of_unit(unit, path);
 	reply_path(c, path);
 }
@@ -203,15 +205,12 @@ void serve_get_unit_by_cgroup(struct bus_call *c)
 
 static void finish_by_invocation(struct bus_call *c)
 {
-	char path[BUS_PATH_MAX];
-
 	for (const struct row *row = c->ask.rows.first; row; row = row->next)
 		if (str_eq_z(row_text(row, "InvocationID"), c->args[1])) {
 			struct str id = row_text(row, "Id");
 
 			snprintf(c->unit, sizeof(c->unit), STR_FMT, STR_ARG(id));
-			bus_path_of_unit(c->unit, path);
-			reply_path(c, path);
+			reply_unit_path(c, c->unit);
 			return;
 		}
 	bus_fail(c, "NoSuchUnit", "No unit with the specified invocation ID known.");
@@ -250,6 +249,9 @@ static bool put_listed_unit(DBusMessageIter *s, const struct row *row)
 
 static void finish_list_units(struct bus_call *c)
 {
+	for (const struct row *row = c->ask.rows.first; row; row = row->next)
+		if (row_is(row, "unit"))
+			bus_watch_asked(c, row_text(row, "unit"));
 	reply_rows(c, "unit", "(ssssssouso)", put_listed_unit);
 }
 

@@ -172,6 +172,8 @@ static void look_up(struct bus_call *c, void (*finish)(struct bus_call *c))
 				 c->object.job);
 		return;
 	}
+	if (is_unit)
+		bus_watch_asked(c, str_of(c->object.unit));
 	c->ask.question.options[OPT_ALL] = "";
 	c->args[0] = c->object.unit;
 	bus_ask(c, VERB_SHOW, is_unit, finish);

@@ -537,6 +537,7 @@ void serve_start_transient(struct bus_call *c)
 		return;
 	}
 	snprintf(c->unit, sizeof(c->unit), "%s", name);
+	bus_watch_asked(c, str_of(name));
 	c->ask.question.options[OPT_NO_WAIT] = "";
 	c->ask.question.options[OPT_JOB_MODE] = mode;
 	send_text(c, &text, VERB_TRANSIENT, finish_transient);

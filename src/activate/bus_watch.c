@@ -24,6 +24,9 @@ enum { FIRST_OF_OURS = 0x80000000 }; /* jobs that the manager had nothing to do 
  */
 enum { TELL_US = 10 * 1000, TELL_JOB_US = 2000 * 1000 };
 
+/* Units that were asked about and have not changed yet; names are made up easily. */
+enum { ASKED_MOST = 4096 };
+
 /* What was told of a unit last, so that only changes are sent, and what is to be told. */
 struct known {
 	struct map_node node;
@@ -31,6 +34,9 @@ struct known {
 	char *unit;            /* owned */
 	struct rows told, now; /* one row each, or none */
 	uint64_t since_us, due_us;
+	bool is_asked;     /* somebody knows of it: all its changes are told */
+	bool is_announced; /* by UnitNew */
+	uint32_t round;    /* of looking how all units are, in which it was seen last */
 };
 
 /* Of a job (id), or of all that is known of a unit (0). */
@@ -61,6 +67,9 @@ struct bus_watch {
 	struct ask again; /* how all units are, after a manager's death */
 	const char *everything[1];
 	bool is_known, is_looking;
+	unsigned asked_n;
+	uint32_t round;
+	bool is_all_asked; /* more were asked about than are kept: everything is told */
 };
 
 /* --- tables --- */
@@ -82,7 +91,7 @@ static struct bus_job *find_job(const struct bus_watch *w, uint32_t id)
 	return node ? container_of(node, struct bus_job, node) : NULL;
 }
 
-static struct known *find_known(struct bus_watch *w, struct str unit)
+static struct known *find_known(const struct bus_watch *w, struct str unit)
 {
 	struct map_node *node = map_find(&w->units, str_hash(unit), is_unit, &unit);
 
@@ -256,6 +265,7 @@ static void tell_changes(struct bus *b, const struct bus_object *o, const struct
 
 /* --- what the manager tells --- */
 
+/* NULL: no memory. */
 static struct known *know(struct bus_watch *w, struct str unit)
 {
 	struct known *k = find_known(w, unit);
@@ -276,16 +286,33 @@ static struct known *know(struct bus_watch *w, struct str unit)
 	return k;
 }
 
+/* Somebody may know how it was before. */
+static bool is_followed(const struct bus_watch *w, const struct known *k)
+{
+	return k->is_asked || k->is_announced || w->is_all_asked ||
+	       str_eq_z(row_text(k->now.first, "ActiveState"), "failed");
+}
+
+static void announce(struct bus_watch *w, struct known *k)
+{
+	if (!k->is_announced)
+		tell_unit_known(w->bus, "UnitNew", k->unit);
+	k->is_announced = true;
+}
+
 static void tell_unit(struct bus_watch *w, struct known *k)
 {
 	struct bus_object o = {.kind = BUS_OBJECT_UNIT};
 	const struct bus_interface *i;
 	unsigned at = 0;
+	bool has_changes = has_subscribers(w->bus) && is_followed(w, k);
 
 	list_del(&k->due_node);
 	o.type = (enum unit_type)unit_type_of(k->unit);
 	snprintf(o.unit, sizeof(o.unit), "%s", k->unit);
-	while (has_subscribers(w->bus) && (i = bus_next_interface(&o, &at)))
+	if (has_subscribers(w->bus))
+		announce(w, k);
+	while (has_changes && (i = bus_next_interface(&o, &at)))
 		tell_changes(w->bus, &o, i, k->told.first, k->now.first);
 	rows_reset(&k->told);
 	rows_copy(&k->told, k->now.first);
@@ -326,16 +353,6 @@ static void tell_unit_named(struct bus_watch *w, const char *name)
 		tell_unit(w, k);
 }
 
-static void take_gone(struct bus_watch *w, const char *unit)
-{
-	struct known *k = find_known(w, str_of(unit));
-
-	if (!k)
-		return;
-	tell_unit_known(w->bus, "UnitRemoved", unit);
-	free_known(w, k);
-}
-
 static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
 {
 	struct known *k = unit.n <= UNIT_NAME_MAX ? know(w, unit) : NULL;
@@ -343,8 +360,11 @@ static void take_unit(struct bus_watch *w, struct str unit, const struct row *ro
 
 	if (!k || unit_type_of(k->unit) < 0)
 		return;
-	if (!k->now.first && has_subscribers(w->bus))
-		tell_unit_known(w->bus, "UnitNew", k->unit);
+	if (k->is_asked && !k->now.first) {
+		w->asked_n--;
+		if (has_subscribers(w->bus))
+			announce(w, k);
+	}
 	rows_reset(&k->now);
 	rows_copy(&k->now, row);
 	if (list_is_empty(&k->due_node)) {
@@ -353,6 +373,37 @@ static void take_unit(struct bus_watch *w, struct str unit, const struct row *ro
 	}
 	k->due_us = k->since_us + (has_job ? TELL_JOB_US : TELL_US);
 	arm(w);
+}
+
+void bus_watch_asked(const struct bus_call *c, struct str unit)
+{
+	struct bus_watch *w = c->bus->watch;
+	struct known *k;
+
+	/* Signals go to those on a bus, and to who has subscribed. */
+	if (!w || !c->peer || !(c->peer->seat || c->peer->is_subscribed) || w->is_all_asked)
+		return;
+	k = unit.n <= UNIT_NAME_MAX && w->asked_n < ASKED_MOST ? know(w, unit) : NULL;
+	if (!k) {
+		w->is_all_asked = true;
+	} else if (!k->is_asked) {
+		k->is_asked = true;
+		w->asked_n += !k->now.first;
+	}
+}
+
+static void remove_unit(struct bus_watch *w, struct str unit)
+{
+	struct known *k = find_known(w, unit);
+
+	if (!k)
+		return;
+	if (!list_is_empty(&k->due_node))
+		tell_unit(w, k);
+	if ((k->is_announced || k->is_asked) && has_subscribers(w->bus))
+		tell_unit_known(w->bus, "UnitRemoved", k->unit);
+	w->asked_n -= k->is_asked && !k->now.first;
+	free_known(w, k);
 }
 
 static void take_job(struct bus_watch *w, const struct row *row)
@@ -436,7 +487,7 @@ static void release(struct task *t)
 		struct bus_job *j = e->id ? find_job(w, e->id) : NULL;
 
 		if (!e->id) {
-			take_gone(w, e->unit);
+			remove_unit(w, str_of(e->unit));
 			mem_put(e);
 			continue;
 		}
@@ -486,13 +537,28 @@ static const char *result_by_state(const struct bus_job *j, const struct row *ro
 	return is_stop != is_up ? "done" : "canceled";
 }
 
+/* Of units that were never told of nobody knows how they were. */
+static void compare_all(struct bus_watch *w, const struct rows *rows)
+{
+	w->round++;
+	for (const struct row *row = rows->first; row; row = row->next) {
+		struct str unit = row_text(row, "Id");
+		struct known *k = w->is_all_asked ? know(w, unit) : find_known(w, unit);
+
+		if (!k)
+			continue;
+		k->round = w->round;
+		take_unit(w, unit, row);
+	}
+}
+
 static void on_looked(struct ask *a, int err)
 {
 	struct bus_watch *w = container_of(a, struct bus_watch, again);
 
 	w->is_looking = false;
-	for (const struct row *row = a->rows.first; row && err == 0; row = row->next)
-		take_unit(w, row_text(row, "Id"), row);
+	if (err == 0)
+		compare_all(w, &a->rows);
 	for (struct map_node *n = map_next(&w->jobs, NULL); n && err == 0;
 	     n = map_next(&w->jobs, n)) {
 		const struct bus_job *j = container_of(n, struct bus_job, node);
@@ -501,6 +567,13 @@ static void on_looked(struct ask *a, int err)
 		if (!row || (uint32_t)row_value(row, "Job") != j->id)
 			hold_end(w, j->id, str_of(j->unit),
 				 str_of(row ? result_by_state(j, row) : "canceled"));
+	}
+	for (struct map_node *n = map_next(&w->units, NULL); n && err == 0;
+	     n = map_next(&w->units, n)) {
+		const struct known *k = container_of(n, struct known, node);
+
+		if (k->now.first && k->round != w->round)
+			hold_end(w, 0, str_of(k->unit), STR(""));
 	}
 	rows_fini(&a->rows);
 }

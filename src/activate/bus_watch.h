@@ -4,6 +4,9 @@
  *
  * Only what changed is sent, and only to who wants it: a private connection hears of jobs, and of units once it called Subscribe(). The end of a
  * job is held back while a call's job is not known to its caller yet: the reply comes first.
+ *
+ * A unit appears (UnitNew) as it is once its first changes have settled, and only what changes after that is a change. Of a unit that somebody
+ * has asked about before, and of one that has failed, everything is told.
  */
 #pragma once
 
@@ -20,6 +23,8 @@ struct bus_job {
 /* Begin to follow. 0 or -ENOMEM. */
 MUST_USE int bus_watch_open(struct bus *b);
 void bus_watch_close(struct bus *b);
+/* The caller of c has asked about the unit, and has been told how it is or will look: its changes matter from now on. */
+void bus_watch_asked(const struct bus_call *c, struct str unit);
 /* A job that is not over; NULL: unknown. */
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
 /* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */

@@ -24,5 +24,7 @@ ok_if "the next manager's changes are heard too" "" wait_for "grep -c '\"start\"
 is "root asks for another: who may not, is refused" "" 4 "$(ctl stop --caller 65534:1 hello.service >"$T/refused" 2>&1; echo $?)"
 is "... and who may, is named" "" 0 "$(ctl restart --caller 0:$$ hello.service >/dev/null 2>&1; echo $?)"
 ok_if "the cause is the caller" "" sh -c "$BIN/harkctl why hello.service | grep -q monitor.sh"
+rm "$UNITS/hello.service"
+ok_if "a unit that is dropped is told of" "" wait_for "grep -q 'gone.*hello.service' $T/heard" 5
 ok_if "only root asks for others" "" sh -c "! setpriv --reuid=65534 --regid=65534 --clear-groups $BIN/harkctl list --caller 0:1"
 finish
