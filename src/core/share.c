@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/share.h"
 
-#include "core/str.h"
-
 struct part {
 	struct map_node node;
 	uint32_t owners; /* the share itself is one of those it remembers */
@@ -35,6 +33,19 @@ static bool points_into(const struct part *p, const struct arena *own)
 	return false;
 }
 
+/* Of its words: whether the rest is equal too is seen when two are compared. */
+static uint32_t hash_of(const struct part *p)
+{
+	uint64_t sum = p->size, word;
+
+	for (size_t at = 0; at + sizeof(word) <= p->size; at += sizeof(word)) {
+		memcpy(&word, p->data + at, sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 32;
+	}
+	return (uint32_t)sum;
+}
+
 void *share_new(size_t size)
 {
 	struct part *p = size > UINT32_MAX ? NULL : mem_get(sizeof(*p) + size);
@@ -49,7 +60,7 @@ void *share_new(size_t size)
 void *share_settle(struct share *s, void *part, const struct arena *own)
 {
 	struct part *p = part_of(part);
-	uint32_t hash = str_hash((struct str){p->data, p->size});
+	uint32_t hash = hash_of(p);
 	struct map_node *node = map_find(&s->parts, hash, is_equal, p);
 
 	if (node) {

@@ -15,22 +15,28 @@
 #include "units/socket.h"
 #include "units/timer.h"
 
-/* "system.slice", or for instances a slice of their own below it, as systemd has it. */
-static int set_slice(struct unit_config *c)
+/* The slice of an instance, named like its template, or none when that would be too long. 0 or -ENOMEM. */
+static int set_template_slice(struct unit_config *c)
 {
 	char escaped[UNIT_NAME_MAX + 1], name[2 * UNIT_NAME_MAX];
 	int n;
 
-	if (c->slice || !c->exec)
-		return 0;
-	c->slice = "system.slice";
-	if (!c->instance || name_escape(name_prefix(c->name), false, escaped, sizeof(escaped)) < 0)
+	if (name_escape(name_prefix(c->name), false, escaped, sizeof(escaped)) < 0)
 		return 0;
 	n = snprintf(name, sizeof(name), "system-%s.slice", escaped);
 	if (n < 0 || !name_is_valid(name, NAME_PLAIN))
 		return 0;
 	c->slice = arena_dup(&c->arena, name, (size_t)n);
 	return c->slice ? 0 : -ENOMEM;
+}
+
+/* "system.slice", or for instances a slice of their own below it, as systemd has it. */
+static int set_slice(struct unit_config *c)
+{
+	if (c->slice || !c->exec)
+		return 0;
+	c->slice = "system.slice";
+	return c->instance ? set_template_slice(c) : 0;
 }
 
 static int settle_service(struct unit_config *c)

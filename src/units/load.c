@@ -475,6 +475,7 @@ int load_scan(struct load *l)
 
 	memset(&fresh.names, 0, sizeof(fresh.names));
 	memset(&fresh.arena, 0, sizeof(fresh.arena));
+	fresh.has_prefixes = false;
 	memset(&fresh.present_arena, 0, sizeof(fresh.present_arena));
 	fresh.present = NULL;
 	r = index_read(&fresh);

@@ -76,6 +76,7 @@ void index_drop(struct load *l)
 	arena_fini(&l->arena);
 	arena_fini(&l->present_arena);
 	l->present = NULL;
+	l->has_prefixes = false;
 }
 
 void load_forget_texts(struct load *l)
@@ -200,9 +201,11 @@ int index_add_alias(struct load *l, const char *name, const char *of)
 static int add_part(struct load *l, struct load_part **list, struct load_part part)
 {
 	struct load_part *p = arena_get(&l->arena, sizeof(*p));
+	struct str prefix = name_prefix(part.owner);
 
 	if (!p)
 		return -ENOMEM;
+	l->has_prefixes |= prefix.n > 0 && prefix.p[prefix.n - 1] == '-';
 	*p = part;
 	p->name = arena_dup(&l->arena, part.name, strlen(part.name));
 	if (!p->name)
@@ -565,15 +568,14 @@ static int keep_of_name(const struct load *l, const char *name, bool links, stru
 	return r;
 }
 
-/* The name, and every prefix of it: of an instance with and without the instance. */
-static int keep_family(const struct load *l, const char *name, bool links, struct arena *scratch,
-		       struct load_parts *v)
+/* Every prefix of the name: of an instance with and without the instance. */
+static int keep_prefixes(const struct load *l, const char *name, bool links, struct arena *scratch,
+			 struct load_parts *v)
 {
 	char at[UNIT_NAME_MAX + 1], plain[UNIT_NAME_MAX + 1];
-	int r;
+	int r = 0;
 
 	snprintf(at, sizeof(at), "%s", name);
-	r = keep_of_name(l, at, links, scratch, v);
 	while (r == 0 && shorten(at, sizeof(at))) {
 		r = keep_of_name(l, at, links, scratch, v);
 		if (r < 0 || name_form(at) == NAME_PLAIN)
@@ -583,6 +585,14 @@ static int keep_family(const struct load *l, const char *name, bool links, struc
 		r = keep_parts(l, str_of(plain), links, scratch, v);
 	}
 	return r;
+}
+
+static int keep_family(const struct load *l, const char *name, bool links, struct arena *scratch,
+		       struct load_parts *v)
+{
+	int r = keep_of_name(l, name, links, scratch, v);
+
+	return r == 0 && l->has_prefixes ? keep_prefixes(l, name, links, scratch, v) : r;
 }
 
 /* The more specific owner has the longer name, and those of a whole type have no dot. */
@@ -647,30 +657,33 @@ int index_parts(const struct load *l, const char *name, bool links, struct arena
 
 /* --- paths --- */
 
+static const char *join(struct arena *arena, const char *const *pieces, size_t n)
+{
+	size_t bytes = 1;
+	char *path, *at;
+
+	for (size_t k = 0; k < n; k++)
+		bytes += strlen(pieces[k]);
+	path = at = arena_get(arena, bytes);
+	for (size_t k = 0; path && k < n; k++)
+		at = stpcpy(at, pieces[k]);
+	return path;
+}
+
 const char *index_path(const struct load *l, const struct load_entry *e, struct arena *arena)
 {
-	char path[PATH_MAX];
-	int n;
+	const char *const there[] = {l->root, e->target};
+	const char *const here[] = {l->root, l->dirs[e->dir], "/", e->name};
 
 	/* Below another root an absolute link would lead out of it. */
 	if (e->target && l->root[0] != '\0')
-		n = snprintf(path, sizeof(path), "%s%s", l->root, e->target);
-	else
-		n = snprintf(path, sizeof(path), "%s%s/%s", l->root, l->dirs[e->dir], e->name);
-	return arena_dup(arena, path,
-			 n < 0                      ? 0
-			 : (size_t)n < sizeof(path) ? (size_t)n
-						    : sizeof(path) - 1);
+		return join(arena, there, ARRAY_SIZE(there));
+	return join(arena, here, ARRAY_SIZE(here));
 }
 
 const char *index_part_path(const struct load *l, const struct load_part *p, struct arena *arena)
 {
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s%s/%s.d/%s", l->root, l->dirs[p->dir], p->owner,
-			 p->name);
+	const char *const pieces[] = {l->root, l->dirs[p->dir], "/", p->owner, ".d/", p->name};
 
-	return arena_dup(arena, path,
-			 n < 0                      ? 0
-			 : (size_t)n < sizeof(path) ? (size_t)n
-						    : sizeof(path) - 1);
+	return join(arena, pieces, ARRAY_SIZE(pieces));
 }

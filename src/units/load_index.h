@@ -27,6 +27,7 @@ struct load {
 	struct specifier_host host;
 	bool links_only;   /* presence enables nothing: as other loaders have it */
 	bool in_container; /* hark itself */
+	bool has_prefixes; /* some NAME-.d, NAME-.wants ... is there, which is for all whose names begin so */
 	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */
 	struct map names;             /* struct load_entry */
 	struct arena arena;           /* of the index */
