@@ -7,6 +7,7 @@
 #include "units/device_unit.h"
 #include "units/name.h"
 #include "units/probe.h"
+#include "units/value.h"
 
 enum { NODES_EVERY_US = 50 * 1000 };
 
@@ -110,6 +111,7 @@ void devices_open(struct hark *h)
 /* One device. Texts are borrowed; NULL: not said. */
 struct told {
 	const char *sysfs, *model, *wants;
+	bool binds_mounts;
 	const char *const *words; /* among which are its other names */
 	unsigned words_n;
 };
@@ -122,9 +124,29 @@ static const char *value_of(const char *word, const char *key)
 	return strncmp(word, key, n) == 0 ? word + n : NULL;
 }
 
+/* Mounts say that their stop follows that of their device; whether the end of the device is one, the device says. */
+static void stop_mounts(struct hark *h, const struct unit *u)
+{
+	struct cause cause = {.kind = CAUSE_DEPENDENCY_DIED,
+			      .unit = u->id,
+			      .entry = u->why_entry,
+			      .uid = UINT32_MAX};
+
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		struct unit *v = registry_unit(&h->reg, u->edges[i].to);
+
+		if (u->edges[i].type == DEP_PROPAGATES_STOP_TO && !unit_is_at_rest(v) &&
+		    engine_request(&h->engine, v, JOB_STOP, MODE_REPLACE, &cause, false, NULL) != 0)
+			log_at(LOG_WARN, "%s: %s, which is on it, cannot be stopped", u->name,
+			       v->name);
+	}
+}
+
 /* Nobody has that name any more; the unit goes too, unless others name it. */
 static void lose(struct hark *h, struct unit *u)
 {
+	if (device_of(u)->binds_mounts)
+		stop_mounts(h, u);
 	post(h, u, DEVICE_GONE);
 	engine_digest(&h->engine);
 	engine_retire(&h->engine, u);
@@ -230,6 +252,7 @@ static void find(struct hark *h, const struct told *t, const char *path, const c
 		return;
 	}
 	device_of(u)->round = h->device_round;
+	device_of(u)->binds_mounts = t->binds_mounts;
 	post(h, u, DEVICE_FOUND);
 }
 
@@ -292,6 +315,12 @@ static void take_device(struct hark *h, struct told *t)
 		const char *model = value_of(t->words[i], "model=");
 		const char *wants = value_of(t->words[i], wants_key);
 
+		const char *binds = value_of(t->words[i], "binds-mounts=");
+
+		if (binds && value_bool(str_of(binds), &t->binds_mounts) < 0)
+			log_at(LOG_WARN,
+			       "%s: SYSTEMD_MOUNT_DEVICE_BOUND is \"%s\", neither yes nor no; ignored",
+			       t->sysfs, binds);
 		t->model = model ? model : t->model;
 		t->wants = wants ? wants : t->wants;
 	}
@@ -308,7 +337,7 @@ static void take_device(struct hark *h, struct told *t)
 static bool is_fact(const char *word)
 {
 	return value_of(word, "name=") || value_of(word, "model=") || value_of(word, "wants=") ||
-	       value_of(word, "user-wants=");
+	       value_of(word, "user-wants=") || value_of(word, "binds-mounts=");
 }
 
 unsigned devices_heard(struct hark *h, const char *const *words, unsigned n, bool is_news)

@@ -14,7 +14,8 @@
  *   begin                   an enumeration begins
  *   end                     it is over: what was not told since the beginning is gone
  *   gone=PATH               that device is not there any more
- *   is=PATH [KEY=VALUE]...  that device is there; name=PATH: also under that name, model=TEXT, wants=UNIT..., user-wants=UNIT...
+ *   is=PATH [KEY=VALUE]...  that device is there; name=PATH: also under that name, model=TEXT, wants=UNIT..., user-wants=UNIT...,
+ *                           binds-mounts=BOOL: what is mounted from it is unmounted when it goes
  *
  * @words:   PATH is absolute; is=, gone= with the path of the device in /sys
  * @is_news: false: only count the words

@@ -109,6 +109,7 @@ void udev_device_facts(struct udev_device *dev, struct sbuf *out)
 	add_model(&f);
 	add_property(&f, "wants=", "SYSTEMD_WANTS");
 	add_property(&f, "user-wants=", "SYSTEMD_USER_WANTS");
+	add_property(&f, "binds-mounts=", "SYSTEMD_MOUNT_DEVICE_BOUND");
 	add_property(&f, "name=", "DEVNAME");
 	add_aliases(&f);
 	add_links(&f);

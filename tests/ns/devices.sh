@@ -1,48 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Device units: what hark-udev tells of udev's database becomes units; what a device asks for is started at each plug, what is bound to it
-# stops with it. Debian's own systemd-udevd and its unmodified units run below hark; devices are veth pairs of this network namespace. Where the
-# package udev is not installed, it is taken from the folder HARK_TEST_UDEV that it is unpacked in.
+# stops with it. Devices are veth pairs.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-[ -x "$BIN/hark-udev" ] || skip_all "no hark-udev: built without libudev"
-if [ -n "$HARK_TEST_UDEV" ]; then
-	for dir in lib bin; do
-		mount -t overlay -o "lowerdir=$HARK_TEST_UDEV/$dir:/usr/$dir" overlay "/usr/$dir" || skip_all "no overlay of /usr/$dir"
-	done
-fi
-[ -e /lib/systemd/system/systemd-udevd.service ] && command -v udevadm >/dev/null || skip_all "no package udev"
-# /sys of this network namespace, and a /dev whose nodes udevd may do with as it likes.
-mount -t sysfs sysfs /sys || skip_all "no /sys of its own"
-mkdir -p /run/udev/rules.d /run/systemd/system "$T/dev/units"
-# Ours in the place of systemd's.
-ln -s /dev/null /run/udev/rules.d/99-systemd.rules
-cp "$TOP/rules/99-hark.rules" /run/udev/rules.d/
+. "$HERE/udev.sh"
 cat >/run/udev/rules.d/99-hark-test.rules <<'X'
 SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hk*", ENV{SYSTEMD_WANTS}+="eth@$name.service place@.service"
 SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hk*", ENV{ID_MODEL}="A pair of ends"
 SUBSYSTEM=="net", ACTION!="remove", KERNEL=="hkoff", ENV{SYSTEMD_READY}="0"
 SUBSYSTEM=="mem", KERNEL=="null", TAG+="systemd", ENV{SYSTEMD_WANTS}="null.service"
 X
-UNITS=$T/dev/units
-for file in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service systemd-udev-settle.service; do
-	cp "/lib/systemd/system/$file" "$UNITS"
-done
-put() { cat >"$UNITS/$1"; }
-sed "s|/usr/lib/hark/hark-udev|$BIN/hark-udev|" "$TOP/units/hark-udev.service" >"$UNITS/hark-udev.service"
-mkdir "$UNITS/hark-udev.service.d" "$UNITS/systemd-udevd.service.wants"
-printf '[Service]\nEnvironment=HARK_RUN_DIR=%s\n' "$T/dev/run" >"$UNITS/hark-udev.service.d/run.conf"
-ln -s ../hark-udev.service "$UNITS/systemd-udevd.service.wants/"
-counted() { # NAME LINES: a service that leaves a line in a file at each start
-	put "$1" <<X
-[Unit]
-DefaultDependencies=no
-StartLimitIntervalSec=0
-$2
-[Service]
-ExecStartPre=/bin/sh -c 'echo "%i" >>$T/ran-${1%%[.@]*}'
-ExecStart=/bin/sleep 1000
-X
-}
 counted eth@.service "BindsTo=sys-subsystem-net-devices-%i.device"
 counted place@.service
 counted null.service
@@ -52,10 +19,6 @@ counted short.service "Requires=dev-never.device
 After=dev-never.device"
 mkdir "$UNITS/dev-never.device.d"
 printf '[Unit]\nJobRunningTimeoutSec=1\n' >"$UNITS/dev-never.device.d/short.conf"
-ran() { grep -cx -- "$2" "$T/ran-$1" 2>/dev/null || true; }
-runs() { wait_for "[ \"\$(ran $1 $2)\" = $3 ]" "${4:-5}"; }
-dev() { echo "sys-subsystem-net-devices-$1.device"; }
-wait_dead() { wait_for "! ctl is-active $(dev "$1")" 5; }
 hark_up dev || finish
 
 t=$(now_ms)
