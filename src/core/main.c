@@ -253,6 +253,21 @@ static int open_state(struct hark *h)
 	return r < 0 ? r : 0;
 }
 
+/* Better without some units than without a manager. */
+static int scan(struct load *l)
+{
+	int r = load_scan(l);
+
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	log_at(LOG_ERROR, "not all unit directories can be read (%s); going on without them",
+	       strerror(-r));
+	l->skips_unreadable = true;
+	r = load_scan(l);
+	l->skips_unreadable = false;
+	return r;
+}
+
 static int open_units(struct hark *h, const struct options *o)
 {
 	int r = registry_init(&h->reg, types, ARRAY_SIZE(types));
@@ -272,7 +287,7 @@ static int open_units(struct hark *h, const struct options *o)
 		r = transient_open(h);
 	h->load.keeps_texts = true;
 	if (r == 0)
-		r = load_scan(&h->load);
+		r = scan(&h->load);
 	if (r == 0)
 		r = environment_open(h);
 	return r;

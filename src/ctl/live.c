@@ -155,6 +155,8 @@ static int watch_dir(struct live *l, uint16_t rank)
 	if (r == -ENOENT || r == -ENOTDIR)
 		return watch_parent(l, rank);
 	dir = r == 0 ? fd_opendir(AT_FDCWD, path_in(l, rank, "")) : NULL;
+	if (r == 0 && !dir)
+		r = -errno;
 	for (const struct dirent *d; r == 0 && dir && (d = readdir(dir));)
 		if (d->d_type != DT_REG && d->d_name[0] != '.')
 			r = watch_side(l, rank, d->d_name);

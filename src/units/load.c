@@ -10,6 +10,7 @@
 #include "units/directive.h"
 #include "units/finish.h"
 #include "units/load_index.h"
+#include "units/load_read.h"
 #include "units/name.h"
 
 /* One load on its way. */
@@ -175,12 +176,20 @@ static int text_of(struct loading *g, const char *path, bool is_main, struct loa
 	return r;
 }
 
+/* Twice: what fails for a moment need not fail. */
+static int read_text(struct loading *g, const char *path, bool is_main, struct load_text *ret)
+{
+	int r = text_of(g, path, is_main, ret);
+
+	return r < 0 && r != -ENOMEM && r != -ENOENT ? text_of(g, path, is_main, ret) : r;
+}
+
 /* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
 static int apply_file(struct loading *g, const char *path, bool is_main)
 {
 	struct load_text t;
 	char why[128];
-	int r = text_of(g, path, is_main, &t);
+	int r = read_text(g, path, is_main, &t);
 
 	if (r == -ENOMEM)
 		return r;
@@ -468,7 +477,7 @@ static int enable_present(struct load *l)
 	return r;
 }
 
-int load_scan(struct load *l)
+static int scan(struct load *l)
 {
 	struct load fresh = *l;
 	int r;
@@ -478,7 +487,7 @@ int load_scan(struct load *l)
 	fresh.has_prefixes = false;
 	memset(&fresh.present_arena, 0, sizeof(fresh.present_arena));
 	fresh.present = NULL;
-	r = index_read(&fresh);
+	r = load_read(&fresh);
 	if (r == 0)
 		r = enable_present(&fresh);
 	if (r < 0) {
@@ -494,6 +503,14 @@ int load_scan(struct load *l)
 		load_forget_texts(l);
 	share_sweep(&l->parts);
 	return 0;
+}
+
+/* What fails for a moment need not fail. */
+int load_scan(struct load *l)
+{
+	int r = scan(l);
+
+	return r < 0 && r != -ENOMEM ? scan(l) : r;
 }
 
 /* --- has it changed? --- */

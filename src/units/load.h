@@ -11,7 +11,7 @@
 
 #include "units/load_index.h"
 
-/* (Re-)build the index. A missing directory is fine. 0 or -ENOMEM (then the old index stays). */
+/* (Re-)build the index. A missing directory is fine. 0 or -errno of one that cannot be read (then the old index stays). */
 MUST_USE int load_scan(struct load *l);
 /*
  * load_unit() - read everything about one unit: fragment (or template), drop-ins, .wants/.requires links; parse; add implicit and default

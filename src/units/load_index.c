@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/load_index.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/fd.h"
 #include "units/name.h"
 #include "units/probe.h"
 
-enum {
-	ALIAS_HOPS = 8,
-	PRESENT_CHUNK =
-		256 * 1024, /* bytes: so much goes back to the kernel when it is given back */
-};
+enum { ALIAS_HOPS = 8 };
 
 const char load_default_dirs[] =
 	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
@@ -198,7 +189,7 @@ int index_add_alias(struct load *l, const char *name, const char *of)
 	return 0;
 }
 
-static int add_part(struct load *l, struct load_part **list, struct load_part part)
+int index_add_part(struct load *l, struct load_part **list, struct load_part part)
 {
 	struct load_part *p = arena_get(&l->arena, sizeof(*p));
 	struct str prefix = name_prefix(part.owner);
@@ -225,218 +216,13 @@ int index_add_link(struct load *l, const char *owner, enum dep_type type, const 
 		return -ENOMEM;
 	part.owner = e->name;
 	part.file = arena_dup(&l->arena, file, strlen(file));
-	return part.file ? add_part(l, &e->links, part) : -ENOMEM;
-}
-
-/* --- reading directories --- */
-
-/* An open directory of the search path, or a *.d, *.wants ... below it. */
-struct reading {
-	struct load *l;
-	DIR *dir;
-	int fd;
-	uint16_t rank;
-	bool is_enabling; /* presence is enablement */
-	char *text;       /* PATH_MAX bytes for paths and texts of links */
-};
-
-/* DT_REG, DT_LNK ...; some file systems do not tell. */
-static unsigned char kind_of(const struct reading *r, const struct dirent *d)
-{
-	struct stat st;
-
-	if (d->d_type != DT_UNKNOWN)
-		return d->d_type;
-	if (fstatat(r->fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
-		return DT_UNKNOWN;
-	return S_ISLNK(st.st_mode) ? DT_LNK : S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
-}
-
-/* The text of a link; "" when it cannot be read. */
-static const char *read_link(const struct reading *r, const char *name)
-{
-	ssize_t n = readlinkat(r->fd, name, r->text, PATH_MAX - 1);
-
-	r->text[n > 0 ? n : 0] = '\0';
-	return r->text;
-}
-
-/* May a link of that name stand for a unit of that other name? Same type, and both with or both without an instance to fill in. */
-static bool alias_fits(const char *name, const char *target)
-{
-	if (!name_is_valid(target, NAME_ANY) || !str_eq(name_suffix(name), name_suffix(target)))
-		return false;
-	return (name_form(name) == NAME_TEMPLATE) == (name_form(target) == NAME_TEMPLATE);
-}
-
-/* The unit that a link to that file name stands for; out: room for one. NULL: the link is a file of its own, or an instance. */
-static const char *linked_name(struct load_entry *e, const char *base, char *out, size_t cap)
-{
-	if (strcmp(base, e->name) == 0 || !name_is_valid(base, NAME_ANY))
-		return NULL;
-	if (name_form(e->name) == NAME_INSTANCE && name_form(base) == NAME_TEMPLATE) {
-		if (name_with_instance(base, name_instance(e->name), out, cap) < 0)
-			return NULL;
-		e->is_of_template = strcmp(out, e->name) == 0;
-		base = out;
-	}
-	return !e->is_of_template && alias_fits(e->name, base) ? base : NULL;
-}
-
-static int add_symlink(struct reading *r, struct load_entry *e)
-{
-	const char *target = read_link(r, e->name);
-	char filled[UNIT_NAME_MAX + 1];
-	const char *base;
-
-	if (strcmp(target, "/dev/null") == 0) {
-		e->is_masked = true;
-		return 0;
-	}
-	base = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-	base = linked_name(e, base, filled, sizeof(filled));
-	if (base) {
-		e->alias_of = arena_dup(&r->l->arena, base, strlen(base));
-		if (!e->alias_of)
-			return -ENOMEM;
-	}
-	if (target[0] != '/')
-		return 0;
-	e->target = arena_dup(&r->l->arena, target, strlen(target));
-	return e->target ? 0 : -ENOMEM;
-}
-
-/* Its [Install] counts, and it will be loaded: one reading for both. What cannot be read is told of when it is loaded. */
-static int add_present(struct reading *r, struct load_entry *e, unsigned char kind)
-{
-	struct load *l = r->l;
-	struct load_present *p = arena_get(&l->present_arena, sizeof(*p));
-	size_t room = l->present_arena.bytes < TEXTS_KEPT ? TEXTS_KEPT - l->present_arena.bytes : 0;
-	int err;
-
-	if (!p)
-		return -ENOMEM;
-	p->entry = e;
-	p->next = l->present;
-	l->present = e->present = p;
-	err = kind == DT_REG ? text_read(r->fd, e->name, room, &l->present_arena, &p->text) : 0;
-	return err == -ENOMEM ? err : 0;
-}
-
-static int add_file(struct reading *r, const char *name, unsigned char kind)
-{
-	struct load_entry *e;
-
-	if (kind == DT_DIR || !name_is_valid(name, NAME_ANY))
-		return 0;
-	e = index_get(r->l, str_of(name));
-	if (!e)
-		return -ENOMEM;
-	if (e->has_file)
-		return 0;
-	e->has_file = true;
-	e->dir = r->rank;
-	if (kind == DT_LNK && add_symlink(r, e) < 0)
-		return -ENOMEM;
-	return r->is_enabling && !e->is_masked && !e->alias_of ? add_present(r, e, kind) : 0;
-}
-
-/* Directories beside a unit: suffix, and the dependency their links mean (-1: drop-ins). */
-static const struct side_dir {
-	struct str suffix;
-	int dep;
-} side_dirs[] = {
-	{STR(".d"), -1},
-	{STR(".wants"), DEP_WANTS},
-	{STR(".requires"), DEP_REQUIRES},
-	{STR(".upholds"), DEP_UPHOLDS},
-};
-
-static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
-{
-	struct load_part part = {
-		.owner = e->name, .dir = r->rank, .type = (uint8_t)(dep < 0 ? 0 : dep)};
-	const struct dirent *d;
-	int err = 0;
-
-	while (err == 0 && (d = readdir(r->dir))) {
-		bool is_wanted = dep < 0 ? str_has_suffix(str_of(d->d_name), STR(".conf"))
-					 : name_is_valid(d->d_name, NAME_ANY);
-
-		if (!is_wanted || d->d_name[0] == '.')
-			continue;
-		part.name = d->d_name;
-		part.is_masked = kind_of(r, d) == DT_LNK &&
-				 strcmp(read_link(r, d->d_name), "/dev/null") == 0;
-		err = add_part(r->l, dep < 0 ? &e->dropins : &e->links, part);
-	}
-	return err;
-}
-
-static int add_side_dir(struct reading *r, const char *name, const struct side_dir *side)
-{
-	struct reading below = {.l = r->l, .rank = r->rank, .text = r->text};
-	struct str owner = str_sub(str_of(name), 0, strlen(name) - side->suffix.n);
-	struct load_entry *e;
-	int err = -ENOMEM;
-
-	below.dir = fd_opendir(r->fd, name);
-	if (!below.dir)
-		return 0;
-	below.fd = dirfd(below.dir);
-	e = index_get(r->l, owner);
-	if (e)
-		err = read_side_dir(&below, e, side->dep);
-	closedir(below.dir);
-	return err;
-}
-
-static int add_name(struct reading *r, const char *name, unsigned char kind)
-{
-	for (unsigned k = 0; k < ARRAY_SIZE(side_dirs) && kind != DT_REG; k++)
-		if (str_has_suffix(str_of(name), side_dirs[k].suffix))
-			return add_side_dir(r, name, &side_dirs[k]);
-	return add_file(r, name, kind);
-}
-
-static int read_dir(struct reading *r)
-{
-	const struct dirent *d;
-	int err = 0;
-
-	while (err == 0 && (d = readdir(r->dir)))
-		if (d->d_name[0] != '.')
-			err = add_name(r, d->d_name, kind_of(r, d));
-	return err;
+	return part.file ? index_add_part(l, &e->links, part) : -ENOMEM;
 }
 
 bool index_is_presence(const char *dir)
 {
 	return str_has_suffix(str_of(dir), STR("/units")) &&
 	       !str_has_prefix(str_of(dir), STR("/usr/"));
-}
-
-int index_read(struct load *l)
-{
-	char path[PATH_MAX];
-	int r = 0;
-
-	l->present_arena.least = PRESENT_CHUNK;
-	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
-		struct reading reading = {.l = l, .rank = (uint16_t)k, .text = path};
-
-		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
-		    sizeof(path))
-			continue;
-		reading.dir = fd_opendir(AT_FDCWD, path);
-		if (!reading.dir)
-			continue;
-		reading.fd = dirfd(reading.dir);
-		reading.is_enabling = !l->links_only && index_is_presence(l->dirs[k]);
-		r = read_dir(&reading);
-		closedir(reading.dir);
-	}
-	return r;
 }
 
 /* --- aliases --- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load_index - what lies in the unit directories: names, links, drop-ins. The half of load.h that reads directories.
+ * load_index - what lies in the unit directories: names, links, drop-ins.
  *
- * Each directory is read once; a file is looked at further only when it is a link. Everything lives in the arena of
- * struct load, and an index is never changed once others may look at it, but for names of instances that are added.
+ * load_read fills it, load and others ask it. Everything lives in the arena of struct load, and an index is never changed once others may look at it, but for names of instances that are added.
  */
 #pragma once
 
@@ -25,8 +24,9 @@ struct load {
 	unsigned dirs_n;
 	char *root; /* prefix for offline use, "" normally */
 	struct specifier_host host;
-	bool links_only;   /* presence enables nothing: as other loaders have it */
-	bool in_container; /* hark itself */
+	bool skips_unreadable; /* load_read() */
+	bool links_only;       /* presence enables nothing: as other loaders have it */
+	bool in_container;     /* hark itself */
 	bool has_prefixes; /* some NAME-.d, NAME-.wants ... is there, which is for all whose names begin so */
 	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */
 	struct map names;             /* struct load_entry */
@@ -90,8 +90,6 @@ void load_forget_texts(struct load *l);
 void index_drop(struct load *l);
 /* Is presence in that directory of the search path enablement? */
 bool index_is_presence(const char *dir);
-/* Read all directories of l into its empty index, and the files that are present in some. 0 or -ENOMEM. */
-MUST_USE int index_read(struct load *l);
 /* Resolve aliases, once everything is added. */
 void index_finish(struct load *l);
 /* load_canonical() */
@@ -101,6 +99,8 @@ struct load_entry *index_find(const struct load *l, struct str name);
 struct load_entry *index_get(struct load *l, struct str name);
 /* name is one more name of the unit `of`, unless there is a file of that name. 0 or -ENOMEM. */
 MUST_USE int index_add_alias(struct load *l, const char *name, const char *of);
+/* One more part of a list of an entry; its name is copied. 0 or -ENOMEM. */
+MUST_USE int index_add_part(struct load *l, struct load_part **list, struct load_part part);
 /* As if NAME.wants had a link to `member`. file: where that comes from. 0 or -ENOMEM. */
 MUST_USE int index_add_link(struct load *l, const char *owner, enum dep_type type,
 			    const char *member, const char *file, uint16_t dir);

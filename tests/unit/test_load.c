@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -522,6 +523,39 @@ static const char rich[] =
 	"SuccessExitStatus=3 TERM\nProtectSystem=full\nBogus=1\nRestart=alway\nBusName=a.b\nSockets=x.socket\n"
 	"[Install]\nWantedBy=x.target\nAlias=y.service\n";
 
+/* Nobody forgets the units of a directory that is there and cannot be read: here no descriptor is left. */
+START_TEST(unreadable_directories)
+{
+	struct rlimit full;
+	int r;
+
+	put("low/a.service", SERVICE_TEXT("a"));
+	put("low/a.service.d/x.conf", "[Unit]\nDescription=x\n");
+	scan();
+	for (rlim_t spare = 0;; spare++) {
+		ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &full), 0);
+		r = open("/", O_RDONLY | O_CLOEXEC);
+		close(r);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE,
+					   &(struct rlimit){(rlim_t)r + spare, full.rlim_max}),
+				 0);
+		r = load_scan(&load);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &full), 0);
+		check_description("a.service", "x");
+		if (r == 0)
+			break;
+		ck_assert_int_eq(r, -EMFILE);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, full.rlim_max}), 0);
+	load.skips_unreadable = true;
+	r = load_scan(&load);
+	load.skips_unreadable = false;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &full), 0);
+	ck_assert_int_eq(r, 0);
+	check_load("a.service", LOAD_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(cut_off_at_every_byte)
 {
 	for (size_t n = 0; n < sizeof(rich); n++) {
@@ -631,6 +665,7 @@ int main(void)
 	tcase_add_test(tc, presence_is_enablement);
 	tcase_add_test(tc, staleness);
 	tcase_add_test(tc, unreadable_files);
+	tcase_add_test(tc, unreadable_directories);
 	tcase_add_test(tc, cut_off_at_every_byte);
 	tcase_add_test(tc, every_allocation_fails_once);
 	tcase_add_test(tc, units_of_this_machine);
