@@ -187,7 +187,92 @@ void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,
 	ask_start(&c->bus->asker, &c->ask);
 }
 
+/* --- what the manager is told --- */
+
+struct telling {
+	struct list node;
+	struct bus *bus;
+	struct ask ask;
+	const char *args[BUS_ARGS];
+	struct arena arena;
+};
+
+static void tell_next(struct bus *b)
+{
+	if (!b->is_telling && !list_is_empty(&b->tellings)) {
+		b->is_telling = true;
+		ask_start(&b->asker, &list_entry(b->tellings.next, struct telling, node)->ask);
+	}
+}
+
+static void free_telling(struct telling *t)
+{
+	rows_fini(&t->ask.rows);
+	arena_fini(&t->arena);
+	mem_put(t);
+}
+
+static void on_told(struct ask *a, int err UNUSED)
+{
+	struct telling *t = container_of(a, struct telling, ask);
+
+	t->bus->is_telling = false;
+	list_del(&t->node);
+	tell_next(t->bus);
+	free_telling(t);
+}
+
+bool bus_tell(struct bus *b, enum verb_id verb, const char *const *words, unsigned n)
+{
+	struct telling *t = n <= BUS_ARGS ? mem_get(sizeof(*t)) : NULL;
+	bool is_good = t;
+
+	for (unsigned i = 0; is_good && i < n; i++) {
+		t->args[i] = arena_dup(&t->arena, words[i], strlen(words[i]));
+		is_good = t->args[i];
+	}
+	if (!is_good) {
+		log_at(LOG_WARN, "no memory: the manager is not told of %s", verbs[verb].word);
+		if (t)
+			free_telling(t);
+		return false;
+	}
+	t->ask.question = (struct question){.verb = &verbs[verb], .args = t->args, .args_n = n};
+	t->ask.done = on_told;
+	t->bus = b;
+	list_add_tail(&b->tellings, &t->node);
+	tell_next(b);
+	return true;
+}
+
 /* --- from a message to its handler --- */
+
+const char *bus_text_argument(const struct bus_call *c, unsigned n)
+{
+	DBusMessageIter it;
+	const char *text = "";
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_get_basic(&it, &text);
+	return text;
+}
+
+bool bus_take_unit(struct bus_call *c)
+{
+	const char *name = c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : NULL;
+
+	if (!name)
+		name = bus_text_argument(c, 0);
+	if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
+		return false;
+	}
+	memcpy(c->unit, name, strlen(name) + 1);
+	c->args[0] = c->unit;
+	return true;
+}
 
 static bool is_allowed(const struct bus_call *c)
 {
@@ -292,6 +377,8 @@ static void free_peer(struct bus_peer *p)
 
 	if (p->seat)
 		p->seat->gone(p);
+	else if (b->on_left)
+		b->on_left(p);
 	list_for_each(node, &b->calls) {
 		struct bus_call *c = list_entry(node, struct bus_call, node);
 
@@ -343,6 +430,7 @@ struct bus_peer *bus_peer_add(struct bus *b, DBusConnection *conn, const struct 
 		return NULL;
 	p->bus = b;
 	p->seat = seat;
+	p->serial = ++b->peers_made;
 	dbus_connection_set_max_message_size(conn, MESSAGE_MOST);
 	dbus_connection_set_max_received_size(conn, RECEIVED_MOST);
 	if (bus_link_open(&b->link, &p->line, conn) < 0)
@@ -372,6 +460,8 @@ int bus_init(struct bus *b, struct loop *loop, const char *path)
 	*b = (struct bus){.loop = loop};
 	list_init(&b->peers);
 	list_init(&b->calls);
+	list_init(&b->tellings);
+	list_init(&b->refs.list);
 	b->reap.fn = reap;
 	asker_init(&b->asker, loop, path);
 	bus_link_init(&b->link, loop);

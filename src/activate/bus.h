@@ -12,6 +12,20 @@
 #include "activate/bus_link.h"
 #include "activate/bus_path.h"
 
+struct bus;
+struct bus_call;
+struct bus_peer;
+
+/* What clients want to stay: bus_refs.h. */
+struct bus_refs {
+	struct list list; /* struct ref */
+	struct ask ask;   /* what the manager knows of them, when we are new */
+	bool is_learned, is_asking;
+	void (*then)(struct bus *b);
+};
+
+enum { BUS_HOLDER_MAX = 63 };
+
 struct bus {
 	struct loop *loop;
 	struct asker asker;
@@ -23,12 +37,14 @@ struct bus {
 	unsigned peers_n;
 	unsigned jobs_asked; /* calls whose job is not known yet: ends of jobs are held back */
 	void (*on_job_known)(struct bus *b);
+	void (*on_left)(struct bus_peer *p); /* a client of the private socket */
 	struct bus_watch *watch;
 	struct bus_system *system; /* NULL: no bus is followed */
+	struct list tellings;      /* what the manager is being told, in this order */
+	bool is_telling;
+	struct bus_refs refs;
+	uint32_t peers_made; /* ever */
 };
-
-struct bus_call;
-struct bus_peer;
 
 /* What is different on a connection to a bus: many speak on it, the bus itself among them. */
 struct bus_seat {
@@ -54,6 +70,7 @@ struct bus_peer {
 	const struct bus_seat *seat; /* ours to a bus; NULL: a client's */
 	bool is_gone;
 	bool is_subscribed;
+	uint32_t serial; /* of all that ever were */
 };
 
 enum { BUS_ARGS = REQUEST_ARGS };
@@ -69,6 +86,7 @@ struct bus_call {
 	pid_t pid;
 	struct ask ask;
 	bool is_asking, is_job;
+	bool wants_ref;     /* AddRef=: the caller wants the unit to stay */
 	bool is_authorized; /* polkit says that the caller may do what only root may */
 	void (*go_on)(struct bus_call *c);
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
@@ -88,7 +106,19 @@ MUST_USE int bus_serve_private(struct bus *b, const char *address);
 struct bus_peer *bus_peer_add(struct bus *b, DBusConnection *conn, const struct bus_seat *seat);
 void bus_fini(struct bus *b);
 
+/*
+ * bus_tell() - tell the manager something that no caller waits for; words is copied.
+ *
+ * One request goes after the other: what was told last is what counts. False: no memory, nothing is told.
+ */
+bool bus_tell(struct bus *b, enum verb_id verb, const char *const *words, unsigned n);
+
 /* --- for handlers --- */
+
+/* The n-th argument (from 0), a text, of a message whose types were checked. */
+const char *bus_text_argument(const struct bus_call *c, unsigned n);
+/* The unit that is meant, of the object, else of the first argument: into c->unit and c->args[0]. False: the call is over. */
+bool bus_take_unit(struct bus_call *c);
 
 /* Ask the manager with verb and args (args_n of c->args); finish is called with the rows, or the caller gets the manager's error. */
 void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,

@@ -14,19 +14,6 @@ static const struct str none = {"", 0};
 
 /* --- arguments --- */
 
-/* The n-th argument (from 0), a text, of a message whose types were checked. */
-static const char *text_argument(const struct bus_call *c, unsigned n)
-{
-	DBusMessageIter it;
-	const char *text = "";
-
-	dbus_message_iter_init(c->message, &it);
-	while (n-- > 0)
-		dbus_message_iter_next(&it);
-	dbus_message_iter_get_basic(&it, &text);
-	return text;
-}
-
 static uint64_t number_argument(const struct bus_call *c, unsigned n)
 {
 	DBusMessageIter it;
@@ -57,19 +44,11 @@ static bool list_argument(const struct bus_call *c, unsigned n, const char **arg
 	return true;
 }
 
-/* The unit that is meant: the object's, else the first argument. Into args[0]. False: the call is over. */
+/* Who names a unit knows of it. */
 static bool take_unit(struct bus_call *c)
 {
-	const char *name = c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : NULL;
-
-	if (!name)
-		name = text_argument(c, 0);
-	if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX) {
-		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
+	if (!bus_take_unit(c))
 		return false;
-	}
-	memcpy(c->unit, name, strlen(name) + 1);
-	c->args[0] = c->unit;
 	bus_watch_asked(c, str_of(c->unit));
 	return true;
 }
@@ -194,7 +173,7 @@ void serve_get_unit_by_pid(struct bus_call *c)
 
 void serve_get_unit_by_cgroup(struct bus_call *c)
 {
-	const char *path = text_argument(c, 0);
+	const char *path = bus_text_argument(c, 0);
 
 	if (bus_unit_of_cgroup(str_of(path), c->unit))
 		reply_unit_path(c, c->unit);
@@ -375,7 +354,7 @@ void serve_job(struct bus_call *c)
 	if (!take_unit(c))
 		return;
 	c->ask.question.options[OPT_NO_WAIT] = "";
-	c->ask.question.options[OPT_JOB_MODE] = text_argument(c, rest_at(c));
+	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, rest_at(c));
 	bus_ask(c, c->method->verb, 1, bus_finish_job);
 }
 
@@ -419,7 +398,7 @@ void serve_kill(struct bus_call *c)
 	if (!take_unit(c))
 		return;
 	n = strlen(c->unit) + 1;
-	c->ask.question.options[OPT_KILL_WHOM] = text_argument(c, at);
+	c->ask.question.options[OPT_KILL_WHOM] = bus_text_argument(c, at);
 	if (!*c->ask.question.options[OPT_KILL_WHOM])
 		c->ask.question.options[OPT_KILL_WHOM] = "all";
 	if (n + 12 > sizeof(c->unit)) {
@@ -581,9 +560,9 @@ void serve_enqueue(struct bus_call *c)
 
 	if (!take_unit(c))
 		return;
-	c->args[1] = text_argument(c, at);
+	c->args[1] = bus_text_argument(c, at);
 	c->ask.question.options[OPT_NO_WAIT] = "";
-	c->ask.question.options[OPT_JOB_MODE] = text_argument(c, at + 1);
+	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, at + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(job_verbs); i++)
 		if (strcmp(c->args[1], job_verbs[i].type) == 0) {
 			bus_ask(c, job_verbs[i].verb, 1, finish_enqueue);

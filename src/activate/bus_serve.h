@@ -24,6 +24,8 @@ void serve_job(struct bus_call *c);
 void serve_kill(struct bus_call *c);
 void serve_start_transient(struct bus_call *c);
 void serve_attach(struct bus_call *c);
+void serve_ref(struct bus_call *c);
+void serve_unref(struct bus_call *c);
 void serve_change(struct bus_call *c);
 void serve_reload(struct bus_call *c);
 void serve_cancel_job(struct bus_call *c);

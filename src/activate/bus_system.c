@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "activate/bus_polkit.h"
+#include "activate/bus_refs.h"
 #include "activate/bus_value.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -31,25 +32,16 @@ struct activation {
 	char unit[UNIT_NAME_MAX + 1];
 };
 
-/* Names that the manager is being told of. */
-struct telling {
-	struct list node;
-	struct bus_system *system;
-	struct ask ask;
-	const char *args[NAMES_MOST];
-	struct arena arena;
-};
-
 struct bus_system {
 	struct bus *bus;
 	const char *address;
 	struct bus_peer *peer; /* NULL: not connected */
 	struct map clients;
-	struct list activations, tellings;
+	struct list activations;
 	struct timer retry;
 	struct ask ask; /* is the bus running? */
 	const char *args[1];
-	bool is_asking, is_bus_up, is_telling;
+	bool is_asking, is_bus_up;
 	void (*go_on)(struct bus_call *c);
 };
 
@@ -260,56 +252,9 @@ static void subscribe(struct bus_call *c, bool wants)
 
 /* --- owners of names --- */
 
-/* One after the other: what is told last of a name is what counts. */
-static void tell_next(struct bus_system *s)
-{
-	if (!s->is_telling && !list_is_empty(&s->tellings)) {
-		s->is_telling = true;
-		ask_start(&s->bus->asker, &list_entry(s->tellings.next, struct telling, node)->ask);
-	}
-}
-
-static void on_told(struct ask *a, int err UNUSED)
-{
-	struct telling *t = container_of(a, struct telling, ask);
-
-	t->system->is_telling = false;
-	list_del(&t->node);
-	tell_next(t->system);
-	rows_fini(&a->rows);
-	arena_fini(&t->arena);
-	mem_put(t);
-}
-
-/* words: n of them for the manager (activate/busname.h), copied. False: no memory, nothing is told of it. */
-static bool tell_names(struct bus_system *s, const char *const *words, unsigned n)
-{
-	struct telling *t = mem_get(sizeof(*t));
-	bool is_good = t;
-
-	for (unsigned i = 0; is_good && i < n; i++) {
-		t->args[i] = arena_dup(&t->arena, words[i], strlen(words[i]));
-		is_good = t->args[i];
-	}
-	if (!is_good) {
-		log_at(LOG_WARN, "no memory: the manager is not told of names on the bus");
-		if (t)
-			arena_fini(&t->arena);
-		mem_put(t);
-		return false;
-	}
-	t->ask.question =
-		(struct question){.verb = &verbs[VERB_BUS_NAMES], .args = t->args, .args_n = n};
-	t->ask.done = on_told;
-	t->system = s;
-	list_add_tail(&s->tellings, &t->node);
-	tell_next(s);
-	return true;
-}
-
 static void tell_one(struct bus_system *s, const char *word)
 {
-	(void)!tell_names(s, &word, 1);
+	(void)!bus_tell(s->bus, VERB_BUS_NAMES, &word, 1);
 }
 
 /* All names that there are; without the end of them nothing counts as lost. */
@@ -323,21 +268,27 @@ static void on_names(DBusPendingCall *pending, void *data)
 	unsigned n = 1;
 
 	if (is_good) {
+		bus_refs_begin(s->bus);
 		dbus_message_iter_init(reply, &it);
 		dbus_message_iter_recurse(&it, &list);
 	}
 	for (; is_good && dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
 	     dbus_message_iter_next(&list)) {
 		dbus_message_iter_get_basic(&list, &words[n]);
-		n += words[n][0] != ':';
+		if (words[n][0] == ':')
+			bus_refs_see(s->bus, words[n]);
+		else
+			n++;
 		if (n == NAMES_MOST) {
-			is_good = tell_names(s, words, n);
+			is_good = bus_tell(s->bus, VERB_BUS_NAMES, words, n);
 			n = 0;
 		}
 	}
 	words[n++] = "end";
 	if (is_good)
-		tell_names(s, words, n);
+		bus_refs_end(s->bus);
+	if (is_good)
+		(void)!bus_tell(s->bus, VERB_BUS_NAMES, words, n);
 	if (reply)
 		dbus_message_unref(reply);
 }
@@ -356,6 +307,7 @@ static void owner_changed(struct bus_system *s, DBusMessage *m)
 		if (k)
 			drop_client(s, k);
 		count_subscribers(s);
+		bus_refs_drop(s->bus, name);
 	} else if (name[0] != ':' && *now) {
 		tell_one(s, name);
 	} else if (name[0] != ':' && snprintf(lost, sizeof(lost), "-%s", name) > 0) {
@@ -481,6 +433,8 @@ static void on_gone(struct bus_peer *p)
 		drop_client(s, container_of(node, struct client, node));
 	log_at(LOG_WARN, "the system bus is gone");
 	tell_one(s, "gone");
+	bus_refs_begin(s->bus);
+	bus_refs_end(s->bus);
 	try_again(s);
 }
 
@@ -555,7 +509,7 @@ static void on_state(struct ask *a, int err)
 	rows_fini(&a->rows);
 }
 
-void bus_system_new_manager(struct bus *b)
+static void look_at_bus(struct bus *b)
 {
 	struct bus_system *s = b->system;
 
@@ -573,6 +527,12 @@ void bus_system_new_manager(struct bus *b)
 		ask_bus(s, new_question("ListNames", NULL), on_names, s, NULL);
 }
 
+/* Who holds units is known before it is asked who is on the bus. */
+void bus_system_new_manager(struct bus *b)
+{
+	bus_refs_learn(b, look_at_bus);
+}
+
 int bus_system_open(struct bus *b, const char *address)
 {
 	struct bus_system *s = mem_get(sizeof(*s));
@@ -583,7 +543,6 @@ int bus_system_open(struct bus *b, const char *address)
 	s->address = address;
 	s->retry.fn = on_retry;
 	list_init(&s->activations);
-	list_init(&s->tellings);
 	b->system = s;
 	return 0;
 }

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "activate/bus.h"
+#include "activate/bus_refs.h"
 #include "activate/bus_serve.h"
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "core/fd.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "units/directive.h"
 
@@ -375,19 +377,15 @@ static bool name_of(const char *property, char key[64])
 	return is_time;
 }
 
-/* Properties that are no lines: a reference is not needed, for the manager keeps a unit that has ended for a while. */
-static bool is_passed_over(const char *property)
-{
-	return strcmp(property, "AddRef") == 0;
-}
-
 static bool write_property(struct writing *w, const char *property, DBusMessageIter *value)
 {
 	char key[64];
 	bool is_time = name_of(property, key);
 
-	if (is_passed_over(property))
+	if (strcmp(property, "AddRef") == 0) {
+		w->call->wants_ref = number_of(value);
 		return true;
+	}
 	if (dbus_message_iter_get_arg_type(value) == DBUS_TYPE_UNIX_FD)
 		return strncmp(property, "Standard", 8) == 0 &&
 		       write_descriptor(w, property, value);
@@ -503,11 +501,21 @@ static void send_text(struct bus_call *c, struct sbuf *text, enum verb_id verb,
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "this is too much for one request");
 }
 
+static bool is_queued(const struct bus_call *c)
+{
+	for (const struct row *row = c->ask.rows.first; row; row = row->next)
+		if (row_is(row, "queued"))
+			return true;
+	return false;
+}
+
 /* What was given along is needed until the unit has started, or has failed to. */
 static void finish_transient(struct bus_call *c)
 {
 	bus_keep_fds(c->bus, c->unit, c->fds, c->fds_n);
 	c->fds_n = 0;
+	if (c->wants_ref && is_queued(c) && !bus_refs_add(c, c->unit))
+		log_at(LOG_WARN, "%s is not held for who started it: too many are", c->unit);
 	bus_finish_job(c);
 }
 

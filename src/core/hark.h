@@ -56,6 +56,8 @@ struct hark {
 		const char *path; /* where the files of transient units are; NULL: not opened */
 		unsigned dir;     /* that, as index of load.dirs */
 		struct timer sweep;
+		struct list holds; /* struct hold of transient.h */
+		uint32_t holds_n;
 	} transient;
 	struct {
 		bool is_going;                /* units are being made of other files */

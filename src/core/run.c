@@ -295,8 +295,7 @@ static void retired(void *arg, struct unit *u)
 	struct service *s = service_of(u);
 
 	state_release(&h->state, u->state_slot);
-	if (transient_is(h, u))
-		transient_remove(h, u->name);
+	transient_forget(h, u);
 	if (!s)
 		return;
 	notify_forget_stored(h, s);

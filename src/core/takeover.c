@@ -485,6 +485,7 @@ int run_takeover(struct hark *h)
 	derived = n < 0 ? n : derive_units(h);
 	if (derived < 0 || engine_load_pulled(&h->engine) < 0)
 		return err_here(-ENOMEM);
+	transient_recall(h);
 	for (uint32_t id = 0; id < h->reg.n; id++) {
 		struct unit *u = registry_unit(&h->reg, id);
 

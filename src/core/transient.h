@@ -4,13 +4,22 @@
  * manager finds them, and removed when the unit is forgotten.
  *
  * Such a unit is forgotten TRANSIENT_KEEP_US after it has come to rest (one that failed: after reset-failed, unless CollectMode= says
- * otherwise), so that whoever started it can still ask how it ended.
+ * otherwise), so that whoever started it can still ask how it ended. While somebody holds it it stays; it goes when the last holder lets go.
+ * Who holds what stands in a file of the run dir, so that it outlives all of us.
  */
 #pragma once
 
 #include "core/hark.h"
 
-enum { TRANSIENT_KEEP_US = 5 * 1000 * 1000 };
+enum { TRANSIENT_KEEP_US = 5 * 1000 * 1000, TRANSIENT_HOLDS_MOST = 8192, HOLDER_MAX = 63 };
+
+/* Somebody wants the unit to stay, n times over. */
+struct hold {
+	struct list node;
+	uint32_t unit; /* id */
+	uint32_t n;
+	char holder[HOLDER_MAX + 1];
+};
 
 /* Let h->load look there too. 0 or -errno. */
 MUST_USE int transient_open(struct hark *h);
@@ -26,5 +35,11 @@ bool transient_is(const struct hark *h, const struct unit *u);
 MUST_USE int transient_write(struct hark *h, const char *name, struct str text);
 /* The file goes, if it was written here. */
 void transient_remove(struct hark *h, const char *name);
+/* Holder wants u to stay n times over, 0: no longer. 0, -EINVAL (the word is too long), -E2BIG, -ENOMEM. */
+MUST_USE int transient_hold(struct hark *h, struct unit *u, struct str holder, uint32_t n);
+/* After a takeover: what was held before; all units are known. */
+void transient_recall(struct hark *h);
+/* The unit is dropped, with all that was written or said of it. */
+void transient_forget(struct hark *h, const struct unit *u);
 /* The unit's state has changed: see to it that it is forgotten in time. */
 void transient_rested(struct hark *h, const struct unit *u);

@@ -129,6 +129,19 @@ void show_jobs(struct screen *s, const struct row *rows)
 	screen_errors(s, rows);
 }
 
+void show_holds(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{"UNIT", "unit", NULL, false},
+		{"HELD BY", "holder", NULL, false},
+		{"TIMES", "count", NULL, true},
+	};
+
+	paint_table(&s->paint, rows, "hold", columns, ARRAY_SIZE(columns));
+	if (!rows)
+		paint_z(&s->paint, "nobody holds a unit\n");
+}
+
 static void cell_time(struct paint *p, const struct row *row)
 {
 	paint_clock(p, row_value(row, "time"));

@@ -21,6 +21,8 @@ int serve_why(struct call *c);
 int serve_jobs(struct call *c);
 int serve_monitor(struct call *c);
 int serve_bus_names(struct call *c);
+int serve_hold(struct call *c);
+int serve_holds(struct call *c);
 int serve_transient(struct call *c);
 int serve_attach(struct call *c);
 int serve_abandon(struct call *c);

@@ -167,3 +167,58 @@ int serve_abandon(struct call *c)
 		call_refuse(c, c->request.args[c->at - 1], "not-running", "is no scope that runs");
 	return CALL_MORE;
 }
+
+/* --- holds --- */
+
+/* What is said is how it is, not how it changes: to hear it again does no harm. */
+int serve_hold(struct call *c)
+{
+	char name[UNIT_NAME_MAX + 1];
+	struct str rest, holder;
+	struct unit *u;
+	uint64_t n = 0;
+	int r;
+
+	if (c->at + 1 >= c->request.args_n)
+		return CALL_DONE;
+	u = call_known_unit(c, c->request.args[c->at], name);
+	rest = str_of(c->request.args[c->at + 1]);
+	c->at += 2;
+	if (!u) {
+		call_refuse(c, c->request.args[c->at - 2], "not-found", "is not known");
+		return CALL_MORE;
+	}
+	if (!str_cut(&rest, '=', &holder) || !holder.n || str_to_u64(rest, &n) < 0 ||
+	    n > UINT32_MAX) {
+		call_error(c, EXIT_USAGE, u->name, "\"%s\" is not HOLDER=COUNT",
+			   c->request.args[c->at - 1]);
+		return CALL_MORE;
+	}
+	r = transient_hold(c->h, u, holder, (uint32_t)n);
+	if (r < 0)
+		call_error(c, EXIT_FAILED, u->name, "%s cannot be held: %s", u->name, strerror(-r));
+	return CALL_MORE;
+}
+
+int serve_holds(struct call *c)
+{
+	const struct list *holds = &c->h->transient.holds;
+	size_t at = 0;
+
+	if (!c->h->transient.path)
+		return CALL_DONE;
+	list_for_each(node, holds) {
+		const struct hold *k = list_entry(node, struct hold, node);
+
+		if (at++ < c->at)
+			continue;
+		c->at++;
+		reply_row(&c->reply, "hold");
+		reply_text_z(&c->reply, "unit", registry_unit(&c->h->reg, k->unit)->name);
+		reply_text_z(&c->reply, "holder", k->holder);
+		reply_value(&c->reply, TAG_NUMBER, "count", k->n);
+		reply_row_end(&c->reply);
+		return CALL_MORE;
+	}
+	return CALL_DONE;
+}

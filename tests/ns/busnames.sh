@@ -160,6 +160,24 @@ ok_if "a service that gives its name up stops" "" wait_active loses.service inac
 is "... its process, too" "" gone "$(alive "$pid" && echo alive || echo gone)"
 ok_if "... and with Restart=always is started again" "" wait_for '[ "$(prop returns.service NRestarts)" -ge 1 ] && [ "$(active returns.service)" = active ]' 5
 ctl stop returns.service
+# systemd-run --wait holds its unit, so that it can ask how it ended: one that stands still for longer than units are kept of their own accord,
+# over all that happens below, and one that is killed.
+holds() { ctl holds | grep -c "$1"; }
+if command -v systemd-run >/dev/null; then
+	systemd-run --wait -G -q --unit=held.service sh -c 'sleep 0.3; exit 7' </dev/null >"$T/held" 2>&1 &
+	holder=$!
+	ok_if "systemd-run --wait holds its unit" "" wait_for '[ "$(holds held.service)" = 1 ]' 5
+	kill -STOP $holder
+	systemd-run --wait -q --unit=dropped.service sleep 0.3 </dev/null >"$T/dropped" 2>&1 &
+	wait_for '[ "$(holds dropped.service)" = 1 ]' 5
+	kill -STOP $!
+	disown
+	wait_active dropped.service inactive 5
+	is "... which stays when it has ended" "" loaded "$(prop dropped.service LoadState)"
+	kill -9 $!
+	ok_if "... until who waits for it is gone" "" wait_for '[ "$(prop dropped.service LoadState)" = not-found ]' 2
+	ended=$(now_ms)
+fi
 # Units of names: what a name on the bus wants runs while somebody has it. Nobody asked for the file of the name; there is none.
 put seen.service <<X
 [Unit]
@@ -246,6 +264,15 @@ kill -STOP "$bus"
 wait_for '! timeout 5 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.hark.Drops' 5
 kill -9 "$bus"
 ok_if "... of a service, which stops" "" wait_active drops.service inactive 5
+if [ -n "$holder" ]; then
+	while [ $(($(now_ms) - ended)) -lt 5600 ]; do sleep 0.1; done
+	is "a unit that is held is kept, over deaths of hark-bus and the manager" "" "1 failed" "$(holds held.service) $(active held.service)"
+	is "... and so is what a second client needs of it" "" 0 "$(timeout 5 busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager RefUnit s held.service >/dev/null; echo $?)"
+	kill -CONT $holder
+	wait $holder
+	is "... who waits hears how it ended" "" 7 $?
+	ok_if "... and holds it no longer" "" wait_for '[ "$(holds held.service)" = 0 ]' 2
+fi
 kill -9 "$(manager_pid)"
 ctl stop good.service >/dev/null
 ok_if "over a killed manager" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"
