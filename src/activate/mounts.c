@@ -32,19 +32,22 @@ struct mounts {
 	struct proc_table table;
 	struct hark *hark;
 	const struct mount_line *line; /* in hand: the unit of it is loaded */
+	struct str whole;              /* the table while it is looked at as a whole */
 	struct watch events;
 	struct timer pause;
 	int events_fd; /* -1: the kernel cannot, or only the machine's own manager needs it */
 	uint64_t heard_us;
 	struct map seen;
+	uint64_t parent_id; /* of the mount that was looked for last, by its id */
+	char parent[UNIT_NAME_MAX + 1];
 };
 
-/* The unit's name for a place; false: it is too long to have one. */
+/* The unit's name for a place; false: it has none, being too long or of a file system that belongs to the system itself. */
 static bool name_of(const struct mount_line *line, char out[UNIT_NAME_MAX + 1])
 {
 	char path[UNIT_NAME_MAX + 1];
 
-	return mountinfo_text(line, line->point, path, sizeof(path)) &&
+	return mountinfo_text(line, line->point, path, sizeof(path)) && !mount_is_api(path) &&
 	       mount_unit_name(str_of(path), out);
 }
 
@@ -109,12 +112,15 @@ static void look(struct proc_table *t)
 	uint32_t at = 0;
 	int r = proc_table_read(table_path, &text, &rest);
 
+	h->mounts->whole = rest;
+	h->mounts->parent_id = 0; /* these ids are used again */
 	/* Newest first: what lies over others at its place is what is seen there. */
 	while (r == 0 && mountinfo_last(&rest, &line)) {
 		m = unit_of(h, &line, &r);
 		if (m)
 			m->was_seen = true;
 	}
+	h->mounts->whole = (struct str){NULL, 0};
 	while ((m = next_unit(h, &at))) {
 		if (r == 0)
 			settle(h, m, m->was_seen);
@@ -138,6 +144,8 @@ static void forget(struct mounts *w, uint64_t id)
 	struct seen *s = node ? container_of(node, struct seen, node) : NULL;
 	struct unit *u = s ? registry_unit(&w->hark->reg, s->unit) : NULL;
 
+	if (w->parent_id == id)
+		w->parent_id = 0; /* it may come back elsewhere */
 	if (!s)
 		return;
 	map_del(&w->seen, node);
@@ -413,18 +421,80 @@ static bool is_in_hand(const struct mount_line *line, const char *name)
 	return line && name_of(line, own) && strcmp(own, name) == 0;
 }
 
+static bool find_id(struct str table, uint64_t id, struct mount_line *ret)
+{
+	while (mountinfo_next(&table, ret))
+		if (ret->id == id)
+			return true;
+	return false;
+}
+
+/*
+ * The unit of the mount that this one lies on; "": the root, or one without a unit. table: of which the line is, if it is of one. True: the
+ * same is so for all that lie on that mount.
+ */
+static bool find_parent(const struct mount_line *line, struct str table,
+			char name[UNIT_NAME_MAX + 1])
+{
+	_Alignas(uint64_t) static char text[MOUNTNS_TEXT];
+	enum { LAYERS_MOST = 64 };
+	char own[UNIT_NAME_MAX + 1];
+	struct mount_line above = *line;
+
+	if (!name_of(line, own))
+		own[0] = '\0';
+	/* Several may lie at one place. */
+	for (unsigned n = 0; n < LAYERS_MOST; n++) {
+		uint64_t id = above.parent;
+		bool is_known = line->is_plain ? mountns_stat(id, text, &above) == 0
+					       : find_id(table, id, &above);
+
+		if (!is_known || !name_of(&above, name) || str_eq_z(above.point, "/"))
+			break;
+		if (strcmp(name, own) != 0)
+			return n == 0;
+	}
+	name[0] = '\0';
+	return false;
+}
+
+/*
+ * Others mount for themselves: only the machine's own manager unmounts it at the end, before what it lies on and after all that began when
+ * local file systems were there.
+ */
+static void add_order(struct sbuf *b, struct hark *h, const struct mount_line *line,
+		      struct str table)
+{
+	struct mounts *w = h->mounts;
+
+	if (!h->is_pid1 || !w) {
+		sbuf_add_z(b, "DefaultDependencies=no\n");
+		return;
+	}
+	/* Most mounts of a storm lie on the same one. */
+	if (w->parent_id != line->parent)
+		w->parent_id = find_parent(line, table, w->parent) ? line->parent : 0;
+	if (w->parent[0])
+		sbuf_addf(b, "After=%s\n", w->parent);
+}
+
 char *mounts_unit_text(struct hark *h, const char *name)
 {
 	const struct mount_line *line = h->mounts ? h->mounts->line : NULL;
+	struct str whole = h->mounts ? h->mounts->whole : (struct str){NULL, 0};
 	AUTO_MEM char *table = NULL;
 	struct mount_line found;
 	struct sbuf b = {0};
 
-	if (!is_in_hand(line, name))
+	if (!is_in_hand(line, name)) {
 		line = find_line(name, &table, &found) ? &found : NULL;
+		whole = str_of(table);
+	}
 	if (!line)
 		return NULL;
-	sbuf_add_z(&b, "[Unit]\nDefaultDependencies=no\n[Mount]\n");
+	sbuf_add_z(&b, "[Unit]\n");
+	add_order(&b, h, line, whole);
+	sbuf_add_z(&b, "[Mount]\n");
 	add_value(&b, "What=", line, line->source);
 	add_value(&b, "Where=", line, line->point);
 	add_value(&b, "Type=", line, line->type);

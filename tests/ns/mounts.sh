@@ -183,12 +183,20 @@ ok_if "the end of hark unmounts what was mounted, last first" "" sh -c "! findmn
 # ---- PID 1's own end
 if command -v strace >/dev/null; then
 	mkdir -p "$T/one/units" "$T/one/run"
-	printf '[Unit]\nDefaultDependencies=no\n' >"$T/one/units/test.target"
-	(cd "$T/one" && timeout -s KILL 30 strace -f -q -o "$T/one/calls" -e trace=sync,reboot unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" \
+	printf '[Unit]\nDefaultDependencies=no\nWants=inside.service\n' >"$T/one/units/test.target"
+	printf '[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\nWants=local-fs.target\n[Service]\nExecStart=/bin/sh -c "until cd %s; do sleep 0.05; done; exec sleep 100"\n' \
+		"$T/one/m/in" >"$T/one/units/inside.service"
+	(cd "$T/one" && timeout -s KILL 30 strace -f -q -o "$T/one/calls" -e trace=sync,reboot,umount2 unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" \
 		--unit-path "$T/one/units" --run-dir "$T/one/run" ${CGROUP:+--cgroup-root "$CGROUP"} --default test.target >"$T/one/log" 2>&1 </dev/null) &
 	HARK_RUN_DIR=$T/one/run wait_for "ctl list" 20
+	nsenter -t "$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")" -m sh -c 'mkdir -p "$0/m" && mount -t tmpfs m "$0/m" && mkdir "$0/m/in" && mount -t tmpfs in "$0/m/in"' "$T/one"
+	HARK_RUN_DIR=$T/one/run wait_for "[ \"\$(sub $(at "$T/one/m/in"))\" = mounted ] && ls -l /proc/*/cwd 2>/dev/null | grep -q $T/one/m/in" 5
 	HARK_RUN_DIR=$T/one/run ctl poweroff >/dev/null
 	wait $!
+	last=$(sed -n 's/^\([0-9]*\) *reboot(.*POWER_OFF.*/\1/p' "$T/one/calls" | head -1)
+	is "what others mounted goes in its turn, after who uses it, not by PID 1" "" "$T/one/m/in $T/one/m" \
+		"$(grep -v "^$last " "$T/one/calls" | sed -n "s|.*umount2(\"\($T/one/m[^\"]*\)\".*= 0$|\1|p" | paste -sd' ')"
+	ok_if "... at the first try" "" sh -c "! grep 'cannot unmount $T/one/m' '$T/one/log'"
 	is "everything is synced, then comes reboot(2)" "C14" "sync reboot" "$(grep -o 'sync()\|reboot(LINUX_REBOOT_MAGIC1[^)]*POWER_OFF' "$T/one/calls" | sed 's/(.*//' | uniq | paste -sd' ')"
 fi
 finish
