@@ -61,7 +61,9 @@ static const struct activator *const activators[] = {&socket_activator, &time_ac
 enum { PROGRAM_PATH = 512 };
 
 struct options {
-	const char *unit_path, *run_dir, *cgroup_root, *default_unit, *ping;
+#define OPTION(member, word, variable, value, standard, help) const char *member;
+#include "core/options.def"
+#undef OPTION
 };
 
 /* "--name VALUE" or "--name=VALUE"; hark-init passes its own command line on. */
@@ -80,21 +82,19 @@ static const char *option(char **argv, int *at, const char *name)
 
 static void parse(struct options *o, char **argv)
 {
-	struct {
-		const char *name, **value;
+	const struct {
+		const char *name, *variable, *standard, **value;
 	} known[] = {
-		{"--unit-path", &o->unit_path},
-		{"--run-dir", &o->run_dir},
-		{"--cgroup-root", &o->cgroup_root},
-		{"--default", &o->default_unit},
-		{"--ping", &o->ping},
+#define OPTION(member, word, env, arg, standard, help) {word, env, standard, &o->member},
+#include "core/options.def"
+#undef OPTION
 	};
 
-	o->unit_path = getenv("HARK_UNIT_PATH");
-	o->run_dir = getenv("HARK_RUN_DIR");
-	o->cgroup_root = getenv("HARK_CGROUP_ROOT");
-	o->default_unit = "default.target";
-	o->ping = getenv("HARK_PING");
+	for (size_t k = 0; k < ARRAY_SIZE(known); k++) {
+		const char *set = known[k].variable ? getenv(known[k].variable) : NULL;
+
+		*known[k].value = set ? set : known[k].standard;
+	}
 	for (int i = 1; argv[i]; i++) {
 		bool is_known = false;
 
@@ -108,8 +108,6 @@ static void parse(struct options *o, char **argv)
 		if (!is_known)
 			log_at(LOG_WARN, "unknown option \"%s\"; ignored", argv[i]);
 	}
-	if (!o->run_dir)
-		o->run_dir = "/run/hark";
 }
 
 /* hark-exec, hark-mount: beside harkd. path: PROGRAM_PATH bytes that stay. */

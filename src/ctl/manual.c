@@ -2,7 +2,9 @@
 #include "ctl/manual.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "ctl/manual_unit.h"
 #include "units/codes.h"
 
 #ifndef HARK_VERSION
@@ -71,16 +73,6 @@ static void print_help(void)
 
 /* --- man(7) --- */
 
-/* A hyphen of a word that is typed, not one of a text; and no line may begin with a dot. */
-static void man_word(const char *text)
-{
-	for (; *text; text++)
-		if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-}
-
 static void man_verbs(void)
 {
 	for (unsigned i = 0; i < VERBS; i++) {
@@ -88,11 +80,11 @@ static void man_verbs(void)
 		const char *alias;
 
 		printf(".TP\n.B ");
-		man_word(verbs[i].word);
+		manual_print_word(verbs[i].word);
 		for (unsigned a = 0; (alias = verb_alias(a, &id)); a++)
 			if (id == verbs[i].id) {
 				printf(", ");
-				man_word(alias);
+				manual_print_word(alias);
 			}
 		printf(" \\fI%s\\fR\n%s\n", verb_shapes[verbs[i].shape].usage, verbs[i].help);
 	}
@@ -107,7 +99,7 @@ static void man_options(void)
 		if (o->letter)
 			printf("\\-%c, ", o->letter);
 		printf("\\-\\-");
-		man_word(o->word);
+		manual_print_word(o->word);
 		printf("%s\\fI%s\\fR\n%s\n", o->value ? "=" : "", o->value ? o->value : "",
 		       o->help);
 	}
@@ -130,6 +122,65 @@ static void print_man(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
 		printf(".TP\n.B %s\n%s\n", places[i][0], places[i][1]);
 	printf(".SH FILES\n.TP\n.I /run/hark/control\nthe control socket\n");
+	printf(".SH SEE ALSO\n.BR hark\\-init (8),\n.BR hark.unit (5)\n");
+}
+
+static const struct {
+	const char *word, *variable, *value, *standard, *help;
+} init_options[] = {
+#define OPTION(member, word, variable, value, standard, help) \
+	{word, variable, value, standard, help},
+#include "core/options.def"
+#undef OPTION
+};
+
+static const char init_intro[] =
+	"is the first process, or one that any user starts. It opens no unit file and decides nothing: it starts the manager\n"
+	".BR harkd ,\nand starts it again whenever it ends, keeps its sockets and its state meanwhile, and is the parent of all services.\n"
+	".PP\nWhen it is not the first process it mounts nothing and reboots nothing; SIGTERM stops its units in order.\n"
+	"A first word that is no option names the manager. As PID 1 the words of the kernel's command line count too.\n";
+
+static void print_init_man(void)
+{
+	printf(".TH HARK\\-INIT 8 \"\" \"hark %s\" \"System administration\"\n.SH NAME\n",
+	       HARK_VERSION);
+	printf("hark\\-init \\- init and service manager\n.SH SYNOPSIS\n.B hark\\-init\n");
+	printf("[\\fIMANAGER\\fR] [\\fIOPTION\\fR...]\n.SH DESCRIPTION\n.B hark\\-init\n%s",
+	       init_intro);
+	printf(".SH OPTIONS\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(init_options); i++) {
+		printf(".TP\n.B ");
+		manual_print_word(init_options[i].word);
+		printf(" \\fI%s\\fR\n%s", init_options[i].value, init_options[i].help);
+		if (init_options[i].standard)
+			printf("; %s when not given", init_options[i].standard);
+		if (init_options[i].variable)
+			printf(". The environment has it as %s", init_options[i].variable);
+		printf("\n");
+	}
+	printf(".SH SEE ALSO\n.BR harkctl (1),\n.BR hark.unit (5)\n");
+}
+
+/* The manual pages there are. */
+static const struct {
+	const char *name;
+	void (*print)(void);
+} pages[] = {
+	{"harkctl", print_man}, {"hark-init", print_init_man}, {"hark.unit", manual_print_units}};
+
+static int print_page(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (name && strcmp(name, pages[i].name) != 0)
+			continue;
+		pages[i].print();
+		return 0;
+	}
+	fprintf(stderr, "harkctl: there is no manual page %s; there are", name);
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
+		fprintf(stderr, " %s", pages[i].name);
+	fprintf(stderr, "\n");
+	return 2;
 }
 
 /* The code of a finding, in either case. */
@@ -141,24 +192,24 @@ static const struct code_info *find_code(const char *word)
 	return NULL;
 }
 
-int manual_print(enum verb_id what, const char *verb, bool as_man)
+int manual_print(enum verb_id what, const char *word, bool as_man)
 {
-	const struct verb *one = verb ? verb_find(verb) : NULL;
-	const struct code_info *code = find_code(verb);
+	const struct verb *verb = word ? verb_find(word) : NULL;
+	const struct code_info *code = find_code(word);
 
 	if (what == VERB_VERSION) {
 		printf("hark %s\n", HARK_VERSION);
+	} else if (as_man) {
+		return print_page(word);
+	} else if (!word) {
+		print_help();
+	} else if (verb) {
+		print_verb(verb);
 	} else if (code) {
 		printf("%s: %s\n%s\n", code->code, code->title, code->help);
-	} else if (verb && !one) {
-		fprintf(stderr, "harkctl: there is neither a verb nor a code %s\n", verb);
+	} else if (!manual_print_directive(word)) {
+		fprintf(stderr, "harkctl: there is no verb, no directive and no code %s\n", word);
 		return 2;
-	} else if (one) {
-		print_verb(one);
-	} else if (as_man) {
-		print_man();
-	} else {
-		print_help();
 	}
 	return 0;
 }
