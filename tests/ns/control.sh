@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # harkctl against a real manager: exit codes, forms of output, latency during a boot, the control socket's path.
+# Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 service() { # NAME LINES...

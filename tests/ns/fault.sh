@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # PID 1 faults, again and again, while clients come in: it executes itself and goes on, and nobody notices.
+# Runs alone: faults that come faster than PID 1 gets on are another test.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # More signals, more notifications and more orphans than anybody has to send, and no descriptors: the manager answers, nothing
 # grows, the others start as they always do. Prints its figures.
+# Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 FLOOD=$T/flood
 cp "$NS_BIN/flood" "$FLOOD" 2>/dev/null || skip_all "no $NS_BIN/flood"

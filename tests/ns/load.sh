@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What loading and reloading costs with many unit files, and that a long chain needs no deep stack. The figures are notes: the machine may be
 # busy; what is asserted holds with a wide margin.
+# Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 LOAD=$HARK_BUILD/bench/load

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every line of hark-init is reached by a test: the tests that are about it run again with a build that marks where it comes
 # (tests/reach), and what was never reached is printed.
+# Runs alone: faults that come faster than PID 1 gets on are another test.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 COUNTED=$HARK_BUILD/tests/reach/hark-init
 [ -x "$COUNTED" ] || skip_all "no $COUNTED"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The manager killed again and again while clients come in over every kind of socket, to services with Accept=no and
 # Accept=yes: nobody is refused, nobody is lost, no service is restarted, no exit is missed or taken twice.
+# Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # How long a takeover takes with a thousand services, and managers that die in the middle of a boot of 200 units: every unit is started
 # once, every socket answers, no client is refused.
+# Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
