@@ -161,14 +161,28 @@ void serve_load_unit(struct bus_call *c)
 		reply_unit_path(c, c->unit);
 }
 
+static void finish_whose(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+	struct str unit;
+
+	if (!row || !row_is(row, "whose")) {
+		bus_fail(c, "NoUnitForPID", "PID %s does not belong to any loaded unit.",
+			 c->args[0]);
+		return;
+	}
+	unit = row_text(row, "unit");
+	snprintf(c->unit, sizeof(c->unit), STR_FMT, STR_ARG(unit));
+	reply_unit_path(c, c->unit);
+}
+
 void serve_get_unit_by_pid(struct bus_call *c)
 {
 	pid_t pid = (pid_t)number_argument(c, 0);
 
-	if (bus_unit_of_pid(pid ? pid : c->pid, c->unit))
-		reply_unit_path(c, c->unit);
-	else
-		bus_fail(c, "NoUnitForPID", "PID %d does not belong to any loaded unit.", pid);
+	snprintf(c->unit, sizeof(c->unit), "%d", pid ? pid : c->pid);
+	c->args[0] = c->unit;
+	bus_ask(c, VERB_WHOSE, 1, finish_whose);
 }
 
 void serve_get_unit_by_cgroup(struct bus_call *c)

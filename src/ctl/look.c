@@ -587,6 +587,8 @@ int serve_why(struct call *c)
 {
 	struct unit *u;
 
+	if (c->request.options[OPT_STARTED_BY])
+		return serve_started(c);
 	if (c->at == c->request.args_n)
 		return CALL_DONE;
 	u = call_unit(c, c->request.args[c->at++], EXIT_NO_SUCH_UNIT);

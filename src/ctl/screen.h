@@ -45,6 +45,7 @@ void show_triggers(struct screen *s, const struct row *rows);
 void show_deps(struct screen *s, const struct row *rows);
 void show_jobs(struct screen *s, const struct row *rows);
 void show_holds(struct screen *s, const struct row *rows);
+void show_whose(struct screen *s, const struct row *rows);
 void show_cat(struct screen *s, const struct row *rows);
 void show_monitor(struct screen *s, const struct row *row); /* one row at a time */
 void show_show(struct screen *s, const struct row *rows);

@@ -369,6 +369,48 @@ static void show_before(struct paint *p, const struct row *row)
 	paint_end(p);
 }
 
+enum { TREE_DEPTH = 32 };
+
+/* The next row by name after `last` (NULL: the first) of what was started because of that unit. */
+static const struct row *next_started(const struct row *rows, struct str by, const struct row *last)
+{
+	const struct row *next = NULL;
+
+	for (const struct row *row = rows; row; row = row->next) {
+		struct str unit = row_text(row, "unit");
+
+		if (row_is(row, "started") && str_eq(row_text(row, "by"), by) &&
+		    (!last || str_cmp(unit, row_text(last, "unit")) > 0) &&
+		    (!next || str_cmp(unit, row_text(next, "unit")) < 0))
+			next = row;
+	}
+	return next;
+}
+
+/* What stands below root among rows: at each depth the row that is being shown. */
+static void show_tree(struct paint *p, const struct row *rows, const struct row *root)
+{
+	const struct row *at[TREE_DEPTH] = {root};
+	unsigned depth = 1;
+
+	paint_text(p, row_text(root, "unit"));
+	paint_end(p);
+	while (depth > 0) {
+		at[depth] = next_started(rows, row_text(at[depth - 1], "unit"), at[depth]);
+		if (!at[depth]) {
+			depth--;
+			continue;
+		}
+		paintf(p, "%*s", (int)(2 * depth), "");
+		paint_text(p, row_text(at[depth], "unit"));
+		paint_z(p, "  ");
+		paint_text(p, row_text(at[depth], "sub"));
+		paint_end(p);
+		if (depth + 1 < TREE_DEPTH)
+			at[++depth] = NULL;
+	}
+}
+
 /* The head comes first, but what keeps it running is told after the chain. */
 void show_why(struct screen *s, const struct row *rows)
 {
@@ -386,9 +428,11 @@ void show_why(struct screen *s, const struct row *rows)
 		} else if (row_is(row, "why")) {
 			head = row;
 			show_why_head(&s->paint, row);
+		} else if (row_is(row, "root")) {
+			show_tree(&s->paint, row, row);
 		} else if (row_is(row, "before")) {
 			show_before(&s->paint, row);
-		} else {
+		} else if (!row_is(row, "started")) {
 			screen_common(s, row);
 		}
 	}

@@ -129,6 +129,18 @@ void show_jobs(struct screen *s, const struct row *rows)
 	screen_errors(s, rows);
 }
 
+void show_whose(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{"PID", "pid", NULL, true},          {"UNIT", "unit", NULL, false},
+		{"PART", "part", NULL, false},       {"CGROUP", "cgroup", NULL, false},
+		{"COMMAND", "command", NULL, false},
+	};
+
+	paint_table(&s->paint, rows, "whose", columns, ARRAY_SIZE(columns));
+	screen_errors(s, rows);
+}
+
 void show_holds(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {

@@ -21,6 +21,9 @@ int serve_why(struct call *c);
 int serve_jobs(struct call *c);
 int serve_monitor(struct call *c);
 int serve_bus_names(struct call *c);
+int serve_whose(struct call *c);
+/* `why --started-by` */
+int serve_started(struct call *c);
 int serve_hold(struct call *c);
 int serve_holds(struct call *c);
 int serve_transient(struct call *c);
