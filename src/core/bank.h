@@ -29,7 +29,7 @@ enum {
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_WIDE_FD = 16,  /* the stage of what does not fit into the others or finds none free */
 	BANK_STAGE_FD = 160,
-	BANK_STAGES = 16,
+	BANK_STAGES = 8,
 	BANK_STAGE_FDS = 16,
 	BANK_STAGE_REFS = 15, /* most references of a stage; behind them the exec pipe */
 	BANK_OWN_FD = 416,

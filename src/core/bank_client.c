@@ -20,6 +20,7 @@ enum {
 	TAKEN_WORDS = (BANK_SLOTS + WORD_BITS - 1) / WORD_BITS,
 	SETTLE_NAP_NS = 200 * 1000,
 	SETTLE_NAPS = 5000,
+	BEHIND = 16, /* far from filling the channel, in which we would wait */
 };
 
 static bool is_taken(const struct bank *b, uint32_t slot)
@@ -384,9 +385,15 @@ int bank_drop(struct bank *b, uint32_t slot)
 	return 0;
 }
 
-static bool is_settled(const struct bank *b)
+/* Requests that PID 1 has yet to come to. Less than none when it did the last one of a life of its own twice. */
+static int64_t ahead(const struct bank *b)
 {
-	return (int64_t)(__atomic_load_n(&b->table->handled, __ATOMIC_ACQUIRE) - sent_n) >= 0;
+	return (int64_t)(sent_n - __atomic_load_n(&b->table->handled, __ATOMIC_ACQUIRE));
+}
+
+bool bank_is_behind(const struct bank *b)
+{
+	return ahead(b) >= BEHIND;
 }
 
 /* Nobody rings for a request that went well; PID 1 needs microseconds, and who comes here had a reason to wait. */
@@ -394,9 +401,9 @@ bool bank_settle(const struct bank *b)
 {
 	const struct timespec nap = {.tv_nsec = SETTLE_NAP_NS};
 
-	for (unsigned i = 0; i < SETTLE_NAPS && !is_settled(b); i++)
+	for (unsigned i = 0; i < SETTLE_NAPS && ahead(b) > 0; i++)
 		(void)nanosleep(&nap, NULL);
-	return is_settled(b);
+	return ahead(b) <= 0;
 }
 
 int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot)

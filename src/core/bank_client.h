@@ -102,6 +102,8 @@ MUST_USE int bank_drop(struct bank *b, uint32_t slot);
  * until it has done all that it was asked, a second at most. Did it?
  */
 bool bank_settle(const struct bank *b);
+/* Has PID 1 so much to do that what is not urgent should be asked for later? It has news when it got on. */
+bool bank_is_behind(const struct bank *b);
 MUST_USE int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot);
 struct bank_spawn {
 	uint32_t slot;

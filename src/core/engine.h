@@ -33,6 +33,8 @@ struct engine_ops {
 	/* A job ended. id: of the job. */
 	void (*job_done)(void *arg, struct unit *u, uint32_t id, enum job_type type,
 			 enum job_result result);
+	/* Who performs what effects ask for is behind: the next ones wait a moment. NULL: never. */
+	bool (*is_behind)(void *arg);
 	/* Nothing is queued and no effect waits: all that was decided is done. */
 	void (*quiet)(void *arg);
 	/* A start limit, FailureAction= ... asks for something about the whole system. */

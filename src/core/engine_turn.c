@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 1000 };
 
 /* --- the queue --- */
 
@@ -427,15 +427,19 @@ static void turn(struct task *t)
 {
 	struct engine *e = container_of(t, struct engine, turn);
 
+	uint64_t wait_us = 0;
+
 	engine_digest(e);
-	if (run_effects(e))
+	if (e->ops->is_behind && e->ops->is_behind(e->arg))
+		wait_us = BEHIND_US; /* or until it has news */
+	else if (run_effects(e))
 		engine_digest(e);
 	if (list_is_empty(&e->fx_queue)) {
 		drop_retired(e);
 		return;
 	}
 	loop_undefer(&e->turn);
-	loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop));
+	loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop) + wait_us);
 }
 
 static void resume(struct timer *t)

@@ -141,10 +141,8 @@ int init_final(const struct bank_req *q, int fd)
 /* Returns only when it failed. Our private state lies behind the table in its file meanwhile. */
 static void execute_self(int fd)
 {
-	size_t n = sizeof(keeper);
-
 	keeper.in = seat->in;
-	if (pwrite(BANK_TABLE_FD, &keeper, n, sizeof(*bank)) == (ssize_t)n)
+	if (pwrite(BANK_TABLE_FD, &keeper, sizeof(keeper), sizeof(*bank)) > 0)
 		execute(fd, our_argv);
 }
 
@@ -405,7 +403,13 @@ static int start(void)
 	if (init_place_fd(memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING), BANK_TABLE_FD,
 			  0) < 0 ||
 	    ftruncate(BANK_TABLE_FD, sizeof(*bank) + sizeof(keeper)) < 0 ||
-	    fcntl(BANK_TABLE_FD, F_ADD_SEALS, TABLE_SEALS) < 0 || map_table() < 0)
+	    fcntl(BANK_TABLE_FD, F_ADD_SEALS, TABLE_SEALS) < 0 || map_table() < 0 ||
+	    /* The one path it ever opens. */
+	    init_place_fd(open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC), OWN_SELF,
+			  0) < 0 ||
+	    init_place_fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, 0) < 0 ||
+	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
+	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
 		return -errno;
 	bank->layout = BANK_LAYOUT;
 	bank->pid = getpid();
@@ -414,13 +418,6 @@ static int start(void)
 	bank->start_us = init_now_us();
 	bank->is_pid1 = bank->pid == 1;
 	bank->lives = 1;
-	/* The one path it ever opens. */
-	if (init_place_fd(open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC), OWN_SELF,
-			  0) < 0 ||
-	    init_place_fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, 0) < 0 ||
-	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
-	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
-		return -errno;
 	if (bank->is_pid1) {
 		setsid();
 		reboot(RB_DISABLE_CAD); /* EINVAL in a namespace: the key is not ours there */

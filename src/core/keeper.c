@@ -4,6 +4,7 @@
 enum {
 	SERVE_BATCH = 32,
 	REAP_BATCH = 512,
+	SEAT_WAIT_US = 2000,      /* at most, for a child to leave its seat */
 	TRIES_MOST = 2,           /* of a request that fails, or costs us a life */
 	HELD_MOST = 1024,         /* zombies kept for a manager that does not acknowledge */
 	ORPHAN_WAIT_US = 1000000, /* ... or for one that does not come back */
@@ -21,10 +22,20 @@ static int slot_fd(uint32_t i)
 	return BANK_FD_BASE + (int)i;
 }
 
+/* A child that is left in a free slot would be that of a spawn which was interrupted. */
+static void reap_slot(uint32_t i)
+{
+	pid_t *pid = &bank->child[i];
+
+	if (*pid && waitpid(*pid, NULL, WNOHANG) > 0)
+		keeper.held_n--;
+	*pid = 0;
+}
+
 void bank_free(uint32_t i)
 {
 	close(slot_fd(i));
-	bank->child[i] = 0; /* in a free slot it would be a spawn's that was interrupted */
+	reap_slot(i);
 	bank->slot[i] = (struct bank_slot){0};
 }
 
@@ -132,15 +143,6 @@ void bank_event(uint32_t i)
 	tell(i, NEWS_NOW);
 }
 
-static void reap_slot(uint32_t i)
-{
-	pid_t *pid = &bank->child[i];
-
-	if (*pid && waitpid(*pid, NULL, WNOHANG) > 0)
-		keeper.held_n--;
-	*pid = 0;
-}
-
 static uint32_t slot_of(pid_t pid)
 {
 	uint32_t i = 0;
@@ -178,12 +180,6 @@ void bank_reap(void)
 
 /* --- requests: each returns a child's pid, 0 or -errno --- */
 
-static int heard(const struct bank_req *q, int fd UNUSED)
-{
-	bank->signals_heard = q->arg == bank->signal ? bank->signals : bank->signals_heard;
-	return 0;
-}
-
 static int store(const struct bank_req *q, int fd)
 {
 	if (q->flags & BANK_F_LISTEN && listen(fd, q->arg) < 0)
@@ -193,7 +189,6 @@ static int store(const struct bank_req *q, int fd)
 
 static int drop(const struct bank_req *q, int fd UNUSED)
 {
-	reap_slot(q->slot);
 	bank_free(q->slot);
 	keeper.want_reap = true;
 	return 0;
@@ -303,7 +298,6 @@ static const struct op {
 	[BANK_SIGNAL] = {send_signal, 1 << BANK_PROC},
 	[BANK_ADOPT] = {adopt, IS_FREE, BANK_PROC, true},
 	[BANK_ACK] = {drop, 1 << BANK_DEAD},
-	[BANK_HEARD] = {heard},
 	[BANK_REEXEC] = {init_reexec},
 	[BANK_FINAL] = {init_final},
 };
@@ -378,21 +372,27 @@ static int perform(const struct bank_req *q, int fd)
 	return r;
 }
 
+static bool is_sane(const struct bank_req *q)
+{
+	return q->op != BANK_NONE && q->op < BANK_OP_COUNT && q->slot < bank->slots_n &&
+	       q->refs_n <= BANK_REFS && q->plan_n <= PLAN_INLINE;
+}
+
 /* The kernel has put it there; it stays until it is done, so that the life after a fault can do it again. */
 void bank_handle(void)
 {
 	struct cmsghdr *head = (void *)seat->in.passed;
 	struct bank_req *q = &seat->in.req;
-	bool is_sane = q->op != BANK_NONE && q->op < BANK_OP_COUNT && q->slot < bank->slots_n &&
-		       q->refs_n <= BANK_REFS && q->plan_n <= PLAN_INLINE;
 	int fd = -1, r = 0;
 
 	if (head->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	if (is_sane) {
+	if (is_sane(q)) {
 		keeper.ping_step = 0; /* whoever asks is alive */
 		if (q->op == BANK_PONG && q->arg > 0)
 			keeper.ping_us = (uint64_t)q->arg * US_PER_SEC;
+		if (q->op == BANK_HEARD && q->arg == bank->signal)
+			bank->signals_heard = bank->signals;
 		keeper.due_us = init_now_us() + keeper.ping_us;
 		q->name[BANK_NAME - 1] = '\0';
 		do /* what fails for a moment's lack of memory need not fail */
@@ -429,10 +429,17 @@ enum bank_served bank_serve(void)
 		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n;
 
-		bank_sweep();
+		if (bank_sweep() < SEAT_WAIT_US && __builtin_popcount(seats_used) == BANK_STAGES) {
+			/*
+			 * Children first: more of them at once would only be in each other's way, and in that of all others. The
+			 * kernel wakes us when it clears this one. Nobody waits for those that stay, frozen or before a FIFO.
+			 */
+			raw4(SYS_futex, &seats[bank->spawned % BANK_STAGES].is_inside, FUTEX_WAIT,
+			     true, &(struct timespec){.tv_nsec = SEAT_WAIT_US * 1000});
+			bank_sweep();
+		}
 		seat = &seats[__builtin_ctz(~seats_used)];
-		seat->in.tries = 0;
-		memset(seat->in.passed, 0, sizeof(seat->in.passed));
+		memset(&seat->in, 0, offsetof(struct in_hand, req));
 		iov.iov_base = &seat->in.req;
 		m.msg_control = seat->in.passed;
 		m.msg_controllen = CMSG_LEN(sizeof(int));

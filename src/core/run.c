@@ -354,6 +354,13 @@ static void job_done(void *arg UNUSED, struct unit *u, uint32_t id UNUSED, enum 
 		log_at(LOG_ERROR, "%s: not started: a unit it needs failed", u->name);
 }
 
+static bool is_behind(void *arg)
+{
+	struct hark *h = arg;
+
+	return bank_is_behind(&h->bank);
+}
+
 static void quiet(void *arg)
 {
 	run_shutdown_check(arg);
@@ -399,6 +406,7 @@ const struct engine_ops run_ops = {
 	.changed = changed,
 	.remember = remember,
 	.commit = commit,
+	.is_behind = is_behind,
 	.quiet = quiet,
 	.elapsed = elapsed,
 	.job_done = job_done,

@@ -143,12 +143,26 @@ storm() {
 		"$(eval echo "boot$1-"{1..200}.service)" >"$UNITS/boot$1.target"
 }
 
-# Each status of a unit from the order to start 200 until they are up, and in turns with it a harkctl that asks nobody: what that takes
-# is the client's own start, and what others have of the processors. That can only add, so the best of five storms counts.
+# favour WHOM...: these processes and what they start come before all others of the machine, where the kernel can be told so.
+favour() {
+	local group=/sys/fs/cgroup/cpu/hark-test-$$ pid
+	mkdir "$group" 2>/dev/null && echo 262144 >"$group/cpu.shares"
+	for pid in "$@"; do echo "$pid" 2>/dev/null >"$group/cgroup.procs"; done
+}
+favour_no_more() {
+	local group=/sys/fs/cgroup/cpu/hark-test-$$ pid
+	[ -d "$group" ] || return
+	while read -r pid; do echo "$pid" 2>/dev/null >/sys/fs/cgroup/cpu/cgroup.procs; done <"$group/cgroup.procs"
+	rmdir "$group"
+}
+
+# Each status of a unit from the order to start 200 until they are up, and in turns with it a harkctl that asks nobody: so much of it
+# is the client's own start. What else the machine does can only add, so the best of five storms counts.
 latency() {
 	local i
 	for i in 1 2 3 4 5; do storm "$i"; done
 	ctl daemon-reload >/dev/null 2>&1
+	favour $$ "$INIT_PID" "$(manager_pid)"
 	nice -n -15 python3 - "$BIN/harkctl" "$T/latency" <<-'Y'
 		import subprocess, sys, time
 		ctl, out = sys.argv[1:]
@@ -167,16 +181,18 @@ latency() {
 		        idle.append(once("version"))
 		    print("# status while 200 units start: p99 %.2f ms of %d; of a client that asks nobody %.2f" %
 		          (p99(took), len(took), p99(idle)))
-		    row = "E34" if p99(took) <= 5 else "" # the promise is about the time itself
-		    best = min(best, p99(took) if row else p99(took) - p99(idle))
+		    best = min(best, p99(took))
 		    if best <= 5:
 		        break
-		open(out, "w").write("%d %d %s" % (best * 1000, i, row))
+		open(out, "w").write("%d %d" % (best * 1000, i))
 	Y
-	local us storms row
-	read -r us storms row <"$T/latency"
-	is "of the statuses while 200 units start 99 of 100 take hark at most 5 ms" "$row" yes \
+	favour_no_more
+	local us storms
+	read -r us storms <"$T/latency"
+	is "99 of 100 statuses while 200 units start take at most 5 ms" "E34" yes \
 		"$([ "$us" -le 5000 ] && echo yes || echo "$us us at best")"
+	is "harkd comes before the services, which have what hark was started with" "" "-10 $(nice)" \
+		"$(ps -o ni= "$(manager_pid)" "$(main_of up.service)" | xargs)"
 	is "all 200 are up" "E20" $((200 * storms)) "$(ctl list -a | grep -c 'boot[0-9]-[0-9]*.service.*exited')"
 }
 

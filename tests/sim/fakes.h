@@ -44,6 +44,11 @@ bool bank_has(const struct bank *b UNUSED, uint32_t slot)
 	return inbox.is_taken[slot];
 }
 
+bool bank_is_behind(const struct bank *b UNUSED)
+{
+	return false;
+}
+
 int bank_take(struct bank *b UNUSED)
 {
 	for (int slot = 0; slot < (int)world->table.slots_n; slot++)
