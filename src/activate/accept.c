@@ -156,7 +156,7 @@ static int start_instance(struct hark *h, struct socket_unit *k, struct service 
 	engine_note_trigger(&h->engine, &k->unit, &cause);
 	s->conn_slot = note->slot + 1;
 	s->socket_unit = k->unit.id;
-	remember_text(h, s);
+	remember_text(h, &s->unit);
 	k->n_connections++;
 	r = engine_request(&h->engine, &s->unit, JOB_START, MODE_REPLACE, &cause, false, NULL);
 	if (r != 0)

@@ -58,7 +58,8 @@ static void tell_failure(struct automount_unit *a, const struct autofs_request *
 		       command, q->pid, where_of(a), strerror(a->err));
 		return;
 	}
-	automount_hold(a, a->err, now_us);
+	automount_hold(a, now_us);
+	engine_touch(&a->hark->engine, &a->unit);
 	log_at(LOG_WARN, "%s: %s (pid %d) cannot have %s: %s; not tried again for %llu s",
 	       a->unit.name, command, q->pid, where_of(a), strerror(a->err),
 	       (unsigned long long)((a->hold_until_us - now_us) / US_PER_SEC));
@@ -105,7 +106,7 @@ static bool answer(struct automount_unit *a, const struct autofs_request *q)
 		return reply(a, q, a->err);
 	}
 	if (loop_now_us(&a->hark->loop) < a->hold_until_us)
-		return reply(a, q, a->hold_err);
+		return reply(a, q, a->err);
 	return pass_on(a, q);
 }
 

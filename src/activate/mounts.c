@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mountns.h"
+#include "core/remember.h"
 #include "units/mount_unit.h"
 
 static const char table_path[] = "/proc/self/mountinfo";
@@ -340,8 +341,10 @@ void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)
 	output_end(h, &m->unit);
 	mem_put((void *)(uintptr_t)m->fail_text);
 	m->fail_text = is_good ? NULL : last_words(&m->unit);
-	if (m->fail_text)
-		log_at(LOG_ERROR, "%s: %s", m->unit.name, m->fail_text);
+	if (!m->fail_text)
+		return;
+	remember_text(h, &m->unit);
+	log_at(LOG_ERROR, "%s: %s", m->unit.name, m->fail_text);
 }
 
 void mounts_refresh(struct hark *h)

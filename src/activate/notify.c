@@ -313,7 +313,7 @@ static void take_status(struct hark *h, struct service *s, const struct message 
 		s->status_text = copy;
 	}
 	if (is_errno || copy)
-		remember_text(h, s);
+		remember_text(h, &s->unit);
 }
 
 static void commit(struct hark *h, struct service *s, const struct message *m)

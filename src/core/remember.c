@@ -45,6 +45,23 @@ static void remember_socket(const struct socket_unit *k, struct state_unit *st)
 	st->trigger_count = k->trigger_count;
 }
 
+static void remember_mount(const struct mount_unit *m, struct state_unit *st)
+{
+	st->result = m->result;
+	st->exit_code = (uint8_t)m->control.code;
+	st->exit_status = m->control.status;
+	st->flags |= (uint16_t)((m->fail_text != NULL) * STATE_HAS_TEXT);
+}
+
+static void remember_automount(const struct automount_unit *a, struct state_unit *st)
+{
+	st->result = a->result;
+	st->request = a->token;
+	st->exit_status = a->err;
+	st->trigger_count = a->failures;
+	st->trigger_begin_us = a->hold_until_us;
+}
+
 static void remember_job(const struct job *j, struct state_unit *st)
 {
 	st->job = j->id;
@@ -91,7 +108,7 @@ void remember_unit(struct hark *h, struct unit *u)
 	if (u->type == UNIT_SERVICE)
 		remember_service(h, service_of(u), &st);
 	if (mount_of(u))
-		st.result = mount_of(u)->result;
+		remember_mount(mount_of(u), &st);
 	if (u->type == UNIT_SOCKET)
 		remember_socket(socket_of(u), &st);
 	if (u->type == UNIT_TIMER) {
@@ -103,29 +120,27 @@ void remember_unit(struct hark *h, struct unit *u)
 		st.trigger_begin_us = path_of(u)->trigger_begin_us;
 		st.trigger_count = path_of(u)->trigger_count;
 	}
-	if (u->type == UNIT_AUTOMOUNT) {
-		st.result = automount_of(u)->result;
-		st.request = automount_of(u)->token;
-		st.exit_status = automount_of(u)->err;
-	}
+	if (u->type == UNIT_AUTOMOUNT)
+		remember_automount(automount_of(u), &st);
 	if (u->type == UNIT_SCOPE)
 		st.result = scope_of(u)->result;
 	state_put(&h->state, u->state_slot, &st);
 }
 
-void remember_text(struct hark *h, struct service *s)
+void remember_text(struct hark *h, struct unit *u)
 {
-	struct state_text text = {.status_errno = s->status_errno};
+	const struct service *s = service_of(u);
+	const char *status = s ? s->status_text : mount_of(u) ? mount_of(u)->fail_text : NULL;
+	struct state_text text = {.status_errno = s ? s->status_errno : 0};
 
-	if (!s->unit.state_slot)
-		s->unit.state_slot = state_slot_of(&h->state, s->unit.name);
-	if (s->remote)
+	if (!u->state_slot)
+		u->state_slot = state_slot_of(&h->state, u->name);
+	if (s && s->remote)
 		memcpy(text.remote, s->remote, strnlen(s->remote, sizeof(text.remote) - 1));
-	if (s->status_text)
-		memcpy(text.status, s->status_text,
-		       strnlen(s->status_text, sizeof(text.status) - 1));
-	state_put_text(&h->state, s->unit.state_slot, &text);
-	engine_touch(&h->engine, &s->unit);
+	if (status)
+		memcpy(text.status, status, strnlen(status, sizeof(text.status) - 1));
+	state_put_text(&h->state, u->state_slot, &text);
+	engine_touch(&h->engine, u);
 }
 
 void remember_manager(struct hark *h)

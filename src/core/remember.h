@@ -11,7 +11,7 @@
 
 /* Store what is known of u now; a full table only means that the next manager finds it by its processes. */
 void remember_unit(struct hark *h, struct unit *u);
-/* Store the words of a service: STATUS=, ERRNO=, the peer of its connection. */
-void remember_text(struct hark *h, struct service *s);
+/* Store the words of a service (STATUS=, ERRNO=, the peer of its connection) or of hark-mount about a mount or swap. */
+void remember_text(struct hark *h, struct unit *u);
 /* Store what concerns the manager itself; the caller commits. */
 void remember_manager(struct hark *h);

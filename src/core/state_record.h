@@ -21,13 +21,14 @@ struct state_unit {
 	uint64_t watchdog_every; /* WATCHDOG_USEC=, microseconds; 0: as configured */
 	uint64_t why_entry, job_entry;
 	uint64_t job_begin_us;
-	uint64_t limit_begin_us;        /* start limit */
-	uint64_t trigger_begin_us;      /* trigger limit of a socket or path */
+	uint64_t limit_begin_us; /* start limit */
+	uint64_t
+		trigger_begin_us; /* trigger limit of a socket or path; of an automount: until when it refuses */
 	uint64_t last_us, last_wall_us; /* when a timer elapsed last, on both clocks */
 	uint8_t invocation[16];
 	uint32_t fx; /* effects (enum effect_mask) that are not known to be done */
 	uint32_t job;
-	uint32_t limit_count, trigger_count;
+	uint32_t limit_count, trigger_count; /* of an automount: failures in a row */
 	uint32_t n_activations, n_restarts, n_accepted;
 	uint32_t socket_unit; /* reference of the Accept=yes socket */
 	int32_t next_main;    /* pid named by MAINPID=, not yet taken over */

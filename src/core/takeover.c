@@ -263,6 +263,7 @@ static uint8_t restore_automount(struct hark *h, struct automount_unit *a,
 	a->result = st->result < AUTOMOUNT_RESULTS ? st->result : ARES_RESOURCES;
 	a->token = st->request;
 	a->err = st->exit_status;
+	automount_hold_again(a, st->trigger_count, st->trigger_begin_us);
 	restore_proc(h, &a->unit, ROLE_CONTROL, st->control_slot, st->control_token);
 	if (st->state < AUTO_WAITING || st->state > AUTO_EXPIRING)
 		return st->state;
@@ -286,10 +287,20 @@ static uint32_t restore_scope(struct scope *s, const struct state_unit *st)
 /* --- mounts --- */
 
 /* What is mounted says the kernel. */
-static void restore_mount(struct hark *h, struct mount_unit *m, const struct state_unit *st)
+static int restore_mount(struct hark *h, struct mount_unit *m, const struct state_unit *st)
 {
+	bool has_text = st->flags & STATE_HAS_TEXT;
+	const struct state_text *text = has_text ? state_get_text(&h->state, m->unit.state_slot)
+						 : NULL;
+	int err = 0;
+
 	m->result = st->result < MOUNT_RESULTS ? st->result : MRES_RESOURCES;
+	m->control.code = st->exit_code;
+	m->control.status = st->exit_status;
+	if (text)
+		m->fail_text = copy_of(text->status, &err);
 	restore_proc(h, &m->unit, ROLE_CONTROL, st->control_slot, st->control_token);
+	return err;
 }
 
 /* --- units --- */
@@ -385,7 +396,7 @@ static int restore_processes(struct hark *h, struct unit *u, const struct state_
 	if (u->type == UNIT_SERVICE)
 		r = restore_service(h, service_of(u), st);
 	if (mount_of(u))
-		restore_mount(h, mount_of(u), st);
+		r = restore_mount(h, mount_of(u), st);
 	if (r < 0 || !procs_output(u))
 		return r;
 	procs_output(u)->slot = restore_fd(h, u, st->out_slot, "out");

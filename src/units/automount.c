@@ -199,23 +199,26 @@ int automount_errno(const struct registry *reg, const struct unit *mount)
 	return errno_of_mount(mount);
 }
 
-void automount_hold(struct automount_unit *a, int err, uint64_t now_us)
+void automount_hold_again(struct automount_unit *a, uint32_t failures, uint64_t until_us)
+{
+	a->failures = failures;
+	a->hold_until_us = until_us;
+	a->unit.status_note = failures ? "its mount failed when it was wanted last: who comes soon "
+					 "after that is refused"
+				       : NULL;
+}
+
+void automount_hold(struct automount_unit *a, uint64_t now_us)
 {
 	enum { DOUBLINGS = 6 }; /* 1, 2, 4 ... 64 s */
 	uint32_t n = a->failures < DOUBLINGS ? a->failures : DOUBLINGS;
 
-	a->failures++;
-	a->unit.status_note =
-		"its mount failed when it was wanted last: who comes soon after that is refused";
-	a->hold_err = err;
-	a->hold_until_us = now_us + (US_PER_SEC << n);
+	automount_hold_again(a, a->failures + 1, now_us + (US_PER_SEC << n));
 }
 
 static void forget_failures(struct automount_unit *a)
 {
-	a->failures = 0;
-	a->hold_until_us = 0;
-	a->unit.status_note = NULL;
+	automount_hold_again(a, 0, 0);
 }
 
 /* --- events --- */

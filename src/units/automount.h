@@ -48,7 +48,6 @@ struct automount_unit {
 	int32_t err;                /* how that ended: errno for whoever waits, 0: not yet */
 	/* After a failure everybody is refused for a while. */
 	uint32_t failures; /* in a row */
-	int32_t hold_err;
 	uint64_t hold_until_us;
 	/* Of activate/autofs. */
 	struct watch watch;
@@ -76,7 +75,9 @@ static inline bool automount_is_armed(const struct unit *u)
 struct unit *automount_mount(const struct automount_unit *a);
 /* What whoever waits for that mount unit, which rests, is told: a positive errno. */
 int automount_errno(const struct registry *reg, const struct unit *mount);
-/* Somebody was refused with err: the next one is as well, for a time that doubles with each failure in a row. */
-void automount_hold(struct automount_unit *a, int err, uint64_t now_us);
+/* Somebody was refused (a->err): the next one is as well, for a time that doubles with each failure in a row. */
+void automount_hold(struct automount_unit *a, uint64_t now_us);
+/* As a manager before had it. */
+void automount_hold_again(struct automount_unit *a, uint32_t failures, uint64_t until_us);
 /* The command line that asks for an expiry, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
 MUST_USE int automount_prepare(struct unit_config *c, const char *program);

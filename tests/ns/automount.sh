@@ -104,6 +104,12 @@ is "... is not tried again at once" "" "$(out ENODEV 50)" "$(said bad 50)"
 ok_if "... however many ask" "" test "$(grep -c 'cannot mount.*nosuchfs' "$HARK_LOG")" -le $((starts + 1))
 ctl status run-bad.automount >"$T/status" 2>&1
 ok_if "... which status says" "" grep -q 'who comes soon after that is refused' "$T/status"
+tries() { grep -c 'cannot mount.*nosuchfs' "$HARK_LOG"; }
+wait_for 'said bad >/dev/null; [ "$(tries)" -gt $starts ]' 3
+starts=$(tries)
+kill -9 "$(manager_pid)"
+is "... nor by the next manager" "" "$(out ENODEV) $starts" "$(said bad) $(tries)"
+ok_if "... which says so, too" "" sh -c "$BIN/harkctl status run-bad.automount | grep -q 'who comes soon after that is refused'"
 sed -i 's/^Type=nosuchfs/Options=bind/' "$UNITS/run-bad.mount"
 ctl daemon-reload >/dev/null 2>&1
 ok_if "... but after a while, and is let in when it works" "" wait_for '[ "$(said bad)" = "$in_" ]' 4

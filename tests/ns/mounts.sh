@@ -61,6 +61,9 @@ says() { local text; text=$("$@" 2>&1); grep -q "$WORDS" <<<"$text" || { echo "$
 ok_if "... and the failed start says what and why" "" says ctl start run-bad.mount
 ok_if "... as do status" "" says ctl status run-bad.mount
 ok_if "... and why" "" says ctl why run-bad.mount
+kill -9 "$(manager_pid)"
+wait_for 'ctl list' 5
+ok_if "... which the next manager knows as well" "" says ctl status run-bad.mount
 "$BIN/hark-mount" mount nothing /run/bad nosuchfs "" 0755 "" 2>"$T/why"
 ok_if "... with words that say what and why" "" grep -q "cannot mount nothing on /run/bad (type nosuchfs).*unknown filesystem" "$T/why"
 sed -i s/size=1m/size=2m/ "$UNITS/$UNIT"
