@@ -317,19 +317,28 @@ static int open_events(struct mounts *w)
 	return r;
 }
 
-/* The last thing said, without the name of who says it, or NULL. Owned by the caller. */
+/*
+ * What hark-mount said last, without its name, and what a helper of it (mount.nfs, fsck) had said last before: hark-mount only knows that
+ * one failed, not why. NULL: nothing. Owned by the caller.
+ */
 static char *last_words(struct unit *u)
 {
-	struct str line, last = {NULL, 0};
+	static const char name[] = "hark-mount: ";
+	struct str line, own = {NULL, 0}, helper = {NULL, 0};
+	struct sbuf words = {0};
 	uint64_t wall_us;
 	unsigned at = 0;
 
 	while (output_line(u, &at, &line, &wall_us))
-		if (line.n)
-			last = line;
-	if (str_has_prefix(last, STR("hark-mount: ")))
-		last = str_sub(last, strlen("hark-mount: "), last.n);
-	return last.n ? mem_dup(last.p, last.n) : NULL;
+		if (str_has_prefix(line, str_of(name)))
+			own = str_sub(line, strlen(name), line.n);
+		else if (line.n)
+			helper = line;
+	if (own.n)
+		sbuf_addf(&words, STR_FMT, STR_ARG(own));
+	if (helper.n)
+		sbuf_addf(&words, "%s" STR_FMT, own.n ? "; " : "", STR_ARG(helper));
+	return words.n ? sbuf_take(&words) : NULL;
 }
 
 void mounts_ended(struct hark *h, struct mount_unit *m, bool is_good)

@@ -163,16 +163,48 @@ static int errno_of_dependency(const struct registry *reg, const struct unit *mo
 	return EIO; /* fsck says no */
 }
 
-/* The kernel's own word, when it was the mount itself that failed. */
+/* mount.nfs and its like tell nobody the number of an error, but all of them say its words. 0: none is known in them. */
+static int errno_of_words(const char *words)
+{
+	static const struct {
+		const char *words;
+		int err;
+	} own[] = {{"access denied", EACCES}, /* by the server, mount.nfs(8) */
+		   {"Name or service not known", EHOSTUNREACH},
+		   {"name resolution", EHOSTUNREACH}};
+	enum { ERRNO_MOST = 133 };
+	size_t last = 0, longest = 0;
+	int found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (strstr(words, own[i].words))
+			return own[i].err;
+	/* What is said last is the reason; of two that begin alike the longer one is meant. */
+	for (int err = 1; err <= ERRNO_MOST; err++) {
+		const char *said = strerror(err), *at = strstr(words, said);
+		size_t where = at ? (size_t)(at - words) : 0, n = strlen(said);
+
+		if (at && (!found || where > last || (where == last && n > longest))) {
+			found = err;
+			last = where;
+			longest = n;
+		}
+	}
+	return found;
+}
+
+/* The kernel's own word, when it was the mount itself that failed; else what a helper said. */
 static int errno_of_mount(const struct unit *mount)
 {
 	const struct mount_unit *m = container_of(mount, const struct mount_unit, unit);
+	int err;
 
 	if (ended_by(mount, "timeout"))
 		return ETIMEDOUT;
-	return ended_by(mount, "exit-code") && m->control.status > MOUNT_EXIT_ERRNO
-		       ? m->control.status - MOUNT_EXIT_ERRNO
-		       : ENODEV;
+	if (ended_by(mount, "exit-code") && m->control.status > MOUNT_EXIT_ERRNO)
+		return m->control.status - MOUNT_EXIT_ERRNO;
+	err = m->fail_text ? errno_of_words(m->fail_text) : 0;
+	return err ? err : ENODEV;
 }
 
 int automount_errno(const struct registry *reg, const struct unit *mount)

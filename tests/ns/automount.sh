@@ -115,6 +115,17 @@ ctl daemon-reload >/dev/null 2>&1
 ok_if "... but after a while, and is let in when it works" "" wait_for '[ "$(said bad)" = "$in_" ]' 4
 point nowhere What=/nowhere
 is "a mount of what is not there" "" "$(out ENOENT)" "$(said nowhere)"
+mkdir "$T/sbin"
+mount -t tmpfs sbin "$T/sbin" && mkdir "$T/sbin/u" "$T/sbin/w"
+if mount -t overlay -o "lowerdir=/usr/sbin,upperdir=$T/sbin/u,workdir=$T/sbin/w" over /usr/sbin; then
+	printf '#!/bin/sh\necho "mount.far: access denied by server while mounting $1" >&2\nexit 32\n' >/usr/sbin/mount.far
+	chmod 755 /usr/sbin/mount.far
+	point far What=server:/x Options= Type=far
+	is "a helper that is refused" "" "$(out EACCES)" "$(said far)"
+	ok_if "... whose words status has" "" sh -c "$BIN/harkctl status run-far.mount | grep -q 'cannot mount server:/x on /run/far.*access denied by server'"
+	umount /usr/sbin
+fi
+umount "$T/sbin"
 slow fsck.service 0.1 'ExecStart=/bin/false'
 point checked '[Unit]' Requires=fsck.service After=fsck.service
 is "a check that fails" "" "$(out EIO)" "$(said checked)"

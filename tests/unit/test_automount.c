@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "core/graph.h"
+#include "core/mem.h"
 #include "suite.h"
 #include "units/device_unit.h"
 #include "units/load.h"
@@ -131,6 +132,38 @@ static int told(enum job_result result)
 	return point->err;
 }
 
+START_TEST(what_a_helper_said_is_told)
+{
+	static const struct {
+		const char *words;
+		int err;
+	} helpers[] = {
+		{"cannot mount a:/b on /srv (type nfs): mount failed; mount.nfs: Connection timed out",
+		 ETIMEDOUT},
+		{"cannot mount a:/b on /srv (type nfs): mount failed; mount.nfs: access denied by server while mounting a:/b",
+		 EACCES},
+		{"cannot mount //a/b on /srv (type cifs): mount failed; mount error(113): No route to host",
+		 EHOSTUNREACH},
+		{"mount.nfs: Failed to resolve server a: Name or service not known", EHOSTUNREACH},
+		{"cannot mount x on /srv: No such device or address", ENXIO},
+		{"cannot mount x on /srv: No such file or directory; fuse: Permission denied",
+		 EACCES},
+		{"cannot mount x on /srv: it did not work", ENODEV},
+	};
+	struct mount_unit *m = mount_of(mount);
+
+	m->result = MRES_EXIT_CODE;
+	m->control.status = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
+		mem_put((void *)(uintptr_t)m->fail_text);
+		m->fail_text = mem_dup(helpers[i].words, strlen(helpers[i].words));
+		ck_assert_int_eq(told(JOB_RES_FAILED), helpers[i].err);
+	}
+	m->control.status = MOUNT_EXIT_ERRNO + EBUSY;
+	ck_assert_int_eq(told(JOB_RES_FAILED), EBUSY);
+}
+END_TEST
+
 START_TEST(what_is_told)
 {
 	struct unit *device = registry_get(&reg, "dev-sda.device"),
@@ -210,6 +243,7 @@ int main(void)
 	tcase_add_test(t, who_comes_while_it_goes);
 	tcase_add_test(t, one_that_is_needed_is_not_asked);
 	tcase_add_test(t, what_is_told);
+	tcase_add_test(t, what_a_helper_said_is_told);
 	tcase_add_test(t, a_failure_holds_the_others_off);
 	tcase_add_test(t, how_long_they_wait);
 	suite_add_tcase(s, t);
