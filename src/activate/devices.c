@@ -124,6 +124,65 @@ static const char *value_of(const char *word, const char *key)
 	return strncmp(word, key, n) == 0 ? word + n : NULL;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* *text becomes a copy of value. 0 or -ENOMEM. */
+static int set_text(char **text, const char *value)
+{
+	char *copy = value ? mem_dup(value, strlen(value)) : NULL;
+
+	if (value && !copy)
+		return err_here(-ENOMEM);
+	mem_put(*text);
+	*text = copy;
+	return 0;
+}
+
+/* --- the units of a device --- */
+
+static bool is_place(const struct map_node *node, const void *sysfs)
+{
+	return strcmp(container_of(node, struct device_unit, place)->sysfs, sysfs) == 0;
+}
+
+/* The units of the device that are there: the first, and the one behind `node`. NULL at the end. */
+static struct map_node *first_unit(const struct hark *h, const char *sysfs)
+{
+	return map_find(&h->devices.by_place, str_hash(str_of(sysfs)), is_place, sysfs);
+}
+static struct map_node *next_unit(struct map_node *node, const char *sysfs)
+{
+	return map_find_more(node, is_place, sysfs);
+}
+
+static void leave_place(struct device_unit *d)
+{
+	if (d->sysfs)
+		map_del(&d->source->by_place, &d->place);
+	mem_put(d->sysfs);
+	d->sysfs = NULL;
+}
+
+/* It is a name of that device from now on. 0 or -ENOMEM. */
+static int set_place(struct device_unit *d, const char *sysfs)
+{
+	char *copy = NULL;
+
+	if (is_same(d->sysfs, sysfs))
+		return 0;
+	if (map_reserve(&d->source->by_place, 1) == 0)
+		copy = mem_dup(sysfs, strlen(sysfs));
+	if (!copy)
+		return err_here(-ENOMEM);
+	leave_place(d);
+	d->sysfs = copy;
+	map_add(&d->source->by_place, &d->place, str_hash(str_of(sysfs)));
+	return 0;
+}
+
 /* Mounts say that their stop follows that of their device; whether the end of the device is one, the device says. */
 static void stop_mounts(struct hark *h, const struct unit *u)
 {
@@ -149,24 +208,8 @@ static void lose(struct hark *h, struct unit *u)
 		stop_mounts(h, u);
 	post(h, u, DEVICE_GONE);
 	engine_digest(&h->engine);
+	leave_place(device_of(u));
 	engine_retire(&h->engine, u);
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-/* *text becomes a copy of value. 0 or -ENOMEM. */
-static int set_text(char **text, const char *value)
-{
-	char *copy = value ? mem_dup(value, strlen(value)) : NULL;
-
-	if (value && !copy)
-		return err_here(-ENOMEM);
-	mem_put(*text);
-	*text = copy;
-	return 0;
 }
 
 /* Read its configuration again, with what is told now. 0 or -errno: it has the old one. */
@@ -225,7 +268,7 @@ static int take_facts(struct hark *h, struct device_unit *d, const struct told *
 	int r;
 
 	d->wants = NULL;
-	r = set_text(&d->sysfs, t->sysfs);
+	r = set_place(d, t->sysfs);
 	if (r == 0)
 		r = set_text(&d->model, t->model);
 	if (r == 0)
@@ -271,27 +314,16 @@ static bool is_named(const struct told *t, const struct unit *u)
 	return false;
 }
 
-/* Is it known not to be there? Its other names come and go with its place in /sys. */
-static bool is_unknown(const struct hark *h, const char *sysfs)
-{
-	char name[UNIT_NAME_MAX + 1];
-	bool has_name = device_name(sysfs, name);
-	const struct unit *u = has_name ? registry_find(&h->reg, name) : NULL;
-
-	return u ? !unit_is_active(u) : has_name;
-}
-
 /* Units of the device under names that it has no more; t NULL: all of them. */
 static void lose_names(struct hark *h, const char *sysfs, const struct told *t)
 {
-	if (is_unknown(h, sysfs))
-		return;
-	for (uint32_t i = 0; i < h->reg.n; i++) {
-		struct unit *u = registry_unit(&h->reg, i);
-		struct device_unit *d = u ? device_of(u) : NULL;
+	struct map_node *node = first_unit(h, sysfs), *next;
 
-		if (d && d->sysfs && strcmp(d->sysfs, sysfs) == 0 && unit_is_active(u) &&
-		    !(t && is_named(t, u)))
+	for (; node; node = next) {
+		struct unit *u = &container_of(node, struct device_unit, place)->unit;
+
+		next = next_unit(node, sysfs);
+		if (unit_is_active(u) && !(t && is_named(t, u)))
 			lose(h, u);
 	}
 }

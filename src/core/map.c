@@ -72,6 +72,16 @@ struct map_node *map_find(const struct map *m, uint32_t hash, map_eq_fn eq, cons
 	return node;
 }
 
+struct map_node *map_find_more(struct map_node *node, map_eq_fn eq, const void *key)
+{
+	uint32_t hash = node->hash;
+
+	do
+		node = node->next;
+	while (node && (node->hash != hash || !eq(node, key)));
+	return node;
+}
+
 void map_del(struct map *m, struct map_node *node)
 {
 	struct map_node **link = &m->buckets[node->hash & m->mask];

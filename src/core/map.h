@@ -23,6 +23,8 @@ typedef bool (*map_eq_fn)(const struct map_node *node, const void *key);
 MUST_USE int map_reserve(struct map *m, uint32_t more);
 void map_add(struct map *m, struct map_node *node, uint32_t hash);
 struct map_node *map_find(const struct map *m, uint32_t hash, map_eq_fn eq, const void *key);
+/* The next entry behind `node` with that key, for maps in which several may have one; NULL: none. */
+struct map_node *map_find_more(struct map_node *node, map_eq_fn eq, const void *key);
 /* The node must be in the map. */
 void map_del(struct map *m, struct map_node *node);
 /* Walk: pass NULL first; NULL at the end. The current node may be deleted only after fetching the next. */

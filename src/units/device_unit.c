@@ -132,6 +132,8 @@ static void fini(struct unit *u)
 {
 	struct device_unit *d = device_of(u);
 
+	if (d->sysfs)
+		map_del(&d->source->by_place, &d->place);
 	mem_put(d->sysfs);
 	mem_put(d->model);
 	mem_put(d->wants);

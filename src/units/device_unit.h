@@ -25,11 +25,14 @@ struct device_source {
 	bool can_appear; /* the kernel makes nodes in /dev of its own accord */
 	void (*await)(
 		struct device_source *s); /* one is waited for of which only its node can tell */
+	struct map
+		by_place; /* units of which it was told, by sysfs: a device has as many as names */
 };
 
 struct device_unit {
 	struct unit unit;
 	struct device_source *source; /* borrowed; NULL: nobody tells */
+	struct map_node place;        /* in source->by_place when sysfs is set */
 	char *sysfs;                  /* path of the device, owned; NULL: not told yet */
 	char *model;                  /* for people, owned; NULL: none */
 	char *wants; /* names of units between spaces, owned; only of the one that the others follow */

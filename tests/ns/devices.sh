@@ -102,36 +102,50 @@ storm() { # ACTION FIRST COUNT
 }
 rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-# How long harkctl takes to be answered, in microseconds: of each of the calls until the command given is true, for a minute at most.
-clock() {
-	local until=$(($(now_ms) + 60000))
-	: >"$T/clock"
-	while ! eval "$1" && [ "$(now_ms)" -lt $until ]; do
-		"$BIN/harkctl" is-active hark-udev.service >/dev/null
-		date +%s%N >>"$T/clock"
-	done
-}
-quantile() { # PERCENT, of the steps between the lines of $T/clock
-	awk 'NR > 1 { print int(($1 - last) / 1000) } { last = $1 }' "$T/clock" | sort -n |
-		awk -v p="$1" '{ v[NR] = $1 } END { i = int(NR * p / 100); print v[i < 1 ? 1 : i] }'
-}
-n=0
-clock '[ $((n++)) -gt 100 ]'
-calm="$(quantile 50) $(quantile 99)"
+gone='[ -z "$(ctl list --all --type device | grep -E "storm-d|alias-d")" ]'
 begin=$(rss "$(manager_pid)")
 t=$(ticks "$(manager_pid)")
 storm add 0 10000
-clock "ctl is-active sys-devices-hark-storm-d9999.device >/dev/null && ctl is-active alias-d9999.device >/dev/null"
-busy="$(quantile 50) $(quantile 99)"
-is "10,000 devices come at once, and each is there under both of its names" "" 20000 \
-	"$(ctl list --all --type device 2>/dev/null | grep -cE 'storm-d|alias-d')"
-note "harkctl's answers (median, 99th of a hundred): $calm us in calm, $busy us in the storm; $(($(ticks "$(manager_pid)") - t)) ticks of harkd"
-full="$(rss "$(manager_pid)") $(rss "$(main_of hark-udev.service)")"
+ok_if "10,000 devices come at once, and each is there under both of its names" "" \
+	wait_for '[ "$(ctl list --all --type device 2>/dev/null | grep -cE "storm-d|alias-d")" = 20000 ]' 60
+came=$(($(ticks "$(manager_pid)") - t))
+full=$(rss "$(manager_pid)")
+t=$(ticks "$(manager_pid)")
 storm remove 0 10000
-clock "! ctl is-active sys-devices-hark-storm-d9999.device >/dev/null"
-wait_for '[ -z "$(ctl list --all --type device | grep -E "storm-d|alias-d")" ]' 10
-is "they go at once, and none is left" "" 0 "$(ctl list --all --type device | grep -cE 'storm-d|alias-d')"
-note "memory of harkd: $begin kB before; with them harkd and hark-udev: $full kB; after: $(rss "$(manager_pid)") $(rss "$(main_of hark-udev.service)") kB"
+ok_if "they go at once, and none is left" "" wait_for "$gone" 60
+went=$(($(ticks "$(manager_pid)") - t))
+# Each is looked for by its name, not among all others.
+note "harkd took $came ticks for those that came, $went for those that went"
+ok_if "those that go cost no more than those that came" "" [ "$went" -le $((2 * came + 5)) ]
+
+# Again and again, while harkctl asks. One such time in which it is answered as it should be is enough: the machine may be busy with other things.
+storms() {
+	local i
+	: >"$T/storming"
+	python3 -B "$HERE/answers.py" "$BIN/harkctl" "$T/storming" hark-udev.service >>"$T/answers" &
+	for i in 1 2 3; do
+		storm add 0 10000
+		storm remove 0 10000
+	done
+	wait_for "$gone" 60
+	rm "$T/storming"
+	wait $!
+}
+is_prompt() { awk '$1 >= 50 && $3 - $4 <= 5000 { good = 1 } END { exit !good }' "$T/answers"; }
+for round in 1 2 3; do
+	storms
+	is_prompt && break
+done
+sed 's/^/# in a storm harkctl was asked, median, 99th of a hundred, 99th of one that asks nobody: /' "$T/answers"
+if ! is_prompt && [ "$(awk '{ print $4 }' "$T/answers" | sort -n | head -1)" -gt 5000 ]; then
+	skip "harkctl is answered within 5 ms in a storm" "on this machine a program that asks nobody takes longer"
+else
+	ok_if "harkctl is answered within 5 ms in a storm, 99 times of a hundred" "" is_prompt
+fi
+ok_if "... and none is left" "" eval "$gone"
+after=$(rss "$(manager_pid)")
+note "memory of harkd: $begin kB before, $full with them, $after in the end; of hark-udev: $(rss "$(main_of hark-udev.service)") kB"
+ok_if "memory is bounded: as much as the first storm took" "" [ "$after" -le $((full * 11 / 10)) ]
 ok_if "hark-udev's memory is bounded" "" test "$(rss "$(main_of hark-udev.service)")" -lt 32768
 
 # The kernel's memory for events is full: the rest is lost, and found by looking at all devices.

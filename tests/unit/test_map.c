@@ -28,6 +28,29 @@ static uint32_t hash_of(unsigned key)
 	return map_hash_u64(key) & 0x3f;
 }
 
+/* Several entries of one key, others with their hash among them. */
+START_TEST(finds_all_of_a_key)
+{
+	static struct item item[30];
+	struct map m = {0};
+	unsigned wanted = 1, n = 0;
+	struct map_node *node;
+
+	ck_assert_int_eq(map_reserve(&m, ARRAY_SIZE(item)), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(item); i++) {
+		item[i].key = i % 3;
+		map_add(&m, &item[i].node, 5);
+	}
+	for (node = map_find(&m, 5, has_key, &wanted); node;
+	     node = map_find_more(node, has_key, &wanted)) {
+		ck_assert_uint_eq(container_of(node, struct item, node)->key, wanted);
+		n++;
+	}
+	ck_assert_uint_eq(n, ARRAY_SIZE(item) / 3);
+	map_fini(&m);
+}
+END_TEST
+
 START_TEST(behaves_like_the_model)
 {
 	static struct item item[KEYS];
@@ -133,6 +156,7 @@ int main(void)
 	TCase *tc = tcase_create("core");
 
 	tcase_add_test(tc, behaves_like_the_model);
+	tcase_add_test(tc, finds_all_of_a_key);
 	tcase_add_test(tc, walk_sees_each_once_and_allows_removal);
 	tcase_add_test(tc, reserve_is_the_only_growth);
 	tcase_add_test(tc, misuse_is_noted_and_survived);
