@@ -7,6 +7,8 @@
 #include "core/describe_env.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "units/conf_files.h"
+#include "units/ini.h"
 #include "units/words.h"
 
 /* In the run directory: assignments, each ended by a NUL. */
@@ -51,14 +53,84 @@ static void free_list(char **list)
 	mem_put(list);
 }
 
+/* --- system.conf --- */
+
+/* Assignments, or nothing: then what was said before does not count. */
+static int take_defaults(struct env *e, struct str value, const char *name)
+{
+	char *word;
+	size_t at;
+	int r = 0;
+
+	if (value.n == 0)
+		e->n = 0;
+	while ((r = words_next(&value, WORDS_UNQUOTE | WORDS_CUNESCAPE, e->arena, &word, &at)) > 0)
+		env_put(e, word);
+	if (r == -EINVAL)
+		log_at(LOG_WARN,
+		       "%s: DefaultEnvironment= is no list of assignments, from \"" STR_FMT
+		       "\" on it is passed over",
+		       name, STR_ARG(value));
+	return r == -EINVAL ? 0 : r;
+}
+
+static int read_conf(struct env *e, const struct conf_file *f)
+{
+	struct ini_item item;
+	struct ini ini;
+	size_t n = 0;
+	AUTO_MEM char *text = conf_file_read_dup("", f, &n);
+	int r;
+
+	if (!text)
+		return 0;
+	ini_init(&ini, (struct str){text, n}, e->arena);
+	while ((r = ini_next(&ini, &item)) > 0) {
+		if (r == INI_ASSIGNMENT && str_eq_z(item.section, "Manager") &&
+		    str_eq_z(item.key, "DefaultEnvironment"))
+			r = take_defaults(e, item.value, f->name);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+/* The main file and its drop-ins; all in system.conf(5) but this one setting is passed over. */
+static int read_defaults(struct hark *h, struct env *e)
+{
+	static const char *const names[] = {"system.conf", "user.conf"};
+	static const char *const dirs[][4] = {
+		{"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"},
+		{"/etc/systemd/system.conf.d", "/run/systemd/system.conf.d",
+		 "/usr/local/lib/systemd/system.conf.d", "/usr/lib/systemd/system.conf.d"},
+		{"/etc/systemd/user.conf.d", "/run/systemd/user.conf.d",
+		 "/usr/local/lib/systemd/user.conf.d", "/usr/lib/systemd/user.conf.d"},
+	};
+	const char *name = names[h->is_user];
+	struct conf_file *list;
+	int r = conf_files_list("", dirs[0], ARRAY_SIZE(dirs[0]), name, e->arena, &list);
+
+	for (const struct conf_file *f = list; r == 0 && f; f = f->next)
+		if (strcmp(f->name, name) == 0)
+			r = read_conf(e, f);
+	if (r == 0)
+		r = conf_files_list("", dirs[1 + h->is_user], ARRAY_SIZE(dirs[1]), ".conf",
+				    e->arena, &list);
+	for (const struct conf_file *f = list; r == 0 && f; f = f->next)
+		r = read_conf(e, f);
+	return r < 0 ? r : e->err;
+}
+
 /* The base with what is set above it. NULL: -ENOMEM. */
 static char **make_list(struct hark *h, const struct env *set)
 {
 	struct arena arena = {0};
-	struct env e = {.arena = &arena};
+	struct env e = {.arena = &arena}, defaults = {.arena = &arena};
 	char **list = NULL;
-	bool is_good = env_base(&e, h->is_user) == 0;
+	bool is_good = env_base(&e, h->is_user) == 0 && read_defaults(h, &defaults) == 0;
 
+	for (uint32_t i = 0; i < defaults.n; i++)
+		env_put(&e, defaults.items[i].text);
 	for (uint32_t i = 0; i < set->n; i++)
 		env_put(&e, set->items[i].text);
 	is_good = is_good && !e.err && (list = mem_get((e.n + 1) * sizeof(*list)));

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment - the variables that every service gets: the base ones (describe_env.h) and those that were set at run time.
+ * environment - the variables that every service gets: the base ones (describe_env.h), those of DefaultEnvironment= in system.conf (of a session:
+ * user.conf) and its drop-ins, and those that were set at run time.
  *
- * What was set lies in a file of the run directory, so that it outlives the manager and ends with the boot. h->environment is both together,
- * what was set above the base.
+ * What was set lies in a file of the run directory, so that it outlives the manager and ends with the boot. h->environment is all together,
+ * what was set last above the rest.
  */
 #pragma once
 
 #include "core/hark.h"
 
-/* Read the file and make h->environment. A file that cannot be read counts as empty, with a word in the log. 0 or -ENOMEM. */
+/* Read the files, again after a reload, and make h->environment. A file that cannot be read counts as empty, with a word in the log. 0 or -ENOMEM. */
 MUST_USE int environment_open(struct hark *h);
 /*
  * environment_change() - set or take away variables, all or none.

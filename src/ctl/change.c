@@ -7,6 +7,7 @@
 
 #include "activate/busname.h"
 #include "activate/devices.h"
+#include "core/environment.h"
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
@@ -145,7 +146,9 @@ int serve_reload_config(struct call *c)
 		c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
 		return CALL_WAIT;
 	}
-	r = live_reload(c->h, tell_reloaded, c);
+	r = environment_open(c->h);
+	if (r == 0)
+		r = live_reload(c->h, tell_reloaded, c);
 	if (r < 0)
 		call_error(c, EXIT_FAILED, NULL,
 			   "cannot read the unit directories: %s; all is as before", strerror(-r));

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/install_preset.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fnmatch.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "core/fd.h"
+#include "units/conf_files.h"
 #include "units/name.h"
-
-enum { PRESET_FILE_MAX = 1024 * 1024 };
 
 const char *const preset_mode_names[PRESET_MODES] = {
 	[PRESET_FULL] = "full",
@@ -77,74 +70,19 @@ int preset_parse(struct preset *p, struct str text)
 
 /* --- all files --- */
 
-struct preset_file {
-	struct preset_file *next;
-	const char *name;
-	const char *dir;
-};
-
-/* In order of names; a name that is there already stays as it is. */
-static int add_file(struct preset_file **at, struct arena *arena, const char *dir, const char *name)
-{
-	struct preset_file *f;
-
-	while (*at && strcmp((*at)->name, name) < 0)
-		at = &(*at)->next;
-	if (*at && strcmp((*at)->name, name) == 0)
-		return 0;
-	f = arena_get(arena, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-	*f = (struct preset_file){*at, arena_dup(arena, name, strlen(name)), dir};
-	if (!f->name)
-		return -ENOMEM;
-	*at = f;
-	return 0;
-}
-
-static int list_files(struct preset_file **list, struct arena *arena, const char *root)
-{
-	char path[PATH_MAX];
-	int r = 0;
-
-	for (unsigned k = 0; r == 0 && k < ARRAY_SIZE(dirs); k++) {
-		DIR *dir;
-
-		snprintf(path, sizeof(path), "%s%s", root, dirs[k]);
-		dir = fd_opendir(AT_FDCWD, path);
-		for (const struct dirent *d; r == 0 && dir && (d = readdir(dir));)
-			if (d->d_name[0] != '.' &&
-			    str_has_suffix(str_of(d->d_name), STR(".preset")))
-				r = add_file(list, arena, dirs[k], d->d_name);
-		if (dir)
-			closedir(dir);
-	}
-	return r;
-}
-
-/* A file that cannot be read (a link to /dev/null is the usual mask) has no rules. */
-static int parse_file(struct preset *p, const char *root, const struct preset_file *f)
-{
-	AUTO_MEM char *text = NULL;
-	char path[PATH_MAX];
-	size_t n = 0;
-	int r;
-
-	snprintf(path, sizeof(path), "%s%s/%s", root, f->dir, f->name);
-	r = fd_read_file(AT_FDCWD, path, PRESET_FILE_MAX, &text, &n);
-	if (r == 0)
-		r = preset_parse(p, (struct str){text, n});
-	return r == -ENOMEM ? r : 0;
-}
-
 int preset_read(struct preset *p, const char *root)
 {
-	struct preset_file *list = NULL;
 	struct arena arena = {0};
-	int r = list_files(&list, &arena, root);
+	struct conf_file *list;
+	int r = conf_files_list(root, dirs, ARRAY_SIZE(dirs), ".preset", &arena, &list);
 
-	for (const struct preset_file *f = list; r == 0 && f; f = f->next)
-		r = parse_file(p, root, f);
+	for (const struct conf_file *f = list; r == 0 && f; f = f->next) {
+		size_t n = 0;
+		AUTO_MEM char *text = conf_file_read_dup(root, f, &n);
+
+		if (text)
+			r = preset_parse(p, (struct str){text, n});
+	}
 	arena_fini(&arena);
 	return r;
 }
