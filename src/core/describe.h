@@ -32,6 +32,7 @@ struct describe_in {
 	unsigned fds_n, sockets_n;    /* of them the sockets */
 	const char *const *extra_env; /* "NAME=value", NULL-terminated; or NULL */
 	int main_pid;                 /* MAINPID, 0 none */
+	uid_t dynamic_uid; /* of DynamicUser=, which is its gid, too; 0: the user is one that lasts */
 };
 
 /*

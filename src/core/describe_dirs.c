@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_RUNTIME_DIRECTORY = 233 }; /* systemd.exec(5) */
+#include "units/sandbox.h"
 
-/* --- directories --- */
+enum { EXIT_RUNTIME_DIRECTORY = 233 }; /* systemd.exec(5) */
 
 /* Below what the directories of that kind lie; a session has its own places. */
 static void root_of(const struct hark *h, enum exec_dir kind, char *out, size_t cap)
@@ -35,6 +35,7 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 	bool is_owned = kind != DIR_CONFIGURATION;
 	uint64_t uid = who->user.name && is_owned ? who->user.uid : m->h->uid;
 	uint64_t gid = who->has_gid && is_owned ? who->gid : getegid();
+	bool is_private = !m->h->is_user && sandbox_is_private_dir(m->in->unit->config, kind);
 	char root[256];
 	struct sbuf all = {0};
 	AUTO_MEM char *text = NULL;
@@ -43,14 +44,20 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 	for (const struct name_list *l = m->exec->directories[kind]; l; l = l->next) {
 		uint64_t w[4] = {m->exec->directory_mode[kind], uid, gid, !is_owned};
 		struct str name = str_of(l->text);
-		size_t from;
+		struct sbuf place = {0};
 
 		if (all.n)
 			sbuf_add_c(&all, ':');
-		from = all.n;
-		sbuf_addf(&all, "%s/", root);
-		sbuf_add(&all, str_sub(name, 0, str_index(name, ':')));
-		plan_put(m->plan, PLAN_MKDIR, w, 4, (struct str){all.p + from, all.n - from});
+		name = str_sub(name, 0, str_index(name, ':'));
+		sbuf_addf(&all, "%s/%s" STR_FMT, root, is_private ? "private/" : "", STR_ARG(name));
+		sbuf_add_z(&place, root);
+		sbuf_add(&place, is_private ? (struct str){"", 1} : STR("/"));
+		sbuf_add(&place, name);
+		m->plan->bad |= !place.p;
+		if (place.p)
+			plan_put(m->plan, is_private ? PLAN_PRIVATE_DIR : PLAN_MKDIR, w, 4,
+				 (struct str){place.p, place.n});
+		sbuf_fini(&place);
 	}
 	text = sbuf_take(&all);
 	if (!text)

@@ -308,9 +308,12 @@ static bool gives_up_privileges(const struct making *m)
 
 static int put_all(struct making *m, struct process *out)
 {
-	int r = m->is_privileged || m->in->command->no_setuid
-			? 0
-			: identity_find(&m->who, m->in->unit, m->exec, &m->arena, &m->excuse);
+	int r;
+
+	m->who.dynamic_uid = m->in->dynamic_uid;
+	r = m->is_privileged || m->in->command->no_setuid
+		    ? 0
+		    : identity_find(&m->who, m->in->unit, m->exec, &m->arena, &m->excuse);
 
 	for (char **p = m->h->environment; p && *p; p++)
 		env_put(&m->env, *p);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/fd.h"
+#include "units/sandbox.h"
 
 enum { CONFIG_FILE_MAX = 1024 * 1024 };
 enum { EXIT_GROUP = 216, EXIT_USER = 217 }; /* systemd.exec(5) */
@@ -127,7 +128,14 @@ static int add_group(struct finding *m, const char *key, const char *name, gid_t
 static int find_user(struct finding *m)
 {
 	struct identity *who = m->who;
-	int r = users_find("", m->exec->user, m->arena, &who->user);
+	uid_t uid = who->dynamic_uid;
+	int r = 0;
+
+	if (uid)
+		who->user = (struct user_entry){
+			.uid = uid, .gid = uid, .name = m->exec->user, .home = "/", .shell = ""};
+	else
+		r = users_find("", m->exec->user, m->arena, &who->user);
 
 	if (r == -ESRCH) {
 		if (nss_is_files_only())
@@ -179,7 +187,9 @@ int identity_find(struct identity *who, const struct unit *u, const struct exec_
 
 	if (e->user)
 		r = find_user(&m);
-	if (!r && e->group) {
+	/* DynamicUser= has a group of its user's name; one that lasts may be called otherwise. */
+	if (!r && e->group &&
+	    !(sandbox_of(u->config)->dynamic_user && e->user && strcmp(e->group, e->user) == 0)) {
 		who->has_gid = true;
 		r = add_group(&m, "Group", e->group, &who->gid);
 	}

@@ -20,6 +20,7 @@ struct excuse {
 void excuse_set(struct excuse *e, uint8_t exit_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 struct identity {
+	uid_t dynamic_uid; /* in: of User=, and of Group= of the same name; 0: those are looked up */
 	struct user_entry user; /* name NULL: nobody else's. Texts in the arena */
 	gid_t gid;
 	bool has_gid;
@@ -29,6 +30,6 @@ struct identity {
 	bool has_groups;
 };
 
-/* Reads the two files; changes nothing. who: zeroed. 0, or -ESRCH or another -errno with *excuse set. */
+/* Reads the two files; changes nothing. who: zeroed but for what goes in. 0, or -ESRCH or another -errno with *excuse set. */
 MUST_USE int identity_find(struct identity *who, const struct unit *u, const struct exec_config *e,
 			   struct arena *arena, struct excuse *excuse);

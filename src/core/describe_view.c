@@ -12,7 +12,7 @@
 
 #define DECIDED UINT64_MAX /* nothing is taken from what is around */
 
-enum { UNIT_NAME_PART = 128, OPTIONS_ROOM = 512 };
+enum { UNIT_NAME_PART = 128, OPTIONS_ROOM = 512, PATH_ROOM = 512 };
 
 /* --- settings that mean fixed places --- */
 
@@ -251,23 +251,44 @@ static void put_proc(struct views *v, const struct sandbox *s)
 			       DECIDED, VIEW_OPTIONAL | VIEW_IN_ROOT, "/proc", options});
 }
 
-/* What was made for the service can be written whatever is read-only around it. */
-static void put_own_directories(struct views *v, const struct exec_config *e)
+/* Behind the door that only root can pass nothing is seen but what is the service's own. */
+static void open_private(struct views *v, const char *root)
 {
-	char path[512];
+	char path[PATH_ROOM];
 
-	for (unsigned kind = 0; kind < EXEC_DIRS; kind++)
-		for (const struct name_list *l = e->directories[kind];
-		     kind != DIR_CONFIGURATION && l; l = l->next) {
+	snprintf(path, sizeof(path), "%s/private", root);
+	put(v, &(struct view_row){VIEW_TMPFS,
+				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					  MOUNT_ATTR_NOEXEC,
+				  DECIDED, 0, path, "mode=0755"});
+}
+
+/* What was made for the service can be written whatever is read-only around it. */
+static void put_own_directories(struct views *v, const struct unit_config *c)
+{
+	char path[PATH_ROOM];
+
+	for (unsigned kind = 0; kind < EXEC_DIRS; kind++) {
+		const struct name_list *l = c->exec->directories[kind];
+		bool is_private = sandbox_is_private_dir(c, kind);
+
+		if (kind == DIR_CONFIGURATION)
+			continue;
+		if (l && is_private)
+			open_private(v, exec_dir_roots[kind]);
+		for (; l; l = l->next) {
 			struct str name =
 				str_sub(str_of(l->text), 0, str_index(str_of(l->text), ':'));
-			int n = snprintf(path, sizeof(path), "%s/" STR_FMT, exec_dir_roots[kind],
-					 STR_ARG(name));
+			int n = snprintf(path, sizeof(path), "%s/%s" STR_FMT, exec_dir_roots[kind],
+					 is_private ? "private/" : "", STR_ARG(name));
 
 			if (n > 0 && (size_t)n < sizeof(path))
-				put(v, &(struct view_row){VIEW_SAME, 0, MOUNT_ATTR_RDONLY,
-							  VIEW_OPTIONAL, path, ""});
+				put(v, &(struct view_row){is_private ? VIEW_BIND : VIEW_SAME, 0,
+							  is_private ? DECIDED : MOUNT_ATTR_RDONLY,
+							  VIEW_OPTIONAL, path,
+							  is_private ? path : ""});
 		}
+	}
 }
 
 void describe_private_tmp(const struct hark *h, const struct unit *u, char *out, size_t cap)
@@ -345,7 +366,7 @@ void describe_view(const struct hark *h, const struct unit *u, const char *root,
 	if (tmp[0])
 		put_private_tmp(&v, tmp);
 	if (v.n)
-		put_own_directories(&v, c->exec);
+		put_own_directories(&v, c);
 	if (v.n || s->private_mounts || s->mount_flags) {
 		uint64_t w = propagation(s);
 

@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/exec_dirs.h"
 #include "core/fd.h"
 #include "core/filter.h"
 #include "core/final.h"
@@ -65,48 +66,6 @@ static int open_tty(uint64_t flags, const char *path)
 	if (fd == STDIN_FILENO)
 		return sys(fcntl(fd, F_SETFD, 0));
 	r = sys(dup2(fd, STDIN_FILENO));
-	close(fd);
-	return r;
-}
-
-static int make_parents(const char *path)
-{
-	char part[PATH_MAX];
-	size_t n = strlen(path);
-
-	if (n >= sizeof(part))
-		return -ENAMETOOLONG;
-	for (size_t i = 1; i < n; i++) {
-		if (path[i] != '/')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST && errno != EROFS)
-			return -errno;
-	}
-	return 0;
-}
-
-static int make_dir(const struct plan_record *rec)
-{
-	mode_t mode = (mode_t)rec->w[0];
-	int fd, r = make_parents(rec->text);
-
-	if (r < 0)
-		return r;
-	if (mkdir(rec->text, mode) < 0) {
-		if (errno != EEXIST)
-			return -errno;
-		if (rec->w[3])
-			return 0;
-	}
-	/* By descriptor and never through a link: the parent may belong to somebody who swaps it meanwhile. */
-	fd = open(rec->text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = sys(fchown(fd, (uid_t)rec->w[1], (gid_t)rec->w[2]));
-	if (!r)
-		r = sys(fchmod(fd, mode));
 	close(fd);
 	return r;
 }
@@ -459,7 +418,9 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	case PLAN_NO_NEW_PRIVS:
 		return sys(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	case PLAN_MKDIR:
-		return make_dir(rec);
+		return exec_dirs_make(rec);
+	case PLAN_PRIVATE_DIR:
+		return exec_dirs_make_private(rec);
 	case PLAN_CHROOT:
 		return sys(chroot(rec->text));
 	case PLAN_USER:

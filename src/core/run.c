@@ -15,6 +15,7 @@
 #include "activate/swaps.h"
 #include "core/fd.h"
 #include "core/kill.h"
+#include "core/leftovers.h"
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/procs.h"
@@ -125,7 +126,7 @@ static void fx_forget(struct hark *h, struct unit *u)
 	notify_close(h, s);
 	if (job_pending(u) != JOB_START) /* a restart hands the stored descriptors on */
 		notify_forget_stored(h, s);
-	spawn_remove_directories(h, u);
+	leftovers_remove(h, u);
 	if (s->socket_unit != UNIT_NONE)
 		let_instance_go(h, s);
 }

@@ -11,7 +11,7 @@
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "core/describe.h"
-#include "core/describe_view.h"
+#include "core/dynamic_user.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/log.h"
@@ -342,6 +342,33 @@ static void post_failure(struct hark *h, struct unit *u, enum proc_role role, in
 	engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, -err, role, 0);
 }
 
+/* A user that exists for the run is there before its process is. */
+static int take_user(struct hark *h, const struct unit *u, struct describe_in *in, char **ret_why)
+{
+	int r = dynamic_user_is_wanted(u) ? dynamic_user_take(h, u, &in->dynamic_uid) : 0;
+	struct sbuf why = {0};
+
+	if (r == 0)
+		return 0;
+	sbuf_addf(&why, "%s: DynamicUser=: no number for user \"%s\": %s", u->name,
+		  u->config->exec->user, strerror(-r));
+	*ret_why = sbuf_take(&why);
+	return r;
+}
+
+/* What it is given beside its plan: slots of the bank, and a user. */
+static int equip(struct hark *h, struct unit *u, struct describe_in *in, char **ret_why)
+{
+	int r = 0;
+
+	if (procs_output(u) && wants_pipe(in->exec))
+		r = in->out_slot = output_open(h, u);
+	if (r >= 0 && in->exec->in.kind == STDIO_DATA)
+		r = in->data_slot = lend(
+			h, "stdin", (struct str){in->exec->stdin_data, in->exec->stdin_data_n});
+	return r < 0 ? r : take_user(h, u, in, ret_why);
+}
+
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 {
 	static char bytes
@@ -358,21 +385,17 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 	char notify[128], text[3][64], *why = NULL;
 	const char *env[EXTRA_ENV];
 	uint8_t exit_code = 0;
-	int r = 0;
+	int r;
 
 	if (!CHECK(in.command) || !CHECK(in.exec))
 		return;
-	if (procs_output(u) && wants_pipe(in.exec))
-		r = in.out_slot = output_open(h, u);
+	r = equip(h, u, &in, &why);
 	if (r >= 0 && u->type == UNIT_SERVICE) {
 		result_env(service_of(u), text, env);
 		in.extra_env = env;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
 	pass_point(h, u, &in, &fds);
-	if (r >= 0 && in.exec->in.kind == STDIO_DATA)
-		r = in.data_slot =
-			lend(h, "stdin", (struct str){in.exec->stdin_data, in.exec->stdin_data_n});
 	if (r >= 0)
 		r = describe(h, &in, &p, &exit_code, &why);
 	if (r == 0)
@@ -509,36 +532,4 @@ pid_t spawn_next_main(struct hark *h, struct service *s)
 	int pid = file ? read_pid_file(h, s, file) : 0;
 
 	return pid > 0 && pid != s->main.pid ? pid : 0;
-}
-
-/* --- the end --- */
-
-static void remove_private_tmp(const struct hark *h, const struct unit *u)
-{
-	static const char *const places[] = {"/tmp", "/var/tmp"};
-	char name[256], path[300];
-
-	describe_private_tmp(h, u, name, sizeof(name));
-	for (unsigned k = 0; name[0] && k < ARRAY_SIZE(places); k++) {
-		snprintf(path, sizeof(path), "%s/%s", places[k], name);
-		if (fd_remove_tree(path) < 0)
-			log_debug("spawn", "%s: %s stays", u->name, path);
-	}
-}
-
-void spawn_remove_directories(struct hark *h, const struct unit *u)
-{
-	const struct exec_config *x = u->config->exec;
-	char path[512];
-
-	if (!x || h->is_shutting_down)
-		return;
-	remove_private_tmp(h, u);
-	if (x->runtime_directory_preserve == 2)
-		return;
-	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
-		snprintf(path, sizeof(path), "%s/%s", exec_dir_roots[DIR_RUNTIME], d->text);
-		if (fd_remove_tree(path) < 0)
-			log_debug("spawn", "%s: %s stays", u->name, path);
-	}
 }

@@ -22,7 +22,5 @@ void spawn_look_for_pid_file(struct hark *h, struct service *s);
 pid_t spawn_next_main(struct hark *h, struct service *s);
 /* Keep a sentence as the reason why the unit's last start failed; owned text is taken over. */
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text);
-/* The unit is at rest: what was made for PrivateTmp= goes, and its RuntimeDirectory=, unless it is to be preserved. */
-void spawn_remove_directories(struct hark *h, const struct unit *u);
 /* No main process is known: the end of the service is that its cgroup is empty, which is told by EMPTY. */
 void spawn_watch_members(struct hark *h, struct service *s);

@@ -168,9 +168,11 @@ static int check_users(struct check *k)
 {
 	const struct exec_config *e = k->config->exec;
 	const struct socket_config *s = k->config->socket;
-	int r = check_name(k, "User", e->user);
+	/* A user that is made for the run is nowhere yet. */
+	bool is_made = sandbox_of(k->config)->dynamic_user;
+	int r = is_made ? 0 : check_name(k, "User", e->user);
 
-	if (r == 0)
+	if (r == 0 && !is_made)
 		r = check_name(k, "Group", e->group);
 	for (const struct name_list *g = e->supplementary_groups; r == 0 && g; g = g->next)
 		r = check_name(k, "SupplementaryGroups", g->text);

@@ -36,6 +36,14 @@ struct sandbox *sandbox_own(struct unit_config *c)
 	return c->sandbox;
 }
 
+bool sandbox_is_private_dir(const struct unit_config *c, unsigned kind)
+{
+	/* A runtime directory that goes with the service is nobody's afterwards. */
+	bool lasts = kind != DIR_RUNTIME || (c->exec && c->exec->runtime_directory_preserve);
+
+	return sandbox_of(c)->dynamic_user && kind != DIR_CONFIGURATION && lasts;
+}
+
 /* Capabilities that a process behind a protection has no use for but to get around it. */
 static const struct {
 	size_t offset; /* of a bool in struct sandbox */

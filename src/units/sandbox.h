@@ -79,6 +79,8 @@ struct sandbox {
 const struct sandbox *sandbox_of(const struct unit_config *c);
 /* One of its own that starts with the defaults. NULL: -ENOMEM. */
 MUST_USE struct sandbox *sandbox_own(struct unit_config *c);
+/* Do its directories of that kind (enum exec_dir) lie where only root can enter, as those of a user that exists for the run do? */
+bool sandbox_is_private_dir(const struct unit_config *c, unsigned kind);
 /* What follows from hardening settings: capabilities that go, devices that are closed, what DynamicUser= brings. 0 or -ENOMEM. */
 MUST_USE int sandbox_settle(struct unit_config *c);
 /* Dependencies that follow from how the processes of the unit run, on the journal, mounts, devices. 0 or -ENOMEM. */

@@ -361,13 +361,13 @@ END_TEST
 /* What cannot be done is no mistake of the file: it loads, and is not started without that. */
 START_TEST(what_cannot_be_done_is_not_started)
 {
-	struct unit_config *c = parse("a.service", "[Service]\nExecStart=/a\nDynamicUser=yes\n");
+	struct unit_config *c = parse("a.service", "[Service]\nExecStart=/a\nRootImage=/i\n");
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_str_eq(c->diags.first->code, "U040");
-	ck_assert_str_eq(c->refusals->text, "DynamicUser");
+	ck_assert_str_eq(c->refusals->text, "RootImage");
 	unit_config_free(c);
-	c = parse("a.service", "[Service]\nExecStart=/a\nDynamicUser=yes\nDynamicUser=no\n");
+	c = parse("a.service", "[Service]\nExecStart=/a\nRootImage=/i\nRootImage=\n");
 	ck_assert_ptr_null(c->refusals);
 	unit_config_free(c);
 }

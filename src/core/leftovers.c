@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/leftovers.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/describe_view.h"
+#include "core/dynamic_user.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "units/exec_config.h"
+#include "units/sandbox.h"
+#include "units/users.h"
+
+enum { IPC_ROOM = 1024 * 1024 };
+
+/* --- IPC objects --- */
+
+static int remove_shm(int id)
+{
+	return shmctl(id, IPC_RMID, NULL);
+}
+static int remove_sem(int id)
+{
+	return semctl(id, 0, IPC_RMID);
+}
+static int remove_msg(int id)
+{
+	return msgctl(id, IPC_RMID, NULL);
+}
+
+/* Lists of System V objects and the column of each in which the owner stands; the second has the id. proc_sysvipc(5) */
+static const struct {
+	const char *file;
+	unsigned owner;
+	int (*remove)(int id);
+} lists[] = {
+	{"/proc/sysvipc/shm", 7, remove_shm},
+	{"/proc/sysvipc/sem", 4, remove_sem},
+	{"/proc/sysvipc/msg", 7, remove_msg},
+};
+
+static void remove_listed(const char *file, unsigned owner, int (*remove)(int id), uid_t uid)
+{
+	AUTO_MEM char *text = NULL;
+	struct str rest, line, word;
+	size_t n;
+
+	if (fd_read_file(AT_FDCWD, file, IPC_ROOM, &text, &n) < 0)
+		return;
+	rest = (struct str){text, n};
+	while (str_cut(&rest, '\n', &line)) {
+		uint64_t id = 0, who = UINT64_MAX;
+
+		for (unsigned k = 0; k <= owner && str_word(&line, &word); k++) {
+			if (k == 1 && str_to_u64(word, &id) < 0)
+				break;
+			if (k == owner && str_to_u64(word, &who) < 0)
+				who = UINT64_MAX;
+		}
+		if (who == uid)
+			(void)remove((int)id);
+	}
+}
+
+/* POSIX shared memory, semaphores and queues are files. */
+static void remove_files(const char *path, uid_t uid)
+{
+	DIR *dir = fd_opendir(AT_FDCWD, path);
+	struct dirent *d;
+	struct stat st;
+
+	while (dir && (d = readdir(dir))) {
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_uid == uid && !S_ISDIR(st.st_mode))
+			unlinkat(dirfd(dir), d->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Does another unit that is not at rest run as that user? */
+static bool is_needed(const struct hark *h, const struct unit *u, const char *user)
+{
+	for (uint32_t id = 0; id < h->reg.n; id++) {
+		const struct unit *other = h->reg.units[id];
+
+		if (other && other != u && other->config && other->config->exec &&
+		    other->config->exec->user && !unit_is_at_rest(other) &&
+		    strcmp(other->config->exec->user, user) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Root's are everybody's. */
+static void remove_ipc(const struct hark *h, const struct unit *u, uid_t uid)
+{
+	if (uid == 0 || is_needed(h, u, u->config->exec->user))
+		return;
+	for (unsigned k = 0; k < ARRAY_SIZE(lists); k++)
+		remove_listed(lists[k].file, lists[k].owner, lists[k].remove, uid);
+	remove_files("/dev/shm", uid);
+	remove_files("/dev/mqueue", uid);
+}
+
+/* 0: nobody's but root's. */
+static uid_t static_uid(const struct unit *u)
+{
+	struct arena arena = {0};
+	struct user_entry user = {.uid = 0};
+	const char *name = u->config->exec->user;
+	int r = name ? users_find("", name, &arena, &user) : -ESRCH;
+
+	arena_fini(&arena);
+	return r == 0 ? user.uid : 0;
+}
+
+/* --- directories --- */
+
+static void remove_tree(const struct unit *u, const char *path)
+{
+	int r = fd_remove_tree(path);
+
+	if (r < 0 && r != -ENOENT)
+		log_debug("leftovers", "%s: %s stays: %s", u->name, path, strerror(-r));
+}
+
+static void remove_private_tmp(const struct hark *h, const struct unit *u)
+{
+	static const char *const places[] = {"/tmp", "/var/tmp"};
+	char name[256], path[300];
+
+	describe_private_tmp(h, u, name, sizeof(name));
+	for (unsigned k = 0; name[0] && k < ARRAY_SIZE(places); k++) {
+		snprintf(path, sizeof(path), "%s/%s", places[k], name);
+		remove_tree(u, path);
+	}
+}
+
+static void remove_runtime(const struct unit *u)
+{
+	const struct exec_config *x = u->config->exec;
+	const char *root = exec_dir_roots[DIR_RUNTIME];
+	char path[512];
+
+	if (x->runtime_directory_preserve == 2)
+		return;
+	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
+		snprintf(path, sizeof(path), "%s/%s", root, d->text);
+		if (sandbox_is_private_dir(u->config, DIR_RUNTIME)) {
+			unlink(path);
+			snprintf(path, sizeof(path), "%s/private/%s", root, d->text);
+		}
+		remove_tree(u, path);
+	}
+}
+
+void leftovers_remove(struct hark *h, const struct unit *u)
+{
+	uid_t uid;
+
+	if (!u->config->exec || h->is_shutting_down)
+		return;
+	remove_private_tmp(h, u);
+	remove_runtime(u);
+	if (!sandbox_of(u->config)->dynamic_user && !sandbox_of(u->config)->remove_ipc)
+		return;
+	uid = dynamic_user_give_back(h, u);
+	if (sandbox_of(u->config)->remove_ipc)
+		remove_ipc(h, u, uid ? uid : static_uid(u));
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * leftovers - what goes when a service is at rest: what was made for PrivateTmp=, its RuntimeDirectory=, the IPC objects of its user
+ * (RemoveIPC=) and a user that was there for the run only.
+ */
+#pragma once
+
+#include "core/hark.h"
+
+/* The unit is at rest. What does not go is told in the log, if at all. */
+void leftovers_remove(struct hark *h, const struct unit *u);
