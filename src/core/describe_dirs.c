@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/exec_credentials.h"
 #include "units/sandbox.h"
 
-enum { EXIT_RUNTIME_DIRECTORY = 233 }; /* systemd.exec(5) */
+enum { EXIT_RUNTIME_DIRECTORY = 233, EXIT_CREDENTIALS = 243 }; /* systemd.exec(5) */
 
 /* Below what the directories of that kind lie; a session has its own places. */
 static void root_of(const struct hark *h, enum exec_dir kind, char *out, size_t cap)
@@ -84,5 +85,76 @@ int describe_directories(struct making *m)
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+/* --- credentials --- */
+
+/* Who may read them: the user of the unit, also where this very command is root's. 0, or -ESRCH: nobody knows. */
+static int find_reader(struct making *m, uid_t *ret)
+{
+	const char *name = m->exec->user;
+	struct user_entry user;
+	int r = 0;
+
+	*ret = m->in->dynamic_uid ? m->in->dynamic_uid : m->h->uid;
+	if (!name || m->h->is_user || m->in->dynamic_uid)
+		return 0;
+	r = users_find("", name, &m->arena, &user);
+	if (r == 0)
+		*ret = user.uid;
+	else
+		excuse_set(&m->excuse, EXIT_CREDENTIALS,
+			   "%s: its credentials cannot be given to a user outside of /etc/passwd",
+			   m->in->unit->name);
+	return r;
+}
+
+/* "ID:REST" of a list. */
+static void put_credentials(struct making *m, const struct name_list *list, bool is_set)
+{
+	for (; list; list = list->next) {
+		struct str rest = str_of(list->text), id;
+		struct sbuf text = {0};
+		uint64_t kind;
+
+		(void)str_cut(&rest, ':', &id);
+		/* One that is nowhere in the stores is none; a path that is named has to be there. */
+		kind = is_set ? CREDENTIAL_SET
+		       : rest.n && rest.p[0] == '/' &&
+				       !sandbox_has_credential(m->in->unit->config, id)
+			       ? CREDENTIAL_LOAD
+			       : CREDENTIAL_OPTIONAL;
+		sbuf_add(&text, id);
+		sbuf_add(&text, (struct str){"", 1});
+		sbuf_add(&text, rest);
+		m->plan->bad |= !text.p;
+		if (text.p)
+			plan_put(m->plan, PLAN_CREDENTIAL, &kind, 1, (struct str){text.p, text.n});
+		sbuf_fini(&text);
+	}
+}
+
+int describe_credentials(struct making *m)
+{
+	const struct sandbox *s = sandbox_of(m->in->unit->config);
+	char root[256], path[600];
+	uid_t reader;
+	uint64_t w0;
+	int r;
+
+	if (!s->credentials && !s->set_credentials)
+		return 0;
+	r = find_reader(m, &reader);
+	if (r < 0)
+		return r;
+	root_of(m->h, DIR_RUNTIME, root, sizeof(root));
+	snprintf(path, sizeof(path), "%s/credentials/%s", root, m->in->unit->name);
+	w0 = reader;
+	plan_put(m->plan, PLAN_CREDENTIALS, &w0, 1, str_of(path));
+	/* What is loaded goes before what is set. */
+	put_credentials(m, s->set_credentials, true);
+	put_credentials(m, s->credentials, false);
+	env_set(&m->env, "CREDENTIALS_DIRECTORY", path);
 	return 0;
 }

@@ -327,6 +327,8 @@ static int put_all(struct making *m, struct process *out)
 	if (!r)
 		r = describe_directories(m);
 	if (!r)
+		r = describe_credentials(m);
+	if (!r)
 		r = fill_env(m);
 	if (r < 0)
 		return r;

@@ -291,6 +291,20 @@ static void put_own_directories(struct views *v, const struct unit_config *c)
 	}
 }
 
+/* Nothing that a wall hides, and nothing to be changed. */
+static void put_credentials(struct views *v, const struct unit *u)
+{
+	const struct sandbox *s = sandbox_of(u->config);
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof(path), "/run/credentials/%s", u->name);
+	if (s->credentials || s->set_credentials)
+		put(v, &(struct view_row){VIEW_BIND,
+					  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+						  MOUNT_ATTR_NOEXEC,
+					  DECIDED, VIEW_IN_ROOT, path, path});
+}
+
 void describe_private_tmp(const struct hark *h, const struct unit *u, char *out, size_t cap)
 {
 	const uint8_t *id = u->invocation;
@@ -367,6 +381,8 @@ void describe_view(const struct hark *h, const struct unit *u, const char *root,
 		put_private_tmp(&v, tmp);
 	if (v.n)
 		put_own_directories(&v, c);
+	if (v.n)
+		put_credentials(&v, u);
 	if (v.n || s->private_mounts || s->mount_flags) {
 		uint64_t w = propagation(s);
 

@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/exec_credentials.h"
 #include "core/exec_dirs.h"
 #include "core/fd.h"
 #include "core/filter.h"
@@ -421,6 +422,10 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 		return exec_dirs_make(rec);
 	case PLAN_PRIVATE_DIR:
 		return exec_dirs_make_private(rec);
+	case PLAN_CREDENTIALS:
+		return exec_credentials_open(rec);
+	case PLAN_CREDENTIAL:
+		return exec_credentials_put(rec);
 	case PLAN_CHROOT:
 		return sys(chroot(rec->text));
 	case PLAN_USER:

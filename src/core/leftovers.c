@@ -162,6 +162,16 @@ static void remove_runtime(const struct unit *u)
 	}
 }
 
+static void remove_credentials(const struct unit *u)
+{
+	const struct sandbox *s = sandbox_of(u->config);
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/credentials/%s", exec_dir_roots[DIR_RUNTIME], u->name);
+	if (s->credentials || s->set_credentials)
+		remove_tree(u, path);
+}
+
 void leftovers_remove(struct hark *h, const struct unit *u)
 {
 	uid_t uid;
@@ -170,6 +180,7 @@ void leftovers_remove(struct hark *h, const struct unit *u)
 		return;
 	remove_private_tmp(h, u);
 	remove_runtime(u);
+	remove_credentials(u);
 	if (!sandbox_of(u->config)->dynamic_user && !sandbox_of(u->config)->remove_ipc)
 		return;
 	uid = dynamic_user_give_back(h, u);

@@ -18,7 +18,7 @@
 #include "core/buf.h"
 
 enum plan_where { PLAN_ANYWHERE, PLAN_APART, PLAN_EXEC_ONLY };
-/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW and PRIVATE_DIR two), or bytes of any length. */
+/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, PRIVATE_DIR and CREDENTIAL two), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
 /* STEP(name, where, exit code, number of 64-bit words w0, w1 ... at the start of the payload, tail, what). */
@@ -59,6 +59,8 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \
 	STEP(USER, PLAN_EXEC_ONLY, 217, 1, PLAN_STR, "w0 what (1 uid 2 gid 4 groups 8 environment), user NUL group NUL: by NSS") \
 	STEP(PRIVATE_DIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, place NUL name NUL: in \"private\" there, a link beside it") \
+	STEP(CREDENTIALS, PLAN_EXEC_ONLY, 243, 1, PLAN_STR, "w0 uid that may read them, directory") \
+	STEP(CREDENTIAL, PLAN_EXEC_ONLY, 243, 1, PLAN_STR, "w0 kind (exec_credentials.h), name NUL bytes or source NUL") \
 	STEP(USERS, PLAN_EXEC_ONLY, 217, 2, PLAN_NONE, "a user namespace with root, w0 uid, w1 gid; no groups are changed after it") \
 	STEP(JOIN, PLAN_EXEC_ONLY, 225, 1, PLAN_STR, "w0 CLONE_NEW* kind, path: the namespace of others") \
 	STEP(COREDUMP, PLAN_EXEC_ONLY, 205, 1, PLAN_NONE, "w0 coredump_filter of core(5)") \

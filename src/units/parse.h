@@ -140,6 +140,8 @@ typedef int (*parse_fn)(struct assignment *a);
 	KIND(personality, BAD_WORD, "a personality (x86-64, x86, arm64 ...)", false)               \
 	KIND(stdio, BAD_STDIO, "a standard stream", false)                                         \
 	KIND(stdin_text, BAD_TEXT, "a text", true)                                                 \
+	KIND(load_credential, BAD_TEXT, "NAME or NAME:SOURCE", true)                               \
+	KIND(set_credential, BAD_TEXT, "NAME:TEXT", true)                                          \
 	KIND(stdin_data, BAD_DATA, "base64", true)                                                 \
 	KIND(directories, BAD_DIRECTORY, "a list of relative directory names", true)               \
 	KIND(exit_set, BAD_EXIT_STATUS, "a list of exit codes and signals", true)                  \
@@ -215,6 +217,8 @@ void parse_reset(struct assignment *a, void *head);
 bool parse_path_clean(const char *path);
 /* The same path below /run when it lies below /var/run, where it is the same file: for what is made there at boot. */
 const char *parse_path_now(const char *path);
+/* C escapes and specifiers of a text with any blanks in it, which is part of the value. As parse_expand(). */
+int parse_unescaped(struct assignment *a, struct str value, const char **ret_text);
 /* Offset of a view of the value. */
 static inline size_t parse_offset(const struct assignment *a, struct str part)
 {

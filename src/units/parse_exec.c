@@ -470,28 +470,22 @@ static void reset_stdin(struct assignment *a)
 	a->config->exec->stdin_data_n = 0;
 }
 
-/* Unescaped as one text, whatever blanks are in it; a newline behind each line. */
-int parse_stdin_text(struct assignment *a)
+int parse_unescaped(struct assignment *a, struct str value, const char **ret_text)
 {
-	struct str rest = a->value;
 	struct sbuf quoted = {0};
-	const char *text = NULL;
+	struct str rest;
 	char *word = NULL;
 	char *all;
 	size_t at = 0;
 	int r;
 
-	if (a->value.n == 0) {
-		reset_stdin(a);
-		return 0;
-	}
 	sbuf_add_c(&quoted, '"');
-	for (size_t k = 0; k < rest.n; k++) {
-		if (rest.p[k] == '"')
+	for (size_t k = 0; k < value.n; k++) {
+		if (value.p[k] == '"')
 			sbuf_add_c(&quoted, '\\');
-		if (rest.p[k] == '\\' && k + 1 < rest.n)
-			sbuf_add_c(&quoted, rest.p[k++]);
-		sbuf_add_c(&quoted, rest.p[k]);
+		if (value.p[k] == '\\' && k + 1 < value.n)
+			sbuf_add_c(&quoted, value.p[k++]);
+		sbuf_add_c(&quoted, value.p[k]);
 	}
 	sbuf_add_c(&quoted, '"');
 	all = sbuf_take(&quoted);
@@ -502,8 +496,20 @@ int parse_stdin_text(struct assignment *a)
 	mem_put(all);
 	if (r == -EINVAL)
 		return parse_wrong(a, 0, 0, "an escape is not known");
-	if (r > 0)
-		r = parse_expand(a, str_of(word), 0, &text);
+	return r > 0 ? parse_expand(a, str_of(word), 0, ret_text) : r;
+}
+
+/* A newline behind each line. */
+int parse_stdin_text(struct assignment *a)
+{
+	const char *text = NULL;
+	int r;
+
+	if (a->value.n == 0) {
+		reset_stdin(a);
+		return 0;
+	}
+	r = parse_unescaped(a, a->value, &text);
 	return r < 0 ? r : add_stdin(a, text, strlen(text), true);
 }
 

@@ -339,3 +339,66 @@ int parse_numa_policy(struct assignment *a)
 		a->config->sandbox->has_numa_policy = a->value.n > 0;
 	return r;
 }
+
+/* --- credentials --- */
+
+/* The name of a file and of a descriptor: no slash, no colon, no control character. */
+static bool is_credential(struct str name)
+{
+	for (size_t k = 0; k < name.n; k++)
+		if ((unsigned char)name.p[k] <= ' ' || name.p[k] == '/' || name.p[k] == 0x7f)
+			return false;
+	return name.n > 0 && name.n < 256 && name.p[0] != '.';
+}
+
+static int keep_credential(struct assignment *a, struct str id, const char *rest)
+{
+	struct sbuf text = {0};
+	const char *name, *copy;
+	int r = parse_expand(a, id, 0, &name);
+
+	if (r < 0)
+		return r;
+	if (!is_credential(str_of(name)))
+		return parse_wrong(a, 0, id.n, "a credential has the name of a file");
+	sbuf_addf(&text, "%s:%s", name, rest);
+	copy = text.p ? arena_dup(a->arena, text.p, text.n) : NULL;
+	sbuf_fini(&text);
+	return copy ? parse_add_name(a, a->target, copy) : -ENOMEM;
+}
+
+/* "NAME", which is looked for in the stores, or "NAME:SOURCE". */
+int parse_load_credential(struct assignment *a)
+{
+	struct str rest = a->value, id;
+	const char *source = "";
+	int r = 0;
+
+	a->is_off = a->value.n == 0;
+	if (a->value.n == 0) {
+		parse_reset(a, a->target);
+		return 0;
+	}
+	if (str_cut(&rest, ':', &id) && rest.p)
+		r = parse_expand(a, rest, parse_offset(a, rest), &source);
+	if (r == 0 && source[0] == '/' && !parse_path_clean(source))
+		return parse_wrong(a, id.n + 1, rest.n, NULL);
+	return r < 0 ? r : keep_credential(a, id, source);
+}
+
+int parse_set_credential(struct assignment *a)
+{
+	size_t colon = str_index(a->value, ':');
+	const char *text = NULL;
+	int r;
+
+	a->is_off = a->value.n == 0;
+	if (a->value.n == 0) {
+		parse_reset(a, a->target);
+		return 0;
+	}
+	if (colon == a->value.n)
+		return parse_wrong(a, 0, a->value.n, "there is no colon behind the name");
+	r = parse_unescaped(a, str_sub(a->value, colon + 1, a->value.n), &text);
+	return r < 0 ? r : keep_credential(a, str_sub(a->value, 0, colon), text);
+}

@@ -36,6 +36,15 @@ struct sandbox *sandbox_own(struct unit_config *c)
 	return c->sandbox;
 }
 
+bool sandbox_has_credential(const struct unit_config *c, struct str id)
+{
+	const struct name_list *l = sandbox_of(c)->set_credentials;
+
+	while (l && !str_eq(str_sub(str_of(l->text), 0, str_index(str_of(l->text), ':')), id))
+		l = l->next;
+	return l;
+}
+
 bool sandbox_is_private_dir(const struct unit_config *c, unsigned kind)
 {
 	/* A runtime directory that goes with the service is nobody's afterwards. */

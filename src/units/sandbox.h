@@ -67,8 +67,8 @@ struct sandbox {
 	struct name_list *families, *syscalls, *logged_syscalls, *architectures, *file_systems;
 	struct name_list *log_fields; /* "A=1" */
 	struct name_list *mount_images, *extension_images, *extension_directories;
-	struct name_list *credentials, *encrypted_credentials, *set_credentials,
-		*set_encrypted_credentials; /* as written */
+	struct name_list *credentials, *set_credentials; /* "ID:SOURCE", "ID:bytes" */
+	struct name_list *encrypted_credentials, *set_encrypted_credentials; /* as written */
 	const char *root_image, *root_image_options, *root_hash, *root_hash_signature, *root_verity;
 	const char *network_namespace, *ipc_namespace; /* paths */
 	const char *log_namespace;
@@ -79,6 +79,8 @@ struct sandbox {
 const struct sandbox *sandbox_of(const struct unit_config *c);
 /* One of its own that starts with the defaults. NULL: -ENOMEM. */
 MUST_USE struct sandbox *sandbox_own(struct unit_config *c);
+/* Is that one of the credentials which the unit itself brings (SetCredential=)? */
+bool sandbox_has_credential(const struct unit_config *c, struct str id);
 /* Do its directories of that kind (enum exec_dir) lie where only root can enter, as those of a user that exists for the run do? */
 bool sandbox_is_private_dir(const struct unit_config *c, unsigned kind);
 /* What follows from hardening settings: capabilities that go, devices that are closed, what DynamicUser= brings. 0 or -ENOMEM. */

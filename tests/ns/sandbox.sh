@@ -182,6 +182,30 @@ joined() {
 	ip netns del hark-test
 }
 
+credentials() {
+	local look='ls "$CREDENTIALS_DIRECTORY" | paste -sd" "; cat "$CREDENTIALS_DIRECTORY/file"; cat "$CREDENTIALS_DIRECTORY/text"; id -u' dir=/run/credentials
+	mkdir -p "$T/secrets" /run/credstore
+	echo secret >"$T/secrets/one"
+	chmod 600 "$T/secrets/one"
+	echo stored >/run/credstore/hark.store
+	inside cred1 User=daemon "LoadCredential=file:$T/secrets/one" "LoadCredential=dir:$T/secrets" LoadCredential=hark.store LoadCredential=nowhere \
+		'SetCredential=text:a "b"\x20c\n' "SetCredential=file:fallback" RemainAfterExit=yes "ExecStartPre=+/bin/sh -c 'cat %d/text >$T/plus'" -- \
+		"$look; touch \$CREDENTIALS_DIRECTORY/x 2>/dev/null || echo no; cat \$CREDENTIALS_DIRECTORY/hark.store" >/dev/null
+	is "credentials are files in a directory, with what is loaded before what is set" "" "dir_one file hark.store text|secret|a \"b\" c|$(id -u daemon)|no|stored" "$(out cred1)"
+	is "its own commands of root have them, too, and %d names the place" "" 'a "b" c' "$(cat "$T/plus")"
+	is "nobody else may read them" "" "denied denied" \
+		"$(setpriv --reuid nobody --clear-groups ls $dir/cred1.service 2>/dev/null || echo denied) $(setpriv --reuid nobody --clear-groups cat $dir/cred1.service/file 2>/dev/null || echo denied)"
+	ctl stop cred1.service >/dev/null
+	ok_if "they go with the service" "" [ ! -e $dir/cred1.service ]
+	inside cred2 User=daemon ProtectSystem=strict PrivateTmp=yes TemporaryFileSystem=/run "LoadCredential=file:$T/secrets/one" "SetCredential=text:t" "BindReadOnlyPaths=$T" -- \
+		"$look; touch \$CREDENTIALS_DIRECTORY/file 2>/dev/null || echo no" >/dev/null
+	is "behind walls, too" "" "file text|secret|t$(id -u daemon)|no" "$(out cred2)"
+	is "one that is not there is an error" "" 243 "$(inside cred3 LoadCredential=a:/nowhere -- true)"
+	is "unless the unit brings its own" "" 0 "$(inside cred4 LoadCredential=a:/nowhere SetCredential=a:b -- true)"
+	inside cred5 LoadCredentialEncrypted=a:/b -- true >/dev/null
+	ok_if "encrypted ones are refused with words" "" grep -q "LoadCredentialEncrypted= cannot be done" "$T/cred5.start"
+}
+
 settings() {
 	# keyctl(2): READ the session keyring: one link of 4 bytes, or none; which it is.
 	local keys="perl -e '\$b = \"\\0\" x 64; print syscall(250, 0, -3, 0), \" \", syscall(250, 11, -3, \$b, 64), \"\\n\"'"
@@ -302,5 +326,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined settings filters limits memories mounts everything}; do "$part"; done
+for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined credentials settings filters limits memories mounts everything}; do "$part"; done
 finish
