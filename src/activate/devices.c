@@ -4,12 +4,8 @@
 #include <stdio.h>
 
 #include "core/log.h"
-#include "units/device_unit.h"
 #include "units/name.h"
-#include "units/probe.h"
 #include "units/value.h"
-
-enum { NODES_EVERY_US = 50 * 1000 };
 
 #define REPORTER "hark-udev.service"
 
@@ -49,9 +45,9 @@ void devices_loaded(struct hark *h, struct unit *u)
 		device_of(u)->source = &h->devices;
 }
 
-/* --- where nobody tells: nodes --- */
+/* --- what is told --- */
 
-static void post(struct hark *h, struct unit *u, enum device_found found)
+void devices_post(struct hark *h, struct unit *u, enum device_found found)
 {
 	struct event e = {.kind = EV_DEVICE, .unit = u->id, .a = found};
 
@@ -64,49 +60,6 @@ static void post(struct hark *h, struct unit *u, enum device_found found)
 	}
 	engine_post(&h->engine, &e);
 }
-
-static bool is_awaited(const struct unit *u)
-{
-	return u && u->type == UNIT_DEVICE && !unit_is_active(u) && job_pending(u) == JOB_START;
-}
-
-/* Also what waits for its order: it may be there by then. */
-static void look_for_nodes(struct timer *t)
-{
-	struct hark *h = container_of(t, struct hark, nodes_timer);
-	char path[UNIT_NAME_MAX + 2];
-	bool goes_on = false;
-
-	for (uint32_t i = 0; i < h->reg.n && !h->devices.is_told; i++) {
-		struct unit *u = registry_unit(&h->reg, i);
-
-		if (!is_awaited(u) || !device_path(u, path, sizeof(path)))
-			continue;
-		if (probe_exists(path))
-			post(h, u, DEVICE_FOUND);
-		else
-			goes_on = true;
-	}
-	if (goes_on)
-		loop_timer_arm(&h->loop, t, loop_now_us(&h->loop) + NODES_EVERY_US);
-}
-
-static void await_node(struct device_source *s)
-{
-	struct hark *h = container_of(s, struct hark, devices);
-
-	if (!h->nodes_timer.is_armed)
-		loop_timer_arm(&h->loop, &h->nodes_timer, loop_now_us(&h->loop));
-}
-
-void devices_open(struct hark *h)
-{
-	h->devices.can_appear = h->is_pid1 && !h->load.in_container;
-	h->devices.await = await_node;
-	h->nodes_timer.fn = look_for_nodes;
-}
-
-/* --- what is told --- */
 
 /* One device. Texts are borrowed; NULL: not said. */
 struct told {
@@ -201,12 +154,11 @@ static void stop_mounts(struct hark *h, const struct unit *u)
 	}
 }
 
-/* Nobody has that name any more; the unit goes too, unless others name it. */
-static void lose(struct hark *h, struct unit *u)
+void devices_lose(struct hark *h, struct unit *u)
 {
 	if (device_of(u)->binds_mounts)
 		stop_mounts(h, u);
-	post(h, u, DEVICE_GONE);
+	devices_post(h, u, DEVICE_GONE);
 	engine_digest(&h->engine);
 	leave_place(device_of(u));
 	engine_retire(&h->engine, u);
@@ -296,7 +248,8 @@ static void find(struct hark *h, const struct told *t, const char *path, const c
 	}
 	device_of(u)->round = h->device_round;
 	device_of(u)->binds_mounts = t->binds_mounts;
-	post(h, u, DEVICE_FOUND);
+	device_of(u)->by_node = false;
+	devices_post(h, u, DEVICE_FOUND);
 }
 
 static bool is_named(const struct told *t, const struct unit *u)
@@ -324,7 +277,7 @@ static void lose_names(struct hark *h, const char *sysfs, const struct told *t)
 
 		next = next_unit(node, sysfs);
 		if (unit_is_active(u) && !(t && is_named(t, u)))
-			lose(h, u);
+			devices_lose(h, u);
 	}
 }
 
@@ -335,7 +288,7 @@ static void lose_untold(struct hark *h)
 
 		if (u && u->type == UNIT_DEVICE && unit_is_active(u) &&
 		    device_of(u)->round != h->device_round)
-			lose(h, u);
+			devices_lose(h, u);
 	}
 }
 

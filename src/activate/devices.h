@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/hark.h"
+#include "units/device_unit.h"
 
 /*
  * devices_heard() - take in the first of some words of hark-udev: one of
@@ -24,8 +25,11 @@
  */
 unsigned devices_heard(struct hark *h, const char *const *words, unsigned n, bool is_news);
 
-/* Before any unit is loaded; the search path is known. */
-void devices_open(struct hark *h);
+/* The device is there, or not any more. What follows is decided by the next engine_digest(). */
+void devices_post(struct hark *h, struct unit *u, enum device_found found);
+/* Nobody has that name any more; the unit goes too, unless others name it. */
+void devices_lose(struct hark *h, struct unit *u);
+
 /* To be called when the configuration of u was read. */
 void devices_loaded(struct hark *h, struct unit *u);
 /* To be called when u or its job has changed: what hark-udev does decides whether anybody may wait for a device. */

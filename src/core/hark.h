@@ -37,7 +37,8 @@ struct hark {
 	struct ran *ran; /* of refresh.c: with what settings some of those that run were started */
 	struct swaps *swaps;
 	struct device_source devices;
-	struct timer nodes_timer;  /* looks for nodes of devices that nobody tells of */
+	struct watch nodes_watch;  /* inotify of nodes of devices that nobody tells of */
+	struct timer nodes_timer;  /* looks at those that inotify does not tell of */
 	uint32_t device_round;     /* of hark-udev's enumerations */
 	struct map bus_names;      /* with an owner: struct owned of activate/busname.c */
 	uint32_t bus_round;        /* of telling all of them; 0: not begun */

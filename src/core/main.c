@@ -17,6 +17,7 @@
 #include "activate/devices.h"
 #include "activate/listener.h"
 #include "activate/mounts.h"
+#include "activate/nodes.h"
 #include "activate/paths.h"
 #include "activate/scope.h"
 #include "activate/slice.h"
@@ -414,7 +415,7 @@ static int open_all(struct hark *h, const struct options *o)
 		r = open_units(h, o);
 	if (r == 0)
 		r = engine_init(&h->engine, &h->loop, &h->reg, &h->state.image->ledger, &ops, h);
-	devices_open(h);
+	nodes_open(h);
 	open_cgroups(h, o);
 	open_clock(h);
 	open_paths(h);

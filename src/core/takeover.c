@@ -3,6 +3,7 @@
 #include "activate/devices.h"
 #include "activate/instance.h"
 #include "activate/mounts.h"
+#include "activate/nodes.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "activate/swaps.h"
@@ -506,6 +507,7 @@ int run_takeover(struct hark *h)
 		transient_rested(h, u);
 	}
 	devices_look(h);
+	nodes_take_over(h);
 	mounts_compare(h);
 	swaps_refresh(h);
 	log_at(LOG_INFO, "took over %d units from the manager before (life %u)", n,

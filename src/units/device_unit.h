@@ -37,6 +37,7 @@ struct device_unit {
 	char *model;                  /* for people, owned; NULL: none */
 	char *wants; /* names of units between spaces, owned; only of the one that the others follow */
 	bool binds_mounts; /* what is mounted from it is unmounted when it goes: a medium that is taken out */
+	bool by_node;   /* its node was found, nobody told of it */
 	uint32_t round; /* of enumeration in which it was told last */
 };
 extern const struct unit_type_ops device_ops;

@@ -26,6 +26,29 @@ ctl start waits.service >/dev/null 2>&1
 t=$(($(now_ms) - t))
 ok_if "without hark-udev nobody waits for a device ($t ms)" "" sh -c "[ $t -lt 3000 ] && ! $BIN/harkctl is-active waits.service"
 
+# Where nobody tells: a device is there while its node is.
+mount -t tmpfs tmpfs /dev/shm
+mkdir -p /dev/shm/deep/er
+touch /dev/shm/deep/er/node
+node=dev-shm-deep-er-node.device
+put bynode.service <<X
+[Unit]
+DefaultDependencies=no
+BindsTo=$node
+After=$node
+[Service]
+ExecStart=/bin/sleep 1000
+X
+ok_if "a node that is there is a device" "" ctl start bynode.service
+rm /dev/shm/deep/er/node
+ok_if "it goes: what is bound to it stops" "" wait_active bynode.service inactive
+touch /dev/shm/deep/er/node
+ctl start bynode.service
+kill -9 "$(manager_pid)"
+rm -r /dev/shm/deep
+ok_if "... and when it goes while there is no manager" "" wait_active bynode.service inactive
+is "... the device is not there" "" inactive "$(active $node)"
+
 ok_if "Debian's udevd starts with its socket units" "" ctl start systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udevd.service
 ok_if "hark-udev comes with it" "" wait_active hark-udev.service active
 ok_if "udev-trigger and settle run" "" ctl start systemd-udev-trigger.service systemd-udev-settle.service

@@ -39,6 +39,13 @@ ExecStart=/bin/sleep 1000000
 LimitNOFILE=65536
 OOMScoreAdjust=-500
 X
+vm_unit extra.service <<X
+[Unit]
+BindsTo=dev-extra-node.device
+After=dev-extra-node.device
+[Service]
+ExecStart=/bin/sleep 1000000
+X
 vm_check "steady.service disk.service echo.socket" <<'X'
 for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev/shm" "tmpfs /run" "cgroup2 /sys/fs/cgroup"; do
 	set -- $m
@@ -79,6 +86,18 @@ kill -9 $harkd
 i=0; until harkctl is-active steady.service >/dev/null 2>&1 || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
 [ "$(harkctl show steady.service | sed -n 's/^MainPID=//p')" = "$pid" ] && [ "$(pidof harkd)" != $harkd ]
 report $? "kill -9 of harkd touches nothing" "$(harkctl status steady.service)"
+harkctl start --no-wait extra.service
+harkctl list-jobs | grep -q dev-extra-node.device
+report $? "without udev a node is waited for" "$(harkctl list-jobs)"
+mkdir /dev/extra
+mknod /dev/extra/node c 1 3
+i=0; until [ "$(harkctl is-active extra.service)" = active ] || [ $i -gt 30 ]; do i=$((i + 1)); usleep 100000; done
+[ "$(harkctl is-active extra.service)" = active ]
+report $? "... and found when it comes" "$(harkctl status extra.service)"
+rm -r /dev/extra
+i=0; until [ "$(harkctl is-active extra.service)" = inactive ] || [ $i -gt 30 ]; do i=$((i + 1)); usleep 100000; done
+[ "$(harkctl is-active extra.service dev-extra-node.device | paste -sd' ')" = "inactive inactive" ]
+report $? "... and missed when it goes: what is bound to it stops" "$(harkctl status extra.service)"
 echo "checks done"
 X
 
