@@ -72,7 +72,39 @@ static struct edge *find_own(struct unit *from, enum dep_type type, struct unit 
 	return mirror ? &from->edges[mirror->mirror] : NULL;
 }
 
-static void set_source(struct edge *e, uint8_t origin, uint32_t line, const char *file)
+/* What edge.file says: none, the fragment, or one of the drop-ins. So many drop-ins that a byte does not count them are not told apart. */
+enum { FILE_NONE, FILE_FRAGMENT, FILE_DROPIN };
+
+static uint8_t file_number(const struct unit_config *c, const char *file)
+{
+	unsigned n = FILE_DROPIN;
+
+	if (!c || !file)
+		return FILE_NONE;
+	if (file == c->fragment)
+		return FILE_FRAGMENT;
+	for (const struct name_list *d = c->dropins; d && n <= UINT8_MAX; d = d->next, n++)
+		if (file == d->text)
+			return (uint8_t)n;
+	return FILE_NONE;
+}
+
+const char *graph_file(const struct registry *r, const struct unit *u, const struct edge *e)
+{
+	const struct unit *writer = e->is_own ? u : registry_unit(r, e->to);
+	const struct unit_config *c = writer ? writer->config : NULL;
+	const struct name_list *d = c ? c->dropins : NULL;
+
+	if (!c || e->file == FILE_NONE)
+		return NULL;
+	if (e->file == FILE_FRAGMENT)
+		return c->fragment;
+	for (unsigned n = FILE_DROPIN; d && n < e->file; n++)
+		d = d->next;
+	return d ? d->text : NULL;
+}
+
+static void set_source(struct edge *e, uint8_t origin, uint32_t line, uint8_t file)
 {
 	e->origin = origin;
 	e->line = line;
@@ -85,7 +117,7 @@ static void add_edge(struct unit *from, enum dep_type type, struct unit *to,
 {
 	uint8_t origin = source ? source->origin : DEP_IMPLICIT;
 	uint32_t line = source ? source->line : 0;
-	const char *file = source ? source->file : NULL;
+	uint8_t file = file_number(from->config, source ? source->file : NULL);
 	struct edge *e = find_own(from, type, to);
 	struct edge *mirror;
 

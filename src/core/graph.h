@@ -18,6 +18,8 @@ MUST_USE int graph_add(struct registry *r, struct unit *from, enum dep_type type
 		       const struct dep *source);
 bool graph_has(const struct unit *u, enum dep_type type, uint32_t to);
 
+/* Path of the file in which an edge of u was written, NULL when it follows from something else. Borrowed from a configuration. */
+const char *graph_file(const struct registry *r, const struct unit *u, const struct edge *e);
 /* Walk: the next edge of that type at or after *at; NULL at the end. */
 const struct edge *graph_next(const struct unit *u, enum dep_type type, uint32_t *at);
 #define graph_for_each(e, u, type)                                           \

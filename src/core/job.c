@@ -207,11 +207,13 @@ void job_cycle_text(const struct job_cycle *c, const struct registry *r, struct 
 		uint32_t writer = e->is_own ? c->edges[i].from : e->to;
 		uint32_t other = e->is_own ? e->to : c->edges[i].from;
 		enum dep_type type = (enum dep_type)e->type;
+		const struct unit *from = registry_unit(r, c->edges[i].from);
+		const char *file = from ? graph_file(r, from, e) : NULL;
 
 		sbuf_addf(out, "%s: %s=%s", name_of(r, writer),
 			  dep_names[e->is_own ? type : dep_inverse(type)], name_of(r, other));
-		if (e->file)
-			sbuf_addf(out, " (%s:%u)", e->file, e->line);
+		if (file)
+			sbuf_addf(out, " (%s:%u)", file, e->line);
 		else if (e->origin == DEP_DEFAULT)
 			sbuf_add_z(out, " (default dependency)");
 		sbuf_add_z(out, i == c->dropped ? " [dropped]\n" : "\n");

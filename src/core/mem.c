@@ -7,7 +7,7 @@ struct mem_stats mem_stats;
 
 /* Bytes up to which memory given back is soon used again: malloc(3) of glibc takes it from a list of its own then, calloc(3) never does. */
 enum { SMALL = 1024 };
-enum { ARENA_FIRST = 232, ARENA_LEAST = 104, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
+enum { ARENA_FIRST = 232, ARENA_LEAST = 56, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
 
 static bool refuse(void)
 {

@@ -117,13 +117,13 @@ struct dep {
 /* As used by the model: by id, on both units (the inverse on the other one). */
 struct edge {
 	uint32_t to;
-	uint8_t type;
-	uint8_t origin;
-	bool is_broken; /* ordering edge dropped to break a cycle */
-	bool is_own; /* written by the unit that holds this record; the mirror says the opposite */
 	uint32_t mirror; /* index of the inverse record in the edges of the unit `to` */
 	uint32_t line;
-	const char *file; /* borrowed from the configuration of the unit that wrote it */
+	uint8_t type;
+	uint8_t origin;
+	bool is_broken : 1; /* ordering edge dropped to break a cycle */
+	bool is_own : 1; /* written by the unit that holds this record; the mirror says the opposite */
+	uint8_t file;    /* of the unit that wrote it: graph_file() */
 };
 
 enum collect_mode { COLLECT_INACTIVE, COLLECT_INACTIVE_OR_FAILED };
@@ -164,6 +164,7 @@ struct unit_config {
 	struct arena arena;
 	struct diag_list diags;
 	enum load_state load;
+	uint32_t start_limit_burst;
 	const char *name;     /* canonical */
 	const char *instance; /* of a template, or NULL */
 	const char *fragment; /* path of the main file, NULL when there is none */
@@ -176,13 +177,14 @@ struct unit_config {
 	struct dep *deps;
 	struct condition *conditions;
 	uint64_t start_limit_interval_us;
-	uint32_t start_limit_burst;
 	uint64_t job_timeout_us, job_running_timeout_us;
 	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
 		allow_isolate;
 	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
-	bool is_perpetual; /* always there: the root slice, the root mount */
-	uint8_t collect;   /* enum collect_mode */
+	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
+	bool has_install, slice_is_set; /* by [Install], by Slice= */
+	bool is_perpetual;              /* always there: the root slice, the root mount */
+	uint8_t collect;                /* enum collect_mode */
 	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
 	uint8_t failure_action, success_action, start_limit_action,
 		job_timeout_action;                   /* enum emergency_action */
@@ -192,13 +194,10 @@ struct unit_config {
 	/* [Install] */
 	struct name_list *wanted_by, *required_by, *upheld_by, *alias, *also;
 	const char *default_instance;
-	bool has_install;
 	/* by type; NULL when the type has none */
 	const char
 		*slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
-	bool slice_is_set;                       /* by Slice= */
 	struct command *commands[COMMAND_LISTS]; /* by the type's own list, 0 none */
-	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
 	struct exec_config
 		*exec; /* shared with units that say the same: never changed once loaded */
 	struct cgroup_config *cgroup; /* NULL: nothing said, cgroup_config_of() */

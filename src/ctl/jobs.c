@@ -255,7 +255,7 @@ static void tell_culprits(struct call *c, const struct unit *u)
 			reply_row(&c->reply, "culprit");
 			reply_text_z(&c->reply, "unit", v->name);
 			reply_text_z(&c->reply, "dependency", dep_names[needs[i]]);
-			reply_text_z(&c->reply, "file", e->file);
+			reply_text_z(&c->reply, "file", graph_file(&c->h->reg, u, e));
 			reply_value(&c->reply, TAG_NUMBER, "line", e->line);
 			why_down_fields(&c->reply, v);
 			reply_row_end(&c->reply);

@@ -142,12 +142,13 @@ int serve_triggers(struct call *c)
 
 /* --- deps --- */
 
-static void tell_dependency(struct call *c, const struct edge *e)
+static void tell_dependency(struct call *c, const struct unit *u, const struct edge *e)
 {
 	static const char *const origins[DEP_ORIGINS] = {
 		[DEP_FILE] = "file",   [DEP_SETTING] = "setting", [DEP_IMPLICIT] = "implicit",
 		[DEP_MOUNT] = "mount", [DEP_PATH] = "path",       [DEP_DEFAULT] = "default"};
 	const struct unit *v = registry_unit(&c->h->reg, e->to);
+	const char *file = graph_file(&c->h->reg, u, e);
 
 	if (!v)
 		return;
@@ -158,8 +159,8 @@ static void tell_dependency(struct call *c, const struct edge *e)
 	reply_text_z(&c->reply, "load", load_state_names[unit_load_state(v)]);
 	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, v));
 	reply_text_z(&c->reply, "origin", origins[e->origin]);
-	reply_text_z(&c->reply, "file", e->file);
-	if (e->file)
+	reply_text_z(&c->reply, "file", file);
+	if (file)
 		reply_value(&c->reply, TAG_NUMBER, "line", e->line);
 	if (e->is_broken)
 		reply_value(&c->reply, TAG_BOOL, "dropped", 1);
@@ -195,7 +196,7 @@ int serve_deps(struct call *c)
 
 		if (!is_asked_direction(e, reverse))
 			continue;
-		tell_dependency(c, e);
+		tell_dependency(c, u, e);
 		return CALL_MORE;
 	}
 	return CALL_DONE;

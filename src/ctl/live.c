@@ -225,7 +225,7 @@ static bool is_rewrite(struct live *l, const struct live_dir *d, const struct in
 	struct stat st;
 
 	if (!(e->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) || d->owner || !entry || !entry->has_file ||
-	    entry->alias_of || entry->is_masked || entry->dir != d->rank)
+	    entry->tie->alias_of || entry->is_masked || entry->dir != d->rank)
 		return false;
 	return lstat(path_in(l, d->rank, e->name), &st) == 0 && S_ISREG(st.st_mode) &&
 	       st.st_size > 0;
@@ -409,8 +409,8 @@ static void start_new(struct live *l, const struct live_name *n)
 	const struct load_entry *e = index_find(&l->h->load, str_of(n->name));
 	struct unit *u;
 
-	if (!n->is_present || n->was_known || !e || !e->has_file || e->alias_of || e->is_masked ||
-	    name_form(n->name) == NAME_TEMPLATE)
+	if (!n->is_present || n->was_known || !e || !e->has_file || e->tie->alias_of ||
+	    e->is_masked || name_form(n->name) == NAME_TEMPLATE)
 		return;
 	u = registry_get(&l->h->reg, n->name);
 	if (!u || engine_load(&l->h->engine, u) != 0 || u->config->load != LOAD_LOADED)

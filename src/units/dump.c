@@ -186,12 +186,12 @@ void dump_aliases(struct dumping *d)
 	char name[UNIT_NAME_MAX + 1];
 	const struct load_entry *e = index_find(d->closure->load, str_of(d->unit->name));
 
-	for (const struct load_entry *a = e ? e->aliases : NULL; a; a = a->alias_next)
+	for (const struct load_entry *a = e ? e->tie->aliases : NULL; a; a = a->tie->alias_next)
 		dump_line(d, "Alias", "%s", a->name);
 	if (!d->config->instance || name_template(d->unit->name, name, sizeof(name)) < 0)
 		return;
 	e = index_find(d->closure->load, str_of(name));
-	for (const struct load_entry *a = e ? e->aliases : NULL; a; a = a->alias_next)
+	for (const struct load_entry *a = e ? e->tie->aliases : NULL; a; a = a->tie->alias_next)
 		if (name_with_instance(a->name, str_of(d->config->instance), name, sizeof(name)) ==
 		    0)
 			dump_line(d, "Alias", "%s", name);

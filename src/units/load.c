@@ -261,12 +261,12 @@ static const struct load_entry *find_fragment(const struct load *l, const char *
 {
 	char template[UNIT_NAME_MAX + 1];
 	const struct load_entry *e = index_find(l, str_of(name)), *t = NULL;
-	bool has_own = e && e->has_file && !e->alias_of;
+	bool has_own = e && e->has_file && !e->tie->alias_of;
 
 	if ((!has_own || e->is_of_template) && name_form(name) == NAME_INSTANCE &&
 	    name_template(name, template, sizeof(template)) == 0)
 		t = index_find(l, str_of(template));
-	if (t && t->has_file && !t->alias_of)
+	if (t && t->has_file && !t->tie->alias_of)
 		return t;
 	return has_own ? e : NULL;
 }
@@ -490,13 +490,14 @@ static int scan(struct load *l)
 	r = load_read(&fresh);
 	if (r == 0)
 		r = enable_present(&fresh);
+	if (r == 0)
+		r = index_finish(&fresh);
 	if (r < 0) {
 		index_drop(&fresh);
 		l->template = fresh.template;
 		l->parts = fresh.parts;
 		return r;
 	}
-	index_finish(&fresh);
 	index_drop(l);
 	*l = fresh;
 	if (!l->keeps_texts)

@@ -127,18 +127,32 @@ struct load_entry *index_find(const struct load *l, struct str name)
 	return node ? container_of(node, struct load_entry, node) : NULL;
 }
 
+static const struct load_tie no_tie;
+
+struct load_tie *index_tie(struct load *l, struct load_entry *e)
+{
+	struct load_tie *tie = (struct load_tie *)(uintptr_t)e->tie;
+
+	if (tie != &no_tie)
+		return tie;
+	tie = arena_get(&l->arena, sizeof(*tie));
+	if (tie)
+		e->tie = tie;
+	return tie;
+}
+
 struct load_entry *index_get(struct load *l, struct str name)
 {
 	struct load_entry *e = index_find(l, name);
 
 	if (e || map_reserve(&l->names, 1) < 0)
 		return e;
-	e = arena_get(&l->arena, sizeof(*e));
+	e = arena_get(&l->arena, offsetof(struct load_entry, name) + name.n + 1);
 	if (!e)
 		return NULL;
-	e->name = arena_dup(&l->arena, name.p, name.n);
-	if (!e->name)
-		return NULL;
+	e->tie = &no_tie;
+	if (name.n)
+		memcpy(e->name, name.p, name.n);
 	map_add(&l->names, &e->node, str_hash(name));
 	return e;
 }
@@ -177,32 +191,46 @@ static bool is_known(const struct load *l, const char *name)
 int index_add_alias(struct load *l, const char *name, const char *of)
 {
 	struct load_entry *e = index_get(l, str_of(name));
+	struct load_tie *tie;
 
 	if (!e)
 		return -ENOMEM;
 	if (e->has_file || strcmp(name, of) == 0)
 		return 0;
-	e->alias_of = arena_dup(&l->arena, of, strlen(of));
-	if (!e->alias_of)
+	tie = index_tie(l, e);
+	if (!tie)
 		return -ENOMEM;
-	e->has_file = true;
-	return 0;
+	tie->alias_of = arena_dup(&l->arena, of, strlen(of));
+	e->has_file = tie->alias_of != NULL;
+	return e->has_file ? 0 : -ENOMEM;
 }
 
-int index_add_part(struct load *l, struct load_part **list, struct load_part part)
+/* Of a drop-in for that alone, of a link the name of its unit. NULL: -ENOMEM. */
+static const char *keep_name(struct load *l, const struct load_part *part)
+{
+	const struct load_entry *e;
+
+	if (part->is_dropin)
+		return arena_dup(&l->arena, part->name, strlen(part->name));
+	e = index_get(l, str_of(part->name));
+	return e ? e->name : NULL;
+}
+
+int index_add_part(struct load *l, struct load_entry *e, struct load_part part)
 {
 	struct load_part *p = arena_get(&l->arena, sizeof(*p));
-	struct str prefix = name_prefix(part.owner);
+	struct str prefix = name_prefix(e->name);
 
 	if (!p)
 		return -ENOMEM;
 	l->has_prefixes |= prefix.n > 0 && prefix.p[prefix.n - 1] == '-';
+	part.name = keep_name(l, &part);
+	part.owner = e->name;
+	part.next = e->parts;
 	*p = part;
-	p->name = arena_dup(&l->arena, part.name, strlen(part.name));
 	if (!p->name)
 		return -ENOMEM;
-	p->next = *list;
-	*list = p;
+	e->parts = p;
 	return 0;
 }
 
@@ -212,11 +240,8 @@ int index_add_link(struct load *l, const char *owner, enum dep_type type, const 
 	struct load_entry *e = index_get(l, str_of(owner));
 	struct load_part part = {.name = member, .dir = dir, .type = (uint8_t)type};
 
-	if (!e)
-		return -ENOMEM;
-	part.owner = e->name;
-	part.file = arena_dup(&l->arena, file, strlen(file));
-	return part.file ? index_add_part(l, &e->links, part) : -ENOMEM;
+	part.file = e ? arena_dup(&l->arena, file, strlen(file)) : NULL;
+	return part.file ? index_add_part(l, e, part) : -ENOMEM;
 }
 
 bool index_is_presence(const char *dir)
@@ -227,28 +252,42 @@ bool index_is_presence(const char *dir)
 
 /* --- aliases --- */
 
-/* A link to a name that no directory has is a file of its own, kept elsewhere. */
-static void settle_alias(struct load *l, struct load_entry *e)
+/* e is one more name of `of`. 0 or -ENOMEM. */
+static int tie_alias(struct load *l, struct load_entry *e, struct load_entry *of)
 {
-	struct load_entry *of = index_find(l, str_of(e->alias_of));
+	struct load_tie *tie = index_tie(l, e), *to = index_tie(l, of);
 
-	if (!is_known(l, e->alias_of)) {
-		e->alias_of = NULL;
-	} else if (of) {
-		e->alias_next = of->aliases;
-		of->aliases = e;
-	}
+	if (!tie || !to)
+		return -ENOMEM;
+	tie->alias_of = of->name;
+	tie->alias_next = to->aliases;
+	to->aliases = e;
+	return 0;
 }
 
-void index_finish(struct load *l)
+/* A link to a name that no directory has is a file of its own, kept elsewhere. */
+static int settle_alias(struct load *l, struct load_entry *e)
 {
-	for (struct map_node *node = map_next(&l->names, NULL); node;
+	struct load_entry *of = index_find(l, str_of(e->tie->alias_of));
+
+	if (is_known(l, e->tie->alias_of))
+		return of ? tie_alias(l, e, of) : 0;
+	index_tie(l, e)->alias_of = NULL; /* it has one */
+	return 0;
+}
+
+int index_finish(struct load *l)
+{
+	int r = 0;
+
+	for (struct map_node *node = map_next(&l->names, NULL); r == 0 && node;
 	     node = map_next(&l->names, node)) {
 		struct load_entry *e = container_of(node, struct load_entry, node);
 
-		if (e->alias_of)
-			settle_alias(l, e);
+		if (e->tie->alias_of)
+			r = settle_alias(l, e);
 	}
+	return r;
 }
 
 /* An instance of a template that is a link: remember which unit that is. NULL without memory, or when it is none. */
@@ -261,17 +300,12 @@ static const char *alias_instance(struct load *l, const char *name)
 	if (name_form(name) != NAME_INSTANCE || name_template(name, template, sizeof(template)) < 0)
 		return NULL;
 	t = index_find(l, str_of(template));
-	if (!t || !t->alias_of ||
-	    name_with_instance(t->alias_of, name_instance(name), full, sizeof(full)) < 0)
+	if (!t || !t->tie->alias_of ||
+	    name_with_instance(t->tie->alias_of, name_instance(name), full, sizeof(full)) < 0)
 		return NULL;
 	e = index_get(l, str_of(name));
 	of = index_get(l, str_of(full));
-	if (!e || !of)
-		return NULL;
-	e->alias_of = of->name;
-	e->alias_next = of->aliases;
-	of->aliases = e;
-	return e->alias_of;
+	return e && of && tie_alias(l, e, of) == 0 ? of->name : NULL;
 }
 
 const char *index_canonical(struct load *l, const char *name)
@@ -280,8 +314,8 @@ const char *index_canonical(struct load *l, const char *name)
 
 	for (int hops = 0; hops < ALIAS_HOPS; hops++) {
 		const struct load_entry *e = index_find(l, str_of(at));
-		bool is_itself = e && (e->alias_of || (e->has_file && !e->is_of_template));
-		const char *next = is_itself ? e->alias_of : alias_instance(l, at);
+		bool is_itself = e && (e->tie->alias_of || (e->has_file && !e->is_of_template));
+		const char *next = is_itself ? e->tie->alias_of : alias_instance(l, at);
 
 		if (!next)
 			break;
@@ -316,9 +350,9 @@ static int keep_parts(const struct load *l, struct str owner, bool links, struct
 	const struct load_entry *e = index_find(l, owner);
 	int r = 0;
 
-	for (const struct load_part *p = e ? links ? e->links : e->dropins : NULL; r == 0 && p;
-	     p = p->next)
-		r = keep_part(v, scratch, p);
+	for (const struct load_part *p = e ? e->parts : NULL; r == 0 && p; p = p->next)
+		if (p->is_dropin != links)
+			r = keep_part(v, scratch, p);
 	return r;
 }
 
@@ -427,8 +461,8 @@ int index_parts(const struct load *l, const char *name, bool links, struct arena
 	struct load_parts v = {0};
 	int r = keep_family(l, name, links, scratch, &v);
 
-	for (const struct load_entry *alias = e ? e->aliases : NULL; r == 0 && alias;
-	     alias = alias->alias_next)
+	for (const struct load_entry *alias = e ? e->tie->aliases : NULL; r == 0 && alias;
+	     alias = alias->tie->alias_next)
 		r = keep_family(l, alias->name, links, scratch, &v);
 	if (r == 0)
 		r = keep_parts(l, name_suffix(name), links, scratch, &v);
@@ -458,11 +492,11 @@ static const char *join(struct arena *arena, const char *const *pieces, size_t n
 
 const char *index_path(const struct load *l, const struct load_entry *e, struct arena *arena)
 {
-	const char *const there[] = {l->root, e->target};
+	const char *const there[] = {l->root, e->tie->target};
 	const char *const here[] = {l->root, l->dirs[e->dir], "/", e->name};
 
 	/* Below another root an absolute link would lead out of it. */
-	if (e->target && l->root[0] != '\0')
+	if (e->tie->target && l->root[0] != '\0')
 		return join(arena, there, ARRAY_SIZE(there));
 	return join(arena, here, ARRAY_SIZE(here));
 }

@@ -40,26 +40,32 @@ struct load {
 /* One file of NAME.d, or one link of NAME.wants and its like. */
 struct load_part {
 	struct load_part *next;
-	const char *name;  /* "10-limits.conf", "a.service" */
+	const char *name;  /* "10-limits.conf"; of links "a.service", the name of an entry */
 	const char *owner; /* NAME */
 	const char *
 		file; /* links that [Install] of a file in a units directory makes: that file; else NULL */
 	uint16_t dir; /* index in load.dirs */
 	uint8_t type; /* links: enum dep_type */
-	bool is_masked;
+	bool is_dropin, is_masked;
 };
 
-struct load_entry {
-	struct map_node node;
-	const char *name;
+/* What links between unit files make of a name; few have any. */
+struct load_tie {
 	const char *alias_of; /* the file is a link to that name */
 	const char *target;   /* path behind a link with an absolute target, as written */
 	struct load_entry *aliases, *alias_next;
+};
+
+/* Of each name, also of those that only links mention: kept small. */
+struct load_entry {
+	struct map_node node;
+	const struct load_tie *tie;   /* never NULL */
 	struct load_present *present; /* NULL: none, or forgotten */
-	struct load_part *dropins, *links;
-	uint16_t dir; /* of the most important file */
+	struct load_part *parts;      /* drop-ins and links */
+	uint16_t dir;                 /* of the most important file */
 	bool has_file, is_masked;
 	bool is_of_template; /* a link of an instance to its template: not a file of its own */
+	char name[];
 };
 
 /* Parts in the order in which they take effect. */
@@ -90,17 +96,19 @@ void load_forget_texts(struct load *l);
 void index_drop(struct load *l);
 /* Is presence in that directory of the search path enablement? */
 bool index_is_presence(const char *dir);
-/* Resolve aliases, once everything is added. */
-void index_finish(struct load *l);
+/* Resolve aliases, once everything is added. 0 or -ENOMEM. */
+MUST_USE int index_finish(struct load *l);
 /* load_canonical() */
 const char *index_canonical(struct load *l, const char *name);
 struct load_entry *index_find(const struct load *l, struct str name);
 /* The entry of a name, made when it is new. NULL: -ENOMEM. */
 struct load_entry *index_get(struct load *l, struct str name);
+/* What links make of the name, to be written to. NULL: -ENOMEM. */
+struct load_tie *index_tie(struct load *l, struct load_entry *e);
 /* name is one more name of the unit `of`, unless there is a file of that name. 0 or -ENOMEM. */
 MUST_USE int index_add_alias(struct load *l, const char *name, const char *of);
-/* One more part of a list of an entry; its name is copied. 0 or -ENOMEM. */
-MUST_USE int index_add_part(struct load *l, struct load_part **list, struct load_part part);
+/* One more part of an entry, which is its owner; its name is kept by the index. 0 or -ENOMEM. */
+MUST_USE int index_add_part(struct load *l, struct load_entry *e, struct load_part part);
 /* As if NAME.wants had a link to `member`. file: where that comes from. 0 or -ENOMEM. */
 MUST_USE int index_add_link(struct load *l, const char *owner, enum dep_type type,
 			    const char *member, const char *file, uint16_t dir);

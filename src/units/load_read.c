@@ -101,6 +101,7 @@ static int add_symlink(struct reading *r, struct load_entry *e)
 {
 	char filled[UNIT_NAME_MAX + 1];
 	const char *base, *target = r->text;
+	struct load_tie *tie;
 	int err = read_link(r, e->name);
 
 	if (err < 0)
@@ -111,15 +112,14 @@ static int add_symlink(struct reading *r, struct load_entry *e)
 	}
 	base = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
 	base = linked_name(e, base, filled, sizeof(filled));
-	if (base) {
-		e->alias_of = arena_dup(&r->l->arena, base, strlen(base));
-		if (!e->alias_of)
-			return -ENOMEM;
-	}
-	if (target[0] != '/')
+	if (!base && target[0] != '/')
 		return 0;
-	e->target = arena_dup(&r->l->arena, target, strlen(target));
-	return e->target ? 0 : -ENOMEM;
+	tie = index_tie(r->l, e);
+	if (tie && base)
+		tie->alias_of = arena_dup(&r->l->arena, base, strlen(base));
+	if (tie && target[0] == '/')
+		tie->target = arena_dup(&r->l->arena, target, strlen(target));
+	return tie && (!base || tie->alias_of) && (target[0] != '/' || tie->target) ? 0 : -ENOMEM;
 }
 
 /* Its [Install] counts, and it will be loaded: one reading for both. What cannot be read is told of when it is loaded. */
@@ -157,7 +157,7 @@ static int add_file(struct reading *r, const char *name, unsigned char kind)
 		err = add_symlink(r, e);
 	if (err < 0)
 		return err;
-	return r->is_enabling && !e->is_masked && !e->alias_of ? add_present(r, e, kind) : 0;
+	return r->is_enabling && !e->is_masked && !e->tie->alias_of ? add_present(r, e, kind) : 0;
 }
 
 /* Directories beside a unit: suffix, and the dependency their links mean (-1: drop-ins). */
@@ -174,7 +174,7 @@ static const struct side_dir {
 static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 {
 	struct load_part part = {
-		.owner = e->name, .dir = r->rank, .type = (uint8_t)(dep < 0 ? 0 : dep)};
+		.dir = r->rank, .is_dropin = dep < 0, .type = (uint8_t)(dep < 0 ? 0 : dep)};
 	const struct dirent *d;
 	int err = 0;
 
@@ -190,7 +190,7 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 			err = read_link(r, d->d_name);
 		part.is_masked = strcmp(r->text, "/dev/null") == 0;
 		if (err == 0)
-			err = index_add_part(r->l, dep < 0 ? &e->dropins : &e->links, part);
+			err = index_add_part(r->l, e, part);
 	}
 	return err;
 }

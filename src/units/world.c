@@ -96,17 +96,19 @@ static const struct unit *describe_edge(const struct world *w, const struct job_
 	const struct unit *to = registry_unit(&w->registry, e->to);
 	enum dep_type type = (enum dep_type)e->type;
 	const struct unit *writer = e->is_own ? from : to;
+	const char *file = graph_file(&w->registry, from, e);
 
 	sbuf_addf(out, "%s %s=%s", writer->name, dep_names[e->is_own ? type : dep_inverse(type)],
 		  e->is_own ? to->name : from->name);
-	if (e->file && at != cycle->dropped)
-		sbuf_addf(out, " (%s:%u)", e->file, e->line);
+	if (file && at != cycle->dropped)
+		sbuf_addf(out, " (%s:%u)", file, e->line);
 	return writer;
 }
 
 static int report_cycle(const struct world *w, struct unit *u, const struct job_cycle *cycle)
 {
 	const struct edge *dropped = &cycle->edges[cycle->dropped].edge;
+	const struct unit *from = registry_unit(&w->registry, cycle->edges[cycle->dropped].from);
 	struct sbuf all = {0}, weakest = {0};
 	int err;
 
@@ -118,7 +120,8 @@ static int report_cycle(const struct world *w, struct unit *u, const struct job_
 	err = all.err ? all.err : weakest.err;
 	if (err == 0)
 		diag_add(&u->config->diags, codes[CODE_ORDERING_CYCLE].code, DIAG_WARNING, false,
-			 (struct diag_place){dropped->file, dropped->line, 0, 0},
+			 (struct diag_place){graph_file(&w->registry, from, dropped), dropped->line,
+					     0, 0},
 			 "take one of them out",
 			 "ordering cycle: %s closes the ring of %s; it is dropped", weakest.p,
 			 all.p ? all.p : weakest.p);

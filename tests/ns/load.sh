@@ -21,7 +21,7 @@ read -r _ units bytes <"$T/load"
 note "10,000 units: $load us of CPU, floor (open, read, close) $floor us, ratio $(awk "BEGIN { printf \"%.1f\", $load / $floor }"); $bytes bytes a unit"
 is "all of them are loaded" "" 10001 "$units"
 ok_if "in at most eight times the floor" "" test "$load" -le $((8 * floor))
-ok_if "and at most 4 kB a unit" "" test "$bytes" -le 4096
+ok_if "and at most 2 kB a unit" "" test "$bytes" -le 2048
 
 # ---- a start reads only what it needs
 

@@ -45,6 +45,38 @@ START_TEST(an_edge_is_on_both_units)
 }
 END_TEST
 
+/* Both ends of an edge know the file that it was written in: the fragment or one of the drop-ins of its writer. */
+START_TEST(an_edge_knows_its_file)
+{
+	struct name_list second = {.text = "a.d/2.conf"},
+			 first = {.next = &second, .text = "a.d/1.conf"};
+	const char *const files[] = {"a.service", first.text, second.text, NULL};
+	static const char *const names[] = {"w.service", "x.service", "y.service", "z.service"};
+	struct registry r;
+	struct unit *a;
+
+	fake_registry(&r);
+	a = fake_unit(&r, "a.service", INACTIVE);
+	a->config->fragment = files[0];
+	a->config->dropins = &first;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		fake_dep(a, DEP_WANTS, names[i]);
+		for (struct dep *d = a->config->deps; d; d = d->next)
+			if (strcmp(d->name, names[i]) == 0)
+				d->file = files[i];
+	}
+	fake_attach(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct unit *to = registry_find(&r, names[i]);
+
+		ck_assert_ptr_eq(graph_file(&r, to, &to->edges[0]), files[i]);
+		ck_assert_ptr_eq(graph_file(&r, a, &a->edges[to->edges[0].mirror]), files[i]);
+	}
+	graph_detach(&r, a);
+	registry_fini(&r);
+}
+END_TEST
+
 /* A member that comes after its target, or wants no defaults, is not waited for, whichever of the two was loaded first. */
 START_TEST(a_target_yields_to_its_members)
 {
@@ -318,6 +350,7 @@ int main(void)
 	tcase_add_test(t, random_reloads_keep_edges_exact);
 	tcase_add_test(t, attach_without_memory_changes_nothing);
 	tcase_add_test(t, closure_loads_each_once);
+	tcase_add_test(t, an_edge_knows_its_file);
 	tcase_add_test(t, walks_rest_between_steps);
 	tcase_add_test(t, closure_of_a_long_chain);
 	tcase_add_test(t, a_hub_is_linear);
