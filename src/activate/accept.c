@@ -159,6 +159,9 @@ static int start_instance(struct hark *h, struct socket_unit *k, struct service 
 	remember_text(h, &s->unit);
 	k->n_connections++;
 	r = engine_request(&h->engine, &s->unit, JOB_START, MODE_REPLACE, &cause, false, NULL);
+	if (r == -ENOMEM)
+		r = engine_request(&h->engine, &s->unit, JOB_START, MODE_REPLACE, &cause, false,
+				   NULL);
 	if (r != 0)
 		accept_instance_gone(h, s);
 	return 0;
@@ -175,11 +178,18 @@ static void give_up(struct hark *h, struct socket_unit *k, const struct bank_not
 		log_at(LOG_ERROR, "a connection cannot be closed: PID 1 is gone");
 }
 
+static bool give_to_instance(struct hark *h, struct socket_unit *k, const struct bank_note *note,
+			     const struct connection_name *name)
+{
+	struct service *s = make_instance(h, k, name);
+
+	return s && start_instance(h, k, s, note, name) == 0;
+}
+
 static void take_connection(struct hark *h, struct socket_unit *k, const struct bank_note *note)
 {
 	struct connection_name name;
 	const char *why;
-	struct service *s;
 
 	connection_name(k->n_accepted, note, port_may_look_up(h), &name);
 	why = why_refused(h, k, &name);
@@ -196,8 +206,8 @@ static void take_connection(struct hark *h, struct socket_unit *k, const struct 
 	k->n_accepted++;
 	/* Remembered before the name is used: a manager that dies here must not give the number a second time. */
 	engine_touch(&h->engine, &k->unit);
-	s = make_instance(h, k, &name);
-	if (!s || start_instance(h, k, s, note, &name) < 0)
+	/* Twice: memory that is short for a moment shall not cost a client. */
+	if (!give_to_instance(h, k, note, &name) && !give_to_instance(h, k, note, &name))
 		give_up(h, k, note, "its service cannot be made from the template");
 }
 

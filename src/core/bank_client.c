@@ -18,10 +18,13 @@
 enum {
 	WORD_BITS = 64,
 	TAKEN_WORDS = (BANK_SLOTS + WORD_BITS - 1) / WORD_BITS,
-	SETTLE_NAP_NS = 200 * 1000,
+	NAP_NS = 200 * 1000,
 	SETTLE_NAPS = 5000,
-	BEHIND = 16, /* far from filling the channel, in which we would wait */
+	BEHIND = 16,     /* far from filling the channel, in which we would wait */
+	SEND_TRIES = 10, /* after the first */
 };
+
+static const struct timespec nap = {.tv_nsec = NAP_NS};
 
 static bool is_taken(const struct bank *b, uint32_t slot)
 {
@@ -110,9 +113,13 @@ static int send_request(struct bank_req *q, const char *name, struct str plan, i
 		control.head.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	}
-	do
+	n = sendmsg(BANK_CHANNEL_FD, &m, MSG_NOSIGNAL);
+	/* What is not asked for is never done: what fails for a moment's lack of memory need not fail. */
+	for (unsigned i = 0; n < 0 && errno != EPIPE && i < SEND_TRIES; i++) {
+		if (errno != EINTR)
+			(void)nanosleep(&nap, NULL);
 		n = sendmsg(BANK_CHANNEL_FD, &m, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	}
 	if (n < 0)
 		return err_here(-errno);
 	sent_n++;
@@ -215,9 +222,9 @@ static void receive_bell(struct watch *w, uint32_t events UNUSED)
 	char bell[8];
 	ssize_t n;
 
-	/* One at a time: a second is told of again. */
+	/* One at a time: a second is told of again, and so is one that was not heard for want of memory. */
 	n = recv(w->fd, bell, sizeof(bell), MSG_DONTWAIT);
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+	if (n > 0 || (n < 0 && errno != ECONNRESET)) {
 		look(b);
 		return;
 	}
@@ -399,8 +406,6 @@ bool bank_is_behind(const struct bank *b)
 /* Nobody rings for a request that went well; PID 1 needs microseconds, and who comes here had a reason to wait. */
 bool bank_settle(const struct bank *b)
 {
-	const struct timespec nap = {.tv_nsec = SETTLE_NAP_NS};
-
 	for (unsigned i = 0; i < SETTLE_NAPS && ahead(b) > 0; i++)
 		(void)nanosleep(&nap, NULL);
 	return ahead(b) <= 0;

@@ -159,6 +159,11 @@ static int control(struct loop *l, int op, struct watch *w, int fd, uint32_t eve
 	struct epoll_event ev = {.events = events ? events : (uint32_t)EPOLLET, .data.ptr = w};
 
 	/* EPERM is an answer (a regular file is always ready), not an error to be noted. */
+	if (epoll_ctl(l->epoll_fd, op, fd, &ev) == 0)
+		return 0;
+	if (errno == EPERM || errno == EBADF)
+		return -errno;
+	/* Twice: whoever cannot watch gives up what it is about, and memory may be short for a moment only. */
 	return epoll_ctl(l->epoll_fd, op, fd, &ev) < 0 ? -errno : 0;
 }
 

@@ -222,13 +222,21 @@ static int keep_new_form(struct hark *h, int old)
 	return slot < 0 ? slot : 0;
 }
 
+/* The kernel's trouble with it, unlike damage of its own, may be over in a moment. */
+static int read_state(struct state_table *t, int fd)
+{
+	int r = state_open(t, fd);
+
+	return r < 0 && r != -EBADMSG && r != -ENOMEM ? state_open(t, fd) : r;
+}
+
 static int open_state(struct hark *h)
 {
 	bool is_trusted = h->bank.table->crashes < BANK_CRASHES_NO_STATE;
 	int old = bank_find(&h->bank, "state"), r = -ENOENT;
 
 	if (old >= 0 && is_trusted)
-		r = state_open(&h->state, bank_fd((uint32_t)old));
+		r = read_state(&h->state, bank_fd((uint32_t)old));
 	if (r == -ENOMEM)
 		return r;
 	if (r == 0) {
@@ -571,7 +579,7 @@ int main(int argc UNUSED, char **argv)
 		load_forget_texts(&h->load);
 	reexec_watch(h);
 	r = loop_run(&h->loop);
-	if (!h->is_leaving) /* else who asks waits for the next manager */
+	if (!h->is_leaving && r >= 0) /* else who asks waits for the next manager */
 		server_close(h);
 	return r < 0 ? 1 : r;
 }

@@ -369,7 +369,9 @@ static int equip(struct hark *h, struct unit *u, struct describe_in *in, char **
 	return r < 0 ? r : take_user(h, u, in, ret_why);
 }
 
-void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
+/* What a failed one has left (notify socket, output pipe) serves the next. why: owned by the caller. 0 or -errno. */
+static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_t *ret_exit,
+		     char **ret_why)
 {
 	static char bytes
 		[PLAN_ROOM]; /* one spawn at a time: PID 1 has its copy when the request is sent */
@@ -382,14 +384,10 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 				 .data_slot = -1,
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
-	char notify[128], text[3][64], *why = NULL;
+	char notify[128], text[3][64];
 	const char *env[EXTRA_ENV];
-	uint8_t exit_code = 0;
-	int r;
+	int r = equip(h, u, &in, ret_why);
 
-	if (!CHECK(in.command) || !CHECK(in.exec))
-		return;
-	r = equip(h, u, &in, &why);
 	if (r >= 0 && u->type == UNIT_SERVICE) {
 		result_env(service_of(u), text, env);
 		in.extra_env = env;
@@ -397,13 +395,27 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 	}
 	pass_point(h, u, &in, &fds);
 	if (r >= 0)
-		r = describe(h, &in, &p, &exit_code, &why);
+		r = describe(h, &in, &p, ret_exit, ret_why);
 	if (r == 0)
 		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
 	if (take_back(h, in.data_slot) < 0 && r == 0)
 		r = -EPIPE;
+	return r;
+}
+
+void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
+{
+	uint8_t exit_code = 0;
+	char *why = NULL;
+	int r;
+
+	if (!CHECK(command_of(u)) || !CHECK(exec_of(u)))
+		return;
+	r = try_spawn(h, u, role, &exit_code, &why);
+	if (r == -ENOMEM && !why) /* memory that is short for a moment shall not cost a start */
+		r = try_spawn(h, u, role, &exit_code, &why);
 	if (r < 0) {
-		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, in.command->path,
+		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, command_of(u)->path,
 		       why ? why : strerror(-r));
 		spawn_set_fail(u, exit_code, why);
 		post_failure(h, u, role, r);

@@ -439,8 +439,10 @@ static int map_theirs(int fd, size_t *ret_n, void **ret_map)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
+	if ((seals < 0 && errno != EINVAL) || fstat(fd, &st) < 0)
+		return err_here(-errno);
 	/* Sealed in size: a mapped page that somebody cut off would end the manager with SIGBUS. */
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) ||
 	    st.st_size < (off_t)offsetof(struct state_image, slot) || st.st_size > UINT32_MAX)
 		return err_here(-EBADMSG);
 	*ret_n = (size_t)st.st_size;

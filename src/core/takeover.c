@@ -129,8 +129,6 @@ static int restore_service(struct hark *h, struct service *s, const struct state
 	r = restore_socket_of(h, s, st->socket_unit);
 	if (r == 0 && st->flags & STATE_HAS_TEXT)
 		r = restore_text(h, s);
-	if (r == 0)
-		r = notify_adopt(h, s);
 	return r;
 }
 
@@ -389,7 +387,15 @@ static void tell_of_main(struct hark *h, struct unit *u)
 		engine_post_simple(&h->engine, u, EV_EXECED, main->pid, ROLE_MAIN, 0);
 }
 
-/* 0 or -errno */
+/* 0 or -errno; can be tried again. */
+static int hear_again(struct hark *h, struct unit *u)
+{
+	int r = u->type == UNIT_SERVICE ? notify_adopt(h, service_of(u)) : 0;
+
+	return r == 0 && procs_output(u) ? output_adopt(h, u) : r;
+}
+
+/* 0 or -ENOMEM */
 static int restore_processes(struct hark *h, struct unit *u, const struct state_unit *st)
 {
 	int r = 0;
@@ -398,10 +404,19 @@ static int restore_processes(struct hark *h, struct unit *u, const struct state_
 		r = restore_service(h, service_of(u), st);
 	if (mount_of(u))
 		r = restore_mount(h, mount_of(u), st);
-	if (r < 0 || !procs_output(u))
+	if (r < 0)
 		return r;
-	procs_output(u)->slot = restore_fd(h, u, st->out_slot, "out");
-	return output_adopt(h, u);
+	if (procs_output(u))
+		procs_output(u)->slot = restore_fd(h, u, st->out_slot, "out");
+	r = hear_again(h, u);
+	if (r < 0 && r != -ENOMEM)
+		r = hear_again(h, u);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	/* It is known and watched all the same: a unit that is taken for another would be started beside it. */
+	log_at(LOG_ERROR, "%s: what it says is not heard until it is started again: %s", u->name,
+	       strerror(-r));
+	return 0;
 }
 
 /* Also one that rests: others may be bound to it. 0 or -errno. */
