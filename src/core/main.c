@@ -527,6 +527,7 @@ static bool begin(struct hark *h, bool has_path)
 	}
 	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
 		try_again();
+	live_look_back(h);
 	load_slices(h);
 	if (h->did_boot)
 		return true;

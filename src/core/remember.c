@@ -97,6 +97,8 @@ void remember_unit(struct hark *h, struct unit *u)
 	st.limit_count = u->start_limit_count;
 	st.n_activations = u->n_activations;
 	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
+	if (u->config && u->config->is_present)
+		st.flags |= STATE_IS_PRESENT;
 	if (u->job.id)
 		remember_job(&u->job, &st);
 	if (control) {

@@ -50,7 +50,8 @@ struct state_unit {
 	FLAG(EXITED_EARLY, 6)     \
 	FLAG(IS_RELOADING, 7)     \
 	FLAG(EXITED_CLEAN, 8)     \
-	FLAG(HAS_TEXT, 9)
+	FLAG(HAS_TEXT, 9)         \
+	FLAG(IS_PRESENT, 10)
 enum {
 #define FLAG(name, bit) STATE_##name = 1 << (bit),
 	STATE_FLAGS(FLAG)

@@ -431,6 +431,8 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 	if (st->type != u->type || state >= u->ops->fsm->states_n)
 		return err_here(-EBADMSG);
 	u->state_slot = slot;
+	u->config->is_present |= unit_load_state(u) == LOAD_NOT_FOUND &&
+				 st->flags & STATE_IS_PRESENT;
 	restore_unit_facts(u, st);
 	r = restore_processes(h, u, st);
 	if (r < 0)

@@ -183,8 +183,9 @@ struct unit_config {
 	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
 	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
 	bool has_install, slice_is_set; /* by [Install], by Slice= */
-	bool is_perpetual;              /* always there: the root slice, the root mount */
-	uint8_t collect;                /* enum collect_mode */
+	bool is_present; /* its file lies where presence is enablement; or lay there, and is gone */
+	bool is_perpetual; /* always there: the root slice, the root mount */
+	uint8_t collect;   /* enum collect_mode */
 	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
 	uint8_t failure_action, success_action, start_limit_action,
 		job_timeout_action;                   /* enum emergency_action */

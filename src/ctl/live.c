@@ -343,21 +343,6 @@ static void forget_names(struct live *l)
 	l->want_all = l->fd < 0;
 }
 
-static bool is_in_presence(struct live *l, const struct unit *u)
-{
-	const struct load *load = &l->h->load;
-
-	for (uint16_t k = 0; u->config->fragment && k < load->dirs_n; k++) {
-		const char *path = path_in(l, k, "");
-
-		if (index_is_presence(load->dirs[k]) &&
-		    strncmp(u->config->fragment, path, strlen(path)) == 0 &&
-		    u->config->fragment[strlen(path)] == '/')
-			return true;
-	}
-	return false;
-}
-
 static void request(struct live *l, struct unit *u, enum job_type type)
 {
 	struct cause cause = {.kind = CAUSE_FILE, .unit = u->id};
@@ -372,7 +357,21 @@ static void request(struct live *l, struct unit *u, enum job_type type)
 		       r < 0 ? strerror(-r) : "see harkctl status");
 }
 
-/* What was read from a presence directory and is not there any more: stopped, and forgotten once it rests. */
+/* What was read from a presence directory and is not there any more. */
+static void stop_gone(struct live *l)
+{
+	const struct registry *reg = &l->h->reg;
+
+	for (uint32_t i = 0; i < reg->n; i++) {
+		struct unit *u = reg->units[i];
+
+		if (u && u->config && u->config->is_present && !unit_is_at_rest(u) &&
+		    u->job.type != JOB_STOP && !load_canonical(&l->h->load, u->name))
+			request(l, u, JOB_STOP);
+	}
+}
+
+/* Forgotten once it rests. */
 static void drop_gone(struct live *l)
 {
 	const struct registry *reg = &l->h->reg;
@@ -380,12 +379,9 @@ static void drop_gone(struct live *l)
 	for (uint32_t i = 0; i < reg->n; i++) {
 		struct unit *u = reg->units[i];
 
-		if (!u || !u->config || load_canonical(&l->h->load, u->name))
-			continue;
-		if (u->config->load == LOAD_NOT_FOUND && unit_is_at_rest(u))
+		if (u && u->config && u->config->load == LOAD_NOT_FOUND && unit_is_at_rest(u) &&
+		    !load_canonical(&l->h->load, u->name))
 			engine_retire(&l->h->engine, u);
-		else if (!unit_is_at_rest(u) && u->job.type != JOB_STOP && is_in_presence(l, u))
-			request(l, u, JOB_STOP);
 	}
 }
 
@@ -454,6 +450,7 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 	if (r < 0)
 		return r;
 	drop_gone(l);
+	stop_gone(l);
 	for (const struct live_name *n = l->names; n; n = n->next)
 		start_new(l, n);
 	if (l->want_all && l->fd >= 0)
@@ -519,6 +516,11 @@ static void find_missing(struct live *l)
 		if (watch_dir(l, k) < 0)
 			log_at(LOG_WARN, "%s cannot be watched", l->h->load.dirs[k]);
 	}
+}
+
+void live_look_back(struct hark *h)
+{
+	stop_gone(h->live);
 }
 
 int live_reload(struct hark *h, live_told_fn told, void *arg)

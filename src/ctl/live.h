@@ -31,6 +31,8 @@ typedef void (*live_told_fn)(void *arg, struct unit *u, enum refresh how,
  * Returns 0, or -ENOMEM and everything is as before.
  */
 MUST_USE int live_reload(struct hark *h, live_told_fn told, void *arg);
+/* After a takeover: what went from a presence directory while no manager lived is stopped. */
+void live_look_back(struct hark *h);
 /* One unit that rests is to be started: take its files into use; what is wrong with them is logged. */
 void live_renew(struct hark *h, struct unit *u);
 /* A unit's state or job has changed: perhaps what waited for it can be taken into use. */

@@ -288,6 +288,7 @@ static int apply_files(struct loading *g)
 	if (e) {
 		g->config->fragment = index_path(g->load, e, &g->config->arena);
 		g->line.spec.fragment = g->config->fragment;
+		g->config->is_present = index_is_presence(g->load->dirs[e->dir]);
 		g->present = e->present;
 		r = !g->config->fragment ? -ENOMEM
 		    : e->is_masked       ? 0

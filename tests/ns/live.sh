@@ -133,6 +133,20 @@ ok_if "after 40,000 events what came last is known" "" wait_active last.service 
 ok_if "what went is stopped" "" wait_for '[ "$(active quiet.service)" = inactive ]' 5
 is "by the same manager" "" "$manager" "$(manager_pid)"
 
+# ---- and when no manager lives
+
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop brief.service
+wait_active brief.service active
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/vendor/keeps.service"
+ctl start keeps.service >/dev/null
+keeps=$(main_of keeps.service) pid=$(main_of brief.service)
+kill -STOP "$manager"
+rm "$LIVE/brief.service" "$T/vendor/keeps.service"
+kill -KILL "$manager"
+ok_if "what is removed while no manager lives is stopped" "E12" wait_for '! alive '"$pid"' && [ "$(active brief.service)" = inactive ]' 5
+is "elsewhere it runs on" "B18" "$keeps active" "$(main_of keeps.service) $(active keeps.service)"
+ctl stop keeps.service >/dev/null
+
 # ---- harkctl enable and disable reload by themselves
 
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" >"$T/vendor/linked.service"
