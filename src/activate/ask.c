@@ -6,7 +6,7 @@
 
 #include "core/fd.h"
 
-enum { LINES_MOST = 16, RETRY_US = 5000 };
+enum { LINES_MOST = 64, RETRY_US = 5000 };
 
 /* A connection; ask NULL: idle. */
 struct ask_line {
@@ -190,7 +190,8 @@ void ask_start(struct asker *k, struct ask *a)
 {
 	rows_init(&a->rows);
 	a->exit = 0;
-	a->question.id = client_number();
+	if (!a->question.id)
+		a->question.id = client_number();
 	a->line = NULL;
 	list_add_tail(&k->waiting, &a->node);
 	loop_timer_arm(k->loop, &k->retry, loop_now_us(k->loop));

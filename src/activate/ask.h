@@ -36,7 +36,7 @@ struct asker {
 void asker_init(struct asker *k, struct loop *loop, const char *path);
 /* Asks still going on are dropped without a word. */
 void asker_fini(struct asker *k);
-/* Begin. a->question and a->done are set; the rest is zeroed here. Never calls done at once. */
+/* Begin. a->question and a->done are set; the rest is zeroed here, but for a number that the question has already. Never calls done at once. */
 void ask_start(struct asker *k, struct ask *a);
 /* No word of it any more, and its rows are freed. */
 void ask_cancel(struct ask *a);

@@ -38,6 +38,8 @@ struct bus {
 	unsigned jobs_asked; /* calls whose job is not known yet: ends of jobs are held back */
 	void (*on_job_known)(struct bus *b);
 	void (*on_left)(struct bus_peer *p); /* a client of the private socket */
+	void (*on_missed)(
+		struct bus *b); /* subscribers may have missed something: we are new to them */
 	struct bus_watch *watch;
 	struct bus_system *system; /* NULL: no bus is followed */
 	struct list tellings;      /* what the manager is being told, in this order */

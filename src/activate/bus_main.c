@@ -26,12 +26,13 @@ int main(void)
 	/* libdbus ends the process over a text that is not UTF-8 and the like, unless told otherwise before its first call. */
 	setenv("DBUS_FATAL_WARNINGS", "0", 1);
 	signal(SIGPIPE, SIG_IGN);
-	snprintf(path, sizeof(path), "%s/control", run_dir && *run_dir ? run_dir : "/run/hark");
+	run_dir = run_dir && *run_dir ? run_dir : "/run/hark";
+	snprintf(path, sizeof(path), "%s/control", run_dir);
 	r = loop_init(&loop, NULL, NULL);
 	if (r == 0)
 		r = bus_init(&bus, &loop, path);
 	if (r == 0)
-		r = bus_system_open(&bus, address && *address ? address : SYSTEM_BUS);
+		r = bus_system_open(&bus, address && *address ? address : SYSTEM_BUS, run_dir);
 	if (r == 0)
 		r = bus_watch_open(&bus);
 	if (r == 0)

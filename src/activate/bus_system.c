@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_system.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "activate/bus_polkit.h"
 #include "activate/bus_refs.h"
 #include "activate/bus_value.h"
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -34,16 +36,50 @@ struct activation {
 
 struct bus_system {
 	struct bus *bus;
-	const char *address;
-	struct bus_peer *peer; /* NULL: not connected */
+	const char *address, *run_dir; /* borrowed */
+	struct bus_peer *peer;         /* NULL: not connected */
 	struct map clients;
 	struct list activations;
 	struct timer retry;
 	struct ask ask; /* is the bus running? */
 	const char *args[1];
 	bool is_asking, is_bus_up;
+	bool was_subscribed; /* somebody, with the hark-bus before us */
+	bool is_recalled;
 	void (*go_on)(struct bus_call *c);
 };
+
+/* --- what outlives us --- */
+
+/*
+ * What outlives us, in a file of the run dir, lines of:
+ *
+ *   subscribed               somebody on this bus wants to be told of changes, and does not subscribe again; the first line, if it is there
+ *   activation NUMBER UNIT   asked for by the bus, which does not ask again; its number is that of the request to the manager
+ *
+ * It is written before anything is done about it.
+ */
+#define SAVED "bus"
+enum { SAVED_MOST = 1024 * 1024 };
+
+static void save(const struct bus_system *s)
+{
+	struct sbuf text = {0};
+	int r;
+
+	if (s->was_subscribed || (s->peer && s->peer->is_subscribed))
+		sbuf_add_z(&text, "subscribed\n");
+	list_for_each(node, &s->activations) {
+		const struct activation *v = list_entry(node, struct activation, node);
+
+		sbuf_addf(&text, "activation %llu %s\n", (unsigned long long)v->ask.question.id,
+			  v->unit);
+	}
+	r = text.err ? text.err : fd_replace_file(s->run_dir, SAVED, (struct str){text.p, text.n});
+	sbuf_fini(&text);
+	if (r < 0)
+		log_at(LOG_WARN, "%s/" SAVED " is not written: %s", s->run_dir, strerror(-r));
+}
 
 /* --- clients --- */
 
@@ -76,12 +112,14 @@ static struct client *add_client(struct bus_system *s, const char *name)
 
 static void count_subscribers(struct bus_system *s)
 {
-	bool any = false;
+	bool any = s->was_subscribed;
 
 	for (struct map_node *n = map_next(&s->clients, NULL); n; n = map_next(&s->clients, n))
 		any = any || container_of(n, struct client, node)->is_subscribed;
-	if (s->peer)
-		s->peer->is_subscribed = any;
+	if (!s->peer || s->peer->is_subscribed == any)
+		return;
+	s->peer->is_subscribed = any;
+	save(s);
 }
 
 static void drop_client(struct bus_system *s, struct client *k)
@@ -322,11 +360,12 @@ static void refuse(struct bus_system *s, const char *unit, const char *error, st
 	DBusMessage *m = dbus_message_new_signal(BUS_ROOT, ACTIVATOR, "ActivationFailure");
 	DBusMessageIter it;
 
-	if (!m || !s->peer)
+	if (!m)
 		return;
 	dbus_message_iter_init_append(m, &it);
-	if (dbus_message_set_destination(m, DBUS_SERVICE_DBUS) && bus_put_text(&it, str_of(unit)) &&
-	    bus_put_text(&it, str_of(error)) && bus_put_text(&it, why))
+	if (s->peer && dbus_message_set_destination(m, DBUS_SERVICE_DBUS) &&
+	    bus_put_text(&it, str_of(unit)) && bus_put_text(&it, str_of(error)) &&
+	    bus_put_text(&it, why))
 		dbus_connection_send(s->peer->line.conn, m, NULL);
 	dbus_message_unref(m);
 }
@@ -362,32 +401,42 @@ static void on_activated(struct ask *a, int err)
 		       str_of(text));
 	}
 	list_del(&v->node);
+	save(v->system);
 	rows_fini(&a->rows);
 	mem_put(v);
 }
 
+/* number: 0, or under which it was asked before. False: no memory. */
+static bool start_activation(struct bus_system *s, struct str unit, uint64_t number)
+{
+	struct activation *v = unit.n <= UNIT_NAME_MAX ? mem_get(sizeof(*v)) : NULL;
+
+	if (!v)
+		return false;
+	v->system = s;
+	memcpy(v->unit, unit.p, unit.n);
+	v->args[0] = v->unit;
+	v->ask.question = (struct question){.verb = &verbs[VERB_START],
+					    .args = v->args,
+					    .args_n = 1,
+					    .id = number ? number : client_number()};
+	v->ask.question.options[OPT_BUS_ACTIVATION] = "";
+	v->ask.done = on_activated;
+	list_add_tail(&s->activations, &v->node);
+	save(s);
+	ask_start(&s->bus->asker, &v->ask);
+	return true;
+}
+
 static void activate(struct bus_system *s, DBusMessage *m)
 {
-	struct activation *v;
 	const char *unit;
 
 	if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS) ||
 	    !dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_INVALID))
 		return;
-	v = strlen(unit) <= UNIT_NAME_MAX ? mem_get(sizeof(*v)) : NULL;
-	if (!v) {
+	if (unit_type_of(unit) < 0 || strpbrk(unit, " \n") || !start_activation(s, str_of(unit), 0))
 		refuse(s, unit, DBUS_ERROR_NO_MEMORY, STR("not the name of a unit, or no memory"));
-		return;
-	}
-	v->system = s;
-	memcpy(v->unit, unit, strlen(unit) + 1);
-	v->args[0] = v->unit;
-	v->ask.question =
-		(struct question){.verb = &verbs[VERB_START], .args = v->args, .args_n = 1};
-	v->ask.question.options[OPT_BUS_ACTIVATION] = "";
-	v->ask.done = on_activated;
-	list_add_tail(&s->activations, &v->node);
-	ask_start(&s->bus->asker, &v->ask);
 }
 
 static void on_signal(struct bus_peer *p, DBusMessage *m)
@@ -396,6 +445,40 @@ static void on_signal(struct bus_peer *p, DBusMessage *m)
 		owner_changed(p->bus->system, m);
 	else if (dbus_message_is_signal(m, ACTIVATOR, "ActivationRequest"))
 		activate(p->bus->system, m);
+}
+
+static void recall_line(struct bus_system *s, struct str line)
+{
+	struct str word, number;
+	uint64_t id = 0;
+
+	if (!str_word(&line, &word))
+		return;
+	if (str_eq_z(word, "subscribed"))
+		s->was_subscribed = true;
+	else if (str_eq_z(word, "activation") && str_word(&line, &number) &&
+		 str_to_u64(number, &id) == 0 && !start_activation(s, str_trim(line), id))
+		log_at(LOG_ERROR, "an activation is not answered: " STR_FMT, STR_ARG(line));
+}
+
+/* What another hark-bus has left undone; once. */
+static void recall(struct bus_system *s)
+{
+	AUTO_MEM char *text = NULL;
+	struct str rest, line;
+	char path[512];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/" SAVED, s->run_dir);
+	if (s->is_recalled || fd_read_file(AT_FDCWD, path, SAVED_MOST, &text, &n) < 0)
+		n = 0;
+	s->is_recalled = true;
+	rest = (struct str){text, n};
+	while (n && str_cut(&rest, '\n', &line))
+		recall_line(s, line);
+	count_subscribers(s);
+	if (s->was_subscribed && s->bus->on_missed)
+		s->bus->on_missed(s->bus);
 }
 
 /* --- the connection --- */
@@ -432,6 +515,7 @@ static void on_gone(struct bus_peer *p)
 	while ((node = map_next(&s->clients, NULL)))
 		drop_client(s, container_of(node, struct client, node));
 	log_at(LOG_WARN, "the system bus is gone");
+	s->was_subscribed = false;
 	tell_one(s, "gone");
 	bus_refs_begin(s->bus);
 	bus_refs_end(s->bus);
@@ -471,6 +555,7 @@ static void connect_bus(struct bus_system *s)
 	ask_bus(s, new_question("AddMatch", owners), NULL, NULL, NULL);
 	ask_bus(s, new_question("ListNames", NULL), on_names, s, NULL);
 	ask_for_name(s, on_name);
+	recall(s);
 }
 
 static void on_retry(struct timer *t)
@@ -533,7 +618,7 @@ void bus_system_new_manager(struct bus *b)
 	bus_refs_learn(b, look_at_bus);
 }
 
-int bus_system_open(struct bus *b, const char *address)
+int bus_system_open(struct bus *b, const char *address, const char *run_dir)
 {
 	struct bus_system *s = mem_get(sizeof(*s));
 
@@ -541,6 +626,7 @@ int bus_system_open(struct bus *b, const char *address)
 		return err_here(-ENOMEM);
 	s->bus = b;
 	s->address = address;
+	s->run_dir = run_dir;
 	s->retry.fn = on_retry;
 	list_init(&s->activations);
 	b->system = s;

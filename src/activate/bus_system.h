@@ -10,8 +10,8 @@
 
 #include "activate/bus.h"
 
-/* address: where the bus is found, borrowed. 0 or -ENOMEM. */
-MUST_USE int bus_system_open(struct bus *b, const char *address);
+/* address: where the bus is found; run_dir: where we keep what outlives us. Both borrowed. 0 or -ENOMEM. */
+MUST_USE int bus_system_open(struct bus *b, const char *address, const char *run_dir);
 void bus_system_close(struct bus *b);
 /* The manager says that the unit of the bus is active (or is not), or a new manager has come. */
 void bus_system_heard(struct bus *b, const struct row *row);

@@ -67,6 +67,7 @@ struct bus_watch {
 	struct ask again; /* how all units are, after a manager's death */
 	const char *everything[1];
 	bool is_known, is_looking;
+	bool is_new; /* we, to those who have subscribed: they hear of all that failed */
 	unsigned asked_n;
 	uint32_t round;
 	bool is_all_asked; /* more were asked about than are kept: everything is told */
@@ -537,13 +538,15 @@ static const char *result_by_state(const struct bus_job *j, const struct row *ro
 	return is_stop != is_up ? "done" : "canceled";
 }
 
-/* Of units that were never told of nobody knows how they were. */
+/* Of units that were never told of nobody knows how they were; that one has failed somebody may wait for. */
 static void compare_all(struct bus_watch *w, const struct rows *rows)
 {
 	w->round++;
 	for (const struct row *row = rows->first; row; row = row->next) {
 		struct str unit = row_text(row, "Id");
-		struct known *k = w->is_all_asked ? know(w, unit) : find_known(w, unit);
+		bool is_news = w->is_all_asked ||
+			       (w->is_new && str_eq_z(row_text(row, "ActiveState"), "failed"));
+		struct known *k = is_news ? know(w, unit) : find_known(w, unit);
 
 		if (!k)
 			continue;
@@ -559,6 +562,7 @@ static void on_looked(struct ask *a, int err)
 	w->is_looking = false;
 	if (err == 0)
 		compare_all(w, &a->rows);
+	w->is_new = false;
 	for (struct map_node *n = map_next(&w->jobs, NULL); n && err == 0;
 	     n = map_next(&w->jobs, n)) {
 		const struct bus_job *j = container_of(n, struct bus_job, node);
@@ -581,7 +585,7 @@ static void on_looked(struct ask *a, int err)
 /* A new manager tells from now on; what changed before is found by asking for everything. */
 static void look_again(struct bus_watch *w)
 {
-	if (w->is_known && !w->is_looking) {
+	if (!w->is_looking) {
 		w->everything[0] = "*";
 		w->again = (struct ask){.done = on_looked};
 		w->again.question = (struct question){
@@ -590,7 +594,12 @@ static void look_again(struct bus_watch *w)
 		w->is_looking = true;
 		ask_start(&w->bus->asker, &w->again);
 	}
-	w->is_known = true;
+}
+
+static void on_missed(struct bus *b)
+{
+	b->watch->is_new = true;
+	look_again(b->watch);
 }
 
 static void on_row(void *arg, const struct row *row)
@@ -603,7 +612,9 @@ static void on_row(void *arg, const struct row *row)
 		bus_system_heard(w->bus, row);
 	} else if (row_is(row, "ready")) {
 		bus_system_new_manager(w->bus);
-		look_again(w);
+		if (w->is_known)
+			look_again(w);
+		w->is_known = true;
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));
@@ -645,6 +656,7 @@ int bus_watch_open(struct bus *b)
 	w->tell.fn = on_due;
 	b->watch = w;
 	b->on_job_known = on_job_known;
+	b->on_missed = on_missed;
 	begin(w);
 	return 0;
 }
@@ -658,6 +670,7 @@ void bus_watch_close(struct bus *b)
 		return;
 	b->watch = NULL;
 	b->on_job_known = NULL;
+	b->on_missed = NULL;
 	loop_undefer(&w->release);
 	loop_timer_disarm(b->loop, &w->tell);
 	while (!list_is_empty(&w->held))

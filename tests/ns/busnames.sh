@@ -51,6 +51,8 @@ service org.hark.Bad bad.service
 service org.hark.None none.service
 service org.hark.Masked masked.service
 service org.hark.Silent silent.service
+service org.hark.Late late.service
+service org.hark.LateBad latebad.service
 put dbus.socket <<X
 [Unit]
 DefaultDependencies=no
@@ -134,6 +136,20 @@ if command -v systemctl >/dev/null; then
 		"$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl is-active good.service 2>&1)"
 	ok_if "... and may not stop anything" "" sh -c "! setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 systemctl --no-ask-password stop good.service && [ \$($BIN/harkctl is-active good.service) = active ]"
 fi
+put forks.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=forking
+PIDFile=$T/forks.pid
+ExecStart=$PAYLOAD daemon pidfile $T/forks.pid 300 pause
+X
+ctl daemon-reload >/dev/null
+ctl stop good.service >/dev/null
+ms=$(took ctl start good.service)
+forking=$(took ctl start forks.service)
+ok_if "ready when the name is on the bus ($ms ms), or when it has forked and its pid file is there ($forking ms)" "D+21" \
+	sh -c "[ $ms -ge 290 -a $forking -ge 290 ] && [ \"\$($BIN/harkctl show -p MainPID --value forks.service)\" = \"\$(cat $T/forks.pid)\" ]"
 # A service that loses its name stops; one that has Restart= comes back.
 put loses.service <<X
 [Unit]
@@ -207,7 +223,7 @@ ExecStart=$PAYLOAD pause
 [Install]
 WantedBy=org.freedesktop.DBus.busname
 X
-bus_pid() { ctl show -p MainPID --value hark-bus.service; }
+bus_pid() { ctl show -p MainPID --value hark-bus.service | grep -v '^0$'; } # kill 0 would be us
 own() {
 	"$NS_BIN/own_name" "$1" "${2:-0}" &
 	STARTED+=($!)
@@ -264,6 +280,50 @@ kill -STOP "$bus"
 wait_for '! timeout 5 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.hark.Drops' 5
 kill -9 "$bus"
 ok_if "... of a service, which stops" "" wait_active drops.service inactive 5
+# Exactly one answer a request, whoever dies between the request and its end.
+put late.service <<X
+[Unit]
+DefaultDependencies=no
+StartLimitIntervalSec=0
+[Service]
+Type=dbus
+BusName=org.hark.Late
+ExecStart=$NS_BIN/own_name org.hark.Late 400
+X
+put latebad.service <<X
+[Unit]
+DefaultDependencies=no
+StartLimitIntervalSec=0
+[Service]
+Type=dbus
+BusName=org.hark.LateBad
+ExecStart=/bin/sh -c 'sleep 0.4; exit 3'
+X
+ctl daemon-reload >/dev/null
+timeout 60 dbus-monitor --system "interface='org.freedesktop.systemd1.Activator',member='ActivationFailure'" >"$T/failures" 2>&1 &
+STARTED+=($!)
+answers() { # WHAT COMMAND: runs it while both services start; how the two callers are answered, after how long at most
+	local begin
+	begin=$(now_ms)
+	send org.hark.Late >"$T/late" &
+	local late=$!
+	send org.hark.LateBad >"$T/latebad" &
+	wait_active late.service activating 5
+	wait_active latebad.service activating 5
+	eval "$2"
+	wait $late $!
+	ms=$(($(now_ms) - begin))
+	is "$1: who calls is answered ($ms ms)" "" "1 1" "$(grep -c 'method return' "$T/late") $(grep -cE 'latebad.service.*exit|Could not activate.*job failed' "$T/latebad")" ||
+		cat "$T/latebad"
+	ctl stop late.service >/dev/null
+	wait_for '[ "$(active latebad.service)" = failed ]' 5
+}
+answers "the manager dies" 'kill -9 "$(manager_pid)"'
+answers "hark-bus dies" 'kill -9 "$(bus_pid)"'
+answers "both die" 'kill -9 "$(bus_pid)" "$(manager_pid)"'
+# dbus-broker asks by ordinary calls, of which hark-bus stores nothing.
+[ -n "$HARK_BROKER" ] || answers "both die twice" 'for i in 1 2; do wait_for bus_pid 5; kill -9 "$(bus_pid)" "$(manager_pid)"; sleep 0.05; done'
+[ -n "$HARK_BROKER" ] || is "... each once" "" 4 "$(grep -c 'member=ActivationFailure' "$T/failures")"
 if [ -n "$holder" ]; then
 	while [ $(($(now_ms) - ended)) -lt 5600 ]; do sleep 0.1; done
 	is "a unit that is held is kept, over deaths of hark-bus and the manager" "" "1 failed" "$(holds held.service) $(active held.service)"
