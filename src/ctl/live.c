@@ -218,17 +218,12 @@ static void note_name(struct live *l, const char *name, bool is_present)
 	l->names_n++;
 }
 
-/* A plain write into the file that the index knows: no name has come or gone, and no link leads elsewhere. */
-static bool is_rewrite(struct live *l, const struct live_dir *d, const struct inotify_event *e)
+/* Is it the file that the index has for that name? Then nothing has come or gone, unless it is found to be so in the end. */
+static bool is_indexed(const struct live *l, const struct live_dir *d, const char *name)
 {
-	const struct load_entry *entry = index_find(&l->h->load, str_of(e->name));
-	struct stat st;
+	const struct load_entry *entry = index_find(&l->h->load, str_of(name));
 
-	if (!(e->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) || d->owner || !entry || !entry->has_file ||
-	    entry->tie->alias_of || entry->is_masked || entry->dir != d->rank)
-		return false;
-	return lstat(path_in(l, d->rank, e->name), &st) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_size > 0;
+	return entry && entry->has_file && entry->dir == d->rank;
 }
 
 static void on_entry(struct live *l, const struct live_dir *d, const struct inotify_event *e)
@@ -249,8 +244,7 @@ static void on_entry(struct live *l, const struct live_dir *d, const struct inot
 		l->want_all = true;
 	if (!d->owner && !side.n && !name_is_valid(e->name, NAME_ANY))
 		return; /* an editor's own files */
-	/* In a presence directory [Install] sections are part of the index. */
-	if (is_present || !is_rewrite(l, d, e))
+	if (d->owner || side.n || !is_indexed(l, d, e->name))
 		l->want_scan = true;
 	note_name(l, name, is_present);
 	if (is_present)
@@ -317,6 +311,38 @@ static bool is_touched(const struct live *l, const struct unit *u)
 		if (strcmp(n->name, u->name) == 0 || name_form(n->name) == NAME_TEMPLATE)
 			return true;
 	return false;
+}
+
+/*
+ * Whatever editors do to write a file: is there a regular one again where the index has one, with the same [Install] where presence is
+ * enablement? Then the index holds.
+ */
+static bool is_rewritten(struct live *l, const struct live_name *n)
+{
+	const struct load_entry *entry = index_find(&l->h->load, str_of(n->name));
+	const struct unit *u = registry_find(&l->h->reg, n->name);
+	const char *path;
+	struct stat st;
+
+	if (!entry || !entry->has_file || entry->tie->alias_of || entry->is_masked)
+		return false;
+	path = path_in(l, entry->dir, n->name);
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return false;
+	if (!index_is_presence(l->h->load.dirs[entry->dir]))
+		return true;
+	/* What a configuration of now says of itself is what the index was told. */
+	return u && u->config && u->config->load == LOAD_LOADED && !u->is_changed_on_disk &&
+	       u->config->fragment && strcmp(u->config->fragment, path) == 0 &&
+	       !load_install_is_stale(&l->h->load, u->config);
+}
+
+/* The index as it must be now: 0 or -errno, then it is as before. */
+static int renew_index(struct live *l)
+{
+	for (const struct live_name *n = l->names; n && !l->want_scan; n = n->next)
+		l->want_scan = !is_rewritten(l, n);
+	return l->want_scan || l->want_all ? load_scan(&l->h->load) : 0;
 }
 
 static int collect(struct live *l, struct refresh_set *s)
@@ -434,7 +460,7 @@ static void start_unknown(struct live *l)
 static int apply(struct live *l, live_told_fn told, void *arg)
 {
 	struct refresh_set s = {0};
-	int r = l->want_scan || l->want_all ? load_scan(&l->h->load) : 0;
+	int r = renew_index(l);
 
 	if (r == 0)
 		r = collect(l, &s);

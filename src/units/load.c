@@ -397,8 +397,6 @@ int load_install(struct load *l, const char *name, const char *path,
 	return r;
 }
 
-/* --- the index --- */
-
 /* The lists of [Install] that make links, and what they mean. */
 static const struct install_list {
 	size_t offset; /* of a struct name_list * in struct unit_config */
@@ -408,6 +406,38 @@ static const struct install_list {
 	{offsetof(struct unit_config, required_by), DEP_REQUIRES},
 	{offsetof(struct unit_config, upheld_by), DEP_UPHOLDS},
 };
+
+static const struct name_list *install_list(const struct unit_config *c, unsigned k)
+{
+	const struct name_list *n;
+
+	memcpy(&n, (const char *)c + install_lists[k].offset, sizeof(const struct name_list *));
+	return n;
+}
+
+static bool is_same_list(const struct name_list *a, const struct name_list *b)
+{
+	for (; a && b && strcmp(a->text, b->text) == 0; a = a->next)
+		b = b->next;
+	return !a && !b;
+}
+
+bool load_install_is_stale(struct load *l, const struct unit_config *c)
+{
+	struct unit_config *now;
+	bool is_same;
+
+	if (name_form(c->name) == NAME_TEMPLATE || !c->fragment ||
+	    load_install(l, c->name, c->fragment + strlen(l->root), &now) < 0)
+		return true;
+	is_same = now->load == LOAD_LOADED && is_same_list(c->alias, now->alias);
+	for (unsigned k = 0; k < ARRAY_SIZE(install_lists); k++)
+		is_same &= is_same_list(install_list(c, k), install_list(now, k));
+	unit_config_free(now);
+	return !is_same;
+}
+
+/* --- the index --- */
 
 /* The name that enabling c links: itself, or the default instance of a template. False: a template without one. */
 static bool enabled_name(const struct unit_config *c, char *out, size_t cap)
@@ -429,10 +459,8 @@ static int enable(struct load *l, const struct load_entry *e, const struct unit_
 	if (!enabled_name(c, member, sizeof(member)))
 		return r;
 	for (unsigned k = 0; k < ARRAY_SIZE(install_lists); k++) {
-		const struct name_list *n;
+		const struct name_list *n = install_list(c, k);
 
-		memcpy(&n, (const char *)c + install_lists[k].offset,
-		       sizeof(const struct name_list *));
 		for (; r == 0 && n; n = n->next)
 			r = index_add_link(l, n->text, install_lists[k].dep, member, c->fragment,
 					   e->dir);

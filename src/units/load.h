@@ -30,5 +30,7 @@ MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, 
  */
 MUST_USE int load_install(struct load *l, const char *name, const char *path,
 			  struct unit_config **ret_config);
+/* Do its files say something else in [Install] than when that configuration was read? Also when that is not known. */
+bool load_install_is_stale(struct load *l, const struct unit_config *c);
 /* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */
 bool load_is_stale(const struct load *l, const struct unit_config *c);

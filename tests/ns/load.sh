@@ -40,11 +40,11 @@ extra=$(($(sort -n "$T/load.lots" | head -1 | cut -d' ' -f1) - $(sort -n "$T/loa
 note "5,000 files that nothing wants cost a start of 100 units $extra us"
 is "the same units are loaded" "" 101 "$(head -1 "$T/load.lots" | cut -d' ' -f2)"
 ok_if "no more than 10 ms" "" test "$extra" -le 10000
+mkdir -p "$T/here/units"
+for i in $(seq 200); do
+	printf '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=all.target\n' >"$T/here/units/here-$i.service"
+done
 if command -v strace >/dev/null; then
-	mkdir -p "$T/here/units"
-	for i in $(seq 200); do
-		printf '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=all.target\n' >"$T/here/units/here-$i.service"
-	done
 	export HARK_TEST_UNIT_PATH=$T/lots:$T/here/units
 	printf '[Unit]\nDefaultDependencies=no\nWants=all.target\n' >"$T/lots/test.target"
 	sed -i '/^ExecStart=/s/=.*/=\/bin\/true/' "$T"/lots/unit-*.service
@@ -83,7 +83,7 @@ rm -rf "$T/chain"
 
 # ---- one file of ten thousand changes
 
-export HARK_TEST_UNIT_PATH=$T/many
+export HARK_TEST_UNIT_PATH=$T/many:$T/here/units
 printf '[Unit]\nDefaultDependencies=no\n' >"$T/many/test.target"
 hark_up main
 seq 10000 | sed 's/.*/unit-&.service/' | xargs -n 200 "$BIN/harkctl" show -p LoadState >"$T/out" 2>&1
@@ -94,17 +94,24 @@ ctl start stays.service >"$T/out"
 stays=$(prop stays.service MainPID)
 pid=$(manager_pid)
 cpu_ns() { cut -d' ' -f1 "/proc/$pid/schedstat"; }
-for i in $(seq 9); do
-	printf '[Unit]\nDescription=changed %s\n[Service]\nExecStart=/bin/sleep 1\n' "$i" >"$T/new"
-	mv "$T/new" "$T/many/unit-77.service"
-	begin=$(cpu_ns)
-	ctl daemon-reload >"$T/out" 2>&1
-	echo $((($(cpu_ns) - begin) / 1000)) >>"$T/reload"
-done
-is "a reload reads the file that changed" "" "changed 9" "$(prop unit-77.service Description)"
-reload=$(sort -n "$T/reload" | head -1)
-note "reload with one changed file among 10,000: $reload us of harkd's time at best, $(median <"$T/reload") in the median"
-ok_if "in under 5 ms of harkd's time" "" test "$reload" -lt 5000
+# changes NAME FILE: the file is written nine times, as editors do; microseconds of harkd's time for each reload
+changes() {
+	local i begin
+	for i in $(seq 9); do
+		mv "$2" "$2~"
+		printf '[Unit]\nDescription=changed %s\n[Service]\nExecStart=/bin/sleep 1\n[Install]\nWantedBy=all.target\n' "$i" >"$2"
+		begin=$(cpu_ns)
+		ctl daemon-reload >"$T/out" 2>&1
+		echo $((($(cpu_ns) - begin) / 1000))
+	done >"$T/reload"
+	is "a reload reads the file that changed" "" "changed 9" "$(prop "$1" Description)"
+	best=$(sort -n "$T/reload" | head -1)
+	note "reload with one changed file among 10,000: $best us of harkd's time at best, $(median <"$T/reload") in the median"
+	ok_if "in under 5 ms of harkd's time" "" test "$best" -lt 5000
+}
+changes unit-77.service "$T/many/unit-77.service"
+ctl show here-7.service >"$T/out"
+changes here-7.service "$T/here/units/here-7.service"
 is "and what runs goes on" "" "active $stays" "$(active stays.service) $(prop stays.service MainPID)"
 
 # ---- a file that goes while its service runs

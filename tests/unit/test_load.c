@@ -342,7 +342,6 @@ END_TEST
 START_TEST(a_present_file_is_read_once)
 {
 	put("units/a.service", SERVICE_TEXT("first") "[Install]\nWantedBy=b.target\n");
-	put("units/b.target", "");
 	put("low/c.service", SERVICE_TEXT("low"));
 	load.keeps_texts = true;
 	scan();
@@ -350,12 +349,38 @@ START_TEST(a_present_file_is_read_once)
 	put("low/c.service", SERVICE_TEXT("lower"));
 	check_description("a.service", "first");
 	check_description("c.service", "lower");
-	check_load("b.target", LOAD_MASKED);
 	load_forget_texts(&load);
 	check_description("a.service", "second");
 	scan();
 	put("units/a.service", SERVICE_TEXT("third"));
 	check_description("a.service", "third");
+}
+END_TEST
+
+/* Rewriting a file where presence is enablement changes the index only by its [Install]. */
+START_TEST(a_changed_install_is_seen)
+{
+	static const struct {
+		const char *text;
+		bool is_stale;
+	} rows[] = {
+		{SERVICE_TEXT("b") "[Install]\nWantedBy=b.target\nWantedBy=c.target\n", false},
+		{SERVICE_TEXT("a") "[Install]\nWantedBy=b.target\n", true},
+		{SERVICE_TEXT("a") "[Install]\nRequiredBy=b.target\nWantedBy=c.target\n", true},
+		{SERVICE_TEXT("a") "[Install]\nWantedBy=b.target c.target\nAlias=x.service\n",
+		 true},
+		{"", true},
+	};
+	struct unit_config *c;
+
+	put("units/a.service", SERVICE_TEXT("a") "[Install]\nWantedBy=b.target c.target\n");
+	scan();
+	c = get("a.service");
+	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+		put("units/a.service", rows[k].text);
+		ck_assert(load_install_is_stale(&load, c) == rows[k].is_stale);
+	}
+	unit_config_free(c);
 }
 END_TEST
 
@@ -658,6 +683,7 @@ int main(void)
 	tcase_add_test(tc, links_of_instances);
 	tcase_add_test(tc, a_template_is_read_once);
 	tcase_add_test(tc, a_present_file_is_read_once);
+	tcase_add_test(tc, a_changed_install_is_seen);
 	tcase_add_test(tc, masks);
 	tcase_add_test(tc, aliases);
 	tcase_add_test(tc, links);
