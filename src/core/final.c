@@ -156,5 +156,7 @@ int final_run(int command)
 	if (!wait_all(DISKS_MS))
 		fprintf(stderr, "hark: some disk does not answer; going down without it\n");
 	reboot(command);
+	/* No kernel is loaded for kexec after all. The end of PID 1 would be a panic. */
+	reboot(RB_AUTOBOOT);
 	return 1;
 }

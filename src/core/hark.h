@@ -85,6 +85,10 @@ struct hark {
 	bool did_boot; /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
-	int final_command;          /* reboot(2) command, or -1: exit with exit_code */
+	int final_command; /* reboot(2) command, or -1: exit with exit_code */
+	struct {
+		uint64_t since_us;
+		unsigned n;
+	} keys;                     /* Ctrl-Alt-Del, how often since then */
 	uint64_t boot_us, ready_us; /* CLOCK_MONOTONIC: manager start, default unit reached */
 };

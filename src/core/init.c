@@ -187,7 +187,7 @@ static sigset_t take_signals(void)
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
 	sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
-	sigfillset(&all);
+	memset(&all, 0xff, sizeof(all)); /* sigfillset() leaves out what the C library wants */
 	again.sa_mask = all;
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		sigaction(faults[i], &again, NULL);

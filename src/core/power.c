@@ -85,22 +85,101 @@ static void reload_files(struct hark *h)
 		       "cannot read the unit directories again: out of memory; the old index stays");
 }
 
+/* --- orders by signal --- */
+
+/* As numbers, because the C library decides where SIGRTMIN is. */
+enum { RT = 64, KEYS_MOST = 7, KEYS_US = 2 * 1000 * 1000, COMMAND_NONE = 0 };
+
+/*
+ * What a signal to PID 1 asks for, as in systemd(1), "Signals": a unit that is started where one has been written for it, or else an end in order
+ * with a command of reboot(2). At once: nothing is stopped by its unit. SIGINT is Ctrl-Alt-Del, SIGWINCH the key for attention and SIGPWR a failing
+ * power supply (reboot(2), console_ioctl(4), signal(7)). SIGTERM is what a container is ended with.
+ */
+static const struct order {
+	int signal; /* RT + n: SIGRTMIN + n */
+	const char *unit;
+	enum job_mode mode;
+	unsigned command;
+	bool at_once;
+} orders[] = {
+	/* clang-format off */
+	{ SIGTERM,  NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_RESTART,   false },
+	{ SIGINT,   "ctrl-alt-del.target", MODE_REPLACE, LINUX_REBOOT_CMD_RESTART,   false },
+	{ SIGPWR,   "sigpwr.target",       MODE_REPLACE, LINUX_REBOOT_CMD_POWER_OFF, false },
+	{ SIGWINCH, "kbrequest.target",    MODE_REPLACE, COMMAND_NONE,               false },
+	{ RT + 0,   "default.target",      MODE_ISOLATE, COMMAND_NONE,               false },
+	{ RT + 1,   "rescue.target",       MODE_ISOLATE, COMMAND_NONE,               false },
+	{ RT + 2,   "emergency.target",    MODE_ISOLATE, COMMAND_NONE,               false },
+	{ RT + 3,   NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_HALT,      false },
+	{ RT + 4,   NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_POWER_OFF, false },
+	{ RT + 5,   NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_RESTART,   false },
+	{ RT + 6,   NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_KEXEC,     false },
+	{ RT + 13,  NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_HALT,      true  },
+	{ RT + 14,  NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_POWER_OFF, true  },
+	{ RT + 15,  NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_RESTART,   true  },
+	{ RT + 16,  NULL,                  MODE_REPLACE, LINUX_REBOOT_CMD_KEXEC,     true  },
+	/* clang-format on */
+};
+
+static const struct order *find_order(int sig)
+{
+	int key = sig >= SIGRTMIN ? RT + (sig - SIGRTMIN) : sig;
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+		if (orders[i].signal == key)
+			return &orders[i];
+	return NULL;
+}
+
+/* False: nobody has written such a unit. */
+static bool start_ordered(struct hark *h, const struct order *o, const struct cause *cause)
+{
+	bool is_default = o->signal == RT;
+	struct unit *u = o->unit ? registry_get(&h->reg, is_default ? h->default_unit : o->unit)
+				 : NULL;
+
+	if (!u || engine_load(&h->engine, u) < 0 || unit_load_state(u) != LOAD_LOADED)
+		return false;
+	if (engine_request(&h->engine, u, JOB_START, o->mode, cause, false, NULL) != 0)
+		log_at(LOG_ERROR, "%s, which a signal asks for, cannot be started", u->name);
+	return true;
+}
+
+/* Somebody holds the keys down: the end in order does not come to its end. */
+static bool is_impatient(struct hark *h, int sig)
+{
+	uint64_t now_us = loop_now_us(&h->loop);
+
+	if (sig != SIGINT || now_us - h->keys.since_us > KEYS_US) {
+		h->keys.since_us = now_us;
+		h->keys.n = 0;
+	}
+	return ++h->keys.n > KEYS_MOST;
+}
+
+static void end_at_once(struct hark *h, unsigned command)
+{
+	log_at(LOG_WARN, "the end at once was asked for: units are not stopped in order");
+	h->final_command = h->is_pid1 ? (int)command : COMMAND_EXIT;
+	h->is_shutting_down = h->did_say_goodbye = true;
+	say_goodbye(h);
+}
+
 void run_on_signal(struct hark *h, int sig)
 {
 	struct cause cause = {.kind = CAUSE_SIGNAL, .unit = UNIT_NONE};
+	const struct order *o = find_order(sig);
 
 	snprintf(cause.text, sizeof(cause.text), "signal %d", sig);
 	log_at(LOG_INFO, "hark-init received signal %d", sig);
-	if (sig == SIGHUP) {
+	if (sig == SIGHUP)
 		reload_files(h);
+	if (!o)
 		return;
-	}
-	/* as PID 1 SIGINT is Ctrl-Alt-Del, SIGPWR a failing power supply (signal(7), reboot(2)); as a session both mean "leave" */
-	if (sig != SIGTERM && sig != SIGINT && sig != SIGPWR)
-		return;
-	if (run_shutdown(h,
-			 sig == SIGPWR ? (int)LINUX_REBOOT_CMD_POWER_OFF
-				       : (int)LINUX_REBOOT_CMD_RESTART,
-			 0, &cause) < 0)
+	if (o->at_once || is_impatient(h, sig))
+		end_at_once(h, o->command);
+	/* A session is not the machine: it just ends. */
+	else if ((!h->is_pid1 || h->is_shutting_down || !start_ordered(h, o, &cause)) &&
+		 o->command != COMMAND_NONE && run_shutdown(h, (int)o->command, 0, &cause) < 0)
 		log_at(LOG_ERROR, "cannot end in order");
 }

@@ -2,12 +2,14 @@
 /* The verbs that change something without a job: signals, failed marks, unit files, the end of the system. */
 #include "ctl/serve.h"
 
+#include <fcntl.h>
 #include <sys/reboot.h>
 #include <unistd.h>
 
 #include "activate/busname.h"
 #include "activate/devices.h"
 #include "core/environment.h"
+#include "core/fd.h"
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
@@ -292,8 +294,18 @@ static const struct {
 			 "everything is stopped in order, then the system starts again"},
 	[VERB_HALT] = {(int)RB_HALT_SYSTEM,
 		       "everything is stopped in order, then the system halts"},
+	[VERB_KEXEC] = {RB_KEXEC, "everything is stopped in order, then the loaded kernel runs"},
 	[VERB_EXIT] = {-1, "everything is stopped in order, then hark-init ends"},
 };
+
+/* Where the kernel does not say, it has none: at the end it would be too late to notice. */
+static bool is_kernel_loaded(void)
+{
+	char text[2] = "";
+	AUTO_FD int fd = fd_open(AT_FDCWD, "/sys/kernel/kexec_loaded", O_RDONLY, 0);
+
+	return fd >= 0 && fd_read(fd, text, 1) == 1 && text[0] == '1';
+}
 
 int serve_power(struct call *c)
 {
@@ -308,6 +320,11 @@ int serve_power(struct call *c)
 	if (c->request.args_n &&
 	    (str_to_u64(str_of(c->request.args[0]), &status) < 0 || status > 255)) {
 		call_error(c, EXIT_USAGE, NULL, "an exit status is a number from 0 to 255");
+		return CALL_DONE;
+	}
+	if (command == RB_KEXEC && !is_kernel_loaded()) {
+		call_error(c, EXIT_FAILED, NULL,
+			   "no kernel is loaded to be run: kexec -l loads one");
 		return CALL_DONE;
 	}
 	r = run_shutdown(c->h, command, (int)status, &cause);
