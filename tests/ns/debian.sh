@@ -31,6 +31,8 @@ polkit.addRule(function(action, subject) {
 });
 X
 printf '[Service]\nExecStart=/bin/sleep 1000\n' >"$ROOT/etc/systemd/system/asked.service"
+printf '[Timer]\nOnCalendar=*:*:*\nAccuracySec=1us\n' >"$ROOT/etc/systemd/system/tick.timer"
+printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo x >>/run/ticks"\n' >"$ROOT/etc/systemd/system/tick.service"
 cat >"$OUT/beside" <<'X'
 # A login by Debian's own su, pam_systemd and logind, and its end; then systemd-run over the bus.
 session() {
@@ -61,6 +63,10 @@ session() {
 	timeout 20 sh -c 'until [ "$(systemctl is-active user-runtime-dir@1234.service)" = inactive ]; do sleep 0.2; done'
 	kill $capture
 	echo "user $(systemctl is-active user@1234.service user-runtime-dir@1234.service | paste -sd" ") $(ls /run/user | wc -l)"
+	systemctl start tick.timer
+	timeout 10 sh -c 'until [ "$(wc -l </run/ticks)" -ge 2 ]; do sleep 0.1; done'
+	echo "timer $(systemctl show -p ActiveState,SubState --value tick.timer | paste -sd" ") $(($(wc -l </run/ticks) >= 2)) $(systemctl list-timers --no-legend | grep -c "tick.timer *tick.service")"
+	systemctl stop tick.timer
 	timeout 20 systemd-run --wait -q sh -c "exit 7" </dev/null
 	echo "wait $?"
 	timeout 20 systemd-run --scope -q --slice=lab.slice sed -n s/^0:://p /proc/self/cgroup </dev/null | sed "s/run-[^/]*/NAME/; s/^/scoped /"
@@ -110,6 +116,7 @@ is "loginctl names its processes" "" 1 "$(sed -n 2p "$OUT/session")"
 is "its end ends the processes and the session" "" "left 0 0" "$(saw left)"
 is "... and the user's manager" "" "user inactive inactive 0" "$(saw user)"
 ok_if "... and its scope is gone, for who listens" "" grep -aq 'session-[a-z0-9]*.scope' "$OUT/removed"
+is "a timer is a unit, as a session is" "D+26" "timer active waiting 1 1" "$(saw timer)"
 is "systemd-run --wait hears how it ended" "" "wait 7" "$(saw wait)"
 is "systemd-run --scope" "" "scoped /lab.slice/NAME" "$(saw scoped)"
 if [ -s "$OUT/polkit" ]; then

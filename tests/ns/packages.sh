@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Debian's packages are configured on a running hark: openssh-server, cups-daemon and nginx start by their own maintainer scripts, through
+# Debian's packages are configured on a running hark: openssh-server, cups-daemon, avahi-daemon and nginx start by their own maintainer scripts, through
 # deb-systemd-invoke, invoke-rc.d and systemctl; logins by sshd are sessions; removal stops what is removed. crun makes its containers' scopes.
 # The packages come by apt into a cache (HARK_CACHE) and a throw-away root; the machine gets nothing.
-PACKAGES="openssh-server openssh-client cups-daemon nginx-light crun"
+PACKAGES="openssh-server openssh-client cups-daemon avahi-daemon nginx-light crun"
 . "$(dirname "$(readlink -f "$0")")/debs.sh"
 debs_fetch debs $PACKAGES # before the sandbox, which has no network
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -25,7 +25,7 @@ export SYSTEMD_COLORS=0 DEBIAN_FRONTEND=noninteractive LC_ALL=C
 say() { echo "$1: $(eval "$2" 2>&1 | paste -sd" ")"; }
 timeout 40 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 say system 'systemctl is-system-running'
-timeout 200 apt-get install -y --no-install-recommends --no-download openssh-server openssh-client cups-daemon nginx-light crun >/run/out/apt 2>&1 </dev/null
+timeout 200 apt-get install -y --no-install-recommends --no-download openssh-server openssh-client cups-daemon avahi-daemon nginx-light crun >/run/out/apt 2>&1 </dev/null
 say apt "echo $?"
 say active 'systemctl is-active ssh.service nginx.service cups.service cups.socket cups.path'
 say enabled 'systemctl is-enabled ssh.service nginx.service cups.service cups.path'
@@ -50,6 +50,20 @@ systemctl start cups.path
 mkdir -p /var/cache/cups
 touch /var/cache/cups/org.cups.cupsd
 say cups-path 'timeout 10 sh -c "until systemctl is-active -q cups.service; do sleep 0.1; done"; systemctl is-active cups.service; harkctl why cups.service | grep -q org.cups.cupsd && echo named'
+
+# cups and avahi find each other over the bus: both at once, each by what starts it, and by one request
+both="cups.service avahi-daemon.service"
+rest() { systemctl stop cups.path cups.socket avahi-daemon.socket $both; rm -f /var/cache/cups/org.cups.cupsd; systemctl start cups.path cups.socket avahi-daemon.socket; systemctl is-active $both | paste -sd" "; }
+names() { busctl --no-pager --no-legend list | grep -c "^org.freedesktop.Avahi .*avahi-daemon"; }
+say rested rest
+timeout 20 busctl call org.freedesktop.Avahi / org.freedesktop.Avahi.Server GetVersionString >/run/out/avahi 2>&1 &
+call=$!
+timeout 20 python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.connect("/run/cups/cups.sock"); s.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); print(s.recv(99)[:8].decode())' >/run/out/cups 2>&1
+wait $call
+say together 'systemctl is-active $both; names; cut -c1-8 /run/out/avahi; cat /run/out/cups'
+rest >/dev/null
+say request 'systemctl start $both; echo $?; systemctl is-active $both; names'
 
 # a login by sshd
 mkdir -p /root/.ssh /home/tester/.ssh
@@ -120,6 +134,9 @@ is "deb-systemd-invoke restart cups.service" "" "0 active" "$(said deb-invoke)"
 is "deb-systemd-invoke leaves what is masked alone" "" "0 inactive active" "$(said masked)"
 is "cups.path, unmodified, is stopped with cups.service (PartOf=)" "" "inactive inactive" "$(said cups-stop)"
 is "... and starts it when its file is there; why names the file" "" "active named" "$(said cups-path)"
+is "cups and avahi rest" "" "inactive inactive" "$(said rested)"
+is "... start at once, by a call of the bus name and by the socket" "" 'active active 1 s "avahi HTTP/1.1' "$(said together)"
+is "... and by one request" "D19" "0 active active 1" "$(said request)"
 login() { sed -n "$1p" "$OUT/login"; }
 ok_if "a login by sshd is a session in a scope of its own" "" grep -q '/user.slice/user-1234.slice/session-[a-z0-9]*.scope$' "$OUT/login"
 ok_if "... with its directory" "" grep -q '^[a-z0-9]* /run/user/1234 tester:700$' "$OUT/login"
