@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/mounts.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include "activate/output.h"
 #include "activate/paths.h"
@@ -12,6 +14,7 @@
 #include "core/mem.h"
 #include "core/mountns.h"
 #include "core/remember.h"
+#include "units/automount.h"
 #include "units/mount_unit.h"
 
 static const char table_path[] = "/proc/self/mountinfo";
@@ -21,7 +24,7 @@ enum {
 	CHANGES_MOST = 128
 };
 
-/* A mount that the kernel told of, and the unit of its place. */
+/* A mount that the kernel told of, and the unit of its place; UNIT_NONE: an automount point. */
 struct seen {
 	struct map_node node;
 	uint64_t id;
@@ -39,6 +42,7 @@ struct mounts {
 	int events_fd; /* -1: the kernel cannot, or only the machine's own manager needs it */
 	uint64_t heard_us;
 	struct map seen;
+	bool is_point_gone; /* some automount point is no longer there */
 	uint64_t parent_id; /* of the mount that was looked for last, by its id */
 	char parent[UNIT_NAME_MAX + 1];
 };
@@ -101,6 +105,58 @@ static struct mount_unit *next_unit(struct hark *h, uint32_t *at)
 	return NULL;
 }
 
+/* --- automount points --- */
+
+static bool find_id(struct str table, uint64_t id, struct mount_line *ret)
+{
+	while (mountinfo_next(&table, ret))
+		if (ret->id == id)
+			return true;
+	return false;
+}
+
+static bool same_id(const struct map_node *node, const void *key)
+{
+	return container_of(node, const struct seen, node)->id == *(const uint64_t *)key;
+}
+
+/* The id of the mount that fd is of, as the table has it or (of Linux 6.8 on) one that is never used again. 0: not known. */
+static uint64_t id_of(int fd, bool is_unique)
+{
+	enum { ID_UNIQUE = 0x4000 }; /* linux/stat.h: STATX_MNT_ID_UNIQUE */
+	unsigned which = is_unique ? ID_UNIQUE : STATX_MNT_ID;
+	struct statx at;
+
+	return statx(fd, "", AT_EMPTY_PATH, which, &at) == 0 && at.stx_mask & which ? at.stx_mnt_id
+										    : 0;
+}
+
+/*
+ * The kernel keeps a point that somebody unmounted as long as PID 1 has it open, but nobody comes to it any more: such a unit has failed.
+ * table: all that is mounted; empty where the mounts are known one by one.
+ */
+static void check_points(struct mounts *w, struct str table)
+{
+	struct hark *h = w->hark;
+
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+		struct automount_unit *a = u ? automount_of(u) : NULL;
+		struct mount_line line;
+		uint64_t id;
+
+		if (!a || !automount_is_armed(u) || !a->point_slot)
+			continue;
+		id = id_of(bank_fd(a->point_slot - 1), !table.n);
+		if (!id || (table.n ? find_id(table, id, &line)
+				    : map_find(&w->seen, map_hash_u64(id), same_id, &id) != NULL))
+			continue;
+		log_at(LOG_ERROR, "%s: somebody has unmounted its mount point; the unit is failed",
+		       u->name);
+		engine_post_simple(&h->engine, u, EV_ARM_FAILED, ENOENT, 0, 0);
+	}
+}
+
 /* --- the table as a whole --- */
 
 static void look(struct proc_table *t)
@@ -121,6 +177,8 @@ static void look(struct proc_table *t)
 		if (m)
 			m->was_seen = true;
 	}
+	if (r == 0)
+		check_points(h->mounts, h->mounts->whole);
 	h->mounts->whole = (struct str){NULL, 0};
 	while ((m = next_unit(h, &at))) {
 		if (r == 0)
@@ -134,17 +192,14 @@ static void look(struct proc_table *t)
 
 /* --- one by one --- */
 
-static bool same_id(const struct map_node *node, const void *key)
-{
-	return container_of(node, const struct seen, node)->id == *(const uint64_t *)key;
-}
-
 static void forget(struct mounts *w, uint64_t id)
 {
 	struct map_node *node = map_find(&w->seen, map_hash_u64(id), same_id, &id);
 	struct seen *s = node ? container_of(node, struct seen, node) : NULL;
-	struct unit *u = s ? registry_unit(&w->hark->reg, s->unit) : NULL;
+	bool is_point = s && s->unit == UNIT_NONE;
+	struct unit *u = s && !is_point ? registry_unit(&w->hark->reg, s->unit) : NULL;
 
+	w->is_point_gone = w->is_point_gone || is_point;
 	if (w->parent_id == id)
 		w->parent_id = 0; /* it may come back elsewhere */
 	if (!s)
@@ -166,17 +221,23 @@ static int note(struct mounts *w, uint64_t id)
 	struct seen *s;
 	int r;
 
-	if (map_find(&w->seen, map_hash_u64(id), same_id, &id) || mountns_stat(id, text, &line) < 0)
+	if (map_find(&w->seen, map_hash_u64(id), same_id, &id))
 		return 0;
+	if (mountns_stat(id, text, &line) < 0) {
+		w->is_point_gone = true; /* perhaps it was one */
+		return 0;
+	}
 	m = unit_of(w->hark, &line, &r);
-	if (!m)
+	if (!m && (r < 0 || is_mount(&line)))
 		return r;
 	s = map_reserve(&w->seen, 1) == 0 ? mem_get(sizeof(*s)) : NULL;
 	if (!s)
 		return err_here(-ENOMEM);
 	s->id = id;
-	s->unit = m->unit.id;
+	s->unit = m ? m->unit.id : UNIT_NONE;
 	map_add(&w->seen, &s->node, map_hash_u64(id));
+	if (!m)
+		return 0;
 	m->mounts_n++;
 	settle(w->hark, m, true);
 	return 0;
@@ -214,6 +275,7 @@ static int list_all(struct mounts *w)
 	}
 	while (r == 0 && (m = next_unit(w->hark, &at)))
 		settle(w->hark, m, m->mounts_n > 0);
+	w->is_point_gone = true; /* perhaps */
 	return r;
 }
 
@@ -270,6 +332,9 @@ static void take_changes(struct mounts *w)
 	}
 	if (r < 0)
 		give_up(w, r);
+	else if (w->is_point_gone)
+		check_points(w, (struct str){NULL, 0});
+	w->is_point_gone = false;
 	paths_look_again(w->hark);
 }
 
@@ -369,6 +434,8 @@ void mounts_compare(struct hark *h)
 	struct mount_unit *m;
 	uint32_t at = 0;
 
+	if (h->mounts)
+		h->mounts->is_point_gone = true; /* perhaps, while no manager lived */
 	mounts_refresh(h);
 	while (h->mounts && h->mounts->events_fd >= 0 && (m = next_unit(h, &at)))
 		settle(h, m, m->mounts_n > 0);
@@ -431,14 +498,6 @@ static bool is_in_hand(const struct mount_line *line, const char *name)
 	char own[UNIT_NAME_MAX + 1];
 
 	return line && name_of(line, own) && strcmp(own, name) == 0;
-}
-
-static bool find_id(struct str table, uint64_t id, struct mount_line *ret)
-{
-	while (mountinfo_next(&table, ret))
-		if (ret->id == id)
-			return true;
-	return false;
 }
 
 /*

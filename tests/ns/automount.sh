@@ -145,6 +145,14 @@ is "an automount without its mount" "" "$(out ENOENT)" "$(said alone)"
 point skipped '[Unit]' ConditionPathExists=/nowhere
 is "a mount whose condition says no" "" "$(out ENOENT)" "$(said skipped)"
 
+# ---- somebody takes the point away
+point lost
+umount -l /run/lost
+ok_if "a point that somebody unmounts is missed" "" wait_sub run-lost.automount failed 3
+is "... and why is told" "" "unmounted" "$(prop run-lost.automount Result)"
+ctl start run-lost.automount >/dev/null
+is "... and a start makes it again" "" "$in_" "$(said lost)"
+
 # ---- stop
 slow long.service 20
 point stopped '[Unit]' Requires=long.service After=long.service
@@ -253,7 +261,7 @@ hark_down
 ok_if "a shutdown takes mount and point away" "" sh -c '! findmnt -n /run/usual'
 hark_up automount || finish
 ctl start run-slow.automount >/dev/null
-kill -9 "$(manager_pid)" "$INIT_PID"
+kill -9 "$INIT_PID" "$(manager_pid)" # in this order: it would start another one
 wait "$INIT_PID" 2>/dev/null
 is "when all of hark is gone nobody waits" "" "$(out ENOENT)" "$(said slow)"
 hark_up automount || finish

@@ -49,6 +49,23 @@ inside mount --move /run/from "/run/to here"
 ok_if "a mount that moves takes its unit along, whatever its name" "" \
 	wait_for "! is_active run-from.mount && is_active 'run-to\\x20here.mount'" 5
 
+# ---- automount points
+if [ -e /dev/autofs ] && [ -x "$BIN/hark-mount" ]; then
+	for name in kept lost; do
+		printf '[Unit]\nDefaultDependencies=no\n[Automount]\n' >"$T/units/run-$name.automount"
+		printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=%s\nType=tmpfs\n' $name >"$T/units/run-$name.mount"
+	done
+	ctl daemon-reload >/dev/null
+	ctl start run-kept.automount run-lost.automount >/dev/null
+	inside umount -l /run/lost
+	ok_if "an automount point that somebody unmounts is missed" "" wait_for "[ \"\$(sub run-lost.automount)\" = failed ]" 3
+	ctl start run-lost.automount >/dev/null
+	kill -STOP "$(manager)" && inside umount -l /run/lost && kill -9 "$(manager)"
+	ok_if "... also while there is no manager" "" wait_for "[ \"\$(sub run-lost.automount)\" = failed ]" 5
+	is "... and others are not" "" waiting "$(sub run-kept.automount)"
+	ctl stop run-kept.automount >/dev/null
+fi
+
 # ---- many
 inside mkdir -p /run/storm
 share=100
