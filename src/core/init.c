@@ -319,6 +319,8 @@ static void ping(void)
 {
 	static const int signals[] = {0, SIGABRT, SIGKILL};
 
+	if (!seats_used) /* it is quiet: what a boot has touched is not needed */
+		madvise(seats, sizeof(seats), MADV_DONTNEED);
 	kill(keeper.manager, signals[keeper.ping_step]);
 	keeper.ping_step += keeper.ping_step < ARRAY_SIZE(signals) - 1;
 	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? keeper.ping_us : ABORT_WAIT_US);
@@ -394,9 +396,9 @@ static int start(void)
 	rlim_t most;
 
 	/* As many descriptors as we may have, and so many slots. */
-	getrlimit(RLIMIT_NOFILE, &keeper.nofile);
+	prlimit(0, RLIMIT_NOFILE, NULL, &keeper.nofile);
 	most = keeper.nofile.rlim_max < FD_MOST ? keeper.nofile.rlim_max : FD_MOST;
-	setrlimit(RLIMIT_NOFILE, &(struct rlimit){most, keeper.nofile.rlim_max});
+	prlimit(0, RLIMIT_NOFILE, &(struct rlimit){most, keeper.nofile.rlim_max}, NULL);
 	/* Who started us may have left some open. */
 	raw_close_range(STDERR_FILENO + 1, INT_MAX);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -411,6 +413,7 @@ static int start(void)
 	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
 	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
 		return -errno;
+	keeper.ping_us = 30 * US_PER_SEC; /* unless it says otherwise */
 	bank->layout = BANK_LAYOUT;
 	bank->pid = getpid();
 	bank->saved_n = sizeof(keeper);

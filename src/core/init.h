@@ -67,7 +67,8 @@ struct seat {
 _Static_assert(offsetof(struct seat, in.plan) + 1024 <= PAGE, "most plans fit into the page");
 /* Behind those with stages one that is always free: its children get a copy of our memory and of all descriptors. */
 extern struct seat seats[BANK_STAGES + 1];
-extern struct seat *seat; /* that of the request in hand */
+extern struct seat *seat;   /* that of the request in hand */
+extern uint32_t seats_used; /* a bit for each that has a child or its descriptors */
 
 /* Tell the manager at the end of this turn of the loop, or (what does not help it much to know) of the next. */
 enum news { NEWS_NONE, NEWS_LATER, NEWS_NOW };

@@ -11,11 +11,11 @@ enum {
 	TOLD_OF = BANK_F_EXECED | BANK_F_DONATE, /* its exec is told of */
 };
 
-struct keeper keeper = {.ping_us = 30 * US_PER_SEC};
+struct keeper keeper;
 struct bank_table *bank;
 struct seat seats[BANK_STAGES + 1];
 struct seat *seat = seats;
-static uint32_t seats_used; /* a bit for each that is not free */
+uint32_t seats_used;
 
 static int slot_fd(uint32_t i)
 {
@@ -95,27 +95,25 @@ static void settle(uint32_t i)
 
 uint64_t bank_sweep(void)
 {
-	uint64_t wait_us = TIME_NEVER, age_us;
+	uint64_t youngest_us = 0;
 
 	for (uint32_t used = seats_used; used; used &= used - 1) {
 		const struct seat *it = &seats[__builtin_ctz(used)];
-		uint32_t i = it->in.req.slot;
-		const struct bank_slot *s = &bank->slot[i];
+		const struct bank_slot *s = &bank->slot[it->in.req.slot];
 
 		/* Who has a copy of our memory says by its step that it has its own descriptors. */
 		if (__atomic_load_n(&it->is_inside, __ATOMIC_ACQUIRE) ||
 		    (s->kind == BANK_PROC && !s->said.step)) {
-			/* The longer it takes (it is frozen, or waits for a FIFO) the less often we look. */
-			age_us = init_now_us() - s->since_us;
-			wait_us = wait_us < age_us / 4 ? wait_us : age_us / 4;
+			youngest_us = s->since_us > youngest_us ? s->since_us : youngest_us;
 			continue;
 		}
 		if (s->kind == BANK_PROC && (s->flags & TOLD_OF) == BANK_F_DONATE && !s->exec)
-			settle(i);
+			settle(it->in.req.slot);
 		raw_close_range(it->first, it->first + BANK_STAGE_FDS - 1);
 		seats_used &= ~(used & -used);
 	}
-	return wait_us;
+	/* The longer they take (they are frozen, or wait for a FIFO) the less often we look. */
+	return youngest_us ? (init_now_us() - youngest_us) / 4 : TIME_NEVER;
 }
 
 void bank_event(uint32_t i)
@@ -395,9 +393,9 @@ void bank_handle(void)
 			bank->signals_heard = bank->signals;
 		keeper.due_us = init_now_us() + keeper.ping_us;
 		q->name[BANK_NAME - 1] = '\0';
-		do /* what fails for a moment's lack of memory need not fail */
-			r = perform(q, fd);
-		while (r < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST);
+		/* What fails for a moment's lack of memory need not fail. */
+		while ((r = perform(q, fd)) < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST)
+			continue;
 		/* More is to come soon of a child that is given something. */
 		if (r < 0 || ops[q->op].is_told)
 			tell(q->slot, q->flags & TOLD_OF ? NEWS_LATER : NEWS_NOW);

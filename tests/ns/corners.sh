@@ -55,6 +55,16 @@ ctl daemon-reload >/dev/null 2>&1
 ctl start stays.service mortal.service >/dev/null
 stays=$(main_of stays.service)
 
+# in kB, of PID 1 alone
+private() { awk '/^Private_Dirty/ { n += $2 } END { print n }' "/proc/$INIT_PID/smaps_rollup"; }
+for i in $(seq 20); do printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$UNITS/crowd$i.service"; done
+ctl daemon-reload >/dev/null 2>&1
+ctl start crowd{1..20}.service >/dev/null
+busy=$(private)
+ok_if "what a boot has touched is given back in a quiet second" "" wait_for "[ \$(private) -le $((busy - 8)) ]" 4
+note "private: $busy kB, then $(private)"
+ctl stop crowd{1..20}.service >/dev/null
+
 timeout -s KILL 1 "$BIN/hark-init" "$GARBLE" refused 418<>"/proc/$INIT_PID/fd/418" >"$T/other" 2>&1 </dev/null
 is "the table of another hark-init is not taken for its own" "" "18 $stays" "$(grep -c '^ok' "$T/other") $(main_of stays.service)"
 
