@@ -136,19 +136,26 @@ static int read_to_end(int fd, size_t first, size_t max, char **ret_text, size_t
 	return 0;
 }
 
-int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n)
+int fd_open_file(int dir, const char *path, size_t max, struct stat *ret)
 {
 	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
-	struct stat st;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret) < 0)
 		return err_here(-errno);
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
-	if ((uint64_t)st.st_size > max)
-		return -EFBIG;
+	if (!S_ISREG(ret->st_mode))
+		return S_ISDIR(ret->st_mode) ? -EISDIR : -ENXIO;
+	return (uint64_t)ret->st_size > max ? -EFBIG : take_fd(fd);
+}
+
+int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n)
+{
+	struct stat st;
+	AUTO_FD int fd = fd_open_file(dir, path, max, &st);
+
+	if (fd < 0)
+		return fd;
 	return read_to_end(fd, st.st_size ? (size_t)st.st_size + 2 : READ_FIRST, max, ret_text,
 			   ret_n);
 }

@@ -7,6 +7,7 @@
 #include "core/str.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* Closes; -1 is fine; errno is kept. */
@@ -17,8 +18,10 @@ MUST_USE int fd_open(int dir, const char *path, int flags, mode_t mode);
 MUST_USE int fd_open_below(const char *root, const char *path, int flags);
 /* A directory to read, or NULL with errno; closedir(3) it. */
 MUST_USE DIR *fd_opendir(int at, const char *path);
-/* The whole of a regular file of at most max bytes into owned memory (mem_put), NUL behind. Opened O_NONBLOCK so
- * that a FIFO cannot hang us. 0, -EFBIG, -EISDIR, -ENXIO for anything not regular (procfs and cgroupfs are fine), errno. */
+/* A regular file of at most max bytes, to be read, and its status. Opened O_NONBLOCK so that a FIFO cannot hang us. The
+ * descriptor, -EFBIG, -EISDIR, -ENXIO for anything not regular (procfs and cgroupfs are fine), errno. */
+MUST_USE int fd_open_file(int dir, const char *path, size_t max, struct stat *ret);
+/* The whole of such a file into owned memory (mem_put), NUL behind. 0 or what fd_open_file() says. */
 MUST_USE int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n);
 /* Up to cap - 1 bytes, NUL behind. Bytes read or -errno. */
 MUST_USE ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap);

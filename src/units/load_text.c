@@ -36,20 +36,14 @@ int text_mark_read(const char *path, struct text_mark *ret)
 
 int text_read(int dir, const char *path, size_t most, struct arena *arena, struct load_text *ret)
 {
-	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
+	AUTO_FD int fd = fd_open_file(dir, path, most, &st);
 	ssize_t got = 1;
 	size_t n = 0, size;
-	struct stat st;
 	char *text;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return err_here(-errno);
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
-	if ((uint64_t)st.st_size > most)
-		return -EFBIG;
 	size = (size_t)st.st_size;
 	text = arena_get(arena, size + 1);
 	if (!text)
