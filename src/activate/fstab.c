@@ -91,6 +91,16 @@ static const char *copy(struct fstab *f, const char *text, int *err)
 	return own;
 }
 
+/* Without memory libmount goes on without them. */
+static bool has_lost(const struct fstab_line *line)
+{
+	int64_t pass = 0;
+
+	if (str_to_i64(line->field[FSTAB_PASS], &pass) < 0)
+		pass = 0;
+	return (line->field[FSTAB_OPTIONS].n && !line->options[0]) || pass != line->pass;
+}
+
 static int take(struct fstab *f, struct fstab_line *line, struct libmnt_fs *fs)
 {
 	int err = 0;
@@ -100,6 +110,7 @@ static int take(struct fstab *f, struct fstab_line *line, struct libmnt_fs *fs)
 	line->type = copy(f, mnt_fs_get_fstype(fs), &err);
 	line->options = copy(f, mnt_fs_get_options(fs), &err);
 	line->pass = mnt_fs_get_passno(fs);
+	line->is_bad = line->is_bad || has_lost(line);
 	return err;
 }
 
@@ -108,7 +119,7 @@ static void tell_unreadable(struct fstab *f, const struct fstab_line *line)
 	static const char *const names[FSTAB_FIELDS] = {"what to mount",   "the mount point",
 							"the type",        "options",
 							"the dump number", "the fsck number"};
-	unsigned k = 0;
+	unsigned k = 0, before = f->told[DIAG_ERROR];
 
 	while (k < FSTAB_TYPE && line->field[k].n)
 		k++;
@@ -122,6 +133,9 @@ static void tell_unreadable(struct fstab *f, const struct fstab_line *line)
 			fstab_tell(f, line, line->field[k], DIAG_ERROR,
 				   "%s must be a number; the line is skipped", names[k]);
 	}
+	if (f->told[DIAG_ERROR] == before) /* libmount says the same of what it had no memory for */
+		fstab_tell(f, line, line->text, DIAG_ERROR,
+			   "it cannot be read, perhaps for lack of memory; the line is skipped");
 }
 
 /* Drop lines that are no use, telling of them. */

@@ -27,15 +27,17 @@ static int find_dirs(struct arena *arena, const char *dirs[DIRS_MOST])
 	return 0;
 }
 
-/* Has root no password that could be given? That nothing can be read says nothing. shadow(5) */
-static bool is_root_locked(void)
+/* Has root no password that could be given? 1, 0 or -ENOMEM. That nothing can be read says nothing. shadow(5) */
+static int is_root_locked(void)
 {
 	AUTO_MEM char *text = NULL;
 	struct str rest, line, word;
 	size_t n = 0;
 
-	if (fd_read_file(AT_FDCWD, "/etc/shadow", SHADOW_MOST, &text, &n) < 0)
-		return false;
+	int r = fd_read_file(AT_FDCWD, "/etc/shadow", SHADOW_MOST, &text, &n);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
 	for (rest = (struct str){text, n}; str_cut(&rest, '\n', &line);)
 		if (str_cut(&line, ':', &word) && str_eq_z(word, "root"))
 			return str_cut(&line, ':', &word) && word.n &&
@@ -51,12 +53,14 @@ static int make(struct fstab *f, struct unit_tree *tree, const char *dir, uint64
 		.device_us = device_us,
 		.in_container = probe_container() != NULL,
 		.has_devices = access("/sys", W_OK) == 0,
-		.is_locked = is_root_locked(),
 	};
 	int r = find_dirs(&f->arena, dirs);
 
+	if (r == 0)
+		r = is_root_locked();
 	if (r < 0)
 		return r;
+	w.is_locked = r > 0;
 	fstab_units(f, &w, tree);
 	return unit_tree_write(tree, dir);
 }

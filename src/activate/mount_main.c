@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -55,36 +56,78 @@ static int explain(struct libmnt_context *cx, int r, const char *doing, const ch
 	return err > 0 && err < UINT8_MAX - MOUNT_EXIT_ERRNO ? MOUNT_EXIT_ERRNO + err : 1;
 }
 
-/*
- * libmount loses rows without a word when memory is short, so the kernel is asked. True: what lies there has been mounted. An
- * automount point has not: it waits for that, and is left where it is.
- */
-static bool is_mount_point(const char *where)
+/* The id of what has been mounted there; 0: nothing. An automount point has not: it waits for that, and is left where it is. */
+static uint64_t mounted_at(const char *where)
 {
 	AUTO_FD int fd = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
 	struct statx at;
 	struct statfs fs;
 
-	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &at) == 0 &&
-	       at.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
-	       at.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
-	       !(fstatfs(fd, &fs) == 0 && fs.f_type == AUTOFS_SUPER_MAGIC);
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &at) == 0 &&
+			       at.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT &&
+			       at.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
+			       !(fstatfs(fd, &fs) == 0 && fs.f_type == AUTOFS_SUPER_MAGIC)
+		       ? at.stx_mnt_id
+		       : 0;
 }
 
-static int do_mount(struct libmnt_context *cx, char **argv)
+static bool is_mount_point(const char *where)
 {
-	const char *where = argv[WHERE];
-	int r = fd_mkdir_parents(where, true, (mode_t)strtoul(argv[MODE], NULL, 8));
-	char what[1024];
+	return mounted_at(where) != 0;
+}
+
+/*
+ * When memory is short libmount loses options without a word, flags like nosuid among them, and rows of the mount table. True: the kernel was
+ * given all of these options; what a helper was given is its own affair.
+ */
+static bool was_all_given(struct libmnt_context *cx, const char *options)
+{
+	const unsigned long apart = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE | MS_REC;
+	struct str given = str_of(mnt_fs_get_fs_options(mnt_context_get_fs(cx)));
+	unsigned long asked = 0, got = 0;
+	struct str rest, word;
+	char *own = NULL, name[256];
+
+	if (mnt_context_helper_executed(cx))
+		return true;
+	if (mnt_optstr_get_flags(options, &asked, mnt_get_builtin_optmap(MNT_LINUX_MAP)) < 0 ||
+	    mnt_context_get_mflags(cx, &got) < 0 || asked & ~got & ~apart ||
+	    mnt_split_optstr(options, NULL, NULL, &own, 0, 0) < 0)
+		return false;
+	for (rest = str_of(own); str_cut(&rest, ',', &word);) {
+		snprintf(name, sizeof(name), STR_FMT, (int)str_index(word, '='), word.p);
+		if (name[0] && (!given.p || !mount_option(given.p, name).p))
+			return false;
+	}
+	return true; /* own goes with the process */
+}
+
+/* Of something that was done, but not as it was asked for. */
+static int tell_loss(const char *doing, const char *where)
+{
+	fprintf(stderr, "hark-mount: cannot %s %s: options were lost: %s\n", doing, where,
+		strerror(ENOMEM));
+	return MOUNT_EXIT_ERRNO + ENOMEM;
+}
+
+static void make_point(const char *where, const char *mode)
+{
+	int r = fd_mkdir_parents(where, true, (mode_t)strtoul(mode, NULL, 8));
 	struct stat st;
 
 	/* A file may be mounted on a file. */
 	if (r < 0 && stat(where, &st) < 0)
 		fprintf(stderr, "hark-mount: cannot make the mount point %s: %s\n", where,
 			strerror(-r));
-	r = mnt_context_set_source(cx, argv[WHAT]);
+}
+
+/* 0, or what libmount says. */
+static int mount_as_told(struct libmnt_context *cx, char **argv)
+{
+	int r = mnt_context_set_source(cx, argv[WHAT]);
+
 	if (!r)
-		r = mnt_context_set_target(cx, where);
+		r = mnt_context_set_target(cx, argv[WHERE]);
 	if (!r && or_none(argv[TYPE]))
 		r = mnt_context_set_fstype(cx, argv[TYPE]);
 	if (!r && or_none(argv[OPTIONS]))
@@ -93,14 +136,27 @@ static int do_mount(struct libmnt_context *cx, char **argv)
 		r = mnt_context_enable_sloppy(cx, strstr(argv[FLAGS], "sloppy") != NULL);
 	if (!r)
 		r = mnt_context_enable_rwonly_mount(cx, strstr(argv[FLAGS], "rwonly") != NULL);
-	if (!r)
-		r = mnt_context_mount(cx);
+	return r ? r : mnt_context_mount(cx);
+}
+
+static int do_mount(struct libmnt_context *cx, char **argv)
+{
+	const char *where = argv[WHERE];
+	char what[1024];
+	int r;
+
+	make_point(where, argv[MODE]);
+	r = mount_as_told(cx, argv);
 	snprintf(what, sizeof(what), "%s on %s (type %s%s%s)", argv[WHAT], where,
 		 *argv[TYPE] ? argv[TYPE] : "auto", *argv[OPTIONS] ? ", options " : "",
 		 argv[OPTIONS]);
 	r = explain(cx, r, "mount", what, NULL);
 	if (r)
 		return r;
+	if (is_mount_point(where) && !was_all_given(cx, argv[OPTIONS])) {
+		(void)!umount2(where, MNT_DETACH | UMOUNT_NOFOLLOW);
+		return tell_loss("mount", what);
+	}
 	if (is_mount_point(where))
 		return 0;
 	fprintf(stderr, "hark-mount: %s was mounted, but nothing is at %s\n", argv[WHAT], where);
@@ -129,6 +185,7 @@ static int do_unmount(struct libmnt_context *cx, char **argv)
 
 static int remount(struct libmnt_context *cx, const char *where, const char *options)
 {
+	uint64_t before = mounted_at(where);
 	struct sbuf all = {0};
 	int r;
 
@@ -139,7 +196,14 @@ static int remount(struct libmnt_context *cx, const char *where, const char *opt
 	if (!r)
 		r = mnt_context_mount(cx);
 	sbuf_fini(&all);
-	return explain(cx, r, "remount", where, NULL);
+	r = explain(cx, r, "remount", where, NULL);
+	if (r)
+		return r;
+	if (mounted_at(where) != before) { /* "remount" was lost: it lies over the other */
+		(void)!umount2(where, MNT_DETACH | UMOUNT_NOFOLLOW);
+		return tell_loss("remount", where);
+	}
+	return was_all_given(cx, options) ? 0 : tell_loss("remount", where);
 }
 
 static int do_remount(struct libmnt_context *cx, char **argv)
