@@ -5,11 +5,12 @@ import shutil
 
 
 class Load:
-    """services: N payloads that report and stay; address: one socket with a service behind it."""
+    """services: N payloads that report and stay; address: one socket with a service behind it; with_bus: D-Bus, and what is asked for by it."""
 
-    def __init__(self, services=0, restart=False, address=None, accept=False, others=0, bare="boot"):
+    def __init__(self, services=0, restart=False, address=None, accept=False, others=0, bare="boot", with_bus=False):
         self.services, self.restart = services, restart
         self.address, self.accept, self.others = address, accept, others
+        self.with_bus = with_bus
         self.bare = bare  # which loop of `floor` does the same
 
     @property
@@ -91,8 +92,31 @@ def write_units(box):
         names = names + ["ready.service"]
         write(units + "/ready.service", UNIT + in_lines("After", sockets) +
               f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={payload} o:{box.report}:9999\n{NULL}")
+    if load.with_bus:
+        sockets = sockets + write_bus(box, units)
     write(units + "/bench.target", "[Unit]\nDefaultDependencies=no\n" + in_lines("Wants", sockets + names))
     return units
+
+
+BUS = """<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth><servicedir>{0}</servicedir>
+<policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
+<allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
+<allow receive_type="method_call"/><allow receive_type="signal"/><allow receive_type="method_return"/><allow receive_type="error"/>
+</policy></busconfig>
+"""
+
+
+def write_bus(box, units):
+    """A bus, a name on it that a call activates, and a unit that ends at once. What is to be started."""
+    names = box.dir + "/names"
+    write(box.dir + "/bus.conf", BUS.format(names))
+    write(names + "/org.bench.Act.service", "[D-BUS Service]\nName=org.bench.Act\nExec=/bin/false\nUser=root\nSystemdService=act.service\n")
+    write(units + "/act.service", service(box.bench.program("own_name"), "org.bench.Act 0", "Type=dbus\nBusName=org.bench.Act\n"))
+    write(units + "/trivial.service", service(box.bench.program("payload"), "x", "Type=oneshot\n"))
+    write(units + "/dbus.socket", UNIT + "[Socket]\nListenStream=/run/dbus/system_bus_socket\n")
+    daemon = f"{shutil.which('dbus-daemon')} --config-file={box.dir}/bus.conf"
+    write(units + "/dbus.service", service(daemon, "--address=systemd: --nofork --nopidfile --systemd-activation --syslog-only", "Type=notify\n"))
+    return ["dbus.socket", "dbus.service"]
 
 
 class Hark(Manager):
@@ -119,6 +143,19 @@ class HarkFirst(Hark):
     def command(self, box):
         argv, env = super().command(box)
         return argv[:argv.index("--cgroup-root")] + ["--cgroup-root", "/sys/fs/cgroup", "--default", "bench.target"], env
+
+
+class HarkBus(HarkFirst):
+    """As PID 1, with the socket that systemctl knows."""
+
+    def command(self, box):
+        argv, env = super().command(box)
+        units = box.dir + "/units"
+        write(units + "/hark-bus.socket", UNIT + "[Socket]\nListenStream=/run/systemd/private\nSocketMode=0600\n")
+        write(units + "/hark-bus.service", service(os.path.join(box.bench.hark, "hark-bus"), "", f"Environment=HARK_RUN_DIR={self.run_dir(box)}\n"))
+        write(units + "/bench.target.d/bus.conf", "[Unit]\nWants=hark-bus.socket\n")
+        write(units + "/dbus.service.d/bus.conf", "[Unit]\nWants=hark-bus.service\n")
+        return argv, env
 
 
 class Systemd(Manager):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The measures (a) to (i). Each returns rows for its table and leaves figures for the gates.
+"""The measures (a) to (j). Each returns rows for its table and leaves figures for the gates.
 
 All managers of a measure are interleaved (A B C A B C ...); what is printed are medians.
 """
@@ -14,7 +14,7 @@ import sys
 import time
 
 from box import Box, Failed
-from managers import HarkFirst, Load
+from managers import HarkBus, HarkFirst, Load
 
 # What hark is held against; both make a cgroup for each service. At boot spawns can overlap; where each
 # start waits for an event the goals were set beside the loop that waits for each exec.
@@ -422,5 +422,42 @@ def measure_i(plan):
     return ["", "manager"] + columns, rows
 
 
+# --- (j) D-Bus ---
+
+def over_bus(count):
+    """p50 of what Debian's own clients take, in us, and of the same clients when they ask for nothing."""
+    def measure(box):
+        box.wait_reports(box.load.services)
+        timed = lambda *argv, n=count: json.loads(box.inside([box.bench.program("client"), "time", str(n), *argv]))["p50_us"]
+        ping = ["/usr/bin/dbus-send", "--system", "--print-reply", "--dest=org.bench.Act", "/", "org.freedesktop.DBus.Peer.Ping"]
+        ctl = "/usr/bin/systemctl"
+        box.inside([ctl, "start", "trivial.service"])
+        box.inside(ping)
+        box.settle(5)
+        warm, cold, empty = timed(*ping), [], timed(ctl, "--version")
+        for _ in range(count):
+            box.inside([ctl, "stop", "act.service"])
+            cold.append(timed(*ping, n=1) - warm)
+        return {"start_us": timed(ctl, "start", "trivial.service") - empty,
+                "list_us": timed(ctl, "list-units", "--no-pager") - empty,
+                "reload_us": timed(ctl, "daemon-reload") - empty, "activation_us": median(cold), "empty_us": empty}
+    return measure
+
+
+def measure_j(plan):
+    """over D-Bus, by Debian's systemctl and dbus-send, without what the client itself costs: start of a unit that ends at once, list of 150
+    units, daemon-reload, first call of a name whose service does not run"""
+    columns = ["start_us", "list_us", "reload_us", "activation_us", "empty_us"]
+    managers = plan.named("systemd")
+    if plan.bench.hark and os.access(os.path.join(plan.bench.hark, "hark-bus"), os.X_OK):
+        managers = [HarkBus()] + managers
+    results = plan.run("bus", managers, plan.load(services=145, with_bus=True), over_bus(5 if plan.quick else 30), 3)
+    for column in columns[:-1]:
+        r = ratio(results, column, "systemd")
+        if r is not None:
+            plan.note("bus-" + column[:-3] + "/systemd", r)
+    return ["", "manager"] + columns, [["bus", name] + [fmt(v[c]) for c in columns] for name, v in results.items()]
+
+
 MEASURES = {"a": measure_a, "b": measure_b, "c": measure_c, "d": measure_d, "e": measure_e, "f": measure_f,
-            "g": measure_g, "h": measure_h, "i": measure_i}
+            "g": measure_g, "h": measure_h, "i": measure_i, "j": measure_j}
