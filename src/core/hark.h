@@ -71,6 +71,7 @@ struct hark {
 		uint64_t due_us;
 		uint32_t slot;
 		int state, what; /* enum reexec, enum reexec_what */
+		int test;        /* which one goes on */
 		const char *why; /* static */
 		struct timer timer;
 		bool is_content; /* PID 1 starts this very program from now on */

@@ -33,6 +33,7 @@
 #include "core/remember.h"
 #include "core/run.h"
 #include "core/transient.h"
+#include "core/trial.h"
 #include "ctl/generate.h"
 #include "ctl/live.h"
 #include "ctl/server.h"
@@ -551,6 +552,8 @@ int main(int argc UNUSED, char **argv)
 	log_init("harkd", LOG_INFO, -1);
 	if (argv[1] && strcmp(argv[1], "--self-test") == 0)
 		return self_test(h, argv + 2);
+	if (argv[1] && argv[2] && strcmp(argv[1], "--try-init") == 0)
+		return trial_run(argv[2]);
 	prepared = machine_prepare(&lacking);
 	if (prepared < 0)
 		log_at(LOG_ERROR, "%s: %s; going on", lacking, strerror(-prepared));

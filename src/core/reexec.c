@@ -20,6 +20,9 @@ enum { TEST_PROGRAM = 3, TEST_STATE };
 
 enum { TEST_MOST_US = 5 * 1000 * 1000, CONTENT_US = 500 * 1000 };
 
+/* A manager tests itself; of a hark-init first its layout, then a life with us as the manager. */
+enum test { TEST_SELF, TEST_LAYOUT, TEST_LIFE };
+
 /* What lies now where that process was started from. The descriptor or -errno. */
 static int open_program(pid_t pid)
 {
@@ -46,25 +49,28 @@ static bool is_binary(int fd)
 	return pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
-static void make_plan(struct wbuf *plan, enum reexec_what what)
+/* program: its slot of the bank, of which we have the descriptor, too. */
+static void make_plan(struct wbuf *plan, enum test test, int program)
 {
-	char program[32], layout[16];
+	char path[32], layout[16], manager[32], again[48];
+	const char *const args[][4] = {
+		[TEST_SELF] = {"harkd", "--self-test", layout},
+		[TEST_LAYOUT] = {"hark-init", "--layout"},
+		[TEST_LIFE] = {"hark-init", manager, "--try-init", again},
+	};
 
-	snprintf(program, sizeof(program), "/proc/self/fd/%d", TEST_PROGRAM);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", TEST_PROGRAM);
 	snprintf(layout, sizeof(layout), "%d", BANK_LAYOUT);
+	snprintf(manager, sizeof(manager), "/proc/%d/exe", getpid());
+	snprintf(again, sizeof(again), "/proc/%d/fd/%d", getpid(), bank_fd((uint32_t)program));
 	plan_put_str(plan, PLAN_SETSID, STR(""));
-	if (what == REEXEC_INIT) {
-		plan_put_str(plan, PLAN_ARG, STR("hark-init"));
-		plan_put_str(plan, PLAN_ARG, STR("--layout"));
-	} else {
-		plan_put_str(plan, PLAN_ARG, STR("harkd"));
-		plan_put_str(plan, PLAN_ARG, STR("--self-test"));
-		plan_put_str(plan, PLAN_ARG, str_of(layout));
-	}
-	plan_put_str(plan, PLAN_EXEC, str_of(program));
+	for (unsigned i = 0; i < ARRAY_SIZE(args[test]) && args[test][i]; i++)
+		plan_put_str(plan, PLAN_ARG, str_of(args[test][i]));
+	/* A hark-init opens the path it was started by, and has closed what it was given by then. */
+	plan_put_str(plan, PLAN_EXEC, str_of(test == TEST_LIFE ? again : path));
 }
 
-static int spawn_test(struct hark *h, enum reexec_what what, int program)
+static int spawn_test(struct hark *h, enum test test, int program)
 {
 	char bytes[256];
 	struct wbuf plan = {.p = bytes, .cap = sizeof(bytes)};
@@ -79,7 +85,7 @@ static int spawn_test(struct hark *h, enum reexec_what what, int program)
 
 	if (slot < 0)
 		return slot;
-	make_plan(&plan, what);
+	make_plan(&plan, test, program);
 	s.plan = (struct str){plan.p, plan.n};
 	r = bank_spawn(&h->bank, &s);
 	if (r < 0)
@@ -88,7 +94,7 @@ static int spawn_test(struct hark *h, enum reexec_what what, int program)
 	h->reexec.token = s.token;
 	h->reexec.due_us = time_add(loop_now_us(&h->loop), TEST_MOST_US);
 	h->reexec.state = REEXEC_TESTING;
-	h->reexec.what = (int)what;
+	h->reexec.test = (int)test;
 	return 0;
 }
 
@@ -105,7 +111,8 @@ int reexec_begin(struct hark *h, enum reexec_what what)
 	if (what == REEXEC_INIT && !is_binary(fd))
 		return err_here(-ENOEXEC);
 	slot = bank_keep(&h->bank, bank_find(&h->bank, "reexec"), "reexec", fd);
-	return slot < 0 ? slot : spawn_test(h, what, slot);
+	h->reexec.what = (int)what;
+	return slot < 0 ? slot : spawn_test(h, what == REEXEC_INIT ? TEST_LAYOUT : TEST_SELF, slot);
 }
 
 static void end_test(struct hark *h, enum reexec state, const char *why)
@@ -116,13 +123,13 @@ static void end_test(struct hark *h, enum reexec state, const char *why)
 }
 
 /* NULL: it passed. */
-static const char *why_refused(enum reexec_what what, const struct bank_note *note)
+static const char *why_refused(enum test test, const struct bank_note *note)
 {
 	if (note->code != CLD_EXITED)
 		return "its self-test did not end well";
 	if (note->status == plan_exit_code(PLAN_EXEC))
 		return "it cannot be executed";
-	if (what == REEXEC_INIT)
+	if (test == TEST_LAYOUT)
 		return note->status == BANK_LAYOUT
 			       ? NULL
 			       : "it cannot read the table of the running one; that takes a reboot";
@@ -135,6 +142,8 @@ static const char *why_refused(enum reexec_what what, const struct bank_note *no
 		return "it cannot read the state of the running manager";
 	case SELF_TEST_UNITS:
 		return "it cannot read the unit directories";
+	case SELF_TEST_LIFE:
+		return "it does not keep a process and itself through a change of programs";
 	default:
 		return "its self-test did not end well";
 	}
@@ -159,7 +168,12 @@ bool reexec_on_note(struct hark *h, const struct bank_note *note)
 		return true;
 	if (bank_ack(&h->bank, note->slot, note->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
-	why = why_refused(what, note);
+	why = why_refused((enum test)h->reexec.test, note);
+	if (!why && h->reexec.test == TEST_LAYOUT) {
+		if (spawn_test(h, TEST_LIFE, bank_find(&h->bank, "reexec")) == 0)
+			return true;
+		why = "its self-test cannot be started";
+	}
 	end_test(h, why ? REEXEC_REFUSED : REEXEC_GOOD, why);
 	/* At once: until here no other program can have come into its place. */
 	if (!why && what == REEXEC_INIT && bank_reexec(&h->bank, kept_program(h)) < 0)

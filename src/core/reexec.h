@@ -6,8 +6,8 @@
  * we leave, and PID 1 starts the next manager, from the descriptor that was tested. If that one dies at once PID 1 goes back to our own
  * program, of which it keeps a descriptor too. One test at a time.
  *
- * PID 1 itself is replaced by what lies where it was started from, when that knows the layout of its table. Nobody has to leave: the
- * manager finds in the table what came of it.
+ * PID 1 itself is replaced by what lies where it was started from, when that knows the layout of its table and has led a life of its own
+ * beside PID 1 (trial.h): nobody is above PID 1 to take it back. Nobody has to leave: the manager finds in the table what came of it.
  */
 #pragma once
 
@@ -19,6 +19,7 @@ enum self_test {
 	SELF_TEST_LAYOUT = 10, /* it does not speak to this PID 1 */
 	SELF_TEST_STATE,       /* it cannot read our state */
 	SELF_TEST_UNITS,       /* it cannot read unit files */
+	SELF_TEST_LIFE,        /* a hark-init: trial.h */
 };
 
 enum reexec { REEXEC_NONE, REEXEC_TESTING, REEXEC_GOOD, REEXEC_REFUSED };

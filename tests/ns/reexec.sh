@@ -175,6 +175,8 @@ init_refused "cut off" "$T/bad" "self-test did not end well\|cannot be executed"
 "$T/good-init" --layout
 printf '#!/bin/sh\nexit %s\n' $? >"$T/bad"
 init_refused "a script that knows the layout" "$T/bad" "Exec format error"
+init_refused "that hangs in its first turn" "$NS_BIN/stuck" "self-test did not end well"
+ok_if "hark-init, that hangs in its first turn: nothing of it is left" "" wait_for '! pgrep -f -- --try-init' 3
 under_load
 under_load --init
 is "hark-init is the same process" "" "hark-init was replaced (life $((TIMES + 3)), process $INIT_PID)" "$(ctl reexec --init)"
