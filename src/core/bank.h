@@ -25,7 +25,7 @@
 
 enum {
 	BANK_LAYOUT =
-		6, /* of struct bank_table, bank_req, bank_note, plans, and what PID 1 saves */
+		7, /* of struct bank_table, bank_req, bank_note, plans, and what PID 1 saves */
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_WIDE_FD = 16,  /* the stage of what does not fit into the others or finds none free */
 	BANK_STAGE_FD = 160,
@@ -101,16 +101,15 @@ struct bank_table {
 	uint32_t last_hang;             /* ... did not answer, and PID 1 ended it */
 	uint32_t is_pid1;               /* hark-init is a real PID 1 and may reboot */
 	uint32_t signals;               /* received by PID 1 itself so far */
-	uint32_t signals_heard;         /* by managers, see HEARD */
-	int32_t signal;                 /* the newest */
 	uint32_t pings;                 /* asked so far; any request is an answer */
-	uint64_t start_us;              /* when hark-init started, CLOCK_MONOTONIC */
-	uint64_t orphans;               /* reaped so far, not children of units */
-	uint64_t spawned;               /* children cloned so far */
-	uint64_t handled;               /* requests so far */
-	uint64_t manager_us;            /* start of the running manager */
-	uint64_t tried_us;              /* when a NEW binary was last started; 0: never */
-	uint32_t changed_n; /* entries ever made in changed; too far behind: look at all slots */
+	uint64_t signal_set; /* those of them that no manager handled, see HEARD: bit n - 1 is n */
+	uint64_t start_us;   /* when hark-init started, CLOCK_MONOTONIC */
+	uint64_t orphans;    /* reaped so far, not children of units */
+	uint64_t spawned;    /* children cloned so far */
+	uint64_t handled;    /* requests so far */
+	uint64_t manager_us; /* start of the running manager */
+	uint64_t tried_us;   /* when a NEW binary was last started; 0: never */
+	uint32_t changed_n;  /* entries ever made in changed; too far behind: look at all slots */
 	uint32_t changed[BANK_CHANGES];
 	int32_t child[BANK_SLOTS]; /* pids not yet reaped, written by clone itself; 0: none */
 	struct bank_slot slot[BANK_SLOTS];
@@ -134,7 +133,7 @@ struct bank_table {
 	OP(ACK, "the exit in slot was handled: reap and free")                                             \
 	OP(PONG,                                                                                           \
 	   "answer to a ping (as every request is); arg: from now on as many seconds between pings")       \
-	OP(HEARD, "the signal arg, which PID 1 received, was handled")                                     \
+	OP(HEARD, "signal arg was handled; it was told when token signals had been received")              \
 	OP(REEXEC,                                                                                         \
 	   "become the passed binary of hark-init, keeping everything; the result in reexec_err")          \
 	OP(FINAL,                                                                                          \

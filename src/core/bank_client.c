@@ -186,13 +186,18 @@ static void look_at(struct bank *b, uint32_t i)
 	}
 }
 
-static void hear_signal(struct bank *b)
+/* All that are not yet handled, for one may come right behind another. */
+static void hear_signals(struct bank *b)
 {
-	struct bank_note note = {.kind = BANK_NOTE_SIGNAL, .status = b->table->signal};
+	/* the set is written before the count: it holds at least what was counted */
+	b->signals = __atomic_load_n(&b->table->signals, __ATOMIC_ACQUIRE);
+	for (uint64_t set = b->table->signal_set; set; set &= set - 1) {
+		struct bank_note note = {.kind = BANK_NOTE_SIGNAL,
+					 .status = __builtin_ctzll(set) + 1};
 
-	b->signals = b->table->signals;
-	crashpoint();
-	b->on_note(b, &note);
+		crashpoint();
+		b->on_note(b, &note);
+	}
 }
 
 static void look(struct bank *b)
@@ -205,7 +210,7 @@ static void look(struct bank *b)
 		(void)send_request(&(struct bank_req){.op = BANK_PONG}, NULL, STR(""), -1);
 	}
 	if (t->signals != b->signals)
-		hear_signal(b);
+		hear_signals(b);
 	if (changed_n - b->changed_n > BANK_CHANGES) {
 		/* Too late for the list. */
 		for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++)
@@ -264,7 +269,7 @@ static void take_over(struct bank *b)
 	set_taken(b, BANK_BINARY_NEW, true);
 	set_taken(b, BANK_BINARY_GOOD, true);
 	b->changed_n = t->changed_n - BANK_CHANGES - 1; /* all are looked at, at the first bell */
-	b->signals = t->signals_heard;
+	b->signals = t->signals - (t->signal_set != 0); /* to be told again */
 	b->pings = t->pings;
 }
 
@@ -481,8 +486,8 @@ int bank_ping_every(struct bank *b UNUSED, uint64_t every_us)
 
 int bank_heard(struct bank *b, int sig)
 {
-	(void)b;
-	return send_request(&(struct bank_req){.op = BANK_HEARD, .arg = sig}, NULL, STR(""), -1);
+	return send_request(&(struct bank_req){.op = BANK_HEARD, .arg = sig, .token = b->signals},
+			    NULL, STR(""), -1);
 }
 
 int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path)

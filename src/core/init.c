@@ -337,8 +337,8 @@ static void read_signals(void)
 	for (int i = 0; i < EVENTS && read(OWN_SIGNAL, &si, sizeof(si)) > 0; i++) {
 		if (si.ssi_signo == SIGCHLD)
 			continue;
-		bank->signal = (int)si.ssi_signo;
-		bank->signals++;
+		bank->signal_set |= 1ULL << (si.ssi_signo - 1);
+		__atomic_store_n(&bank->signals, bank->signals + 1, __ATOMIC_RELEASE);
 		keeper.news = NEWS_NOW;
 	}
 	keeper.want_reap = true;

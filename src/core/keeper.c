@@ -389,8 +389,8 @@ void bank_handle(void)
 		keeper.ping_step = 0; /* whoever asks is alive */
 		if (q->op == BANK_PONG && q->arg > 0)
 			keeper.ping_us = (uint64_t)q->arg * US_PER_SEC;
-		if (q->op == BANK_HEARD && q->arg == bank->signal)
-			bank->signals_heard = bank->signals;
+		if (q->op == BANK_HEARD && q->token == bank->signals)
+			bank->signal_set &= ~(1ULL << ((q->arg - 1) & 63));
 		keeper.due_us = init_now_us() + keeper.ping_us;
 		q->name[BANK_NAME - 1] = '\0';
 		/* What fails for a moment's lack of memory need not fail. */

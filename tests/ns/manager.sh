@@ -119,7 +119,11 @@ shutdown_order() {
 	service stubborn TimeoutStopSec=300ms "ExecStart=$PAYLOAD ignore TERM pause"
 	rescan
 	ctl start s1.service s2.service s3.service stubborn.service >/dev/null
+	# as timeout(1) does it: another signal right behind it, here before the manager can have looked
+	kill -STOP "$(manager_pid)"
 	kill -TERM "$INIT_PID"
+	kill -CONT "$INIT_PID"
+	kill -CONT "$(manager_pid)"
 	local began
 	began=$(now_ms)
 	wait "$INIT_PID"
