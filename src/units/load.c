@@ -194,10 +194,13 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		snprintf(why, sizeof(why), "the file cannot be read: %s; the unit is not loaded",
-			 strerror(-r));
+		/* a drop-in that leads nowhere says nothing; one that is there may say what protects */
+		bool is_lost = is_main || r != -ENOENT;
+
+		snprintf(why, sizeof(why), "the file cannot be read: %s; %s", strerror(-r),
+			 is_lost ? "the unit is not loaded" : "it has no effect");
 		report_unit(g, CODE_CANNOT_READ, path, why);
-		g->state = LOAD_ERROR;
+		g->state = is_lost ? LOAD_ERROR : g->state;
 		return 0;
 	}
 	g->stamp = text_mark_add(g->stamp, &t.mark);

@@ -182,7 +182,7 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 		bool is_wanted = dep < 0 ? str_has_suffix(str_of(d->d_name), STR(".conf"))
 					 : name_is_valid(d->d_name, NAME_ANY);
 
-		if (!is_wanted || d->d_name[0] == '.')
+		if (!is_wanted || d->d_name[0] == '.' || kind_of(r, d) == DT_DIR)
 			continue;
 		part.name = d->d_name;
 		r->text[0] = '\0';

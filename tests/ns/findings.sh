@@ -89,6 +89,12 @@ manager_says_the_same() {
 		"failed=$? $(active strict.service) $(prop strict.service LoadState)"
 	is "start says why, with the place" "" 1 "$(grep -cF "$UNITS/strict.service:5:6" "$T/out")"
 	ok_if "the log says why" "" in_log "strict.service:5:6: error[U022]: $(words_of "$T/all" U022)"
+	mkdir -p "$UNITS/clean.service.d/folder.conf"
+	ln -s /nonexistent "$UNITS/clean.service.d/nowhere.conf"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start clean.service >"$T/out" 2>&1
+	is "a drop-in that leads nowhere costs no unit" "" "0 active" "$? $(active clean.service)"
+	ok_if "but is told of" "" in_log "clean.service.d/nowhere.conf: error[U037]"
 	hark_down
 }
 
