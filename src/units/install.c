@@ -82,18 +82,36 @@ int install_reenable(struct install *in, const char *const *names, unsigned n)
 
 /* --- masks and links to files --- */
 
+/* A file in a directory that counts more than the one of links, where a mask would hide nothing. NULL: none. */
+static const char *above_links(struct install *in, const struct tree_dir *links, const char *name)
+{
+	for (const struct tree_dir *d = in->tree->dirs; d < links; d++) {
+		const char *path = d->is_presence ? tree_join(in->tree, d->path, name) : NULL;
+
+		if (path && tree_find(in->tree, path))
+			return path;
+	}
+	return NULL;
+}
+
 int install_mask(struct install *in, const char *const *names, unsigned n)
 {
 	const struct tree_dir *d;
 	int r = links_dir(in, &d);
 
 	for (unsigned k = 0; r == 0 && d && k < n; k++) {
-		const char *path;
+		const char *path, *above;
 
 		if (!check_name(in, names[k], &r))
 			continue;
 		path = tree_join(in->tree, d->path, names[k]);
-		r = path ? links_make(in, path, "/dev/null", in->is_forced) : -ENOMEM;
+		above = above_links(in, d, names[k]);
+		if (above)
+			r = install_refuse(in, "exists",
+					   "%s is in the way: it counts more than a link in %s",
+					   above, d->path);
+		else
+			r = path ? links_make(in, path, "/dev/null", in->is_forced) : -ENOMEM;
 	}
 	return r;
 }

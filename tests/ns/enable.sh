@@ -68,6 +68,8 @@ is "and no link is made" "" "" "$(find "$R" -type l)"
 e enable here.service >/dev/null
 is "enable takes the drop-in away" "" "" "$(find "$R/etc" -name '*.conf')"
 is "and the unit is enabled again" "" enabled "$(e is-enabled here.service)"
+e mask here.service >"$T/out" 2>&1
+is "a mask that would hide nothing is refused" "" "1 enabled" "$? $(e is-enabled here.service)"
 is "a name that is not there" "" 1 "$(e is-enabled nothing.service >/dev/null 2>&1; echo $?)"
 
 # ---- killed on the way (F27)
