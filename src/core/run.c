@@ -114,6 +114,8 @@ static void fx_forget(struct hark *h, struct unit *u)
 		u->events_wd = 0;
 	}
 	procs_disown(h, u);
+	if (s)
+		spawn_forget_pid_file(s);
 	if (!unit_is_at_rest(u))
 		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
 	spawn_cgroup_path(u, path, sizeof(path));

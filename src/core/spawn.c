@@ -22,6 +22,7 @@
 #include "units/scope.h"
 #include "units/socket.h"
 #include "units/users.h"
+#include "units/value.h"
 
 enum {
 	PLAN_ROOM = 128 * 1024,
@@ -124,6 +125,7 @@ static void result_env(const struct service *s, char text[3][64], const char *en
 {
 	static const char *const codes[] = {
 		[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
+	const char *name = value_signal_name(s->main.status);
 	unsigned n = 0;
 	uint8_t state = s->unit.state;
 
@@ -134,7 +136,11 @@ static void result_env(const struct service *s, char text[3][64], const char *en
 	}
 	if (state == SVC_STOP_POST && s->main.code >= CLD_EXITED && s->main.code <= CLD_DUMPED) {
 		snprintf(text[1], sizeof(text[1]), "EXIT_CODE=%s", codes[s->main.code]);
-		snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%d", s->main.status);
+		if (s->main.code == CLD_EXITED)
+			snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%d", s->main.status);
+		else
+			snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%s",
+				 name + (str_has_prefix(str_of(name), STR("SIG")) ? 3 : 0));
 		env[n++] = text[1];
 		env[n++] = text[2];
 	}
@@ -453,6 +459,14 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 	return (int)pid;
 }
 
+void spawn_forget_pid_file(const struct service *s)
+{
+	const char *file = s->unit.config->service->pid_file;
+
+	if (file && unlink(file) < 0 && errno != ENOENT)
+		log_at(LOG_WARN, "%s: PIDFile=%s stays: %s", s->unit.name, file, strerror(errno));
+}
+
 /* Without a pid file: the one process of the cgroup that PID 1 has inherited. More than one: unknown, the cgroup is watched. */
 static pid_t guess_main(struct hark *h, struct service *s)
 {
@@ -499,6 +513,7 @@ static void adopt(struct hark *h, struct service *s, pid_t pid)
 
 void spawn_look_for_pid_file(struct hark *h, struct service *s)
 {
+	char cgroup[600];
 	int pid;
 
 	if (s->unit.state != SVC_START)
@@ -506,6 +521,12 @@ void spawn_look_for_pid_file(struct hark *h, struct service *s)
 	pid = read_pid_file(h, s, s->unit.config->service->pid_file);
 	if (pid > 0) {
 		adopt(h, s, pid);
+		return;
+	}
+	spawn_cgroup_path(&s->unit, cgroup, sizeof(cgroup));
+	if (h->cgroups.has_cgroups && cgroup_is_populated(&h->cgroups, cgroup) == 0) {
+		/* nobody is left who would write it */
+		engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);
 		return;
 	}
 	s->pid_retry_us = s->pid_retry_us ? 2 * s->pid_retry_us : PID_RETRY_FIRST_US;

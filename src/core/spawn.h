@@ -18,6 +18,8 @@ void spawn_cgroup_path(const struct unit *u, char *out, size_t cap);
 void spawn_find_main(struct hark *h, struct service *s);
 /* Its pid file may be there by now; else it is looked for again later (DUE_PID_FILE). */
 void spawn_look_for_pid_file(struct hark *h, struct service *s);
+/* The run is over: what it wrote there names nobody now. */
+void spawn_forget_pid_file(const struct service *s);
 /* The main process has ended, and had written another of the service's into PIDFile= before: its pid, else 0. */
 pid_t spawn_next_main(struct hark *h, struct service *s);
 /* Keep a sentence as the reason why the unit's last start failed; owned text is taken over. */

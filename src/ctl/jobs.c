@@ -9,6 +9,7 @@
 #include "ctl/property.h"
 #include "ctl/refresh.h"
 #include "ctl/why.h"
+#include "units/name.h"
 #include "units/service.h"
 
 enum { SETTLE_US = 250 * 1000 };
@@ -206,6 +207,14 @@ static int request(struct call *c, struct unit *u, enum job_type type, enum job_
 	return c->request.options[OPT_NO_WAIT] ? 0 : add_wait(c, u, job, type);
 }
 
+/* What cannot reload is restarted; of the two only a restart would start it, too. */
+static enum job_type job_for(const struct unit *u, enum job_type type)
+{
+	bool can_reload = u->ops->can_reload && u->ops->can_reload(u);
+
+	return type == JOB_RELOAD_OR_START && !can_reload ? JOB_RESTART : type;
+}
+
 /* The next step for the argument in hand, which is the last one when c->at moves on. 0 or -errno. */
 static int ask(struct call *c)
 {
@@ -215,13 +224,15 @@ static int ask(struct call *c)
 	bool is_first = !c->walk.ids;
 	int r = 0;
 
-	if (u && find_mode(c, &mode)) {
+	if (u && name_form(u->name) == NAME_TEMPLATE) {
+		call_refuse(c, u->name, "template", "is a template: name an instance of it");
+	} else if (u && find_mode(c, &mode)) {
 		if (is_first && job_verbs[c->request.verb->id].reads_files && !u->job.id)
 			refresh_first(c, u);
 		r = engine_gather(&c->h->engine, &c->walk, u);
 		if (r > 0)
 			return 0;
-		r = r < 0 ? r : request(c, u, type, mode);
+		r = r < 0 ? r : request(c, u, job_for(u, type), mode);
 	}
 	graph_walk_fini(&c->walk);
 	c->at++;

@@ -23,7 +23,7 @@ struct command {
 	bool ignore_failure;  /* '-' */
 	bool no_env_expand;   /* ':' */
 	bool full_privileges; /* '+' */
-	bool no_setuid;       /* '!' and '!!' */
+	bool no_setuid;       /* '!' */
 };
 
 /* STDIO(name, word): API */

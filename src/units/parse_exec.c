@@ -86,18 +86,24 @@ static int take_words(struct assignment *a, struct str *rest, struct word_list *
 /* The characters in front of the program; each at most once, but for "!!". */
 static struct str take_prefixes(struct str rest, struct command *c, bool *ret_has_argv0)
 {
+	bool has_two_marks =
+		false; /* "!!": "!" where the kernel has no ambient capabilities, and all have them */
+
 	for (; rest.n; rest = str_sub(rest, 1, rest.n)) {
+		bool may_mark = !c->full_privileges && !has_two_marks;
+
 		if (rest.p[0] == '-' && !c->ignore_failure)
 			c->ignore_failure = true;
 		else if (rest.p[0] == '@' && !*ret_has_argv0)
 			*ret_has_argv0 = true;
 		else if (rest.p[0] == ':' && !c->no_env_expand)
 			c->no_env_expand = true;
-		else if (rest.p[0] == '+' && !c->full_privileges && !c->no_setuid)
+		else if (rest.p[0] == '+' && may_mark && !c->no_setuid)
 			c->full_privileges = true;
-		else if (rest.p[0] == '!' && !c->full_privileges)
-			c->no_setuid = true;
-		else
+		else if (rest.p[0] == '!' && may_mark) {
+			has_two_marks = c->no_setuid;
+			c->no_setuid = !c->no_setuid;
+		} else
 			break;
 	}
 	return rest;

@@ -120,8 +120,8 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_CTL_NEXT]   = GO(START_POST, RUN),
 		[SE_CTL_OK]     = GO(RUNNING, FX_WATCHDOG_ON),
 		[SE_VOID]       = GO(RUNNING, FX_WATCHDOG_ON),
-		[SE_CTL_FAIL]   = GO(STOP, RUN),
-		[SE_SPAWN_FAIL] = GO(STOP, RUN),
+		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM), /* ExecStop= is for what was started */
+		[SE_SPAWN_FAIL] = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
 		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
 		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
@@ -253,11 +253,9 @@ static int on_start(struct service *s)
 	s->result = s->reload_result = RESULT_SUCCESS;
 	s->main_at = 0;
 	s->is_ready = s->is_reloading = s->main_exited_early = false;
-	s->forbid_restart = s->did_exit_clean = false;
-	s->is_main_known = false;
+	s->forbid_restart = s->did_exit_clean = s->is_main_known = false;
 	s->fail_step_exit = 0;
-	s->next_main = 0;
-	s->status_errno = 0;
+	s->next_main = s->status_errno = 0;
 	s->main.code = s->main.status = s->control.code = s->control.status = 0;
 	return SE_START;
 }
@@ -516,7 +514,9 @@ static int on_spawn_failed(struct service *s, const struct event *e)
 		return SE_CTL_NEXT;
 	}
 	note_result(s, RESULT_RESOURCES);
-	return is_killing(s->unit.state) ? -1 : SE_SPAWN_FAIL;
+	if (!is_killing(s->unit.state))
+		return SE_SPAWN_FAIL;
+	return nobody_left(s) && s->unit.state < SVC_FINAL_SIGTERM ? SE_EMPTY : -1;
 }
 
 static int classify(struct unit *u, const struct event *e)

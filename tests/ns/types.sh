@@ -153,6 +153,11 @@ pid_files() {
 	service late Type=forking "PIDFile=$T/late.pid" "ExecStart=$PAYLOAD daemon pidfile $T/late.pid 300 pause"
 	ok_if "PIDFile= written late" "E31" ctl start late.service
 	is "PIDFile= gives the main process" "E31" "$(cat "$T/late.pid")" "$(main_of late.service)"
+	ctl stop late.service
+	is "and goes with it" "" no "$([ -e "$T/late.pid" ] && echo yes || echo no)"
+	service nobody Type=forking "PIDFile=$T/nobody.pid" "ExecStart=/bin/true"
+	ctl start nobody.service >/dev/null 2>&1
+	is "when nobody is left to write it the start has failed" "" "1 protocol" "$? $(prop nobody.service Result)"
 
 	# a number from an earlier life: of a process that is not ours
 	echo $$ >"$T/stale.pid"
@@ -212,6 +217,19 @@ order_of_commands() {
 	ctl start results.service >/dev/null 2>&1
 	wait_active results.service failed
 	is "ExecStopPost= is told the result" "" "exit-code exited 5" "$(cat "$T/results")"
+	service killed "ExecStart=$PAYLOAD raise 9" "ExecStopPost=/bin/sh -c 'echo \$EXIT_CODE \$EXIT_STATUS >$T/killed'"
+	ctl start killed.service >/dev/null 2>&1
+	wait_active killed.service failed
+	is "of a signal it is told the name" "" "killed KILL" "$(cat "$T/killed")"
+	service postfail "ExecStart=$PAYLOAD pause" "ExecStartPost=$PAYLOAD exit 7" "ExecStop=$PAYLOAD log $T/postfail stop" \
+		"ExecStopPost=$PAYLOAD log $T/postfail stoppost"
+	ctl start postfail.service >"$T/out" 2>&1
+	is "a failing ExecStartPost= ends the start: no ExecStop=, for it was never up" "" "1 stoppost failed" \
+		"$? $(paste -sd' ' "$T/postfail") $(active postfail.service)"
+	service marks Type=oneshot User=nobody "ExecStart=!/bin/sh -c 'id -u >$T/marks'" "ExecStart=!!/bin/sh -c 'id -u >>$T/marks'"
+	: >"$T/marks" && chmod 666 "$T/marks"
+	ctl start marks.service
+	is "! keeps the user, !! does not where capabilities can be handed on" "" "0 65534" "$(paste -sd' ' "$T/marks")"
 	service mainpid "ExecStart=$PAYLOAD pause" "ExecReload=/bin/sh -c 'echo \$MAINPID >$T/mainpid'"
 	ctl start mainpid.service && ctl reload mainpid.service
 	is "ExecReload= knows MAINPID" "" "$(main_of mainpid.service)" "$(cat "$T/mainpid")"
@@ -221,6 +239,16 @@ order_of_commands() {
 	is "a failing reload leaves the service running" "" "1 running" "$? $(sub badreload.service)"
 	ctl reload simple.service >/dev/null 2>&1
 	is "no reload without ExecReload=" "" no "$(ctl reload forks2.service >/dev/null 2>&1 && echo yes || echo no)"
+	service plain "ExecStart=$PAYLOAD pause"
+	ctl start plain.service
+	local before
+	before=$(main_of plain.service)
+	ctl reload-or-restart plain.service
+	is "reload-or-restart restarts what cannot reload" "" "0 yes" "$? $([ "$before" != "$(main_of plain.service)" ] && echo yes)"
+	cp "$UNITS/plain.service" "$UNITS/plain@.service"
+	ctl daemon-reload
+	ctl start plain@.service >"$T/out" 2>&1
+	is "a template is not started" "" "1 1" "$? $(grep -c 'is a template' "$T/out")"
 }
 
 for test in simple simple_lost exec_type oneshot notify_type start_timeouts idle_and_dbus forking exit_type pid_files order_of_commands; do

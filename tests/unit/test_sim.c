@@ -315,6 +315,7 @@ static uint64_t play(unsigned seed)
 		pass_time(roll(200000));
 	}
 	w.calm = true;
+	pass_time(20 * US_PER_SEC); /* in small steps: a long chain starts one by one */
 	pass_time(400 * US_PER_SEC);
 	check_rest(u, seed);
 	hash = w.hash;
