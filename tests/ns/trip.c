@@ -4,6 +4,7 @@
  *
  *	trip here PID N ERRNO	its N-th system call from now on fails with ERRNO
  *	trip next INIT N ERRNO	the same of the next manager that this hark-init starts, from its first call on
+ *	trip reach here|next PID FILE	nothing fails; it says which functions of FILE (lines `ADDRESS NAME`) were called meanwhile
  *	trip alloc PID AT N	its N-th allocation from now on, where mem_stats lies AT (hex) in its program
  *
  * N 0: none, the calls are counted. `here` and `next` return when they watch, and print the pid that does; it writes `calls=N
@@ -150,6 +151,100 @@ static long watch(pid_t pid, unsigned long n, int err, unsigned long *calls)
 	return failed;
 }
 
+/* --- which functions are called: a breakpoint at the beginning of each, gone with the first call --- */
+
+enum { POINTS = 2048, BREAKPOINT = 0xcc };
+static struct point {
+	unsigned long at;
+	unsigned char byte; /* of the program there */
+	bool is_set, is_reached;
+	char name[80];
+} points[POINTS];
+static unsigned points_n;
+
+static int read_points(const char *path)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return fail(path);
+	while (points_n < POINTS &&
+	       fscanf(f, "%lx %79s", &points[points_n].at, points[points_n].name) == 2)
+		points_n++;
+	fclose(f);
+	return 0;
+}
+
+/* Where its program lies, or 0. */
+static unsigned long base_of(pid_t pid)
+{
+	char path[64];
+	unsigned long base = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	if (maps && fscanf(maps, "%lx", &base) != 1)
+		base = 0;
+	if (maps)
+		fclose(maps);
+	return base;
+}
+
+static void set_point(pid_t pid, struct point *p, bool is_set)
+{
+	long word = ptrace(PTRACE_PEEKTEXT, pid, p->at, 0);
+
+	if (is_set)
+		p->byte = (unsigned char)word;
+	p->is_set = is_set;
+	word = (word & ~0xffL) | (is_set ? BREAKPOINT : p->byte);
+	ptrace(PTRACE_POKETEXT, pid, p->at, word);
+}
+
+/* It stopped at one of them: it goes on as if there had been none. */
+static bool reach(pid_t pid)
+{
+#ifdef __x86_64__
+	size_t rip = offsetof(struct user_regs_struct, rip);
+	unsigned long at = (unsigned long)ptrace(PTRACE_PEEKUSER, pid, rip, 0) - 1;
+
+	for (unsigned i = 0; i < points_n; i++) {
+		if (points[i].at != at || !points[i].is_set)
+			continue;
+		set_point(pid, &points[i], false);
+		points[i].is_reached = true;
+		return ptrace(PTRACE_POKEUSER, pid, rip, at) == 0;
+	}
+#endif
+	return pid < 0;
+}
+
+static void watch_points(pid_t pid)
+{
+	unsigned long base = base_of(pid);
+	int status, sig = 0;
+
+	for (unsigned i = 0; i < points_n; i++) {
+		points[i].at += base;
+		set_point(pid, &points[i], true);
+	}
+	while (ptrace(PTRACE_CONT, pid, 0, sig) == 0 && await(pid, &status)) {
+		sig = status >> 16 ? 0 : WSTOPSIG(status);
+		if (sig == SIGTRAP && reach(pid))
+			sig = 0;
+		if (is_over)
+			break;
+	}
+	for (unsigned i = 0; i < points_n; i++)
+		if (points[i].is_set)
+			set_point(pid, &points[i], false);
+	ptrace(PTRACE_DETACH, pid, 0, sig);
+	for (unsigned i = 0; i < points_n; i++)
+		if (points[i].is_reached)
+			printf("%s\n", points[i].name);
+}
+
 static bool is_manager(pid_t pid)
 {
 	char link[64], path[512];
@@ -218,6 +313,10 @@ static int trace(pid_t pid, bool is_next, unsigned long n, int err)
 		return fail("write");
 	close(ready[1]);
 	pid = is_next ? await_manager(pid) : pid;
+	if (points_n) {
+		watch_points(pid);
+		return 0;
+	}
 	failed = pid ? watch(pid, n, err, &calls) : -1;
 	printf("calls=%lu failed=", calls);
 	if (failed >= 0)
@@ -229,17 +328,11 @@ static int trace(pid_t pid, bool is_next, unsigned long n, int err)
 /* mem_stats is read and written while the manager rests. */
 static int fail_allocation(const char *pid, unsigned long at, unsigned long n)
 {
-	char path[64];
-	unsigned long base = 0;
+	unsigned long base = base_of(atoi(pid));
 	struct mem_stats stats;
-	FILE *maps;
+	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%s/maps", pid);
-	maps = fopen(path, "re");
-	if (!maps || fscanf(maps, "%lx", &base) != 1)
-		return fail(path);
-	fclose(maps);
 	snprintf(path, sizeof(path), "/proc/%s/mem", pid);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 ||
@@ -262,6 +355,10 @@ int main(int argc, char **argv)
 	if (argc == 5 && (strcmp(argv[1], "here") == 0 || strcmp(argv[1], "next") == 0))
 		return trace(atoi(argv[2]), strcmp(argv[1], "next") == 0,
 			     strtoul(argv[3], NULL, 10), atoi(argv[4]));
+	if (argc == 5 && strcmp(argv[1], "reach") == 0)
+		return read_points(argv[4])
+			       ? 2
+			       : trace(atoi(argv[3]), strcmp(argv[2], "next") == 0, 0, 0);
 	fprintf(stderr, "usage: trip here|next PID N ERRNO, trip alloc PID AT N\n");
 	return 2;
 }
