@@ -41,10 +41,12 @@ slow() {
 point place
 is "a mount point is there at once, and nothing is mounted" "" "autofs hark waiting inactive" \
 	"$(findmnt -n -o FSTYPE,SOURCE /run/place | tr -s ' ') $(sub run-place.automount) $(active run-place.mount)"
+ok_if "... of the direct kind, which looks like the mount itself" "" sh -c "findmnt -n -o OPTIONS /run/place | grep -qw direct"
 stat /run/place >/dev/null
 is "looking at it from outside mounts nothing" "" inactive "$(active run-place.mount)"
 is "whoever reads a file there gets it" "" hello "$(timeout 10 cat /run/place/file 2>&1)"
 is "... because it was mounted" "" "running active" "$(sub run-place.automount) $(active run-place.mount)"
+is "... and df shows what is mounted" "" "$(df --output=source,size "$DATA" | tail -1)" "$(df --output=source,size /run/place | tail -1)"
 ctl why run-place.mount >"$T/why"
 ok_if "why names the process" "" grep -q 'entered the mount point of run-place.automount (cat, pid [0-9]* uid 0)' "$T/why"
 ctl stop run-place.mount >/dev/null
@@ -90,6 +92,7 @@ is "... and can be interrupted" "D22" 124 $?
 ctl why run-slow.mount >"$T/why"
 ok_if "... and is named meanwhile" "" grep -q 'entered the mount point of run-slow.automount (knock, pid' "$T/why"
 ctl daemon-reload >/dev/null 2>&1
+ok_if "... while all of hark is replaced" "" sh -c "$BIN/harkctl reexec && $BIN/harkctl reexec --init"
 sleep 0.2
 touch "$T/go"
 wait $knock
