@@ -46,6 +46,10 @@ After=dev-extra-node.device
 [Service]
 ExecStart=/bin/sleep 1000000
 X
+vm_unit on-ctrl-alt-del.service <<X
+[Service]
+ExecStart=/bin/touch /run/ctrl-alt-del
+X
 vm_check "steady.service disk.service echo.socket" <<'X'
 for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev/shm" "tmpfs /run" "cgroup2 /sys/fs/cgroup"; do
 	set -- $m
@@ -86,6 +90,15 @@ kill -9 $harkd
 i=0; until harkctl is-active steady.service >/dev/null 2>&1 || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
 [ "$(harkctl show steady.service | sed -n 's/^MainPID=//p')" = "$pid" ] && [ "$(pidof harkd)" != $harkd ]
 report $? "kill -9 of harkd touches nothing" "$(harkctl status steady.service)"
+printf '[Unit]\nWants=on-ctrl-alt-del.service\n' >/etc/units/ctrl-alt-del.target
+harkctl reload-config >/dev/null
+echo "monitor sendkey ctrl-alt-delete"
+i=0; until [ -e /run/ctrl-alt-del ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+[ -e /run/ctrl-alt-del ]
+report $? "Ctrl-Alt-Del starts ctrl-alt-del.target, where there is one" "$(harkctl status ctrl-alt-del.target)"
+rm /etc/units/ctrl-alt-del.target
+harkctl reload-config >/dev/null
+harkctl stop ctrl-alt-del.target
 harkctl start --no-wait extra.service
 harkctl list-jobs | grep -q dev-extra-node.device
 report $? "without udev a node is waited for" "$(harkctl list-jobs)"

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What people plug in starts what serves it, and nothing else does: a Bluetooth adapter bluetoothd, a printer cupsd, a card reader pcscd, a sound card
-# alsactl. Debian's udevd, rules, units, dbus-daemon and daemons, none of them changed, below hark on Debian's own kernel. The adapter is the kernel's
-# virtual one, the printer a gadget of the kernel's on a bus of its own; reader and sound card are QEMU's.
+# alsactl; and who asks for the name service of the local net starts avahi. Debian's udevd, rules, units, dbus-daemon and daemons, none of them
+# changed, below hark on Debian's own kernel. The adapter is the kernel's virtual one, the printer a gadget of the kernel's on a bus of its own;
+# reader and sound card are QEMU's.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$TOP/tests/ns/debs.sh"
 [ -x "$BIN/hark-udev" ] && [ -x "$BIN/hark-bus" ] || skip_all "built without libudev or libdbus"
 KERNEL_PACKAGE=linux-image-amd64
 debs_fetch plug udev systemd kmod dbus dbus-daemon dbus-bin dbus-system-bus-common bluez cups-daemon cups-client libcups2 pcscd libccid libusb-1.0-0 \
-	alsa-utils libasound2 libasound2-data || skip_all "Debian's packages cannot be fetched"
+	alsa-utils libasound2 libasound2-data avahi-daemon libavahi-core7 libavahi-common3 libdaemon0 || skip_all "Debian's packages cannot be fetched"
 MODULES=
 vm_root
 DEVICES=(-device qemu-xhci,id=xhci -audiodev none,id=a0)
@@ -26,11 +27,13 @@ done
 rm -rf "$ROOT"/usr/share/{doc,man,locale,alsa/ucm*,alsa/topology,sounds,bash-completion} "$ROOT"/lib/udev/hwdb.d
 DESTDIR=$ROOT cmake --install "$HARK_BUILD" --prefix /usr >/dev/null
 vm_libraries "$ROOT"/usr/lib/hark/hark-* "$ROOT"/lib/systemd/systemd-udevd "$ROOT"/bin/{udevadm,kmod} "$ROOT"/lib/udev/*_id "$ROOT"/usr/bin/{dbus-*,lpstat} \
-	"$ROOT"/usr/libexec/bluetooth/bluetoothd "$ROOT"/usr/sbin/{cupsd,pcscd,alsactl} "$ROOT"/usr/lib/pcsc/drivers/*/Contents/Linux/*.so
+	"$ROOT"/usr/libexec/bluetooth/bluetoothd "$ROOT"/usr/sbin/{cupsd,pcscd,alsactl,avahi-daemon} "$ROOT"/usr/lib/pcsc/drivers/*/Contents/Linux/*.so
+vm_program "$(command -v socat)" /bin/socat
 vm_program /lib/x86_64-linux-gnu/libgcc_s.so.1 /lib/x86_64-linux-gnu/libgcc_s.so.1 # that threads load at their end
-printf '%s\n' messagebus:x:100:100::/nonexistent:/bin/false lp:x:7:7::/nonexistent:/bin/false >>"$ROOT/etc/passwd"
+printf '%s\n' messagebus:x:100:100::/nonexistent:/bin/false lp:x:7:7::/nonexistent:/bin/false \
+	avahi:x:108:108::/nonexistent:/bin/false >>"$ROOT/etc/passwd"
 printf '%s:x:%s:\n' messagebus 100 lp 7 lpadmin 101 adm 4 tty 5 disk 6 kmem 15 dialout 20 cdrom 24 tape 26 audio 29 video 44 input 102 sgx 103 kvm 104 \
-	render 105 bluetooth 106 plugdev 107 >>"$ROOT/etc/group"
+	render 105 bluetooth 106 plugdev 107 avahi 108 netdev 109 >>"$ROOT/etc/group"
 mkdir -p "$ROOT"/var/{lib,tmp,cache/cups,spool/cups/tmp,log/cups}
 ln -s /run "$ROOT/var/run"
 printf 'Listen /run/cups/cups.sock\n<Location />\n</Location>\n' >"$ROOT/etc/cups/cupsd.conf"
@@ -48,7 +51,7 @@ done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r file; do
 done
 "$T/tools/depmod" -b "$ROOT" "$version"
 
-"$BIN/harkctl" --root="$ROOT" enable bluetooth.service cups.service pcscd.socket >"$T/enabled" 2>&1 || not_ok "units are enabled" "$(cat "$T/enabled")"
+"$BIN/harkctl" --root="$ROOT" enable bluetooth.service cups.service pcscd.socket avahi-daemon.service >"$T/enabled" 2>&1 || not_ok "units are enabled" "$(cat "$T/enabled")"
 mkdir -p "$ROOT"/etc/systemd/system/{smartcard,usb-gadget}.target.wants
 ln -s /lib/systemd/system/pcscd.service "$ROOT/etc/systemd/system/smartcard.target.wants/"
 vm_unit gadget.service <<X
@@ -82,6 +85,23 @@ report $? "nothing is plugged in, and nothing runs for it" "$(ps)"
 call >/tmp/said; rc=$?
 [ $rc != 0 ] && ! pidof bluetoothd
 report $? "without Bluetooth a call for it fails, and starts nothing" "$(cat /tmp/said)"
+
+# The name service of the local net, by its stock units: whoever uses its socket or calls it on the bus starts it.
+! pidof avahi-daemon >/dev/null
+report $? "nobody uses the name service of the local net, and it does not run" "$(ps)"
+ask() { echo HELP | socat -T 5 STDIO,ignoreeof UNIX-CONNECT:/run/avahi-daemon/socket 2>&1; }
+ask | grep -q "Available commands" && runs avahi-daemon.service avahi-daemon
+report $? "who asks at its socket is answered by it" "$(ask; harkctl status avahi-daemon.service avahi-daemon.socket)"
+harkctl stop avahi-daemon.service
+version() { dbus-send --system --print-reply --dest=org.freedesktop.Avahi / org.freedesktop.Avahi.Server.GetVersionString 2>&1; }
+! pidof avahi-daemon >/dev/null && version | grep -q '"avahi' && runs avahi-daemon.service avahi-daemon
+report $? "who calls it on the bus is answered by it" "$(version; harkctl status avahi-daemon.service)"
+harkctl stop avahi-daemon.service cups.service
+harkctl start cups.service avahi-daemon.service && runs cups.service cupsd && runs avahi-daemon.service avahi-daemon && lpstat -r | grep -q "is running"
+report $? "printing and the name service, which it calls, start at once" "$(harkctl status cups.service avahi-daemon.service)"
+harkctl stop avahi-daemon.service avahi-daemon.socket cups.service
+harkctl start cups.socket
+
 modprobe hci_vhci
 plug_bluetooth
 runs bluetooth.service bluetoothd
@@ -158,5 +178,5 @@ report $? "unplugged: both targets are gone, and pcscd is not disturbed" "$(is s
 echo "checks done"
 X
 vm_checks_and_end "the machine ends in order"
-echo "rows: D2 D3 D52"
+echo "rows: D2 D3 D4 D19 D52"
 finish
