@@ -259,6 +259,23 @@ const char *bus_text_argument(const struct bus_call *c, unsigned n)
 	return text;
 }
 
+bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at)
+{
+	DBusMessageIter it, list;
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_recurse(&it, &list);
+	for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
+	     dbus_message_iter_next(&list)) {
+		if (*at == BUS_ARGS)
+			return false;
+		dbus_message_iter_get_basic(&list, &args[(*at)++]);
+	}
+	return true;
+}
+
 bool bus_take_unit(struct bus_call *c)
 {
 	const char *name = c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : NULL;

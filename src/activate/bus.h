@@ -119,6 +119,8 @@ bool bus_tell(struct bus *b, enum verb_id verb, const char *const *words, unsign
 
 /* The n-th argument (from 0), a text, of a message whose types were checked. */
 const char *bus_text_argument(const struct bus_call *c, unsigned n);
+/* The items of the n-th argument, a list of texts, into args from `at` on. False: too many. */
+bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at);
 /* The unit that is meant, of the object, else of the first argument: into c->unit and c->args[0]. False: the call is over. */
 bool bus_take_unit(struct bus_call *c);
 

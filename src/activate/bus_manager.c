@@ -26,24 +26,6 @@ static uint64_t number_argument(const struct bus_call *c, unsigned n)
 	return dbus_message_iter_get_arg_type(&it) == DBUS_TYPE_UINT64 ? v.u64 : v.u32;
 }
 
-/* The items of the n-th argument, a list of texts, into args from `at` on. False: too many. */
-static bool list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at)
-{
-	DBusMessageIter it, list;
-
-	dbus_message_iter_init(c->message, &it);
-	while (n-- > 0)
-		dbus_message_iter_next(&it);
-	dbus_message_iter_recurse(&it, &list);
-	for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING;
-	     dbus_message_iter_next(&list)) {
-		if (*at == BUS_ARGS)
-			return false;
-		dbus_message_iter_get_basic(&list, &args[(*at)++]);
-	}
-	return true;
-}
-
 /* Who names a unit knows of it. */
 static bool take_unit(struct bus_call *c)
 {
@@ -256,7 +238,7 @@ static bool join_states(struct bus_call *c, unsigned n)
 	size_t at = 0;
 
 	c->unit[0] = '\0';
-	if (!list_argument(c, n, states, &count))
+	if (!bus_list_argument(c, n, states, &count))
 		return false;
 	for (unsigned i = 0; i < count; i++) {
 		int r = snprintf(c->unit + at, sizeof(c->unit) - at, "%s%s", i ? "," : "",
@@ -274,7 +256,7 @@ void serve_list_units(struct bus_call *c)
 	const char *types = dbus_message_get_signature(c->message);
 	unsigned n = 0;
 	bool is_good = (!types[0] || join_states(c, 0)) &&
-		       (strcmp(types, "asas") != 0 || list_argument(c, 1, c->args, &n));
+		       (strcmp(types, "asas") != 0 || bus_list_argument(c, 1, c->args, &n));
 
 	if (!is_good) {
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
@@ -290,7 +272,7 @@ void serve_list_units_by_names(struct bus_call *c)
 {
 	unsigned n = 0;
 
-	if (!list_argument(c, 0, c->args, &n)) {
+	if (!bus_list_argument(c, 0, c->args, &n)) {
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many names");
 		return;
 	}
@@ -316,6 +298,48 @@ static void finish_list_jobs(struct bus_call *c)
 void serve_list_jobs(struct bus_call *c)
 {
 	bus_ask(c, VERB_JOBS, 0, finish_list_jobs);
+}
+
+/* Does the job of the row wait for job `id`, a number as text? */
+static bool waits_for(const struct row *row, const char *id)
+{
+	unsigned at = 0;
+	struct str item;
+
+	while (row && row_item(row, "after", &at, &item))
+		if (str_eq_z(item, id))
+			return true;
+	return false;
+}
+
+/* Rows of other jobs than those wanted become rows of nothing. */
+static void finish_waiting(struct bus_call *c)
+{
+	bool is_after = dbus_message_has_member(c->message, "GetJobAfter");
+	const struct row *mine = c->ask.rows.first;
+	uint64_t id = number_argument(c, 0);
+	char number[16];
+
+	while (mine && row_value(mine, "job") != id)
+		mine = mine->next;
+	if (!mine) {
+		bus_fail(c, "NoSuchJob", "Job %u does not exist.", (unsigned)id);
+		return;
+	}
+	for (struct row *row = c->ask.rows.first; row; row = row->next) {
+		snprintf(number, sizeof(number), "%u", (unsigned)row_value(row, "job"));
+		if (is_after ? !waits_for(row, c->args[0]) : !waits_for(mine, number))
+			row->kind = "";
+	}
+	reply_rows(c, "job", "(usssoo)", put_listed_job);
+}
+
+/* GetJobAfter(): those that wait for the job; GetJobBefore(): those that it waits for. */
+void serve_get_waiting(struct bus_call *c)
+{
+	snprintf(c->unit, sizeof(c->unit), "%u", (unsigned)number_argument(c, 0));
+	c->args[0] = c->unit;
+	bus_ask(c, VERB_JOBS, 0, finish_waiting);
 }
 
 static bool put_process(DBusMessageIter *s, const struct row *row)
@@ -370,6 +394,38 @@ void serve_job(struct bus_call *c)
 	c->ask.question.options[OPT_NO_WAIT] = "";
 	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, rest_at(c));
 	bus_ask(c, c->method->verb, 1, bus_finish_job);
+}
+
+/* The old unit's start is what the new one takes the place of. */
+static void finish_replace(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+	const char *old = bus_text_argument(c, 0);
+
+	while (row &&
+	       !(str_eq_z(row_text(row, "unit"), old) && str_eq_z(row_text(row, "type"), "start")))
+		row = row->next;
+	if (!row) {
+		bus_fail(c, "NoSuchJob", "No job queued for unit %s", old);
+		return;
+	}
+	c->ask.question.options[OPT_NO_WAIT] = "";
+	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, 2);
+	bus_ask(c, VERB_START, 1, bus_finish_job);
+}
+
+void serve_start_replace(struct bus_call *c)
+{
+	const char *name = bus_text_argument(c, 1);
+
+	if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
+		return;
+	}
+	memcpy(c->unit, name, strlen(name) + 1);
+	c->args[0] = c->unit;
+	bus_watch_asked(c, str_of(name));
+	bus_ask(c, VERB_JOBS, 0, finish_replace);
 }
 
 static uint32_t job_argument(const struct bus_call *c)
@@ -455,11 +511,11 @@ void serve_environment(struct bus_call *c)
 	bool is_set = c->method->verb == VERB_SET_ENVIRONMENT;
 	bool is_both = strchr(c->method->in, ',');
 	unsigned n = 0, names_n = 0;
-	bool is_good = list_argument(c, 0, c->args, &n);
+	bool is_good = bus_list_argument(c, 0, c->args, &n);
 
 	if (is_both) {
 		names_n = n;
-		is_good = is_good && list_argument(c, 1, c->args, &n);
+		is_good = is_good && bus_list_argument(c, 1, c->args, &n);
 	}
 	if (!is_good) {
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "more than %d variables at once", BUS_ARGS);
@@ -487,7 +543,7 @@ void serve_clean(struct bus_call *c)
 
 	if (!take_unit(c))
 		return;
-	if (!list_argument(c, rest_at(c), kinds, &n)) {
+	if (!bus_list_argument(c, rest_at(c), kinds, &n)) {
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many kinds");
 		return;
 	}
@@ -583,71 +639,6 @@ void serve_enqueue(struct bus_call *c)
 			return;
 		}
 	bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not a type of job", c->args[1]);
-}
-
-/* --- everything as text --- */
-
-static void write_dump(const struct bus_call *c, struct sbuf *out)
-{
-	for (const struct row *row = c->ask.rows.first; row; row = row->next) {
-		struct str id = row_text(row, "Id");
-
-		sbuf_addf(out, "-> Unit " STR_FMT ":\n", STR_ARG(id));
-		for (unsigned i = 0; i < row->n; i++) {
-			const struct field *f = &row->fields[i];
-
-			if (f->tag == TAG_TEXT || f->tag == TAG_ITEM)
-				sbuf_addf(out, "\t%s: " STR_FMT "\n", f->key, STR_ARG(f->text));
-			else
-				sbuf_addf(out, "\t%s: %llu\n", f->key,
-					  (unsigned long long)f->value);
-		}
-	}
-}
-
-static void finish_dump(struct bus_call *c)
-{
-	bool is_fd =
-		dbus_message_has_member(c->message, "DumpByFileDescriptor") ||
-		dbus_message_has_member(c->message, "DumpUnitsMatchingPatternsByFileDescriptor");
-	DBusMessage *reply = bus_reply_new(c);
-	struct sbuf text = {0};
-	AUTO_FD int fd = -1;
-	DBusMessageIter it;
-	bool is_good;
-
-	if (!reply)
-		return;
-	write_dump(c, &text);
-	dbus_message_iter_init_append(reply, &it);
-	if (is_fd) {
-		fd = memfd_create("dump", MFD_CLOEXEC);
-		is_good = fd >= 0 && fd_write_all(fd, text.p, text.n) == 0 &&
-			  lseek(fd, 0, SEEK_SET) == 0 &&
-			  dbus_message_iter_append_basic(&it, DBUS_TYPE_UNIX_FD, &fd);
-	} else {
-		is_good = !text.err && bus_put_text(&it, (struct str){text.p, text.n});
-	}
-	sbuf_fini(&text);
-	if (is_good) {
-		bus_reply(c, reply);
-		return;
-	}
-	dbus_message_unref(reply);
-	bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
-}
-
-void serve_dump(struct bus_call *c)
-{
-	unsigned n = 0;
-
-	if (*c->method->in && !list_argument(c, 0, c->args, &n)) {
-		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
-		return;
-	}
-	if (n == 0)
-		c->args[n++] = "*";
-	bus_ask(c, VERB_SHOW, n, finish_dump);
 }
 
 void serve_nothing(struct bus_call *c)

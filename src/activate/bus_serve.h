@@ -20,6 +20,8 @@ void serve_get_job(struct bus_call *c);
 void serve_list_units(struct bus_call *c);
 void serve_list_units_by_names(struct bus_call *c);
 void serve_list_jobs(struct bus_call *c);
+void serve_get_waiting(struct bus_call *c);
+void serve_start_replace(struct bus_call *c);
 void serve_job(struct bus_call *c);
 void serve_kill(struct bus_call *c);
 void serve_start_transient(struct bus_call *c);

@@ -193,13 +193,6 @@ static bool put_two_words(struct sbuf *out, const char *key, DBusMessageIter *pa
 	return put_plain(out, text_of(pair));
 }
 
-/* "/dev/null rw" */
-static bool write_pairs(struct sbuf *out, const char *key, DBusMessageIter *value,
-			const struct writing *w UNUSED)
-{
-	return write_each(out, key, value, put_two_words);
-}
-
 static bool put_directive(struct sbuf *out, const char *key UNUSED, DBusMessageIter *pair)
 {
 	bool is_good = put_plain(out, text_of(pair));
@@ -216,6 +209,21 @@ static bool write_times(struct sbuf *out, const char *key, DBusMessageIter *valu
 			const struct writing *w UNUSED)
 {
 	return write_each(out, key, value, put_directive);
+}
+
+/* ("Stream", "/run/x"): ListenStream=/run/x */
+static bool put_listener(struct sbuf *out, const char *key, DBusMessageIter *pair)
+{
+	sbuf_add_z(out, key);
+	return put_directive(out, key, pair);
+}
+
+/* "/dev/null rw", or of a socket. */
+static bool write_pairs(struct sbuf *out, const char *key, DBusMessageIter *value,
+			const struct writing *w UNUSED)
+{
+	return write_each(out, key, value,
+			  strcmp(key, "Listen") == 0 ? put_listener : put_two_words);
 }
 
 /*
@@ -318,6 +326,12 @@ static const struct {
 
 /* --- one property --- */
 
+/* A number that is written in octal. */
+static bool is_access_mode(const char *key)
+{
+	return str_has_suffix(str_of(key), STR("Mode")) || strcmp(key, "UMask") == 0;
+}
+
 static bool write_basic(struct sbuf *out, const char *key, DBusMessageIter *value, bool is_time)
 {
 	bool is_good = true;
@@ -335,6 +349,12 @@ static bool write_basic(struct sbuf *out, const char *key, DBusMessageIter *valu
 		sbuf_addf(out, "%d", (int)number_of(value));
 		break;
 	case DBUS_TYPE_UINT32:
+		if (is_access_mode(key)) {
+			sbuf_addf(out, "%04o", (unsigned)number_of(value));
+			break;
+		}
+		put_number(out, number_of(value), is_time ? "us" : "");
+		break;
 	case DBUS_TYPE_UINT64:
 		put_number(out, number_of(value), is_time ? "us" : "");
 		break;
@@ -401,7 +421,9 @@ static bool write_property(struct writing *w, const char *property, DBusMessageI
 	}
 	if (directive_find(SECTION_UNIT, str_of(key)))
 		return write_value(w, 0, key, value, is_time);
-	if (directive_find(w->own, str_of(key)) || strncmp(property, "Timers", 6) == 0)
+	/* Lists whose items are directives. */
+	if (directive_find(w->own, str_of(key)) || strncmp(property, "Timers", 6) == 0 ||
+	    strcmp(property, "Listen") == 0)
 		return write_value(w, 1, key, value, is_time);
 	return false;
 }

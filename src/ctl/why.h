@@ -47,5 +47,5 @@ bool why_is_start(const struct ledger_entry *e);
 void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, uint32_t *ret_line);
 /* The same as fields "reason", "file", "line", "result", "code", "status" of the open row. */
 void why_down_fields(struct reply *reply, const struct unit *u);
-/* Field "waits_for": the unit whose job must end before that of u. */
+/* Field "waits_for": the first unit whose job must end before that of u; items "after": the numbers of all such jobs. */
 void why_blocker_fields(struct reply *reply, const struct registry *r, const struct unit *u);

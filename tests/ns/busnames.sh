@@ -280,6 +280,24 @@ kill -STOP "$bus"
 wait_for '! timeout 5 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.hark.Drops' 5
 kill -9 "$bus"
 ok_if "... of a service, which stops" "" wait_active drops.service inactive 5
+if command -v busctl >/dev/null; then
+	put slowly.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=$PAYLOAD pause
+X
+	ctl daemon-reload >/dev/null
+	ctl stop good.service >/dev/null
+	manager() { timeout 10 busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager "$@" 2>&1; }
+	ok_if "StartUnitReplace() takes the place of a start" "" sh -c "$(declare -f manager); manager StartUnitReplace sss slowly.service good.service replace | grep -q 'No job queued'"
+	ctl start --no-wait slowly.service >/dev/null
+	job=$(manager StartUnitReplace sss slowly.service good.service replace)
+	ok_if "... that is there" "" sh -c "case '$job' in 'o \"/org/freedesktop/systemd1/job/'*) ;; *) exit 1 ;; esac"
+	ok_if "... and starts the other" "" wait_active good.service active 5
+	ctl stop slowly.service >/dev/null
+fi
 # Exactly one answer a request, whoever dies between the request and its end.
 put late.service <<X
 [Unit]

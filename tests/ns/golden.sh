@@ -81,6 +81,12 @@ put slow.service <<X
 Type=oneshot
 ExecStart=/bin/sleep 30
 X
+put afterslow.service <<X
+[Unit]
+After=slow.service
+[Service]
+ExecStart=/bin/sleep 1000
+X
 put installs.service <<X
 [Service]
 ExecStart=/bin/sleep 1000

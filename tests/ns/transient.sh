@@ -51,6 +51,12 @@ ok_if "one that fails stays failed" "" wait_for '[ "$(prop bad.service ActiveSta
 timeout 10 systemctl reset-failed bad.service
 ok_if "... until reset-failed" "" wait_for "[ ! -e $FILES/bad.service ]" 9
 
+run --unit=given --socket-property=ListenStream="$T/given.sock" --socket-property=SocketMode=0600 "$PAYLOAD" pause >/dev/null
+is "a socket with what it listens on" "" "active 600" "$(timeout 10 systemctl is-active given.socket) $(stat -c %a "$T/given.sock")"
+timeout 10 systemctl stop given.socket
+run --unit=masks -p UMask=0027 sh -c "umask >$T/umask" >/dev/null
+ok_if "a mask is octal" "" wait_for "grep -qx 0027 $T/umask" 5
+
 # A scope: the caller's own process.
 timeout 60 systemd-run --scope --unit=mine -p TimeoutStopSec=1s sh -c "echo \$\$ >$T/pid; trap '' TERM; while :; do sleep 0.1; done" </dev/null >"$T/scope" 2>&1 &
 ok_if "a scope starts" "" wait_for "[ \"\$(prop mine.scope ActiveState)\" = active -a -s $T/pid ]" 5
