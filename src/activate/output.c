@@ -279,12 +279,17 @@ bool output_line(struct unit *u, unsigned *at, struct str *ret_line, uint64_t *r
 	const struct output_text *t = pipe && pipe->output ? pipe->output->text : NULL;
 	size_t from = 0;
 
-	if (!t || *at >= t->lines_n)
+	if (!t || *at > t->lines_n || (*at == t->lines_n && t->n == t->done_n))
 		return false;
 	for (unsigned i = 0; i < *at; i++)
 		from += t->line[i].n;
-	*ret_line = (struct str){t->bytes + from, t->line[*at].n};
-	*ret_wall_us = t->line[*at].wall_us;
+	if (*at == t->lines_n) { /* not finished, and perhaps never */
+		*ret_line = (struct str){t->bytes + from, t->n - t->done_n};
+		*ret_wall_us = clock_wall_us();
+	} else {
+		*ret_line = (struct str){t->bytes + from, t->line[*at].n};
+		*ret_wall_us = t->line[*at].wall_us;
+	}
 	(*at)++;
 	return true;
 }

@@ -140,7 +140,7 @@ static int read_env_files(struct env *e, const char *path)
 	return is_optional && r != -ENOMEM ? 0 : r;
 }
 
-int env_configured(struct env *e, const struct exec_config *c, const char **ret_file)
+int env_configured(struct env *e, const struct exec_config *c, const struct name_list **ret_file)
 {
 	for (const struct name_list *l = c->pass_environment; l; l = l->next)
 		env_set(e, l->text, getenv(l->text));
@@ -149,7 +149,7 @@ int env_configured(struct env *e, const struct exec_config *c, const char **ret_
 	for (const struct name_list *l = c->environment_files; l; l = l->next) {
 		int r = read_env_files(e, l->text);
 
-		*ret_file = l->text;
+		*ret_file = l;
 		if (r < 0)
 			return r;
 	}

@@ -34,6 +34,7 @@ void env_unset(struct env *e, const char *what);
 const char *env_get(void *arg, struct str name);
 /* PassEnvironment=, Environment=, EnvironmentFile= and UnsetEnvironment=, in that order. 0, -ENOMEM, or -errno of
  * *ret_file (borrowed), a file that cannot be read. */
-MUST_USE int env_configured(struct env *e, const struct exec_config *c, const char **ret_file);
+MUST_USE int env_configured(struct env *e, const struct exec_config *c,
+			    const struct name_list **ret_file);
 /* What every service gets: PATH, the language of the system, in a session also its own variables. 0 or -ENOMEM. */
 MUST_USE int env_base(struct env *e, bool is_session);

@@ -168,7 +168,7 @@ static void name_search_path(struct making *m)
 /* systemd's order: what the manager sets may be replaced by what the unit says. */
 static int fill_env(struct making *m)
 {
-	const char *file = NULL;
+	const struct name_list *file = NULL;
 	int r;
 
 	name_user(m);
@@ -179,9 +179,10 @@ static int fill_env(struct making *m)
 	for (const char *const *p = m->in->extra_env; p && *p; p++)
 		env_put(&m->env, *p);
 	r = env_configured(&m->env, m->exec, &file);
-	if (r < 0 && r != -ENOMEM)
-		excuse_set(&m->excuse, 0, "%s: the environment file %s cannot be read: %s",
-			   m->in->unit->name, file, strerror(-r));
+	if (r < 0 && file && r != -ENOMEM)
+		excuse_set(&m->excuse, 0, "%s:%u: the environment file %s cannot be read: %s",
+			   file->file ? file->file : m->in->unit->name, file->line, file->text,
+			   strerror(-r));
 	return r;
 }
 

@@ -58,11 +58,35 @@ static void fx_drop(struct hark *h, struct unit *u)
 		h->activators[u->type]->drop(h, u);
 }
 
+/* Nobody shall connect to a service, or wait for its hour, that does not exist. By its name: no file is read before it is needed. */
+static int find_triggered(struct hark *h, const struct unit *u, char **ret_why)
+{
+	char name[UNIT_NAME_MAX + 1] = "";
+	struct sbuf why = {0};
+
+	if (u->type == UNIT_SOCKET && u->config->socket->accept)
+		socket_service_name(u->config, name, sizeof(name));
+	graph_for_each(e, u, DEP_TRIGGERS)
+	{
+		const struct unit *v = registry_unit(&h->reg, e->to);
+
+		if (v && v->type == UNIT_SERVICE && unit_load_state(v) != LOAD_LOADED)
+			snprintf(name, sizeof(name), "%s", v->name);
+	}
+	if (name[0] == '\0' || load_canonical(&h->load, name))
+		return 0;
+	sbuf_addf(&why, "there is no unit %s for it to start", name);
+	*ret_why = sbuf_take(&why);
+	return -ENOENT;
+}
+
 static void fx_arm(struct hark *h, struct unit *u)
 {
 	char *why = NULL;
-	int r = h->activators[u->type] ? h->activators[u->type]->arm(h, u, &why) : -EOPNOTSUPP;
+	int r = find_triggered(h, u, &why);
 
+	if (r == 0)
+		r = h->activators[u->type] ? h->activators[u->type]->arm(h, u, &why) : -EOPNOTSUPP;
 	if (r == 0) {
 		engine_post_simple(&h->engine, u, EV_ARMED, 0, 0, 0);
 		return;
@@ -552,6 +576,9 @@ static void on_execfail(struct hark *h, const struct bank_note *n)
 		sbuf_addf(&why, "%s:%u: ", cmd->file ? cmd->file : u->name, cmd->line);
 	if (n->step == PLAN_EXEC && cmd)
 		sbuf_addf(&why, "cannot execute \"%s\": %s", cmd->path, strerror(abs(n->err)));
+	else if (n->step == PLAN_CHDIR && u->config->exec && u->config->exec->working_directory)
+		sbuf_addf(&why, "cannot enter \"%s\" (WorkingDirectory=): %s",
+			  u->config->exec->working_directory, strerror(abs(n->err)));
 	else
 		sbuf_addf(&why, "setting up the process failed at step %s: %s", step->name,
 			  strerror(abs(n->err)));
@@ -573,6 +600,8 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 		spawn_find_main(h, s);
 		return;
 	}
+	if (s && !is_main)
+		spawn_explain_helper(s, n->code, n->status);
 	ref->exit_us = loop_now_us(&h->loop);
 	engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status,
 			   is_main ? ROLE_MAIN : ROLE_CONTROL);

@@ -234,6 +234,14 @@ bad_input() {
 	rescan
 	ok_if "an unknown setting is no obstacle" "" ctl start odd.socket
 	ok_if "but is named by file and line" "" grep -q 'odd.socket:6' "$HARK_LOG"
+	local accept
+	for accept in no yes; do
+		socket lonely "ListenStream=$T/lonely" Accept=$accept
+		rescan
+		ctl start lonely.socket >"$T/out" 2>&1
+		is "nobody can connect to a service that does not exist, Accept=$accept" "" "1 failed 1" \
+			"$? $(active lonely.socket) $(grep -c 'there is no unit lonely' "$T/out")"
+	done
 }
 
 # PID 1 still has the old listener when the new one is bound: it comes to the drop late.

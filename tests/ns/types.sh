@@ -226,6 +226,14 @@ order_of_commands() {
 	ctl start postfail.service >"$T/out" 2>&1
 	is "a failing ExecStartPost= ends the start: no ExecStop=, for it was never up" "" "1 stoppost failed" \
 		"$? $(paste -sd' ' "$T/postfail") $(active postfail.service)"
+	ok_if "and it is told where, and of which command" "" grep -q "postfail.service:[0-9]*: $PAYLOAD: exit status 7" "$T/out"
+	service noenv "ExecStart=$PAYLOAD pause" EnvironmentFile=/nonexistent
+	ctl start noenv.service >"$T/out" 2>&1
+	ok_if "so it is of a file of variables" "" grep -q "noenv.service:[0-9]*: the environment file /nonexistent" "$T/out"
+	service noenv "ExecStart=/bin/sh -c 'printf \"last words\"; exit 3'"
+	ctl start noenv.service >"$T/out" 2>&1
+	is "what an earlier start failed of is no reason; a line without its end is shown" "" "1 0 1" \
+		"$? $(grep -c 'environment file' "$T/out") $(grep -c 'last words$' "$T/out")"
 	service marks Type=oneshot User=nobody "ExecStart=!/bin/sh -c 'id -u >$T/marks'" "ExecStart=!!/bin/sh -c 'id -u >>$T/marks'"
 	: >"$T/marks" && chmod 666 "$T/marks"
 	ctl start marks.service
