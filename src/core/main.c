@@ -66,6 +66,7 @@ struct options {
 #define OPTION(member, word, variable, value, standard, help) const char *member;
 #include "core/options.def"
 #undef OPTION
+	bool is_odd; /* there are others */
 };
 
 /* "--name VALUE" or "--name=VALUE"; hark-init passes its own command line on. */
@@ -108,7 +109,8 @@ static void parse(struct options *o, char **argv)
 				*known[k].value = value;
 		}
 		if (!is_known)
-			log_at(LOG_WARN, "unknown option \"%s\"; ignored", argv[i]);
+			log_at(LOG_WARN, "unknown option \"%s\"; only PID 1 ignores it", argv[i]);
+		o->is_odd = o->is_odd || !is_known;
 	}
 }
 
@@ -418,7 +420,7 @@ static int open_all(struct hark *h, const struct options *o)
 	allow_core(h);
 	open_crashes(h);
 	listener_tune_kernel();
-	r = open_state(h);
+	r = o->is_odd && !h->is_pid1 ? -EINVAL : open_state(h);
 	open_asked(h);
 	if (r == 0)
 		r = open_units(h, o);
@@ -495,7 +497,7 @@ static void try_again(void)
 /* Everything that can go wrong before a new manager answers, tried by a child that PID 1 started for the manager that runs. */
 static int self_test(struct hark *h, char **argv)
 {
-	struct options o;
+	struct options o = {0};
 	int r = argv[0] ? reexec_test_state(argv[0]) : SELF_TEST_GOOD;
 
 	parse(&o, (char *[]){NULL, NULL});
@@ -542,10 +544,30 @@ static bool begin(struct hark *h, bool has_path)
 	return true;
 }
 
+/* Only PID 1 has to try for ever: where nothing runs yet, or hark-init was told to end, it ends, and who called it reads why. */
+static void end_at_once(struct hark *h)
+{
+	const struct bank_table *t = h->bank.table;
+	uint64_t ends = 1ULL << (SIGTERM - 1) | 1ULL << (SIGINT - 1);
+
+	if (t && !t->is_pid1 && (t->generation == 1 || (t->signal_set & ends)) &&
+	    bank_final(&h->bank, 1, true, "") < 0)
+		log_at(LOG_ERROR, "PID 1 does not hear that it shall end");
+}
+
+/* The exit status, once it is said why. */
+static int not_started(struct hark *h, const struct options *o, int err)
+{
+	log_at(LOG_ERROR, "cannot start in %s: %s%s", o->run_dir, strerror(-err),
+	       err == -ENOTCONN ? " (harkd is started by hark-init, not by hand)" : "");
+	end_at_once(h);
+	return 1;
+}
+
 int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
-	struct options o;
+	struct options o = {0};
 	const char *lacking = NULL;
 	int r, prepared;
 
@@ -573,11 +595,8 @@ int main(int argc UNUSED, char **argv)
 	r = open_all(h, &o);
 	if (r == -ENOMEM)
 		try_again();
-	if (r < 0) {
-		log_at(LOG_ERROR, "cannot start: %s%s", strerror(-r),
-		       r == -ENOTCONN ? " (harkd is started by hark-init, not by hand)" : "");
-		return 1;
-	}
+	if (r < 0)
+		return not_started(h, &o, r);
 	h->boot_us = loop_now_us(&h->loop);
 	if (begin(h, o.unit_path != NULL))
 		load_forget_texts(&h->load);

@@ -110,6 +110,10 @@ killed() {
 
 shutdown_order() {
 	local i
+	timeout -k 1 10 "$BIN/hark-init" --unit-path "$UNITS" --run-dir "$RUN_DIR" >"$T/second" 2>&1 </dev/null
+	is "a second one in the same run dir ends at once, and says why" "" "1 1" "$? $(grep -c "cannot start in $RUN_DIR: Address already in use" "$T/second")"
+	timeout -k 1 10 "$BIN/hark-init" --run-dir "$T/other" --unknown >"$T/second" 2>&1 </dev/null
+	is "so does one that is told what it does not know" "" 1 $?
 	for i in 1 2 3; do
 		{
 			printf '[Unit]\nAfter=%s\n' "$([ $i -gt 1 ] && echo "s$((i - 1)).service")"
