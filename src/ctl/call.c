@@ -70,7 +70,8 @@ static void look_nearer(struct nearest *n, const char *name)
 
 	if (d > LIMIT)
 		d = stem.n >= LIMIT && str_has_prefix(str_of(name), stem) ? PREFIX : PREFIX + 1;
-	if (d <= PREFIX && (!n->name || d < n->distance)) {
+	/* at no distance is a name that leads nowhere */
+	if (d > 0 && d <= PREFIX && (!n->name || d < n->distance)) {
 		n->name = name;
 		n->distance = d;
 	}

@@ -275,23 +275,34 @@ static void tell_culprits(struct call *c, const struct unit *u)
 	}
 }
 
+/* Its job is done when ExecCondition= says no; to who asked for a start that is none. */
+static enum job_result result_of(const struct call_wait *w, struct unit *u)
+{
+	const struct service *s = service_of(u);
+	bool was_refused = s && s->result == RESULT_EXEC_CONDITION && unit_is_at_rest(u);
+
+	return was_refused && is_start(w) && w->result == JOB_RES_DONE ? JOB_RES_SKIPPED
+								       : (enum job_result)w->result;
+}
+
 static void tell_job(struct call *c, const struct call_wait *w, struct unit *u)
 {
 	const struct service *s = service_of(u);
+	enum job_result result = result_of(w, u);
 
 	reply_row(&c->reply, "job");
 	reply_text_z(&c->reply, "unit", u->name);
 	reply_text_z(&c->reply, "type", job_type_names[w->type]);
 	reply_value(&c->reply, TAG_NUMBER, "job", w->job);
-	reply_text_z(&c->reply, "result", job_result_names[w->result]);
+	reply_text_z(&c->reply, "result", job_result_names[result]);
 	reply_value(&c->reply, TAG_SPAN, "took", w->end_us - w->begin_us);
 	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
 	reply_text_z(&c->reply, "sub", unit_substate(u));
 	if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
 		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
-	if (w->result != JOB_RES_DONE)
-		reply_text_z(&c->reply, "text", result_words[w->result]);
-	if (!is_good(w) || w->result == JOB_RES_SKIPPED)
+	if (result != JOB_RES_DONE)
+		reply_text_z(&c->reply, "text", result_words[result]);
+	if (!is_good(w) || result == JOB_RES_SKIPPED)
 		why_down_fields(&c->reply, u);
 	reply_row_end(&c->reply);
 }

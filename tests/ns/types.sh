@@ -207,7 +207,8 @@ order_of_commands() {
 	is "a failing ExecStartPre= ends the start, ExecStopPost= runs" "" "1 stoppost failed" \
 		"$? $(paste -sd' ' "$T/prefail") $(active prefail.service)"
 	service skipped "ExecCondition=$PAYLOAD exit 1" "ExecStart=$PAYLOAD log $T/skipped start"
-	ctl start skipped.service >/dev/null 2>&1
+	ctl start skipped.service >"$T/out" 2>&1
+	ok_if "so harkctl says" "" grep -q 'skipped after' "$T/out"
 	is "ExecCondition= exiting 1 skips" "" "inactive exec-condition no" \
 		"$(active skipped.service) $(prop skipped.service Result) $([ -e "$T/skipped" ] && echo yes || echo no)"
 	service broken "ExecCondition=$PAYLOAD exit 255" "ExecStart=$PAYLOAD pause"
@@ -257,6 +258,10 @@ order_of_commands() {
 	ctl daemon-reload
 	ctl start plain@.service >"$T/out" 2>&1
 	is "a template is not started" "" "1 1" "$? $(grep -c 'is a template' "$T/out")"
+	ln -s loop2.service "$UNITS/loop1.service" && ln -s loop1.service "$UNITS/loop2.service"
+	ctl daemon-reload
+	ctl start loop1.service >"$T/out" 2>&1
+	is "nor a link in a circle, which is not offered for itself" "" "5 0" "$? $(grep -c 'mean loop1' "$T/out")"
 }
 
 for test in simple simple_lost exec_type oneshot notify_type start_timeouts idle_and_dbus forking exit_type pid_files order_of_commands; do
