@@ -195,6 +195,25 @@ static void put_env(struct making *m)
 
 /* --- behind walls --- */
 
+/* Only the process that the terminal is for is somebody there. */
+static void put_utmp(struct making *m)
+{
+	const char *line = exec_tty_path(m->exec), *user = m->who.user.name;
+	uint64_t mode = sandbox_of(m->in->unit->config)->utmp_mode;
+	struct sbuf text = {0};
+
+	if (!m->exec->utmp_id || m->in->role != ROLE_MAIN || m->h->is_user)
+		return;
+	sbuf_add(&text, (struct str){m->exec->utmp_id, strlen(m->exec->utmp_id) + 1});
+	line += strncmp(line, "/dev/", 5) == 0 ? 5 : 0;
+	sbuf_add(&text, (struct str){line, strlen(line) + 1});
+	sbuf_add_z(&text, user ? user : "root");
+	m->plan->bad |= !text.p;
+	if (text.p)
+		plan_put(m->plan, PLAN_UTMP, &mode, 1, (struct str){text.p, text.n});
+	sbuf_fini(&text);
+}
+
 /* Where nothing is said the keys of PID 1 are all there are: it has none of its own. */
 static void put_keyring(struct making *m)
 {
@@ -335,6 +354,7 @@ static int put_all(struct making *m, struct process *out)
 		return r;
 	/* Before the identity: what hark-exec finds out about the user gives way to what is set here. */
 	put_env(m);
+	put_utmp(m);
 	put_keyring(m);
 	put_sandbox(m);
 	put_identity(m);

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/terminal.h"
+#include "units/sandbox.h"
+
 /* Exit codes of systemd.exec(5) for what already fails here. */
 enum {
 	FIRST_FD = 3 /* SD_LISTEN_FDS_START */,
@@ -156,11 +159,28 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 	return 0;
 }
 
+/* What is done with the terminal before it is used; with nobody's word it is left alone. */
+static void put_terminal(struct making *m)
+{
+	const struct sandbox *s = sandbox_of(m->in->unit->config);
+	const struct exec_config *e = m->exec;
+	uint64_t flags = (e->tty_hangup ? TERMINAL_HANGUP : 0) |
+			 (e->tty_reset ? TERMINAL_RESET : 0) |
+			 (s->tty_disallocate ? TERMINAL_CLEAR : 0);
+
+	if (flags || s->tty_rows || s->tty_columns)
+		describe_step(m, PLAN_TTY_RESET, flags, s->tty_rows, s->tty_columns,
+			      exec_tty_path(e));
+}
+
 int describe_stdio(struct making *m)
 {
 	const struct stdio *err = m->exec->err.kind == STDIO_INHERIT ? &m->exec->out
 								     : &m->exec->err;
-	int r = put_input(m);
+	int r;
+
+	put_terminal(m);
+	r = put_input(m);
 
 	if (!r)
 		r = put_output(m, &m->exec->out, STDOUT_FILENO);

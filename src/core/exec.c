@@ -34,10 +34,11 @@
 #include "core/final.h"
 #include "core/isolate.h"
 #include "core/mem.h"
+#include "core/terminal.h"
+#include "core/utmp.h"
 #include "core/view.h"
 
 enum {
-	TTY_RETRY_MS = 200,
 	GROUPS_FIRST = 64,
 	USER_ENV = 4,
 	NODES = 128, /* bytes of a mask */
@@ -49,27 +50,7 @@ static int sys(long result)
 	return result < 0 ? -errno : 0;
 }
 
-/* --- terminals and directories --- */
-
-/* A terminal may be somebody else's: force it, fail, or wait until it is free. systemd.exec(5), StandardInput= */
-static int open_tty(uint64_t flags, const char *path)
-{
-	enum { FORCE = 1, FAIL = 2 };
-	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), r;
-
-	if (fd < 0 || fcntl(fd, F_SETFL, O_RDWR) < 0)
-		return -errno;
-	while (ioctl(fd, TIOCSCTTY, flags & FORCE) < 0) {
-		if (errno != EPERM || flags & (FORCE | FAIL))
-			return -errno;
-		poll(NULL, 0, TTY_RETRY_MS);
-	}
-	if (fd == STDIN_FILENO)
-		return sys(fcntl(fd, F_SETFD, 0));
-	r = sys(dup2(fd, STDIN_FILENO));
-	close(fd);
-	return r;
-}
+/* --- what is simple --- */
 
 /* Type=idle: let the boot's messages pass. The pipe breaks when nothing else is starting. */
 static int settle(uint64_t most_us, int fd)
@@ -384,6 +365,17 @@ static int step_privilege(const struct plan_record *rec)
 	}
 }
 
+static int put_utmp(const struct plan_record *rec)
+{
+	const char *id = rec->text, *line = id + strlen(id) + 1, *user;
+
+	if (line >= id + rec->text_n || line + strlen(line) + 1 >= id + rec->text_n)
+		return -EBADMSG;
+	user = line + strlen(line) + 1;
+	utmp_begin(&(struct utmp_entry){id, line, user, (enum utmp_mode)rec->w[0], getpid()});
+	return 0;
+}
+
 static int set_nonblocking(int first, uint64_t n)
 {
 	int flags = 0, r = 0;
@@ -401,7 +393,11 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 	case PLAN_NONBLOCK:
 		return set_nonblocking((int)rec->w[0], rec->w[1]);
 	case PLAN_TTY:
-		return open_tty(rec->w[0], rec->text);
+		return terminal_take(rec);
+	case PLAN_TTY_RESET:
+		return terminal_reset(rec);
+	case PLAN_UTMP:
+		return put_utmp(rec);
 	case PLAN_SETTLE:
 		return settle(rec->w[0], (int)rec->w[1]);
 	case PLAN_NICE:

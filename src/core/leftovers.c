@@ -14,8 +14,10 @@
 #include "core/dynamic_user.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/utmp.h"
 #include "units/exec_config.h"
 #include "units/sandbox.h"
+#include "units/service.h"
 #include "units/users.h"
 
 enum { IPC_ROOM = 1024 * 1024 };
@@ -172,7 +174,7 @@ static void remove_credentials(const struct unit *u)
 		remove_tree(u, path);
 }
 
-void leftovers_remove(struct hark *h, const struct unit *u)
+void leftovers_remove(struct hark *h, struct unit *u)
 {
 	uid_t uid;
 
@@ -181,6 +183,9 @@ void leftovers_remove(struct hark *h, const struct unit *u)
 	remove_private_tmp(h, u);
 	remove_runtime(u);
 	remove_credentials(u);
+	if (u->config->exec->utmp_id && !h->is_user && u->type == UNIT_SERVICE)
+		utmp_end(u->config->exec->utmp_id,
+			 service_of(u)->main.pid);
 	if (!sandbox_of(u->config)->dynamic_user && !sandbox_of(u->config)->remove_ipc)
 		return;
 	uid = dynamic_user_give_back(h, u);

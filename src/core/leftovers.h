@@ -8,4 +8,4 @@
 #include "core/hark.h"
 
 /* The unit is at rest. What does not go is told in the log, if at all. */
-void leftovers_remove(struct hark *h, const struct unit *u);
+void leftovers_remove(struct hark *h, struct unit *u);

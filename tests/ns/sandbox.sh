@@ -206,6 +206,35 @@ credentials() {
 	ok_if "encrypted ones are refused with words" "" grep -q "LoadCredentialEncrypted= cannot be done" "$T/cred5.start"
 }
 
+terminals() {
+	local n reader
+	# A pseudo terminal of which a process of the test has the other end: its number. ioctl_tty(2)
+	perl -e 'open M, "+<", "/dev/ptmx"; $z = pack "i", 0; ioctl M, 0x40045431, $z; $n = pack "I", 0; ioctl M, 0x80045430, $n; open N, ">", $ARGV[0]; print N unpack("I", $n); close N; sleep 1000' \
+		"$T/pty" </dev/null >/dev/null &
+	STARTED+=($!)
+	wait_for "[ -s $T/pty ]"
+	n=/dev/pts/$(cat "$T/pty")
+	[ -c "$n" ] || { skip "terminals" "no pseudo terminals" && return; }
+	cat "$n" >/dev/null 2>&1 &
+	reader=$!
+	wait_for "readlink /proc/$reader/fd/0 | grep -q null"
+	stty -F "$n" -echo -icanon intr ^X rows 10 cols 20
+	mount -t tmpfs test /var/log
+	touch /run/utmp /var/log/wtmp
+	inside tty1 "TTYPath=$n" StandardInput=tty-force -- "stty -a" >/dev/null
+	ok_if "without a word the terminal is taken as it is" "" grep -q -- '-icanon.*-echo' <<<"$(paste -sd' ' "$T/tty1.out")"
+	inside tty2 "TTYPath=$n" StandardInput=tty-force TTYReset=yes TTYVHangup=yes TTYVTDisallocate=yes TTYRows=7 UtmpIdentifier=hark-t9 UtmpMode=user User=daemon RemainAfterExit=yes \
+		-- "stty -a; who /run/utmp" >/dev/null
+	is "TTYReset= and TTYRows=, TTYColumns=" "" "rows 7 columns 20 intr = ^C icanon echo " \
+		"$(grep -oE 'rows [0-9]+|columns [0-9]+|intr = ..|-?icanon|-?echo ' "$T/tty2.out" | paste -sd' ')"
+	ok_if "TTYVHangup=: whoever had it has it no more" "" wait_for "! kill -0 $reader" 2
+	is "UtmpIdentifier= and UtmpMode=: somebody is logged in there" "" "daemon ${n#/dev/}" "$(tail -1 "$T/tty2.out" | awk '{ print $1, $2 }')"
+	ctl stop tty2.service >/dev/null
+	is "and is not when the service has ended; of long names the end counts" "" "|k-t9" "$(who /run/utmp)|$(who -d /run/utmp | grep -o 'id=[a-z0-9-]*' | cut -d= -f2)"
+	is "wtmp has all of it" "" 4 "$(who -a /var/log/wtmp | wc -l)"
+	umount /var/log
+}
+
 settings() {
 	# keyctl(2): READ the session keyring: one link of 4 bytes, or none; which it is.
 	local keys="perl -e '\$b = \"\\0\" x 64; print syscall(250, 0, -3, 0), \" \", syscall(250, 11, -3, \$b, 64), \"\\n\"'"
@@ -326,5 +355,5 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined credentials settings filters limits memories mounts everything}; do "$part"; done
+for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined credentials terminals settings filters limits memories mounts everything}; do "$part"; done
 finish
