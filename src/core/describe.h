@@ -22,6 +22,7 @@ struct describe_in {
 	const struct exec_config *exec;
 	const struct command *command;
 	enum proc_role role;
+	const char *cgroup;        /* of the unit, relative to the root of ours */
 	const char *notify_socket; /* NULL: none */
 	uint64_t watchdog_us;      /* 0: none */
 	int out_slot;              /* bank slot of the output pipe, -1 none */

@@ -59,18 +59,23 @@ static void put_groups(struct making *m)
 	}
 }
 
+/* Whoever makes a user namespace begins it with all capabilities, so before they are cut down. */
+static void put_users(struct making *m)
+{
+	const struct identity *who = &m->who;
+
+	if (!m->is_privileged && sandbox_of(m->in->unit->config)->private_users)
+		describe_step(m, PLAN_USERS, who->user.name ? who->user.uid : m->h->uid,
+			      who->has_gid ? who->gid : getegid(), 0, NULL);
+}
+
 /* As long as there is the privilege for it. */
 static void put_privileges(struct making *m)
 {
 	const struct exec_config *e = m->exec;
-	const struct identity *who = &m->who;
 
 	if (m->is_privileged)
 		return;
-	/* Whoever makes a user namespace begins it with all capabilities. */
-	if (sandbox_of(m->in->unit->config)->private_users)
-		describe_step(m, PLAN_USERS, who->user.name ? who->user.uid : m->h->uid,
-			      who->has_gid ? who->gid : getegid(), 0, NULL);
 	if (e->has_capability_bounding)
 		plan_put_u64(m->plan, PLAN_CAP_BOUND, e->capability_bounding);
 	/* What keeps capabilities over the change of the uid is one of these bits itself. */
@@ -86,7 +91,6 @@ static void put_identity(struct making *m)
 	bool wants_ambient = e->has_ambient && e->ambient_capabilities && !m->is_privileged;
 	bool changes_user = who->user.name && who->user.uid != m->h->uid;
 
-	put_groups(m);
 	put_privileges(m);
 	if (wants_ambient)
 		plan_put_str(m->plan, PLAN_KEEPCAPS, STR(""));
@@ -118,14 +122,9 @@ static void name_user(struct making *m)
 
 static void name_invocation(struct making *m)
 {
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *id = m->in->unit->invocation;
-	char text[33] = "";
+	char text[UNIT_RUN_TEXT];
 
-	for (unsigned i = 0; i < 16; i++) {
-		text[2 * i] = digits[id[i] >> 4];
-		text[2 * i + 1] = digits[id[i] & 15];
-	}
+	unit_run_text(m->in->unit, text);
 	if (strspn(text, "0") < 32)
 		env_set(&m->env, "INVOCATION_ID", text);
 }
@@ -226,16 +225,40 @@ static void put_keyring(struct making *m)
 			      who->has_gid ? who->gid : getegid(), NULL);
 }
 
-static void put_sandbox(struct making *m)
+static bool wants_root(const struct making *m)
 {
 	const struct service_config *s = m->in->unit->config->service;
-	bool wants_root = m->exec->root_directory &&
-			  (!s || !s->root_directory_start_only || m->in->role == ROLE_MAIN);
 
-	if (!m->is_privileged)
-		describe_view(m->h, m->in->unit, wants_root ? m->exec->root_directory : NULL,
+	return m->exec->root_directory &&
+	       (!s || !s->root_directory_start_only || m->in->role == ROLE_MAIN);
+}
+
+/* What cannot be applied is to be found by whoever asks for the unit's status. */
+static void put_lacks(struct making *m)
+{
+	char text[1024], run[UNIT_RUN_TEXT];
+	int n;
+
+	if (!m->in->unit->config->sandbox && !m->exec->private_tmp && !m->exec->private_network)
+		return;
+	unit_run_text(m->in->unit, run);
+	n = snprintf(text, sizeof(text), "%s/%s%c%s", m->h->cgroups.path, m->in->cgroup, '\0', run);
+	if (m->h->cgroups.has_cgroups && n > 0 && (size_t)n < sizeof(text))
+		plan_put(m->plan, PLAN_LACKS, NULL, 0, (struct str){text, (size_t)n});
+}
+
+/* Inside of a root nobody makes a user namespace, so that comes before; users are those of the system. */
+static void put_sandbox(struct making *m)
+{
+	if (!m->is_privileged) {
+		put_lacks(m);
+		put_keyring(m);
+		describe_view(m->h, m->in->unit, wants_root(m) ? m->exec->root_directory : NULL,
 			      m->plan);
-	if (wants_root)
+	}
+	put_groups(m);
+	put_users(m);
+	if (wants_root(m))
 		plan_put_str(m->plan, PLAN_CHROOT, str_of(m->exec->root_directory));
 }
 
@@ -355,7 +378,6 @@ static int put_all(struct making *m, struct process *out)
 	/* Before the identity: what hark-exec finds out about the user gives way to what is set here. */
 	put_env(m);
 	put_utmp(m);
-	put_keyring(m);
 	put_sandbox(m);
 	put_identity(m);
 	r = put_working_directory(m);

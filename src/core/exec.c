@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/exec_credentials.h"
@@ -42,6 +43,7 @@ enum {
 	GROUPS_FIRST = 64,
 	USER_ENV = 4,
 	NODES = 128, /* bytes of a mask */
+	LACKS_ROOM = 512,
 };
 enum { USER_UID = 1, USER_GID = 2, USER_GROUPS = 4, USER_ENVIRON = 8 }; /* w0 of USER */
 
@@ -273,13 +275,57 @@ static int step_user(const struct plan_record *rec, struct plan_space *s)
 
 /* --- namespaces --- */
 
+/* Where it is told what the service has to do without: an attribute of its cgroup. That it is there outlives the manager. */
+static struct {
+	int cgroup;
+	char text[LACKS_ROOM];
+} lacks = {.cgroup = -1};
+
+/* "INVOCATION", behind which what is lacking will stand. */
+static int open_lacks(const struct plan_record *rec)
+{
+	const char *run = rec->text + strlen(rec->text) + 1;
+
+	if (run >= rec->text + rec->text_n)
+		return -EBADMSG;
+	lacks.cgroup = open(rec->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(lacks.text, sizeof(lacks.text), "%s", run);
+	return 0;
+}
+
+/* What a step is for, as people know it. */
+static const char *purpose_of(unsigned step)
+{
+	switch (step) {
+	case PLAN_KEYRING:
+		return "a keyring of its own";
+	case PLAN_USERS:
+		return "PrivateUsers=";
+	case PLAN_UNSHARE:
+		return "namespaces of its own";
+	case PLAN_VIEWS:
+		return "its view of the file system";
+	default:
+		return "a filter of its system calls";
+	}
+}
+
 /* Hardening that is not ours to apply (no privilege, no such kernel feature) does not keep a service from running. */
 static int soften(const struct plan_record *rec, int r)
 {
+	const char *what = purpose_of(rec->step);
+	size_t n = strlen(lacks.text);
+
 	if (r != -EPERM && r != -ENOSYS && r != -EINVAL && r != -ENOSPC)
 		return r;
-	dprintf(STDERR_FILENO, "hark-exec: cannot apply %s: %s; the service runs without it\n",
-		plan_step_info(rec->step)->name, strerror(-r));
+	dprintf(STDERR_FILENO, "hark-exec: no %s: %s; the service runs without\n", what,
+		strerror(-r));
+	if (lacks.cgroup >= 0 && !strstr(lacks.text, what)) {
+		snprintf(lacks.text + n, sizeof(lacks.text) - n, "%s%s (%s)",
+			 strchr(lacks.text, ' ') ? ", " : " ", what, strerror(-r));
+		(void)fsetxattr(lacks.cgroup, PLAN_LACKS_ATTRIBUTE, lacks.text, strlen(lacks.text),
+				0);
+	}
 	return 0;
 }
 
@@ -398,6 +444,8 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 		return terminal_reset(rec);
 	case PLAN_UTMP:
 		return put_utmp(rec);
+	case PLAN_LACKS:
+		return open_lacks(rec);
 	case PLAN_SETTLE:
 		return settle(rec->w[0], (int)rec->w[1]);
 	case PLAN_NICE:

@@ -184,8 +184,7 @@ void leftovers_remove(struct hark *h, struct unit *u)
 	remove_runtime(u);
 	remove_credentials(u);
 	if (u->config->exec->utmp_id && !h->is_user && u->type == UNIT_SERVICE)
-		utmp_end(u->config->exec->utmp_id,
-			 service_of(u)->main.pid);
+		utmp_end(u->config->exec->utmp_id, service_of(u)->main.pid);
 	if (!sandbox_of(u->config)->dynamic_user && !sandbox_of(u->config)->remove_ipc)
 		return;
 	uid = dynamic_user_give_back(h, u);

@@ -18,7 +18,7 @@
 #include "core/buf.h"
 
 enum plan_where { PLAN_ANYWHERE, PLAN_APART, PLAN_EXEC_ONLY };
-/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, PRIVATE_DIR and CREDENTIAL two, for UTMP three), or bytes of any length. */
+/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, LACKS, PRIVATE_DIR and CREDENTIAL two, for UTMP three), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
 /* STEP(name, where, exit code, number of 64-bit words w0, w1 ... at the start of the payload, tail, what). */
@@ -58,8 +58,9 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(KEYRING, PLAN_EXEC_ONLY, 237, 3, PLAN_NONE, "fresh session keyring; w0 1: that of user w1, group w2, is in it") \
 	STEP(SETTLE, PLAN_EXEC_ONLY, 0, 2, PLAN_NONE, "Type=idle: w0 most microseconds to wait for fd w1 to close") \
 	STEP(USER, PLAN_EXEC_ONLY, 217, 1, PLAN_STR, "w0 what (1 uid 2 gid 4 groups 8 environment), user NUL group NUL: by NSS") \
+	STEP(LACKS, PLAN_EXEC_ONLY, 203, 0, PLAN_STR, "cgroup NUL invocation NUL: where it is told what cannot be applied") \
 	STEP(TTY_RESET, PLAN_EXEC_ONLY, 208, 3, PLAN_STR, "w0 flags (terminal.h), w1 rows, w2 columns, path") \
-	STEP(UTMP, PLAN_EXEC_ONLY, 0, 1, PLAN_STR, "w0 mode (utmp.h), id NUL line NUL user NUL") \
+	STEP(UTMP, PLAN_EXEC_ONLY, 203, 1, PLAN_STR, "w0 mode (utmp.h), id NUL line NUL user NUL") \
 	STEP(PRIVATE_DIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, place NUL name NUL: in \"private\" there, a link beside it") \
 	STEP(CREDENTIALS, PLAN_EXEC_ONLY, 243, 1, PLAN_STR, "w0 uid that may read them, directory") \
 	STEP(CREDENTIAL, PLAN_EXEC_ONLY, 243, 1, PLAN_STR, "w0 kind (exec_credentials.h), name NUL bytes or source NUL") \
@@ -84,6 +85,9 @@ enum plan_step {
 #undef STEP
 		PLAN_STEP_COUNT
 };
+
+/* Attribute of a cgroup: "INVOCATION what, what", hardening that the service of that run has to do without. */
+#define PLAN_LACKS_ATTRIBUTE "user.hark.lacks"
 
 enum {
 	PLAN_INLINE = 8 * 1024, /* the most that travels inside a SPAWN record */

@@ -29,7 +29,8 @@ enum {
 	PID_RETRY_FIRST_US = 5000,
 	PID_RETRY_MOST_US = 200000,
 	GUESS_PIDS = 64,
-	EXTRA_ENV = 8
+	EXTRA_ENV = 8,
+	CGROUP_PATH = 600,
 };
 
 void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
@@ -390,10 +391,12 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 				 .data_slot = -1,
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
-	char notify[128], text[3][64];
+	char notify[128], cgroup[CGROUP_PATH], text[3][64];
 	const char *env[EXTRA_ENV];
 	int r = equip(h, u, &in, ret_why);
 
+	spawn_cgroup_path(u, cgroup, sizeof(cgroup));
+	in.cgroup = cgroup;
 	if (r >= 0 && u->type == UNIT_SERVICE) {
 		result_env(service_of(u), text, env);
 		in.extra_env = env;

@@ -63,6 +63,17 @@ const char *unit_substate(const struct unit *u)
 	return fsm_state_name(u->ops->fsm, u->state);
 }
 
+void unit_run_text(const struct unit *u, char out[UNIT_RUN_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < sizeof(u->invocation); i++) {
+		out[2 * i] = digits[u->invocation[i] >> 4];
+		out[2 * i + 1] = digits[u->invocation[i] & 15];
+	}
+	out[UNIT_RUN_TEXT - 1] = '\0';
+}
+
 enum load_state unit_load_state(const struct unit *u)
 {
 	return u->config ? u->config->load : LOAD_STUB;

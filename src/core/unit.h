@@ -375,6 +375,9 @@ static inline bool unit_is_at_rest(const struct unit *u)
 }
 /* The words people see; static or owned by the unit, never NULL. */
 const char *unit_substate(const struct unit *u);
+enum { UNIT_RUN_TEXT = 33 };
+/* Its invocation in hexadecimal digits. */
+void unit_run_text(const struct unit *u, char out[UNIT_RUN_TEXT]);
 /* LOAD_STUB while nobody needed its files. */
 enum load_state unit_load_state(const struct unit *u);
 /* Description=, or the name. */

@@ -3,10 +3,12 @@
 #include "ctl/serve.h"
 
 #include <stdio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/plan.h"
 #include "core/proc.h"
 #include "core/spawn.h"
 #include "ctl/property.h"
@@ -18,7 +20,7 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-enum { PROCESSES = 64, CMDLINE = 160, CGROUP_PATH = 512, RUNS = 5 };
+enum { PROCESSES = 64, CMDLINE = 160, CGROUP_PATH = 512, RUNS = 5, LACKS_ROOM = 512 };
 
 /* --- status --- */
 
@@ -216,11 +218,43 @@ static void tell_changes(struct call *c, struct unit *u)
 	unit_config_free(read);
 }
 
+/* Of this run: an attribute of its cgroup that hark-exec writes. Others may, too: nothing of it is to move a cursor. */
+static bool find_lacks(struct call *c, const struct unit *u, char *out, size_t cap)
+{
+	char path[1024], run[UNIT_RUN_TEXT];
+	size_t n;
+	ssize_t got;
+
+	if (!c->h->cgroups.has_cgroups || unit_is_at_rest(u))
+		return false;
+	n = (size_t)snprintf(path, sizeof(path), "%s/", c->h->cgroups.path);
+	spawn_cgroup_path(u, path + n, sizeof(path) - n);
+	got = getxattr(path, PLAN_LACKS_ATTRIBUTE, out, cap - 1);
+	unit_run_text(u, run);
+	if (got < UNIT_RUN_TEXT || strncmp(out, run, UNIT_RUN_TEXT - 1) != 0)
+		return false;
+	memmove(out, out + UNIT_RUN_TEXT, (size_t)got - UNIT_RUN_TEXT);
+	out[got - UNIT_RUN_TEXT] = '\0';
+	for (char *p = out; *p; p++)
+		*p = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
+	return true;
+}
+
+static void tell_note(struct call *c, struct unit *u)
+{
+	char lacks[LACKS_ROOM];
+
+	if (!u->status_note && find_lacks(c, u, lacks, sizeof(lacks)))
+		reply_textf(&c->reply, "status_note", "runs without %s", lacks);
+	else
+		reply_text_z(&c->reply, "status_note", u->status_note);
+}
+
 static void tell_unit(struct call *c, struct unit *u)
 {
 	reply_row(&c->reply, "unit");
 	put_state(c, u);
-	reply_text_z(&c->reply, "status_note", u->status_note);
+	tell_note(c, u);
 	put_service(c, u);
 	put_listeners(c, u);
 	put_reason(c, u);

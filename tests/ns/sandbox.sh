@@ -168,6 +168,9 @@ users() {
 	is "and its user is itself, with the capabilities that it is given" "" \
 		"$(printf ' 0 0 1 %s %s 1 | 0 0 1 %s %s 1 |%s|%s|CapEff:0000000000002000|CapBnd:0000000000002000' ${owner% *} ${owner% *} ${owner#* } ${owner#* } $owner)" "$(out user2)"
 	inside user3 PrivateUsers=yes ProtectSystem=strict PrivateNetwork=yes User=daemon -- "$(try "$T/x"); tail -n +3 /proc/net/dev | sed 's/:.*//;s/ //g'" >/dev/null
+	mkdir -p "$T/uroot"/{bin,lib,lib64,usr,etc,proc}
+	inside user4 PrivateUsers=yes User=daemon "RootDirectory=$T/uroot" "BindReadOnlyPaths=/bin /lib -/lib64 /usr $T/user4.script" MountAPIVFS=yes -- "tr -s ' \\n' ' ' </proc/self/uid_map; ls -d /home" >/dev/null
+	is "and below a root of its own" "" " 0 0 1 ${owner% *} ${owner% *} 1 ls: cannot access '/home': No such file or directory" "$(paste -sd' ' "$T/user4.out")"
 	is "together with other walls" "" "Read-only file system|lo" "$(out user3)"
 }
 
@@ -355,5 +358,27 @@ mounts() {
 		"$(grep -vx tmp/ "$T/root2.out" | paste -sd'|' | sed "s,${T#/tmp/},,")"
 }
 
-for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined credentials terminals settings filters limits memories mounts everything}; do "$part"; done
+# A hark that may make no namespaces: what its services have to do without is told where people look.
+lacking() {
+	local real=$BIN
+	hark_down
+	mkdir "$T/bin"
+	ln -s "$real/harkctl" "$T/bin/harkctl"
+	printf '#!/bin/sh\nexec unshare -U -r sh -c '"'"'echo 0 >/proc/sys/user/max_net_namespaces; echo 0 >/proc/sys/user/max_user_namespaces; exec %s/hark-init "$@"'"'"' x "$@"\n' "$real" >"$T/bin/hark-init"
+	chmod 755 "$T/bin/hark-init"
+	BIN=$T/bin
+	hark_up lacking
+	inside lack1 PrivateNetwork=yes PrivateUsers=yes RemainAfterExit=yes -- "echo ran" >/dev/null
+	is "what cannot be applied does not keep a service from running" "" ran "$(grep -v hark-exec "$T/lack1.out")"
+	ok_if "and is in its status" "" grep -q "runs without namespaces of its own (No space left on device), PrivateUsers= (No space left on device)" <<<"$(ctl status lack1.service)"
+	kill -KILL "$(manager_pid)"
+	wait_for 'ctl list'
+	ok_if "also for the next manager" "" grep -q "runs without namespaces of its own" <<<"$(ctl status lack1.service)"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' | unit lack1.service
+	ctl restart lack1.service >/dev/null
+	is "a run that lacks nothing says nothing" "" 0 "$(ctl status lack1.service | grep -c 'runs without')"
+	BIN=$real
+}
+
+for part in ${PARTS:-paths binds system kernel gates tmp namespaces users joined credentials terminals settings filters limits memories mounts everything lacking}; do "$part"; done
 finish
