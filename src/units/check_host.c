@@ -305,6 +305,30 @@ static const struct need {
 	{"MemoryDenyWriteExecute", FACT_SECCOMP, "errno"},
 };
 
+/* What a kernel has when a file of its is there. */
+static const struct file_need {
+	const char *key, *file;
+	const char *what; /* "no %s" */
+} file_needs[] = {
+	{"PrivateUsers", "/proc/self/ns/user", "user namespaces"},
+	{"PrivateIPC", "/proc/self/ns/ipc", "IPC namespaces"},
+	{"PrivateNetwork", "/proc/self/ns/net", "network namespaces"},
+	{"NetworkNamespacePath", "/proc/self/ns/net", "network namespaces"},
+	{"ProtectHostname", "/proc/self/ns/uts", "UTS namespaces"},
+	{"DeviceAllow", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"DevicePolicy", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"IPAccounting", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"IPAddressAllow", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"IPAddressDeny", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"RestrictNetworkInterfaces", "/proc/sys/kernel/unprivileged_bpf_disabled",
+	 "programs for cgroups"},
+	{"SocketBindAllow", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"SocketBindDeny", "/proc/sys/kernel/unprivileged_bpf_disabled", "programs for cgroups"},
+	{"KeyringMode", "/proc/keys", "keyrings"},
+	{"NUMAPolicy", "/proc/self/numa_maps", "memory policies"},
+	{"CoredumpFilter", "/proc/self/coredump_filter", "filter of core dumps"},
+};
+
 /* Words are separated by blanks, or by commas. */
 static bool has_word(struct str list, const char *word)
 {
@@ -316,17 +340,46 @@ static bool has_word(struct str list, const char *word)
 	return false;
 }
 
+/* The line that asks for something with that key, or NULL. */
+static const struct unit_line *find_wish(const struct check *k, const char *key)
+{
+	const struct unit_line *l = check_find(k, key);
+
+	if (!l || l->is_doubtful || !l->value[0] || strcmp(l->value, "no") == 0 ||
+	    strcmp(l->value, "infinity") == 0)
+		return NULL;
+	return l;
+}
+
+static void check_files(struct check *k)
+{
+	struct stat st;
+
+	/* Without a kernel's own files nothing is known of it. */
+	if (find_file(k, "/proc/sys/kernel", &st) != FOUND)
+		return;
+	for (unsigned n = 0; n < ARRAY_SIZE(file_needs); n++) {
+		const struct file_need *f = &file_needs[n];
+		const struct unit_line *l = find_wish(k, f->key);
+
+		if (l && find_file(k, f->file, &st) == NOT_THERE)
+			check_report(k, CODE_KERNEL_LACKS, l->name_at, NULL,
+				     "%s= cannot be enforced: this kernel has no %s", l->key,
+				     f->what);
+	}
+}
+
 static void check_kernel(struct check *k)
 {
 	char text[PROBE_MAX];
 
+	check_files(k);
 	for (unsigned n = 0; n < ARRAY_SIZE(needs); n++) {
-		const struct unit_line *l = check_find(k, needs[n].key);
+		const struct unit_line *l = find_wish(k, needs[n].key);
 		const struct fact *f = &facts[needs[n].fact];
 		struct str have;
 
-		if (!l || l->is_doubtful || !l->value[0] || strcmp(l->value, "no") == 0 ||
-		    strcmp(l->value, "infinity") == 0)
+		if (!l)
 			continue;
 		have = probe_read(below_root(k, f->file), text);
 		if (have.n && !has_word(have, needs[n].word))
