@@ -127,6 +127,8 @@ ask() { # VERB UNIT: what org.hark1 answers
 	timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask "string:$1" "array:string:$2" dict:string:string: 2>&1
 }
 ok_if "org.hark1 tells why a unit runs" "" sh -c "$(declare -f ask); ask why good.service | grep -q 'string \"because\"'"
+ok_if "... also by a name of its own" "" sh -c "timeout 10 dbus-send --system --print-reply --dest=org.hark1 /org/hark1 org.hark1.Manager.Ask \
+	string:why array:string:good.service dict:string:string: | grep -q 'string \"because\"'"
 ok_if "... and takes only questions" "" sh -c "$(declare -f ask); ask monitor x | grep -q 'InvalidArgs'"
 ok_if "... and changes from root only" "" sh -c "[ \"\$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 dbus-send --system --print-reply \
 	--dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask string:stop array:string:good.service dict:string:string: | grep -c 'int32 4')\" = 1 ] && [ \$($BIN/harkctl is-active good.service) = active ]"

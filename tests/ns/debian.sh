@@ -82,6 +82,7 @@ echo "-- logind $(systemctl is-active systemd-logind.service) $(loginctl list-se
 echo "-- fstab $(systemctl is-active local-fs.target srv-one.mount srv-bound.mount hark-fstab.service srv-not\\x2dthere.mount | paste -sd" ") $(findmnt -n -o SOURCE /srv/one) $(stat -c %a /srv/bound)"
 echo "-- journal $(systemctl is-active systemd-journald.service)"
 echo "-- bus $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.freedesktop.systemd1 .*hark-bus')"
+echo "-- own $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.hark1 .*hark-bus')"
 session >/run/out/session 2>&1
 as_user() { setpriv --reuid=1234 --regid=1234 --init-groups timeout 20 systemctl --no-ask-password "$@" 2>&1; }
 if [ -x /usr/lib/polkit-1/polkitd ]; then
@@ -102,6 +103,7 @@ ok_if "logind answers" "" said "^-- logind active 0"
 is "fstab is mounted" "" "-- fstab active active active inactive inactive one 750" "$(grep '^-- fstab' "$OUT/said")"
 ok_if "the journal collects" "" said "^-- journal active"
 ok_if "our name is on the bus" "" said "^-- bus 1"
+ok_if "... and one of our own, by a policy that is installed" "" said "^-- own 1"
 login() { sed -n "$1p" "$OUT/login"; }
 saw() { grep "^$1 " "$OUT/session"; }
 is "su -l is a session of logind's, in a scope of its own" "" "yes" \
