@@ -139,8 +139,11 @@ static void load_all(const char *dir, const char *name)
 
 	reg.canonical = canonical;
 	if (registry_init(&reg, types, sizeof(types) / sizeof(types[0])) < 0 ||
-	    load_init(&load, dir, "") < 0 || load_scan(&load) < 0)
+	    load_init(&load, dir, "") < 0)
 		die("no memory");
+	load.keeps_texts = true;
+	if (load_scan(&load) < 0)
+		die(dir);
 	reg.canonical = canonical;
 	reg.canonical_arg = &load;
 	u = registry_get(&reg, name);
