@@ -3,6 +3,7 @@
  * harkd: the composition. The only file that knows every unit type and activator.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@
 #include "units/timer.h"
 #include "units/value.h"
 
-enum { RETRY_NS = 100000000, MANAGER_NICE = -10 };
+enum { RETRY_NS = 100000000, MANAGER_NICE = -10, LARGE = 128 * 1024 };
 
 static struct hark hark;
 
@@ -488,6 +489,12 @@ static void come_first(void)
 		log_debug("main", "no autogroup");
 }
 
+/* What is large goes back to the kernel when it is given back: a threshold that is set does not grow (mallopt(3)). */
+static void give_memory_back(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
+}
+
 /* No memory to begin: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
 static void try_again(void)
 {
@@ -588,6 +595,7 @@ int main(int argc UNUSED, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	umask(022);
 	come_first();
+	give_memory_back();
 	parse(&o, argv);
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;
