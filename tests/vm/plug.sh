@@ -89,7 +89,7 @@ report $? "without Bluetooth a call for it fails, and starts nothing" "$(cat /tm
 # The name service of the local net, by its stock units: whoever uses its socket or calls it on the bus starts it.
 ! pidof avahi-daemon >/dev/null
 report $? "nobody uses the name service of the local net, and it does not run" "$(ps)"
-ask() { echo HELP | socat -T 5 STDIO,ignoreeof UNIX-CONNECT:/run/avahi-daemon/socket 2>&1; }
+ask() { : >/tmp/answer; { echo HELP; i=0; until [ -s /tmp/answer ] || [ $i -gt 80 ]; do i=$((i + 1)); usleep 100000; done; } | socat - UNIX-CONNECT:/run/avahi-daemon/socket >/tmp/answer 2>&1; cat /tmp/answer; }
 ask | grep -q "Available commands" && runs avahi-daemon.service avahi-daemon
 report $? "who asks at its socket is answered by it" "$(ask; harkctl status avahi-daemon.service avahi-daemon.socket)"
 harkctl stop avahi-daemon.service
