@@ -121,7 +121,7 @@ ctl daemon-reload >"$T/out"
 ctl list >"$T/list"
 gone="$(grep -c stays.service "$T/list") $(active stays.service) $(prop stays.service MainPID)"
 ctl stop stays.service >"$T/out"
-gone="$gone, $(kill -0 "$stays" 2>/dev/null || echo ended)"
+wait_for '! kill -0 "$stays"' 5 2>/dev/null && gone="$gone, ended"
 ctl list --all >"$T/list"
 ctl status stays.service >"$T/out" 2>&1; rc=$?
 is "a service whose file is gone runs on, is listed, can be stopped, and is forgotten then" "E17" "1 active $stays, ended, 0 4" \
