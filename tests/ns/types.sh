@@ -258,6 +258,9 @@ order_of_commands() {
 	ctl daemon-reload
 	ctl start plain@.service >"$T/out" 2>&1
 	is "a template is not started" "" "1 1" "$? $(grep -c 'is a template' "$T/out")"
+	# shellcheck disable=SC2046
+	ctl start $(seq 300) >"$T/out" 2>&1
+	is "so many at once are too many, and harkctl says so" "" "2 1" "$? $(grep -c 'no more than 256' "$T/out")"
 	ln -s loop2.service "$UNITS/loop1.service" && ln -s loop1.service "$UNITS/loop2.service"
 	ctl daemon-reload
 	ctl start loop1.service >"$T/out" 2>&1
