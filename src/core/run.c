@@ -571,6 +571,8 @@ static void on_execfail(struct hark *h, const struct bank_note *n)
 
 	if (!u || !u->config)
 		return;
+	if (abs(n->err) == ECHILD && unit_coarse(u) == DEACTIVATING)
+		return; /* our own signal was faster than its exec */
 	cmd = command_run(u, p);
 	if (cmd)
 		sbuf_addf(&why, "%s:%u: ", cmd->file ? cmd->file : u->name, cmd->line);
