@@ -121,31 +121,86 @@ static bool wants_notify(const struct service *s)
 	       c->notify_access != NOTIFY_NONE || c->watchdog_us || c->fd_store_max;
 }
 
-/* What ExecStop= and ExecStopPost= are told about the run that ends (systemd.exec(5), SERVICE_RESULT). */
-static void result_env(const struct service *s, char text[3][64], const char *env[EXTRA_ENV])
+/* Variables of this one process. */
+struct extra_env {
+	char text[EXTRA_ENV][UNIT_NAME_MAX + 32];
+	const char *at[EXTRA_ENV + 1];
+	unsigned n;
+};
+
+static PRINTF_LIKE(2, 3) void add_extra(struct extra_env *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!CHECK(e->n < EXTRA_ENV))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(e->text[e->n], sizeof(e->text[0]), fmt, ap);
+	va_end(ap);
+	e->at[e->n] = e->text[e->n];
+	e->at[++e->n] = NULL;
+}
+
+/* How the main process of s ended (systemd.exec(5)). */
+static void add_exit(struct extra_env *e, const char *prefix, const struct service *s)
 {
 	static const char *const codes[] = {
 		[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
 	const char *name = value_signal_name(s->main.status);
-	unsigned n = 0;
-	uint8_t state = s->unit.state;
 
-	if (state == SVC_STOP || state == SVC_STOP_POST) {
-		snprintf(text[0], sizeof(text[0]), "SERVICE_RESULT=%s",
-			 service_result_names[s->result]);
-		env[n++] = text[0];
+	if (s->main.code < CLD_EXITED || s->main.code > CLD_DUMPED)
+		return;
+	add_extra(e, "%sEXIT_CODE=%s", prefix, codes[s->main.code]);
+	if (s->main.code == CLD_EXITED)
+		add_extra(e, "%sEXIT_STATUS=%d", prefix, s->main.status);
+	else
+		add_extra(e, "%sEXIT_STATUS=%s", prefix,
+			  name + (str_has_prefix(str_of(name), STR("SIG")) ? 3 : 0));
+}
+
+/* The one service that names u in OnFailure= or OnSuccess= and ended so; NULL when there is none, or are several. */
+static const struct service *monitored_by(const struct hark *h, const struct unit *u)
+{
+	static const struct {
+		enum dep_type dep;
+		enum coarse end;
+	} kinds[] = {{DEP_ON_FAILURE_OF, FAILED}, {DEP_ON_SUCCESS_OF, INACTIVE}};
+	const struct service *found = NULL;
+
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		graph_for_each(e, u, kinds[k].dep)
+		{
+			struct unit *v = registry_unit(&h->reg, e->to);
+
+			if (!v || !service_of(v) || unit_coarse(v) != kinds[k].end ||
+			    !service_of(v)->main.code)
+				continue;
+			if (found)
+				return NULL;
+			found = service_of(v);
+		}
 	}
-	if (state == SVC_STOP_POST && s->main.code >= CLD_EXITED && s->main.code <= CLD_DUMPED) {
-		snprintf(text[1], sizeof(text[1]), "EXIT_CODE=%s", codes[s->main.code]);
-		if (s->main.code == CLD_EXITED)
-			snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%d", s->main.status);
-		else
-			snprintf(text[2], sizeof(text[2]), "EXIT_STATUS=%s",
-				 name + (str_has_prefix(str_of(name), STR("SIG")) ? 3 : 0));
-		env[n++] = text[1];
-		env[n++] = text[2];
-	}
-	env[n] = NULL;
+	return found;
+}
+
+/* What ExecStop= and ExecStopPost= are told about the run that ends, and who is started by another's end about that (systemd.exec(5)). */
+static void tell_results(const struct hark *h, const struct service *s, struct extra_env *e)
+{
+	uint8_t state = s->unit.state;
+	const struct service *other = monitored_by(h, &s->unit);
+	char run[UNIT_RUN_TEXT];
+
+	if (state == SVC_STOP || state == SVC_STOP_POST)
+		add_extra(e, "SERVICE_RESULT=%s", service_result_names[s->result]);
+	if (state == SVC_STOP_POST)
+		add_exit(e, "", s);
+	if (!other)
+		return;
+	add_extra(e, "MONITOR_UNIT=%s", other->unit.name);
+	add_extra(e, "MONITOR_SERVICE_RESULT=%s", service_result_names[other->result]);
+	unit_run_text(&other->unit, run);
+	add_extra(e, "MONITOR_INVOCATION_ID=%s", run);
+	add_exit(e, "MONITOR_", other);
 }
 
 /* An automount has no settings for the one command that is run for it. */
@@ -391,15 +446,15 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 				 .data_slot = -1,
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
-	char notify[128], cgroup[CGROUP_PATH], text[3][64];
-	const char *env[EXTRA_ENV];
+	char notify[128], cgroup[CGROUP_PATH];
+	struct extra_env env = {.n = 0};
 	int r = equip(h, u, &in, ret_why);
 
 	spawn_cgroup_path(u, cgroup, sizeof(cgroup));
 	in.cgroup = cgroup;
 	if (r >= 0 && u->type == UNIT_SERVICE) {
-		result_env(service_of(u), text, env);
-		in.extra_env = env;
+		tell_results(h, service_of(u), &env);
+		in.extra_env = env.at;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
 	pass_point(h, u, &in, &fds);

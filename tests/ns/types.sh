@@ -239,6 +239,11 @@ order_of_commands() {
 	: >"$T/marks" && chmod 666 "$T/marks"
 	ctl start marks.service
 	is "! keeps the user, !! does not where capabilities can be handed on" "" "0 65534" "$(paste -sd' ' "$T/marks")"
+	{ printf '[Unit]\nDefaultDependencies=no\nOnFailure=mourner.service\n[Service]\nExecStart=%s exit 6\n' "$PAYLOAD"; } | unit mourned.service
+	service mourner Type=oneshot "ExecStart=/bin/sh -c 'echo \$MONITOR_UNIT \$MONITOR_SERVICE_RESULT \$MONITOR_EXIT_CODE \$MONITOR_EXIT_STATUS >$T/mourner'"
+	ctl start mourned.service >/dev/null 2>&1
+	wait_for "[ -s $T/mourner ]"
+	is "a unit of OnFailure= is told whose, and how it ended" "" "mourned.service exit-code exited 6" "$(cat "$T/mourner")"
 	service mainpid "ExecStart=$PAYLOAD pause" "ExecReload=/bin/sh -c 'echo \$MAINPID >$T/mainpid'"
 	ctl start mainpid.service && ctl reload mainpid.service
 	is "ExecReload= knows MAINPID" "" "$(main_of mainpid.service)" "$(cat "$T/mainpid")"
