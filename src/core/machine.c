@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/machine.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -50,19 +51,12 @@ static void open_standard(void)
 			(void)!open("/dev/null", O_RDWR);        /* inherited */
 }
 
-static int mount_api(void)
+static int mount_api(const struct api_mount *m)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		const struct api_mount *m = &mounts[i];
-
-		(void)mkdir(m->path, 0755); /* it mostly exists, and else the mount says why not */
-		if (!is_mounted(m) && mount(m->type, m->path, m->type, m->flags, m->options) < 0 &&
-		    r == 0)
-			r = -errno;
-	}
-	return r;
+	(void)mkdir(m->path, 0755); /* it mostly exists, and else the mount says why not */
+	return is_mounted(m) || mount(m->type, m->path, m->type, m->flags, m->options) == 0
+		       ? 0
+		       : -errno;
 }
 
 /* By this directory the world knows a system whose manager speaks to systemctl and takes unit files. sd_booted(3) */
@@ -111,27 +105,30 @@ int machine_share_mounts(void)
 	return mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ? -errno : 0;
 }
 
-int machine_prepare(const char **ret_what)
+/* What is lacking, when r says so. */
+static void note(struct machine_lack *lacks, unsigned *n, const char *what, int r)
+{
+	if (r < 0)
+		lacks[(*n)++] = (struct machine_lack){what, -r};
+}
+
+unsigned machine_prepare(struct machine_lack lacks[MACHINE_LACKS])
 {
 	static const struct {
 		const char *what;
 		int (*prepare)(void);
 	} steps[] = {
-		{"some of /proc, /sys, /dev, /run could not be mounted", mount_api},
-		{"there is no /run/systemd/system", make_unit_dir},
-		{"the loopback interface is down", raise_loopback},
-		{"the host has no name", name_host},
+		{"a unit directory in /run", make_unit_dir},
+		{"a loopback interface that is up", raise_loopback},
+		{"a host name", name_host},
 	};
-	int first = 0;
+	unsigned n = 0;
 
-	for (size_t i = 0; getppid() == 1 && i < ARRAY_SIZE(steps); i++) {
-		int r = steps[i].prepare();
-
-		if (r < 0 && first == 0) {
-			first = r;
-			*ret_what = steps[i].what;
-		}
-	}
+	static_assert(ARRAY_SIZE(mounts) + ARRAY_SIZE(steps) == MACHINE_LACKS, "one for each");
+	for (size_t i = 0; getppid() == 1 && i < ARRAY_SIZE(mounts); i++)
+		note(lacks, &n, mounts[i].path, mount_api(&mounts[i]));
+	for (size_t i = 0; getppid() == 1 && i < ARRAY_SIZE(steps); i++)
+		note(lacks, &n, steps[i].what, steps[i].prepare());
 	open_standard();
-	return first;
+	return n;
 }

@@ -8,15 +8,22 @@
 
 #include "core/base.h"
 
+/* Steps that can fail, each by itself. */
+enum { MACHINE_LACKS = 10 };
+struct machine_lack {
+	const char *what; /* that the machine has to do without: a mount point, or words */
+	int err;          /* positive errno */
+};
+
 /*
  * machine_prepare() - mount and set up what is missing, then see to it that descriptors 0, 1 and 2 are open.
  *
  * Does nothing but the last unless the parent is PID 1; harmless without privilege: does what it can. Call it first thing in main(),
  * before any descriptor is opened: a kernel that found no console starts PID 1 with 0, 1 and 2 closed.
  *
- * Returns 0, or -errno of the first step that failed (the others were tried) with *ret_what: what is so now, in words.
+ * Returns how many steps failed, with what is lacking; all others were done.
  */
-MUST_USE int machine_prepare(const char **ret_what);
+MUST_USE unsigned machine_prepare(struct machine_lack lacks[MACHINE_LACKS]);
 
 /*
  * machine_share_mounts() - let what is mounted from now on be seen in the mount namespaces that are made from ours: without it whoever enters

@@ -577,17 +577,19 @@ int main(int argc UNUSED, char **argv)
 {
 	struct hark *h = &hark;
 	struct options o = {0};
-	const char *lacking = NULL;
-	int r, prepared;
+	struct machine_lack lacks[MACHINE_LACKS];
+	unsigned lacks_n;
+	int r;
 
 	log_init("harkd", LOG_INFO, -1);
 	if (argv[1] && strcmp(argv[1], "--self-test") == 0)
 		return self_test(h, argv + 2);
 	if (argv[1] && argv[2] && strcmp(argv[1], "--try-init") == 0)
 		return trial_run(argv[2]);
-	prepared = machine_prepare(&lacking);
-	if (prepared < 0)
-		log_at(LOG_ERROR, "%s: %s; going on", lacking, strerror(-prepared));
+	lacks_n = machine_prepare(lacks);
+	for (unsigned i = 0; i < lacks_n; i++)
+		log_at(LOG_ERROR, "the machine has to do without %s: %s; going on", lacks[i].what,
+		       strerror(lacks[i].err));
 	prctl(PR_SET_NAME, "harkd");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, SIG_IGN); /* PID 1 hears of these and tells us in order */
