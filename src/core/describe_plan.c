@@ -250,11 +250,18 @@ static void put_lacks(struct making *m)
 /* Inside of a root nobody makes a user namespace, so that comes before; users are those of the system. */
 static void put_sandbox(struct making *m)
 {
+	const struct unit_config *c = m->in->unit->config;
+	size_t before = m->plan->n, after;
+
 	if (!m->is_privileged) {
 		put_lacks(m);
+		after = m->plan->n;
 		put_keyring(m);
 		describe_view(m->h, m->in->unit, wants_root(m) ? m->exec->root_directory : NULL,
 			      m->plan);
+		/* Nothing that could be lacking: no way around by hark-exec for that. */
+		if (m->plan->n == after && !sandbox_of(c)->private_users && !describe_has_filter(c))
+			m->plan->n = before;
 	}
 	put_groups(m);
 	put_users(m);

@@ -253,6 +253,35 @@ START_TEST(another_user)
 }
 END_TEST
 
+/* Is it told where to say what cannot be applied? */
+static bool may_lack(const char *text)
+{
+	struct describe_in in;
+
+	open_unit("x.service", text);
+	in = input();
+	in.cgroup = "system.slice/x.service";
+	h.cgroups.has_cgroups = true;
+	return strstr(plan_of(&in), "LACKS");
+}
+
+/* A service of which nothing could be lacking needs no hark-exec for that. */
+START_TEST(nothing_can_be_lacking)
+{
+	ck_assert(!may_lack("[Service]\nExecStart=/bin/x\nSyslogFacility=mail\n"));
+	ck_assert(!out.needs_exec);
+	h.cgroups.has_cgroups = false;
+}
+END_TEST
+
+START_TEST(a_filter_may_be_lacking)
+{
+	ck_assert(may_lack("[Service]\nExecStart=/bin/x\nLockPersonality=yes\n"));
+	ck_assert(out.needs_exec);
+	h.cgroups.has_cgroups = false;
+}
+END_TEST
+
 START_TEST(nobody_of_that_name)
 {
 	struct describe_in in;
@@ -413,6 +442,8 @@ int main(void)
 	tcase_add_test(t, a_connection_by_number);
 	tcase_add_test(t, settings_of_the_process);
 	tcase_add_test(t, another_user);
+	tcase_add_test(t, nothing_can_be_lacking);
+	tcase_add_test(t, a_filter_may_be_lacking);
 	tcase_add_test(t, nobody_of_that_name);
 	tcase_add_test(t, a_missing_environment_file);
 	tcase_add_test(t, files_win_over_settings);
