@@ -100,6 +100,14 @@ MUST_USE int engine_gather(struct engine *e, struct graph_walk *walk, struct uni
 MUST_USE int engine_request(struct engine *e, struct unit *u, enum job_type type,
 			    enum job_mode mode, const struct cause *cause, bool manual,
 			    uint32_t *ret_job);
+/*
+ * engine_examine() - plan a start of u and install nothing: e->last_plan says which ordering cycles it would meet.
+ *
+ * Their dropped edges are marked as if it had been asked for. Returns as engine_request().
+ */
+MUST_USE int engine_examine(struct engine *e, struct unit *u);
+/* The cycles that the last plan met, for the log. */
+void engine_log_cycles(const struct engine *e);
 /* Make sure a unit is loaded and its edges attached. 0, > 0 not loadable, -errno. */
 MUST_USE int engine_load(struct engine *e, struct unit *u);
 /* Load what the loaded units pull in: after a takeover requests go the ways they would have gone before. 0 or -errno. */

@@ -454,6 +454,36 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 	return 0;
 }
 
+int engine_examine(struct engine *e, struct unit *u)
+{
+	const struct cause nobody = {0};
+	int r = graph_closure(e->reg, u, load_one, e);
+
+	if (r < 0)
+		return r;
+	job_plan_fini(&e->last_plan);
+	r = job_plan_make(&e->last_plan, e->reg, u, JOB_START, MODE_REPLACE, &nobody, false);
+	job_plan_forget_steps(&e->last_plan);
+	return r;
+}
+
+void engine_log_cycles(const struct engine *e)
+{
+	struct sbuf text = {0};
+	struct str rest, line;
+
+	for (const struct job_cycle *c = e->last_plan.cycles; c; c = c->next) {
+		sbuf_reset(&text);
+		job_cycle_text(c, e->reg, &text);
+		log_at(LOG_WARN, "an ordering cycle, broken by dropping one of its edges");
+		rest = (struct str){text.p, text.p ? text.n : 0};
+		while (str_cut(&rest, '\n', &line))
+			if (line.n)
+				log_at(LOG_WARN, STR_FMT, STR_ARG(line));
+	}
+	sbuf_fini(&text);
+}
+
 void engine_cancel(struct engine *e, struct unit *u)
 {
 	if (u->job.id)

@@ -438,15 +438,6 @@ static int open_all(struct hark *h, const struct options *o)
 	return r == 0 ? server_open(h) : r;
 }
 
-static void log_lines(struct str text)
-{
-	struct str line;
-
-	while (str_cut(&text, '\n', &line))
-		if (line.n)
-			log_at(LOG_WARN, STR_FMT, STR_ARG(line));
-}
-
 static void boot(struct hark *h)
 {
 	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
@@ -463,12 +454,7 @@ static void boot(struct hark *h)
 	load_forget_texts(&h->load);
 	h->did_boot = true;
 	remember_manager(h);
-	for (const struct job_cycle *c = h->engine.last_plan.cycles; c; c = c->next) {
-		sbuf_reset(&why);
-		job_cycle_text(c, &h->reg, &why);
-		log_lines(why.p ? (struct str){why.p, why.n} : STR("an ordering cycle was broken"));
-	}
-	sbuf_reset(&why);
+	engine_log_cycles(&h->engine);
 	if (r > 0)
 		job_refusal_text(&h->engine.last_plan, &h->reg, &why);
 	if (r != 0)

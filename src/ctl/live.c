@@ -17,6 +17,7 @@
 enum {
 	NAMES_MAX = 4096, /* of one change that are remembered one by one */
 	EVENTS_BYTES = 4096,
+	EXAMINED_MOST = 64, /* units of one change that are looked at for ordering cycles */
 	MASK = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR,
 	PARENT_MASK = IN_CREATE | IN_MOVED_TO | IN_ONLYDIR,
 };
@@ -377,6 +378,8 @@ static void request(struct live *l, struct unit *u, enum job_type type)
 	if (l->h->is_shutting_down)
 		return;
 	r = engine_request(&l->h->engine, u, type, MODE_REPLACE, &cause, false, NULL);
+	if (r >= 0)
+		engine_log_cycles(&l->h->engine);
 	if (r != 0)
 		log_at(LOG_ERROR, "%s: its file has %s, but the %s job is refused: %s", u->name,
 		       type == JOB_START ? "come" : "gone", job_type_names[type],
@@ -457,6 +460,23 @@ static void start_unknown(struct live *l)
 	}
 }
 
+/* Ordering cycles are told when their files come, not only when somebody starts what they hold up. */
+static void examine(struct live *l)
+{
+	unsigned most = EXAMINED_MOST;
+
+	for (const struct live_name *n = l->names; n && most && !l->h->is_shutting_down;
+	     n = n->next) {
+		struct unit *u = registry_find(&l->h->reg, n->name);
+
+		if (!u || u->job.id || !unit_is_at_rest(u) || unit_load_state(u) != LOAD_LOADED)
+			continue;
+		most--;
+		if (engine_examine(&l->h->engine, u) >= 0)
+			engine_log_cycles(&l->h->engine);
+	}
+}
+
 static int apply(struct live *l, live_told_fn told, void *arg)
 {
 	struct refresh_set s = {0};
@@ -481,6 +501,7 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 		start_new(l, n);
 	if (l->want_all && l->fd >= 0)
 		start_unknown(l);
+	examine(l);
 	busname_look(l->h);
 	forget_names(l);
 	return 0;

@@ -250,6 +250,31 @@ static void tell_note(struct call *c, struct unit *u)
 		reply_text_z(&c->reply, "status_note", u->status_note);
 }
 
+/* What its file says and does not hold, for it would close an ordering cycle. Was there anything? */
+static bool tell_dropped(struct call *c, const struct unit *u)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < u->edges_n; i++) {
+		const struct edge *e = &u->edges[i];
+		const struct unit *other = registry_unit(&c->h->reg, e->to);
+		const char *file = graph_file(&c->h->reg, u, e);
+
+		if (!e->is_broken || !e->is_own || !other)
+			continue;
+		any = true;
+		reply_row(&c->reply, "dropped");
+		reply_text_z(&c->reply, "unit", u->name);
+		reply_text_z(&c->reply, "directive", dep_names[e->type]);
+		reply_text_z(&c->reply, "other", other->name);
+		reply_text_z(&c->reply, "file", file);
+		if (file)
+			reply_value(&c->reply, TAG_NUMBER, "line", e->line);
+		reply_row_end(&c->reply);
+	}
+	return any;
+}
+
 static void tell_unit(struct call *c, struct unit *u)
 {
 	reply_row(&c->reply, "unit");
@@ -266,6 +291,7 @@ static void tell_unit(struct call *c, struct unit *u)
 			reply_item(&c->reply, "triggers", registry_unit(&c->h->reg, e->to)->name);
 	}
 	reply_row_end(&c->reply);
+	(void)tell_dropped(c, u);
 	tell_changes(c, u);
 	tell_trigger_of(c, u);
 	tell_processes(c, u);
@@ -384,10 +410,14 @@ int serve_health(struct call *c)
 		struct unit *u = r->units[c->at++];
 		const struct service *s = u ? service_of(u) : NULL;
 		bool is_failed = u && unit_coarse(u) == FAILED;
+		bool was_told = u && tell_dropped(c, u);
 
 		if (!is_failed && !(s && s->n_restarts && !unit_is_at_rest(u)) &&
-		    !(u && u->is_changed_on_disk))
+		    !(u && u->is_changed_on_disk)) {
+			if (was_told)
+				return CALL_MORE;
 			continue;
+		}
 		reply_row(&c->reply, is_failed ? "failed" : "note");
 		put_state(c, u);
 		put_service(c, u);

@@ -64,6 +64,20 @@ static void show_cycle(struct paint *p, const struct row *row)
 		}
 }
 
+static void show_dropped(struct paint *p, const struct row *row)
+{
+	paint_z(p, "  ");
+	paint_tone(p, TONE_WARN, "DROPPED ");
+	paint_text(p, row_text(row, "directive"));
+	paint_z(p, "=");
+	paint_text(p, row_text(row, "other"));
+	paint_z(p, " of ");
+	paint_text(p, row_text(row, "unit"));
+	paint_z(p, ", to break an ordering cycle");
+	paint_end(p);
+	screen_place(p, row);
+}
+
 /* Errors go to descriptor 2: painted with the same means, then moved there. */
 static void show_error(struct screen *s, const struct row *row)
 {
@@ -86,6 +100,8 @@ bool screen_common(struct screen *s, const struct row *row)
 		finding_show(&s->paint, row, 2);
 	else if (row_is(row, "cycle"))
 		show_cycle(&s->paint, row);
+	else if (row_is(row, "dropped"))
+		show_dropped(&s->paint, row);
 	else
 		return false;
 	return true;

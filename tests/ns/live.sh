@@ -76,6 +76,21 @@ ok_if "a restart takes the new address" "" wait_for 'listens 7702 && ! listens 7
 
 is "and there is no difference any more" "" "" "$(ctl status echo.socket | grep changed)"
 
+# two files that want to come before each other: told when they come, and by status until one of them is mended
+knot() { # NAME BEFORE
+	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nBefore=%s\n[Service]\nExecStart=%s pause\n' "$2" "$2" "$PAYLOAD" | drop "$1"
+}
+knot knot1.service knot2.service
+knot knot2.service knot1.service
+ok_if "an ordering cycle is told of when its files come, with both lines" "" wait_for 'in_log "knot1.service: Before=knot2.service ($LIVE/knot1.service:4)" && in_log "knot2.service: Before=knot1.service ($LIVE/knot2.service:4)"' 3
+dropped() { ctl status "$@" | grep -o 'Before=knot.\.service of knot.\.service, to break an ordering cycle'; }
+is "status names the edge that was dropped" "" 1 "$(dropped | wc -l)"
+is "and so does that of its unit" "" "$(dropped)" "$(dropped knot1.service knot2.service)"
+is "nobody waits for the other" "" "0 active active" "$(ctl start knot1.service >/dev/null; echo $?) $(active knot1.service) $(active knot2.service)"
+ctl stop knot1.service knot2.service >/dev/null
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | drop knot2.service
+ok_if "until it is mended" "" wait_for '[ -z "$(dropped)" ]' 3
+
 # a running service: the process has its old settings, the next one has the new ones; dependencies are taken at once
 differ() { # LINES...
 	{ printf '[Unit]\nDefaultDependencies=no\n' && printf '%s\n' "$@"; } | drop differ.service
