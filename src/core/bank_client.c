@@ -20,7 +20,7 @@ enum {
 	TAKEN_WORDS = (BANK_SLOTS + WORD_BITS - 1) / WORD_BITS,
 	NAP_NS = 200 * 1000,
 	SETTLE_NAPS = 5000,
-	BEHIND = 16,     /* far from filling the channel, in which we would wait */
+	BEHIND = 64,     /* far from filling the channel, in which we would wait */
 	SEND_TRIES = 10, /* after the first */
 };
 

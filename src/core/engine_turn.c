@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 1000 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 250 };
 
 /* --- the queue --- */
 
