@@ -73,7 +73,7 @@ static int find_triggered(struct hark *h, const struct unit *u, char **ret_why)
 		if (v && v->type == UNIT_SERVICE && unit_load_state(v) != LOAD_LOADED)
 			snprintf(name, sizeof(name), "%s", v->name);
 	}
-	if (name[0] == '\0' || load_canonical(&h->load, name))
+	if (name[0] == '\0' || load_canonical(&h->load, name) || builtin_unit(name))
 		return 0;
 	sbuf_addf(&why, "there is no unit %s for it to start", name);
 	*ret_why = sbuf_take(&why);
