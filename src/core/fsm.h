@@ -24,7 +24,7 @@ extern const char *const coarse_names[COARSES];
 	FX(DROP, "activator: close and forget the kernel objects")                  \
 	FX(KILL_CONTROL, "SIGKILL to the control process")                          \
 	FX(KILL_TERM, "the configured kill signal to what KillMode= names")         \
-	FX(KILL_WATCHDOG, "the watchdog signal to the main process")                \
+	FX(KILL_WATCHDOG, "the watchdog signal to what KillMode= names")            \
 	FX(KILL_ALL, "SIGKILL to what KillMode= names: cgroup.kill")                \
 	FX(KILL_FINAL, "the kill signal to leftovers, main and control are gone")   \
 	FX(FORGET, "processes of this run are forgotten, runtime directories go")   \

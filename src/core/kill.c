@@ -98,6 +98,18 @@ void kill_term(struct hark *h, struct unit *u)
 		signal_members(h, u, SIGHUP, main_pid(u));
 }
 
+void kill_watchdog(struct hark *h, struct unit *u)
+{
+	const struct kill_config *k = config_of(u);
+
+	if (!k || k->mode == KILL_NONE)
+		return;
+	thaw(h, u);
+	signal_own(h, u, k->watchdog_signal);
+	if (k->mode == KILL_CONTROL_GROUP)
+		signal_members(h, u, k->watchdog_signal, main_pid(u));
+}
+
 void kill_all(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);

@@ -10,6 +10,8 @@
 
 /* The configured signal (the restart signal when a restart is under way); SIGHUP after it when SendSIGHUP=. */
 void kill_term(struct hark *h, struct unit *u);
+/* WatchdogSignal=, to what KillMode= names. */
+void kill_watchdog(struct hark *h, struct unit *u);
 /* SIGKILL, when SendSIGKILL= allows. */
 void kill_all(struct hark *h, struct unit *u);
 /* Main and control are gone: what KillMode= wants of the leftovers. Posts EMPTY when nothing is left to wait for. */

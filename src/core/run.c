@@ -111,14 +111,6 @@ static void fx_kill_control(struct hark *h, struct unit *u)
 		log_debug("run", "%s: control process is gone", u->name);
 }
 
-static void fx_kill_watchdog(struct hark *h, struct unit *u)
-{
-	const struct proc_ref *p = procs_ref(u, ROLE_MAIN);
-
-	if (p && procs_signal(h, p, u->config->exec->kill.watchdog_signal) < 0)
-		log_debug("run", "%s: main process is gone", u->name);
-}
-
 /* The instance of a connection lives once: nothing of it is kept when it has come to rest. */
 static void let_instance_go(struct hark *h, struct service *s)
 {
@@ -193,7 +185,7 @@ static void (*const effects[EFFECT_BITS])(struct hark *h, struct unit *u) = {
 	[FX_BIT_DROP] = fx_drop,
 	[FX_BIT_KILL_CONTROL] = fx_kill_control,
 	[FX_BIT_KILL_TERM] = kill_term,
-	[FX_BIT_KILL_WATCHDOG] = fx_kill_watchdog,
+	[FX_BIT_KILL_WATCHDOG] = kill_watchdog,
 	[FX_BIT_KILL_ALL] = kill_all,
 	[FX_BIT_KILL_FINAL] = kill_leftovers,
 	[FX_BIT_FORGET] = fx_forget,

@@ -16,7 +16,7 @@
 	EVENT(SPAWN_FAIL, "spawn-fail") EVENT(STOPPING, "stopping") \
 	EVENT(RELOADING, "reloading") EVENT(STAY, "remain") EVENT(END_OK, "end-ok") \
 	EVENT(END_FAIL, "end-fail") EVENT(END_RESTART, "end-restart") \
-	EVENT(MAIN_MOVED, "main-moved")
+	EVENT(MAIN_MOVED, "main-moved") EVENT(TIMEOUT_ABORT, "timeout-abort") EVENT(TIMEOUT_KILL, "timeout-kill")
 /* clang-format on */
 enum service_event {
 #define EVENT(name, word) SE_##name,
@@ -64,6 +64,11 @@ static const struct fsm_state states[SVC_STATES] = {
 #define RUN FX_SPAWN_CONTROL
 #define TERM (FX_WATCHDOG_OFF | FX_KILL_TERM)
 #define KILL (FX_WATCHDOG_OFF | FX_KILL_ALL)
+#define ABORT (FX_WATCHDOG_OFF | FX_KILL_WATCHDOG)
+/* As TimeoutStartFailureMode= or TimeoutStopFailureMode= says. */
+#define WHEN_LATE                                                                             \
+	[SE_TIMEOUT] = GO(STOP_SIGTERM, TERM), [SE_TIMEOUT_ABORT] = GO(STOP_WATCHDOG, ABORT), \
+	[SE_TIMEOUT_KILL] = GO(STOP_SIGKILL, KILL)
 
 /* clang-format off */
 static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
@@ -88,7 +93,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_VOID]       = GO(START_PRE, RUN),
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
-		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
+		WHEN_LATE,
 		[SE_SPAWN_FAIL] = GO(STOP_POST, RUN),
 	},
 	[SVC_START_PRE] = {
@@ -97,7 +102,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_VOID]       = GO(START, FX_SPAWN_MAIN),
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
-		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
+		WHEN_LATE,
 		[SE_SPAWN_FAIL] = GO(STOP_POST, RUN),
 	},
 	[SVC_START] = {
@@ -110,8 +115,8 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM),
 		[SE_MAIN_FAIL]  = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
-		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
-		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
+		WHEN_LATE,
+		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, ABORT),
 		[SE_SPAWN_FAIL] = GO(STOP_SIGTERM, TERM),
 		[SE_STOPPING]   = GO(STOP_SIGTERM, FX_WATCHDOG_OFF),
 	},
@@ -123,8 +128,8 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM), /* ExecStop= is for what was started */
 		[SE_SPAWN_FAIL] = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
-		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
-		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
+		WHEN_LATE,
+		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, ABORT),
 	},
 	[SVC_RUNNING] = {
 		[SE_MAIN_MOVED] = GO(RUNNING, FX_FIND_MAIN),
@@ -135,7 +140,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_MAIN_FAIL] = GO(STOP_SIGTERM, TERM),
 		[SE_STAY]      = GO(EXITED, FX_WATCHDOG_OFF),
 		[SE_TIMEOUT]   = GO(STOP, FX_WATCHDOG_OFF | RUN),
-		[SE_WATCHDOG]  = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
+		[SE_WATCHDOG]  = GO(STOP_WATCHDOG, ABORT),
 		[SE_STOPPING]  = GO(STOP_SIGTERM, FX_WATCHDOG_OFF),
 	},
 	[SVC_EXITED] = {
@@ -154,7 +159,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_MAIN_FAIL]  = GO(STOP_SIGTERM, TERM),
 		[SE_STOP]       = GO(STOP_SIGTERM, TERM),
 		[SE_TIMEOUT]    = GO(RUNNING, FX_KILL_CONTROL | FX_WATCHDOG_ON),
-		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, FX_WATCHDOG_OFF | FX_KILL_WATCHDOG),
+		[SE_WATCHDOG]   = GO(STOP_WATCHDOG, ABORT),
 		[SE_STOPPING]   = GO(STOP_SIGTERM, FX_WATCHDOG_OFF),
 	},
 	[SVC_STOP] = {
@@ -163,7 +168,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_VOID]       = GO(STOP_SIGTERM, TERM),
 		[SE_CTL_FAIL]   = GO(STOP_SIGTERM, TERM),
 		[SE_SPAWN_FAIL] = GO(STOP_SIGTERM, TERM),
-		[SE_TIMEOUT]    = GO(STOP_SIGTERM, TERM),
+		WHEN_LATE,
 	},
 	[SVC_STOP_WATCHDOG] = {
 		[SE_EMPTY]   = GO(STOP_POST, RUN),
@@ -172,6 +177,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 	[SVC_STOP_SIGTERM] = {
 		[SE_EMPTY]   = GO(STOP_POST, RUN),
 		[SE_TIMEOUT] = GO(STOP_SIGKILL, KILL),
+		[SE_TIMEOUT_ABORT] = GO(STOP_WATCHDOG, ABORT),
 		[SE_STOP]    = GO(STOP_SIGTERM, TERM), /* after STOPPING=1 nothing was sent yet */
 	},
 	[SVC_STOP_SIGKILL] = {
@@ -179,6 +185,7 @@ static const struct fsm_cell cells[SVC_STATES][SE_EVENTS] = {
 		[SE_TIMEOUT] = GO(STOP_POST, RUN),
 	},
 	[SVC_STOP_POST] = {
+		[SE_TIMEOUT_KILL] = GO(FINAL_SIGKILL, KILL),
 		[SE_CTL_NEXT]   = GO(STOP_POST, RUN),
 		[SE_CTL_OK]     = GO(FINAL_SIGTERM, FX_KILL_FINAL),
 		[SE_VOID]       = GO(FINAL_SIGTERM, FX_KILL_FINAL),
@@ -227,18 +234,6 @@ const struct command *service_command(const struct service *s)
 	return cmd;
 }
 
-static bool is_clean(const struct service_config *c, const struct proc_ref *p, bool is_daemon)
-{
-	return service_exit_is_clean(c, p->code, p->status, is_daemon);
-}
-
-static enum service_result result_of(int code)
-{
-	return code == CLD_EXITED   ? RESULT_EXIT_CODE
-	       : code == CLD_DUMPED ? RESULT_CORE_DUMP
-				    : RESULT_SIGNAL;
-}
-
 /* The first failure of a run names its result. */
 static void note_result(struct service *s, enum service_result r)
 {
@@ -284,7 +279,8 @@ static int control_exited(struct service *s)
 {
 	const struct command *cmd = service_command(s);
 	uint8_t state = s->unit.state;
-	bool ok = is_clean(config_of(s), &s->control, false) || (cmd && cmd->ignore_failure);
+	bool ok = service_exit_is_clean(config_of(s), s->control.code, s->control.status, false) ||
+		  (cmd && cmd->ignore_failure);
 
 	if (is_killing(state))
 		return nobody_left(s) && state < SVC_FINAL_SIGTERM ? SE_EMPTY : -1;
@@ -295,14 +291,14 @@ static int control_exited(struct service *s)
 	if (ok)
 		return SE_CTL_OK;
 	if (state == SVC_RELOAD) {
-		s->reload_result = (uint8_t)result_of(s->control.code);
+		s->reload_result = (uint8_t)service_result_of(s->control.code);
 		return SE_CTL_FAIL;
 	}
 	/* ExecCondition=: 1 to 254 skips the unit without failing it (systemd.service(5)) */
 	if (state == SVC_CONDITION && s->control.code == CLD_EXITED && s->control.status < 255)
 		note_result(s, RESULT_EXEC_CONDITION);
 	else
-		note_result(s, result_of(s->control.code));
+		note_result(s, service_result_of(s->control.code));
 	return SE_CTL_FAIL;
 }
 
@@ -349,11 +345,13 @@ static int main_exited(struct service *s)
 					    ? service_command(s)
 					    : s->unit.config->commands[CMD_START];
 	uint8_t state = s->unit.state;
-	bool ok = is_clean(c, &s->main, c->type != SERVICE_ONESHOT) || (cmd && cmd->ignore_failure);
+	bool ok = service_exit_is_clean(c, s->main.code, s->main.status,
+					c->type != SERVICE_ONESHOT) ||
+		  (cmd && cmd->ignore_failure);
 
 	s->did_exit_clean = ok;
 	if (!ok)
-		note_result(s, result_of(s->main.code));
+		note_result(s, service_result_of(s->main.code));
 	if (is_killing(state))
 		return nobody_left(s) && state < SVC_FINAL_SIGTERM ? SE_EMPTY : -1;
 	if (state == SVC_START)
@@ -468,13 +466,24 @@ static int on_empty(struct service *s)
 	return -1;
 }
 
+/* The event of how the unit wants that to end which takes too long, where this state has an answer to it. */
+static int late_event(const struct service *s)
+{
+	static const int events[] = {SE_TIMEOUT, SE_TIMEOUT_ABORT, SE_TIMEOUT_KILL};
+	bool is_start = states[s->unit.state].coarse == ACTIVATING;
+	int wanted = events[is_start ? config_of(s)->timeout_start_mode
+				     : config_of(s)->timeout_stop_mode];
+
+	return cells[s->unit.state][wanted].go ? wanted : SE_TIMEOUT;
+}
+
 static int on_timeout(struct service *s)
 {
 	if (s->unit.state == SVC_RELOAD)
 		s->reload_result = RESULT_TIMEOUT;
 	else if (s->unit.state != SVC_AUTO_RESTART)
 		note_result(s, RESULT_TIMEOUT);
-	return SE_TIMEOUT;
+	return late_event(s);
 }
 
 /* The state just entered has nothing to wait for. */
@@ -650,30 +659,6 @@ static void reset(struct unit *u)
 	service_of(u)->n_restarts = 0;
 }
 
-static uint64_t timeout_us(const struct unit *u, uint8_t which)
-{
-	const struct service_config *c = u->config->service;
-
-	switch ((enum service_timeout)which) {
-	case TO_START:
-		/* a oneshot may take for ever unless it says otherwise (systemd.service(5), TimeoutStartSec=) */
-		return c->type == SERVICE_ONESHOT && !c->timeout_start_is_set ? TIME_NEVER
-									      : c->timeout_start_us;
-	case TO_STOP:
-		return c->timeout_stop_us;
-	case TO_ABORT:
-		return c->timeout_abort_is_set ? c->timeout_abort_us : c->timeout_stop_us;
-	case TO_RUNTIME:
-		return c->runtime_max_us;
-	case TO_RESTART:
-		return c->restart_us;
-	case TO_NONE:
-	case SERVICE_TIMEOUTS:
-		break;
-	}
-	return TIME_NEVER;
-}
-
 static void fini(struct unit *u)
 {
 	struct service *s = service_of(u);
@@ -695,6 +680,6 @@ const struct unit_type_ops service_ops = {
 	.reload_failed = reload_failed,
 	.result = result_word,
 	.reset = reset,
-	.timeout_us = timeout_us,
+	.timeout_us = service_timeout_us,
 	.fini = fini,
 };

@@ -176,6 +176,10 @@ const struct command *service_command(const struct service *s);
 /* Was this exit a clean one for that service (SuccessExitStatus= counted)? */
 bool service_exit_is_clean(const struct service_config *c, int cld_code, int status,
 			   bool is_daemon);
+/* How long a state that is bounded by that may take; TIME_NEVER: it is not bounded. */
+uint64_t service_timeout_us(const struct unit *u, uint8_t which);
+/* What a run that ended by such an exit (CLD_*), not a clean one, has come to. */
+enum service_result service_result_of(int code);
 /* Pure: would Restart= start it again after this run? */
 bool service_wants_restart(const struct service *s);
 /* Implicit and default dependencies of systemd.service(5) into c->deps; c->arena is used. 0 or -ENOMEM. */

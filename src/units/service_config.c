@@ -196,6 +196,37 @@ bool service_exit_is_clean(const struct service_config *c, int code, int status,
 	return exit_set_has(&c->success, code, status);
 }
 
+uint64_t service_timeout_us(const struct unit *u, uint8_t which)
+{
+	const struct service_config *c = u->config->service;
+
+	switch ((enum service_timeout)which) {
+	case TO_START:
+		/* a oneshot may take for ever unless it says otherwise (systemd.service(5), TimeoutStartSec=) */
+		return c->type == SERVICE_ONESHOT && !c->timeout_start_is_set ? TIME_NEVER
+									      : c->timeout_start_us;
+	case TO_STOP:
+		return c->timeout_stop_us;
+	case TO_ABORT:
+		return c->timeout_abort_is_set ? c->timeout_abort_us : c->timeout_stop_us;
+	case TO_RUNTIME:
+		return c->runtime_max_us;
+	case TO_RESTART:
+		return c->restart_us;
+	case TO_NONE:
+	case SERVICE_TIMEOUTS:
+		break;
+	}
+	return TIME_NEVER;
+}
+
+enum service_result service_result_of(int code)
+{
+	return code == CLD_EXITED   ? RESULT_EXIT_CODE
+	       : code == CLD_DUMPED ? RESULT_CORE_DUMP
+				    : RESULT_SIGNAL;
+}
+
 bool service_wants_restart(const struct service *s)
 {
 	static const uint8_t policy[SERVICE_RESTARTS][SERVICE_RESULTS] = {
