@@ -3,6 +3,9 @@
 
 #include "core/fd.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -114,44 +117,90 @@ struct str probe_cpu_flags(char text[PROBE_MAX])
 	return STR("");
 }
 
-const char *probe_machine(void)
+/* By the DMI strings: *is_sure: the processor, which may tell of the technology alone, need not be asked. */
+static const char *machine_by_dmi(char text[PROBE_MAX], bool *is_sure)
 {
 	static const char *const files[] = {"product_name", "sys_vendor", "board_vendor",
 					    "bios_vendor", "product_version"};
 	/* The beginning of one of these DMI strings. */
 	static const struct {
 		const char *prefix, *name;
+		bool is_sure;
 	} vendors[] = {
-		{"KVM", "kvm"},
-		{"OpenStack", "kvm"},
-		{"KubeVirt", "kvm"},
-		{"Amazon EC2", "amazon"},
-		{"QEMU", "qemu"},
-		{"VMware", "vmware"},
-		{"VMW", "vmware"},
-		{"innotek GmbH", "oracle"},
-		{"VirtualBox", "oracle"},
-		{"Xen", "xen"},
-		{"Bochs", "bochs"},
-		{"Parallels", "parallels"},
-		{"BHYVE", "bhyve"},
-		{"Hyper-V", "microsoft"},
-		{"Apple Virtualization", "apple"},
-		{"Google Compute", "google"},
+		{"KVM", "kvm", false},
+		{"OpenStack", "kvm", false},
+		{"KubeVirt", "kvm", false},
+		{"Amazon EC2", "amazon", true},
+		{"QEMU", "qemu", false},
+		{"VMware", "vmware", false},
+		{"VMW", "vmware", false},
+		{"innotek GmbH", "oracle", true},
+		{"VirtualBox", "oracle", true},
+		{"Xen", "xen", true},
+		{"Bochs", "bochs", false},
+		{"Parallels", "parallels", true},
+		{"BHYVE", "bhyve", false},
+		{"Hyper-V", "microsoft", false},
+		{"Apple Virtualization", "apple", false},
+		{"Google Compute", "google", true},
 	};
-	char text[PROBE_MAX];
 	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		(void)snprintf(path, sizeof(path), "/sys/class/dmi/id/%s", files[i]);
+		for (size_t j = 0; j < ARRAY_SIZE(vendors); j++) {
+			if (!str_has_prefix(probe_read(path, text), str_of(vendors[j].prefix)))
+				continue;
+			*is_sure = vendors[j].is_sure;
+			return vendors[j].name;
+		}
+	}
+	return NULL;
+}
+
+/* By what the processor says of its hypervisor (CPUID leaf 0x40000000): also where there is no DMI. */
+static const char *machine_by_processor(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	static const char signs[][2][13] = {
+		{"XenVMMXenVMM", "xen"},    {"KVMKVMKVM", "kvm"},
+		{"Linux KVM Hv", "kvm"},    {"TCGTCGTCGTCG", "qemu"},
+		{"VMwareVMware", "vmware"}, {"Microsoft Hv", "microsoft"},
+		{"bhyve bhyve ", "bhyve"},  {"QNXQVMBSQG", "qnx"},
+		{"ACRNACRNACRN", "acrn"},   {"SRESRESRESRE", "sre"},
+		{"Apple VZ", "apple"},
+	};
+	enum { LEAF_FEATURES = 1, LEAF_HYPERVISOR = 0x40000000, IS_GUEST_BIT = 31 };
+	unsigned a, b, c = 0, d, sign[4] = {0};
+
+	if (!__get_cpuid(LEAF_FEATURES, &a, &b, &c, &d) || !(c >> IS_GUEST_BIT))
+		return NULL;
+	__cpuid(LEAF_HYPERVISOR, a, sign[0], sign[1], sign[2]);
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (strcmp((const char *)sign, signs[i][0]) == 0)
+			return signs[i][1];
+	return "vm-other";
+#else
+	char text[PROBE_MAX];
+
+	return probe_has_word(probe_cpu_flags(text), "hypervisor") ? "vm-other" : NULL;
+#endif
+}
+
+const char *probe_machine(void)
+{
+	char text[PROBE_MAX];
+	bool is_sure = false;
+	const char *board, *processor;
 
 	if (probe_exists("/sys/hypervisor/type") &&
 	    str_eq_z(probe_read("/sys/hypervisor/type", text), "xen"))
 		return "xen";
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		(void)snprintf(path, sizeof(path), "/sys/class/dmi/id/%s", files[i]);
-		for (size_t j = 0; j < ARRAY_SIZE(vendors); j++)
-			if (str_has_prefix(probe_read(path, text), str_of(vendors[j].prefix)))
-				return vendors[j].name;
-	}
-	return probe_has_word(probe_cpu_flags(text), "hypervisor") ? "vm-other" : NULL;
+	board = machine_by_dmi(text, &is_sure);
+	if (is_sure)
+		return board;
+	processor = machine_by_processor();
+	return !board || (processor && strcmp(processor, "vm-other") != 0) ? processor : board;
 }
 
 bool probe_private_users(void)

@@ -9,6 +9,7 @@
 #include "suite.h"
 #include "units/compare.h"
 #include "units/condition.h"
+#include "units/probe.h"
 
 static struct specifier_host host;
 
@@ -342,6 +343,24 @@ START_TEST(as_systemd_answers)
 }
 END_TEST
 
+/* Also where this process is in a container, which ConditionVirtualization= names instead. */
+START_TEST(the_machine_as_systemd_says)
+{
+	const char *ours = probe_machine();
+	char theirs[32] = "";
+	FILE *f;
+
+	if (access("/usr/bin/systemd-detect-virt", X_OK) != 0)
+		return;
+	f = popen("systemd-detect-virt --vm", "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(theirs, sizeof(theirs), f));
+	(void)pclose(f);
+	theirs[strcspn(theirs, "\n")] = '\0';
+	ck_assert_str_eq(ours ? ours : "none", theirs);
+}
+END_TEST
+
 START_TEST(lists)
 {
 	uint8_t path = (uint8_t)condition_kind(STR("PathExists"));
@@ -415,6 +434,7 @@ int main(void)
 	tcase_add_test(tc, environment);
 	tcase_add_test(tc, broken_parameters);
 	tcase_add_test(tc, as_systemd_answers);
+	tcase_add_test(tc, the_machine_as_systemd_says);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, no_memory);
 	suite_add_tcase(s, tc);
