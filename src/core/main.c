@@ -138,6 +138,12 @@ static const char *canonical(void *arg, const char *name)
 	return load_canonical(&h->load, name);
 }
 
+static void perform(void *arg, struct unit *u, uint32_t fx)
+{
+	run_ops.run(arg, u, fx);
+	server_performed(arg, u);
+}
+
 static void changed(void *arg, struct unit *u, uint8_t old_state)
 {
 	struct hark *h = arg;
@@ -403,6 +409,7 @@ static int open_all(struct hark *h, const struct options *o)
 	int r = loop_init(&h->loop, NULL, NULL);
 
 	ops = run_ops;
+	ops.run = perform;
 	ops.changed = changed;
 	ops.renew = renew;
 	ops.retired = retired;

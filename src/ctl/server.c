@@ -453,8 +453,22 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 				true; /* the type stays what was asked for: a restart ends as a start */
 			w->result = (uint8_t)result;
 			w->end_us = loop_now_us(&h->loop);
-			wake(h, c);
+			if (!u->pending_fx) /* who is told that it is done shall find it done */
+				wake(h, c);
 		}
+	}
+}
+
+void server_performed(struct hark *h, const struct unit *u)
+{
+	if (!h->server)
+		return;
+	list_for_each(node, &h->server->conns) {
+		struct conn *c = list_entry(node, struct conn, node);
+
+		for (unsigned i = 0; i < c->call.waits_n; i++)
+			if (c->call.waits[i].is_done && c->call.waits[i].unit == u->id)
+				wake(h, c);
 	}
 }
 

@@ -13,8 +13,9 @@
 /* Listen at RUN_DIR/control (a stale socket, file or directory is replaced) and watch. 0 or -errno. */
 MUST_USE int server_open(struct hark *h);
 void server_close(struct hark *h);
-/* From engine_ops: a job ended; a unit changed; it is about to be forgotten. */
+/* From engine_ops: a job ended; what its unit asked for is performed; a unit changed; it is about to be forgotten. */
 void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type,
 		     enum job_result result);
+void server_performed(struct hark *h, const struct unit *u);
 void server_changed(struct hark *h, struct unit *u);
 void server_gone(struct hark *h, const struct unit *u);

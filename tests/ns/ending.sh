@@ -265,8 +265,23 @@ notifications() {
 	ok_if "then at rest" "" wait_active leaves.service inactive
 }
 
+# What a stop leaves nothing of is gone when harkctl says that it is done, also of the last of many.
+traces() {
+	local i
+	for i in $(seq 30); do
+		service trace$i RuntimeDirectory=hark-trace-$i "ExecStart=$PAYLOAD pause"
+		service busy$i Type=oneshot "ExecStartPre=/bin/true" "ExecStartPre=/bin/true" "ExecStart=/bin/true"
+	done
+	ctl daemon-reload >/dev/null
+	ctl start trace{1..30}.service
+	is "thirty have their directories" "" 30 "$(ls -d /run/hark-trace-* 2>/dev/null | wc -l)"
+	ctl start --no-block busy{1..30}.service
+	ctl stop trace{1..30}.service
+	is "who is told that a stop is done finds it done" "" "" "$(ls -d /run/hark-trace-* 2>/dev/null | paste -sd' ')"
+}
+
 UNIT_LINES=
-for test in kill_modes stop_timeouts tree bomb signals restarts start_limit watchdog notifications; do
+for test in kill_modes stop_timeouts tree bomb signals restarts start_limit watchdog notifications traces; do
 	$test
 done
 hark_down
