@@ -378,8 +378,9 @@ int swap_settle(struct unit_config *c)
 }
 
 static const struct dep swap_deps[] = {
-	DEP_DEFAULTS(swap_deps, 0, DEP_CONFLICTS, "umount.target"),
-	DEP_DEFAULTS_END(1, DEP_BEFORE, "umount.target"),
+	DEP_DEFAULTS(swap_deps, 0, DEP_BEFORE, "swap.target"),
+	DEP_DEFAULTS(swap_deps, 1, DEP_CONFLICTS, "umount.target"),
+	DEP_DEFAULTS_END(2, DEP_BEFORE, "umount.target"),
 };
 
 int swap_links(struct unit_config *c)
