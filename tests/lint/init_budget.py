@@ -55,7 +55,7 @@ def main():
             objects.append(name)
     files = []
     for name in objects:
-        match = re.search(r"(src/\S+\.c)\.o(?:bj)?$", name)
+        match = re.search(r".*\b(src/\S+\.c)\.o(?:bj)?$", name)
         if match:
             files.append((match.group(1), os.path.join(build, name)))
         else:
