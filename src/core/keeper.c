@@ -2,7 +2,7 @@
 #include "core/init.h"
 
 enum {
-	SERVE_BATCH = 32,
+	SERVE_BATCH = 24, /* less than half of what harkd asks for in advance */
 	REAP_BATCH = 512,
 	SEAT_WAIT_US = 2000,      /* at most, for a child to leave its seat */
 	TRIES_MOST = 2,           /* of a request that fails, or costs us a life */
