@@ -76,27 +76,27 @@ notify_type() {
 
 start_timeouts() {
 	# its end is told by the signal it got; TERM alone would not end this one
-	local mode
+	local mode late=""
 	for mode in terminate abort kill; do
-		service late Type=notify TimeoutStartSec=200ms TimeoutStopSec=200ms TimeoutStartFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
+		service overdue Type=notify TimeoutStartSec=200ms TimeoutStopSec=200ms TimeoutStartFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
 		ctl daemon-reload >/dev/null
-		ctl start late.service >/dev/null
-		late="$late $(prop late.service Result) $(prop late.service ExecMainStatus)"
+		ctl start overdue.service >/dev/null
+		late="$late $(prop overdue.service Result) $(prop overdue.service ExecMainStatus)"
 	done
 	is "TimeoutStartFailureMode=: asked and then killed, aborted, killed" "B15" " timeout 9 timeout 6 timeout 9" "$late"
 	late=""
 	for mode in abort kill; do
-		service late TimeoutStopSec=200ms TimeoutStopFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
+		service overdue TimeoutStopSec=200ms TimeoutStopFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
 		ctl daemon-reload >/dev/null
-		ctl start late.service >/dev/null
-		ctl stop late.service >/dev/null
-		late="$late $(prop late.service Result) $(prop late.service ExecMainStatus)"
+		ctl start overdue.service >/dev/null
+		ctl stop overdue.service >/dev/null
+		late="$late $(prop overdue.service Result) $(prop overdue.service ExecMainStatus)"
 	done
 	is "TimeoutStopFailureMode=: aborted, killed" "B15" " timeout 6 timeout 9" "$late"
-	service latepre TimeoutStartSec=200ms TimeoutStartFailureMode=abort TimeoutAbortSec=5 "ExecStartPre=$PAYLOAD catch ABRT $T/late pause" "ExecStart=$PAYLOAD pause"
+	service overduepre TimeoutStartSec=200ms TimeoutStartFailureMode=abort TimeoutAbortSec=5 "ExecStartPre=$PAYLOAD catch ABRT $T/late pause" "ExecStart=$PAYLOAD pause"
 	ctl daemon-reload >/dev/null
-	ctl start latepre.service >/dev/null
-	is "abort is for a command before the start, too" "" "failed timeout" "$(active latepre.service) $(prop latepre.service Result)"
+	ctl start overduepre.service >/dev/null
+	is "abort is for a command before the start, too" "" "failed timeout" "$(active overduepre.service) $(prop overduepre.service Result)"
 	ok_if "... which got the signal" "" test -e "$T/late"
 	service slowonce Type=oneshot TimeoutStartSec=300ms "ExecStart=$PAYLOAD pause"
 	ctl start slowonce.service >/dev/null 2>&1
