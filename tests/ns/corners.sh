@@ -118,7 +118,7 @@ ctl daemon-reload >/dev/null 2>&1
 old=$(manager_pid)
 kill -STOP "$INIT_PID"
 timeout 30 "$BIN/harkctl" start late{1..100}.service >"$T/late.start" 2>&1 &
-sleep 0.5
+sleep 1.6
 kill -KILL "$old"
 kill -CONT "$INIT_PID"
 wait $!
