@@ -72,18 +72,23 @@ static void thaw(struct hark *h, const struct unit *u)
 		log_debug("kill", "%s: no cgroup to thaw", u->name);
 }
 
+/* KillMode=none: what runs is nobody's from now on. */
+static bool lets_go(struct hark *h, struct unit *u, const struct kill_config *k)
+{
+	if (k->mode != KILL_NONE)
+		return false;
+	procs_disown(h, u);
+	engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
+	return true;
+}
+
 void kill_term(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
 	int sig;
 
-	if (!k)
+	if (!k || lets_go(h, u, k))
 		return;
-	if (k->mode == KILL_NONE) {
-		procs_disown(h, u);
-		engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
-		return;
-	}
 	thaw(h, u);
 	sig = is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;
 	signal_own(h, u, sig);
@@ -102,7 +107,7 @@ void kill_watchdog(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
 
-	if (!k || k->mode == KILL_NONE)
+	if (!k || lets_go(h, u, k))
 		return;
 	thaw(h, u);
 	signal_own(h, u, k->watchdog_signal);

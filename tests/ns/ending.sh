@@ -213,6 +213,9 @@ watchdog() {
 	sleep 0.7
 	is "a watchdog that is served" "" running "$(sub dog.service)"
 	ctl stop dog.service
+	service freedog Type=notify WatchdogSec=200ms KillMode=none TimeoutAbortSec=30 "ExecStart=$PAYLOAD notify READY=1 pause"
+	ctl start freedog.service
+	ok_if "with KillMode=none nobody waits for what the watchdog does not end" "" wait_active freedog.service failed
 	service deaddog Type=notify WatchdogSec=200ms WatchdogSignal=USR1 "ExecStart=$PAYLOAD notify READY=1 pause"
 	ctl start deaddog.service
 	wait_active deaddog.service failed 3
