@@ -413,6 +413,24 @@ static void on_canceled(void *arg, struct unit *u)
 	e->ops->job_done(e->arg, u, u->job.id, (enum job_type)u->job.type, JOB_RES_CANCELED);
 }
 
+/* Into e->last_plan. As engine_request() returns. */
+static int make_plan(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
+		     const struct cause *cause, bool manual)
+{
+	int r = graph_closure(e->reg, u, load_one, e);
+
+	CHECK(!e->is_running_fx);
+	if (r < 0)
+		return r;
+	job_plan_fini(&e->last_plan);
+	if (e->is_ending && type != JOB_STOP) {
+		e->last_plan = (struct job_plan){.refusal = PLAN_DESTRUCTIVE,
+						 .culprit = {u->id, UNIT_NONE}};
+		return PLAN_DESTRUCTIVE;
+	}
+	return job_plan_make(&e->last_plan, e->reg, u, type, mode, cause, manual);
+}
+
 int engine_request(struct engine *e, struct unit *u, enum job_type type, enum job_mode mode,
 		   const struct cause *cause, bool manual, uint32_t *ret_job)
 {
@@ -425,18 +443,8 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 		.next_id = &e->next_job,
 		.now_us = loop_now_us(e->loop),
 	};
-	int r = graph_closure(e->reg, u, load_one, e);
+	int r = make_plan(e, u, type, mode, cause, manual);
 
-	CHECK(!e->is_running_fx);
-	if (r < 0)
-		return r;
-	job_plan_fini(&e->last_plan);
-	if (e->is_ending && type != JOB_STOP) {
-		e->last_plan = (struct job_plan){.refusal = PLAN_DESTRUCTIVE,
-						 .culprit = {u->id, UNIT_NONE}};
-		return PLAN_DESTRUCTIVE;
-	}
-	r = job_plan_make(&e->last_plan, e->reg, u, type, mode, cause, manual);
 	if (r != 0)
 		return r;
 	job_plan_apply(&e->last_plan, e->reg, mode, &sink);
@@ -457,12 +465,8 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 int engine_examine(struct engine *e, struct unit *u)
 {
 	const struct cause nobody = {0};
-	int r = graph_closure(e->reg, u, load_one, e);
+	int r = make_plan(e, u, JOB_START, MODE_REPLACE, &nobody, false);
 
-	if (r < 0)
-		return r;
-	job_plan_fini(&e->last_plan);
-	r = job_plan_make(&e->last_plan, e->reg, u, JOB_START, MODE_REPLACE, &nobody, false);
 	job_plan_forget_steps(&e->last_plan);
 	return r;
 }

@@ -520,7 +520,7 @@ static void load_slices(struct hark *h)
 	}
 }
 
-/* Take over what the manager before left, or boot. has_path: somebody said where units lie. False: the boot waits for generators. */
+/* Take over what the manager before left, or boot. has_path: somebody said where units lie. True: a boot is to follow, or did. */
 static bool begin(struct hark *h, bool has_path)
 {
 	if (h->is_safe) {
@@ -528,20 +528,20 @@ static bool begin(struct hark *h, bool has_path)
 		       "safe mode after %u crashes: what runs is kept, nothing is started; harkctl reexec leaves it",
 		       h->bank.table->crashes);
 		autofs_refuse_all(h);
-		return true;
+		return false;
 	}
 	if (h->bank.table->generation > 1 && run_takeover(h) < 0)
 		try_again();
 	live_look_back(h);
 	load_slices(h);
 	if (h->did_boot)
-		return true;
-	if (!h->is_pid1 && !has_path)
+		return false;
+	if (!h->is_pid1 && !has_path) {
 		log_at(LOG_ERROR,
 		       "this is not PID 1 and no --unit-path is given: the machine's own units are not started by a second manager");
-	else if (generate_begin(h, JOB_START, boot))
 		return false;
-	else
+	}
+	if (!generate_begin(h, JOB_START, boot))
 		boot(h);
 	return true;
 }
@@ -603,7 +603,7 @@ int main(int argc UNUSED, char **argv)
 	if (r < 0)
 		return not_started(h, &o, r);
 	h->boot_us = loop_now_us(&h->loop);
-	if (begin(h, o.unit_path != NULL))
+	if (!begin(h, o.unit_path != NULL)) /* a boot forgets them when it has its plan */
 		load_forget_texts(&h->load);
 	reexec_watch(h);
 	r = loop_run(&h->loop);
