@@ -413,6 +413,7 @@ static int start(void)
 	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
 	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
 		return -errno;
+	close(dup2(OWN_EPOLL, FD_ROOM - 1));
 	keeper.ping_us = 30 * US_PER_SEC; /* unless it says otherwise */
 	bank->layout = BANK_LAYOUT;
 	bank->pid = getpid();

@@ -38,6 +38,11 @@ enum {
 	OWN_SIGNAL,
 	OWN_SELF, /* our binary, to be executed again */
 };
+/*
+ * So many descriptors find room in the table from the start, some 1500 slots. A table that a child has too cannot grow before the
+ * kernel has seen every processor at rest (RCU, in expand_fdtable()): PID 1 stood still for 10 ms in the midst of a boot.
+ */
+enum { FD_ROOM = 2048 };
 
 /* What an epoll event is about: a slot's number, or one of these. */
 enum { EVENT_SIGNAL = BANK_SLOTS, EVENT_CHANNEL };

@@ -332,8 +332,7 @@ static void describe(const struct bank_req *q)
 	s->since_us = init_now_us();
 	/* Not by the mapping: PID 1 reads no names, and need not have their pages. */
 	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
-	if (bank->high <= q->slot)
-		bank->high = q->slot + 1;
+	bank->high = q->slot < bank->high ? bank->high : q->slot + 1;
 }
 
 static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)

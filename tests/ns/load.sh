@@ -62,6 +62,8 @@ if command -v strace >/dev/null; then
 	init=$(pgrep -P "$INIT_PID" -x hark-init) # not strace
 	harkd=$(pgrep -P "$init" -x harkd)
 	rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+	is "PID 1 has room for 1500 slots before the first child: its table of descriptors does not grow under one" "" 2048 \
+		"$(awk '/^FDSize/ { print $2 }' "/proc/$init/status")"
 	note "with 300 units: hark-init $(rss "$init") kB, harkd $(rss "$harkd") kB resident"
 	ok_if "it is small: PID 1 at most 300 kB, the manager at most 6 MB" "E30" test "$(rss "$init")" -le 300 -a "$(rss "$harkd")" -le 6144
 	kill -KILL "$harkd"
