@@ -17,7 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { POLL_US = 200, LONGEST_US = 20000000 };
+enum {
+	POLL_US = 200,
+	LONGEST_US = 20000000,
+	IDLE_US = 200000,  /* without requests for so long it has gone round its loop, too */
+	TURN_REQUESTS = 26 /* more than it handles in one turn, and the one it had in hand */
+};
 
 /* Machine code for a fault, at most one word; signals where there is none. */
 static const struct {
@@ -75,6 +80,14 @@ static bool divert(pid_t pid, unsigned long code)
 }
 #endif
 
+static void await_turn(const volatile struct bank_table *t)
+{
+	uint64_t first = t->handled;
+
+	for (useconds_t us = 0; us < IDLE_US && t->handled < first + TURN_REQUESTS; us += POLL_US)
+		usleep(POLL_US);
+}
+
 int main(int argc, char **argv)
 {
 	pid_t pid = argc > 4 ? atoi(argv[1]) : 0;
@@ -106,6 +119,7 @@ int main(int argc, char **argv)
 		}
 		survived += took_us < LONGEST_US && kill(pid, 0) == 0;
 		worst_us = took_us > worst_us ? took_us : worst_us;
+		await_turn(t);
 		usleep(min_us + (useconds_t)(random() % (long)(max_us - min_us + 1)));
 	}
 	printf("struck=%d survived=%d worst_ms=%u\n", n, survived, worst_us / 1000);
