@@ -11,7 +11,7 @@
  *   ask ADDR N [WORKERS] [while FILE [MS]]   N requests by each worker, or one each MS for as long as FILE is there; prints the sum
  *   send ADDR N [TEXT]   N datagrams "1", "2" ...     hold ADDR N MS    N connections that say nothing; prints how many were made, closed
  *   pour ADDR FILE       lines "PID.1", "PID.2" ... into a FIFO or a datagram socket for as long as FILE is there; prints how many
- *   slay PID N MIN MAX   N times SIGKILL for the child "harkd" of PID, MIN to MAX us apart     cpu PID   CPU time in ms
+ *   slay PID N MIN MAX [NAME]   N times SIGKILL for the child NAME ("harkd") of PID, MIN to MAX us apart     cpu PID   CPU time in ms
  *   hurt PID HOW         the process reads address 16 (segv), or goes round for ever where it is (loop)
  */
 #include <arpa/inet.h>
@@ -508,7 +508,7 @@ static int answer(char **w)
 
 /* ---- the manager's enemy */
 
-static int find_manager(int init)
+static int find_child(int init, const char *name)
 {
 	char path[64], comm[32] = "";
 	int pid = 0, found = 0;
@@ -519,7 +519,7 @@ static int find_manager(int init)
 	while (f && !found && fscanf(f, "%d", &pid) == 1) {
 		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 		g = fopen(path, "re");
-		if (g && fgets(comm, sizeof(comm), g) && !strcmp(comm, "harkd\n"))
+		if (g && fgets(comm, sizeof(comm), g) && !strcmp(strtok(comm, "\n"), name))
 			found = pid;
 		if (g)
 			fclose(g);
@@ -533,11 +533,12 @@ static int slay(char **w)
 {
 	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0,
 	    last = 0;
+	const char *name = w[4] ? w[4] : "harkd";
 	unsigned long began = now_ms();
 
 	srandom(20261121);
 	while (done < n && now_ms() - began < 300000) {
-		int pid = find_manager(init);
+		int pid = find_child(init, name);
 
 		if (pid && pid != last && kill(pid, SIGKILL) == 0) {
 			done++;
