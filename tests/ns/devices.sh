@@ -103,6 +103,28 @@ is "none of it started anything twice" "" 1 "$(ran eth hk7)"
 echo change >/sys/class/mem/null/uevent
 ok_if "a device of memory, by a synthetic event" "" runs null "" 1
 
+# Devices come and go while hark-udev and the manager are killed: in the end there are units for those that are there.
+interfaces() { find /sys/class/net -name 'hks*' -printf '%f\n' | sort | paste -sd' '; }
+units() { ctl list --all --plain --type device | grep -oE 'sys-subsystem-net-devices-hks[0-9]*a?\.device +plugged' | sed 's/.*devices-//; s/\.device.*//' | sort | paste -sd' '; }
+cp "$NS_BIN/sock" "$T/slayer"
+for victim in hark-udev harkd; do
+	"$T/slayer" slay "$INIT_PID" 1000000 50000 150000 $victim >/dev/null 2>&1 &
+	slayers="$slayers $!"
+done
+for ((i = 0; i < 40; i++)); do
+	ip link add hks$i type veth peer name hks${i}a
+	[ $((i % 3)) = 0 ] || ip link del hks$((i - 1)) 2>/dev/null
+done
+# shellcheck disable=SC2086
+kill $slayers
+# shellcheck disable=SC2086
+wait $slayers 2>/dev/null
+timeout 20 udevadm settle
+ok_if "hark-udev and managers die while 40 pairs come and go: what is there has its unit, what went has none" "" \
+	wait_for '[ "$(units)" = "$(interfaces)" ]' 10 || note "interfaces $(interfaces); units $(units)"
+is "... and none of it started anything twice" "" "1 1" "$(ran eth hk7) $(ran eth hks39)"
+interfaces | xargs -n1 ip link del 2>/dev/null
+
 for ((k = 0; k < 3000; k++)); do echo change; done | while read -r word; do echo "$word" >/sys/class/mem/null/uevent; done &
 storm=$!
 slow=0
