@@ -12,6 +12,7 @@ TIMES=${FULL:+300}
 : "${TIMES:=40}"
 STOPPED=${FULL:+10}
 : "${STOPPED:=2}"
+ctl() { timeout 20 "$BIN/harkctl" "$@"; }
 hark_up together || finish
 busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
 busy_service stay "ExecStart=$SOCK listen"
@@ -27,7 +28,6 @@ ctl start stay.socket brief.socket each.socket witness.service again.service >/d
 "$SOCK" ask "$T/stay" 1 >/dev/null
 STAY=$(main_of stay.service) WITNESS=$(main_of witness.service)
 lines() { wc -l <"$1"; }
-ctl() { timeout 20 "$BIN/harkctl" "$@"; }
 
 # under_clients NAME COMMAND...: clients of every kind come in meanwhile, and none of them notices.
 under_clients() {
@@ -86,12 +86,12 @@ is "it is still the same, and did it once" "" "$MANAGER $((before + 1))" "$(mana
 
 if [ -x "$BIN/hark-bus" ] && command -v systemctl >/dev/null; then
 	mkdir -p /run/systemd/system
-	export SYSTEMD_IGNORE_CHROOT=1 SYSTEMD_PAGER= SYSTEMD_COLORS=0
+	export SYSTEMD_IGNORE_CHROOT=1 SYSTEMD_PAGER='' SYSTEMD_COLORS=0
 	ctl start hark-bus.socket >/dev/null
 	sc() { timeout 20 systemctl "$@" >>"$T/sc" 2>&1; }
 	# restarts VICTIM: by systemctl, while those called VICTIM die; how many it says were done, and how many were.
 	restarts() {
-		local i slayer begin done=0 least most
+		local i slayer begin done=0
 		begin=$(lines "$T/again")
 		"$SOCK" slay "$INIT_PID" 1000000 20000 120000 "$1" >/dev/null 2>&1 &
 		slayer=$!
