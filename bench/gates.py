@@ -48,6 +48,7 @@ GATES = {
     "mounts-1000-full": ("G15 the same, 1000 there before", 20, 20, "<"),
     "bus-start/systemd": ("G17 systemctl start / systemd", 0.5, 0.5, "<"),
     "bus-list/systemd": ("G17 systemctl list-units of 150 / systemd", 0.5, 0.5, "<"),
+    "bus-list_cpu/systemd": ("G17 the same, processor time of the manager", 0.5, 0.5, "<"),
     "bus-reload/systemd": ("G17 systemctl daemon-reload / systemd", 0.5, 0.5, "<"),
     "bus-activation/systemd": ("G17 first call of a bus name / systemd", 0.5, 0.5, "<"),
     "status": ("G13 harkctl status, ms", 1, 0.6, "<"),

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "activate/bus_body.h"
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "core/fd.h"
@@ -64,7 +65,7 @@ static void reply_unit_path(struct bus_call *c, const char *unit)
 	reply_path(c, path);
 }
 
-static bool put_path(DBusMessageIter *it, struct str unit, uint32_t job)
+static void put_path(struct bus_body *b, struct str unit, uint32_t job)
 {
 	char path[BUS_PATH_MAX] = "/", name[UNIT_NAME_MAX + 1];
 
@@ -75,37 +76,33 @@ static bool put_path(DBusMessageIter *it, struct str unit, uint32_t job)
 		name[unit.n] = '\0';
 		bus_path_of_unit(name, path);
 	}
-	return bus_put_basic(it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path));
+	bus_body_path(b, str_of(path));
 }
 
-typedef bool (*put_row_fn)(DBusMessageIter *it, const struct row *row);
+typedef void (*put_row_fn)(struct bus_body *b, const struct row *row);
 
 /* An array of structures, one for each row of that kind. */
 static void reply_rows(struct bus_call *c, const char *kind, const char *element, put_row_fn put)
 {
+	struct bus_body body = {0};
 	DBusMessage *reply;
-	DBusMessageIter it, list, s;
-	bool is_good;
 
 	if (bus_fail_by_rows(c))
 		return;
 	reply = bus_reply_new(c);
 	if (!reply)
 		return;
-	dbus_message_iter_init_append(reply, &it);
-	is_good = dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, element, &list);
-	for (const struct row *row = c->ask.rows.first; row && is_good; row = row->next)
-		if (row_is(row, kind))
-			is_good = dbus_message_iter_open_container(&list, DBUS_TYPE_STRUCT, NULL,
-								   &s) &&
-				  put(&s, row) && dbus_message_iter_close_container(&list, &s);
-	is_good = is_good && dbus_message_iter_close_container(&it, &list);
-	if (is_good) {
+	bus_body_begin(&body);
+	for (const struct row *row = c->ask.rows.first; row; row = row->next)
+		if (row_is(row, kind)) {
+			bus_body_struct(&body);
+			put(&body, row);
+		}
+	reply = bus_body_end(&body, reply, element);
+	if (reply)
 		bus_reply(c, reply);
-	} else {
-		dbus_message_unref(reply);
+	else
 		bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
-	}
 }
 
 void bus_finish_empty(struct bus_call *c)
@@ -210,16 +207,21 @@ void serve_get_unit_by_invocation(struct bus_call *c)
 
 /* --- lists --- */
 
-static bool put_listed_unit(DBusMessageIter *s, const struct row *row)
+static void put_listed_unit(struct bus_body *b, const struct row *row)
 {
 	uint32_t job = (uint32_t)row_value(row, "job_id");
 	struct str unit = row_text(row, "unit");
 
-	return bus_put_text(s, unit) && bus_put_text(s, row_text(row, "description")) &&
-	       bus_put_text(s, row_text(row, "load")) && bus_put_text(s, row_text(row, "active")) &&
-	       bus_put_text(s, row_text(row, "sub")) && bus_put_text(s, none) &&
-	       put_path(s, unit, 0) && bus_put_basic(s, DBUS_TYPE_UINT32, job, none) &&
-	       bus_put_text(s, row_text(row, "job")) && put_path(s, none, job);
+	bus_body_text(b, unit);
+	bus_body_text(b, row_text(row, "description"));
+	bus_body_text(b, row_text(row, "load"));
+	bus_body_text(b, row_text(row, "active"));
+	bus_body_text(b, row_text(row, "sub"));
+	bus_body_text(b, none);
+	put_path(b, unit, 0);
+	bus_body_number(b, job);
+	bus_body_text(b, row_text(row, "job"));
+	put_path(b, none, job);
 }
 
 static void finish_list_units(struct bus_call *c)
@@ -228,6 +230,14 @@ static void finish_list_units(struct bus_call *c)
 		if (row_is(row, "unit"))
 			bus_watch_asked(c, row_text(row, "unit"));
 	reply_rows(c, "unit", "(ssssssouso)", put_listed_unit);
+}
+
+/* The first n of c->args say which. */
+static void list_units(struct bus_call *c, unsigned n)
+{
+	c->ask.question.options[OPT_ALL] = "";
+	c->ask.question.options[OPT_BRIEF] = "";
+	bus_ask(c, VERB_LIST, n, finish_list_units);
 }
 
 /* The states of argument n, joined for the option; "" for none. */
@@ -262,10 +272,9 @@ void serve_list_units(struct bus_call *c)
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
 		return;
 	}
-	c->ask.question.options[OPT_ALL] = "";
 	if (c->unit[0])
 		c->ask.question.options[OPT_STATE] = c->unit;
-	bus_ask(c, VERB_LIST, n, finish_list_units);
+	list_units(c, n);
 }
 
 void serve_list_units_by_names(struct bus_call *c)
@@ -276,18 +285,20 @@ void serve_list_units_by_names(struct bus_call *c)
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many names");
 		return;
 	}
-	c->ask.question.options[OPT_ALL] = "";
-	bus_ask(c, VERB_LIST, n, finish_list_units);
+	list_units(c, n);
 }
 
-static bool put_listed_job(DBusMessageIter *s, const struct row *row)
+static void put_listed_job(struct bus_body *b, const struct row *row)
 {
 	uint32_t job = (uint32_t)row_value(row, "job");
 	struct str unit = row_text(row, "unit");
 
-	return bus_put_basic(s, DBUS_TYPE_UINT32, job, none) && bus_put_text(s, unit) &&
-	       bus_put_text(s, row_text(row, "type")) && bus_put_text(s, row_text(row, "state")) &&
-	       put_path(s, none, job) && put_path(s, unit, 0);
+	bus_body_number(b, job);
+	bus_body_text(b, unit);
+	bus_body_text(b, row_text(row, "type"));
+	bus_body_text(b, row_text(row, "state"));
+	put_path(b, none, job);
+	put_path(b, unit, 0);
 }
 
 static void finish_list_jobs(struct bus_call *c)
@@ -342,11 +353,11 @@ void serve_get_waiting(struct bus_call *c)
 	bus_ask(c, VERB_JOBS, 0, finish_waiting);
 }
 
-static bool put_process(DBusMessageIter *s, const struct row *row)
+static void put_process(struct bus_body *b, const struct row *row)
 {
-	return bus_put_text(s, row_text(row, "cgroup")) &&
-	       bus_put_basic(s, DBUS_TYPE_UINT32, row_value(row, "pid"), none) &&
-	       bus_put_text(s, row_text(row, "command"));
+	bus_body_text(b, row_text(row, "cgroup"));
+	bus_body_number(b, (uint32_t)row_value(row, "pid"));
+	bus_body_text(b, row_text(row, "command"));
 }
 
 static void finish_processes(struct bus_call *c)
@@ -601,6 +612,7 @@ static const struct {
 static void finish_enqueue(struct bus_call *c)
 {
 	struct str type = {c->args[1], strlen(c->args[1])};
+	char job[BUS_PATH_MAX], unit[BUS_PATH_MAX];
 	uint32_t id = take_job(c);
 	DBusMessageIter it, list;
 	DBusMessage *reply;
@@ -610,11 +622,14 @@ static void finish_enqueue(struct bus_call *c)
 	reply = bus_reply_new(c);
 	if (!reply)
 		return;
+	bus_path_of_job(id, job);
+	bus_path_of_unit(c->unit, unit);
 	dbus_message_iter_init_append(reply, &it);
 	/* What else came into the queue is told by signals, not here. */
-	if (bus_put_basic(&it, DBUS_TYPE_UINT32, id, none) && put_path(&it, none, id) &&
-	    bus_put_text(&it, str_of(c->unit)) && put_path(&it, str_of(c->unit), 0) &&
-	    bus_put_text(&it, type) &&
+	if (bus_put_basic(&it, DBUS_TYPE_UINT32, id, none) &&
+	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(job)) &&
+	    bus_put_text(&it, str_of(c->unit)) &&
+	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(unit)) && bus_put_text(&it, type) &&
 	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "(uosos)", &list) &&
 	    dbus_message_iter_close_container(&it, &list)) {
 		bus_reply(c, reply);

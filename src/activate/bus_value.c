@@ -7,20 +7,34 @@
 
 static const struct str none = {"", 0};
 
+static bool is_ascii(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] > 0)
+		i++;
+	return i == n;
+}
+
+void bus_repair_text(char *p, size_t n)
+{
+	if (is_ascii(p, n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		p[i] = p[i] ? p[i] : '?';
+	if (!dbus_validate_utf8(p, NULL))
+		for (size_t i = 0; i < n; i++)
+			p[i] = (unsigned char)p[i] < 0x80 ? p[i] : '?';
+}
+
 bool bus_put_text(DBusMessageIter *it, struct str text)
 {
 	AUTO_MEM char *copy = mem_dup(text.p ? text.p : "", text.n);
-	const char *repaired;
+	const char *repaired = copy;
 
 	if (!copy)
 		return false;
-	for (size_t i = 0; i < text.n; i++)
-		if (!copy[i])
-			copy[i] = '?';
-	if (!dbus_validate_utf8(copy, NULL))
-		for (size_t i = 0; i < text.n; i++)
-			copy[i] = (unsigned char)copy[i] < 0x80 ? copy[i] : '?';
-	repaired = copy;
+	bus_repair_text(copy, text.n);
 	return dbus_message_iter_append_basic(it, DBUS_TYPE_STRING, &repaired);
 }
 

@@ -11,6 +11,8 @@
 
 #include "ctl/rows.h"
 
+/* Make the n bytes at p, behind which stands a NUL, UTF-8 without a NUL: else they become '?'. */
+void bus_repair_text(char *p, size_t n);
 /* Append a text; what is not UTF-8 becomes '?'. False: no memory (so for all of these). */
 bool bus_put_text(DBusMessageIter *it, struct str text);
 /* Append a value of a basic type (y b n q i u x t d s o): the number, or for s and o the text. */

@@ -32,11 +32,25 @@ static bool is_shown(const struct call *c, const struct unit *u)
 	       call_is_waiting_unit(c->h, u);
 }
 
+/* What a list can do without, and what takes longest to find out. */
+static void tell_life(struct call *c, struct unit *u)
+{
+	const struct service *s = service_of(u);
+	struct why_link link;
+
+	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, u));
+	reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->state_us));
+	if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
+		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
+	if (s)
+		reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
+	if (!unit_is_at_rest(u) && why_chain(&c->h->state, u->why_entry, &link, 1))
+		reply_text_z(&c->reply, "started_by", cause_names[link.entry->cause]);
+}
+
 int serve_list(struct call *c)
 {
-	struct why_link link;
 	struct unit *u = call_next_unit(c, &c->at);
-	const struct service *s = u ? service_of(u) : NULL;
 
 	if (!u)
 		return CALL_DONE;
@@ -47,14 +61,8 @@ int serve_list(struct call *c)
 	reply_text_z(&c->reply, "load", load_state_names[unit_load_state(u)]);
 	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
 	reply_text_z(&c->reply, "sub", unit_substate(u));
-	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, u));
-	reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->state_us));
-	if (s && proc_pid(&s->main) > 0 && !unit_is_at_rest(u))
-		reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)proc_pid(&s->main));
-	if (s)
-		reply_value(&c->reply, TAG_NUMBER, "restarts", s->n_restarts);
-	if (!unit_is_at_rest(u) && why_chain(&c->h->state, u->why_entry, &link, 1))
-		reply_text_z(&c->reply, "started_by", cause_names[link.entry->cause]);
+	if (!c->request.options[OPT_BRIEF])
+		tell_life(c, u);
 	if (u->job.id) {
 		reply_text_z(&c->reply, "job", job_type_names[u->job.type]);
 		reply_value(&c->reply, TAG_NUMBER, "job_id", u->job.id);
