@@ -3,7 +3,10 @@
  * More than anybody has to say:
  *   flood signals PID N SIGNAL...   N signals to PID, the kinds in turn
  *   flood notify N                  N datagrams to NOTIFY_SOCKET: a status, nothing at all, no text, a status with descriptors; prints "done"
+ *   flood requests PATH N PID       N requests of which none is answered before all have been sent, for PID stands still until then;
+ *                                   prints how many were answered, when it went on (CLOCK_MONOTONIC) and how long all took
  */
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,7 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PASSED_FDS = 8 };
+#include "core/fd.h"
+#include "ctl/verb.h"
+
+enum { PASSED_FDS = 8, CONNECTIONS = 100, SEND_BYTES = 8 << 20 };
 
 static int send_signals(int argc, char **argv)
 {
@@ -68,11 +74,52 @@ static int send_messages(long n)
 	return 0;
 }
 
+static bool ask(int fd, unsigned long n)
+{
+	static struct wire_out o;
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lu", n + 1);
+	wire_begin(&o, FRAME_REQUEST, (uint32_t)n + 1);
+	return wire_put(&o, TAG_VERB, str_of(n % 2 ? "start" : "is-active")) &&
+	       wire_put(&o, TAG_ID, str_of(id)) && wire_put(&o, TAG_ARG, str_of("test.target")) &&
+	       wire_send(fd, &o) == 0;
+}
+
+static int send_requests(const char *path, unsigned long n, pid_t manager)
+{
+	static struct wire_in in;
+	struct pollfd p[CONNECTIONS];
+	unsigned long sent = 0, answered = 0;
+	uint64_t begin_us;
+
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		p[i] = (struct pollfd){.fd = wire_connect(path), .events = POLLIN};
+		/* As root: more than the system grants everybody. */
+		setsockopt(p[i].fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SEND_BYTES}, sizeof(int));
+	}
+	kill(manager, SIGSTOP);
+	while (sent < n && ask(p[sent % CONNECTIONS].fd, sent))
+		sent++;
+	begin_us = clock_mono_us();
+	kill(manager, SIGCONT);
+	while (answered < sent && poll(p, CONNECTIONS, 10000) > 0)
+		for (unsigned i = 0; i < CONNECTIONS; i++)
+			answered += p[i].revents & POLLIN && wire_recv(p[i].fd, &in) == 0 &&
+				    in.kind == FRAME_END;
+	printf("sent=%lu answered=%lu begin_us=%llu ms=%llu\n", sent, answered,
+	       (unsigned long long)begin_us,
+	       (unsigned long long)((clock_mono_us() - begin_us) / US_PER_MS));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 4 && !strcmp(argv[1], "signals"))
 		return send_signals(argc - 2, argv + 2);
 	if (argc > 2 && !strcmp(argv[1], "notify"))
 		return send_messages(atol(argv[2]));
+	if (argc > 4 && !strcmp(argv[1], "requests"))
+		return send_requests(argv[2], strtoul(argv[3], NULL, 10), atoi(argv[4]));
 	return 2;
 }

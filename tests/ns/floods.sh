@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# More signals, more notifications and more orphans than anybody has to send, and no descriptors: the manager answers, nothing
+# More signals, more notifications and more requests than anybody has to send, and no descriptors: the manager answers, nothing
 # grows, the others start as they always do. Prints its figures.
 # Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -110,6 +110,30 @@ notifications() {
 	note "notifications: $GREW"
 }
 
+# A service that ends as soon as it runs, again and again: between two of its runs there is an exit that harkd acts on.
+requests() {
+	local try worst calm
+	service mortal Restart=always RestartSec=0 "ExecStart=$PAYLOAD clock $T/runs"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start mortal.service >/dev/null
+	worst_gap() { # BEGIN_US: in ms, until the first run since then, between two, and until now
+		awk -v last="$1" -v now="$(awk '{ print $1 * 1000000 }' /proc/uptime)" 'function see(at) { if (at - last > most) most = at - last; last = at }
+			$1 > last { see($1) } END { see(now); printf "%d\n", most / 1000 }' "$T/runs"
+	}
+	for try in 1 2 3 4 5; do
+		: >"$T/runs"
+		sleep 0.5
+		calm=$(worst_gap "$(head -1 "$T/runs")")
+		"$FLOOD" requests "$RUN_DIR/control" 100000 "$(manager_pid)" >"$T/sent"
+		worst=$(worst_gap "$(field begin_us "$T/sent")")
+		note "100000 requests at once: $(cat "$T/sent"), the longest between two runs $worst ms; before $calm ms"
+		[ "$worst" -le 50 ] && break
+	done
+	is "requests: each is answered" "B33" "sent=100000 answered=100000" "$(cut -d' ' -f1-2 "$T/sent")"
+	is "requests: no exit is acted on later than after 50 ms" "B33" yes "$([ "$worst" -le 50 ] && echo yes || echo "$worst ms")"
+	ctl stop mortal.service >/dev/null
+}
+
 # Fewer descriptors than it has: it answers, stops what runs, and starts again when there are some.
 descriptors() {
 	service stays "ExecStart=$PAYLOAD log $T/stays x pause"
@@ -135,5 +159,6 @@ if [ "$(lives)" != 1 ]; then not_ok "the count of lives is found" "$(lives)"; fi
 signals hark-init "$INIT_PID" 17 10 12 1 28
 signals harkd "$(manager_pid)" 17 1 15 2 28
 notifications
+requests
 descriptors
 finish
