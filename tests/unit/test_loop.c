@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/loop.h"
+#include "core/mem.h"
 #include "suite.h"
 
 enum { TIMERS = 400 };
@@ -137,6 +141,44 @@ START_TEST(silenced_watch_does_not_spin)
 	turn();
 	ck_assert_int_eq(p.calls, 1);
 	ck_assert_uint_eq(p.events & (EPOLLIN | EPOLLHUP), EPOLLIN | EPOLLHUP);
+}
+END_TEST
+
+/* In the place of the C library's: how often each operation was asked for. */
+static unsigned asked[EPOLL_CTL_MOD + 1];
+int epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *ev)
+{
+	asked[op]++;
+	return (int)syscall(SYS_epoll_ctl, epoll_fd, op, fd, ev);
+}
+
+/* It is registered: the kernel has to get nothing for it, and neither have we. Also when there is no descriptor and no memory left. */
+START_TEST(switching_a_watch_cannot_fail)
+{
+	enum { TIMES = 1000 };
+	struct rlimit most;
+	struct pair p;
+
+	pair_open(&p, EPOLLIN);
+	poke(&p);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &most), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, most.rlim_max}), 0);
+	mem_stats.fail_at = mem_stats.total_n + 1;
+	mem_stats.fail_persists = true;
+	memset(asked, 0, sizeof(asked));
+	for (int i = 0; i < TIMES; i++) {
+		ck_assert_int_eq(loop_rewatch(&l, &p.w, 0), 0);
+		turn();
+		ck_assert_int_eq(p.calls, i);
+		ck_assert_int_eq(loop_rewatch(&l, &p.w, EPOLLIN), 0);
+		turn();
+		ck_assert_int_eq(p.calls, i + 1);
+		order[0] = '\0';
+	}
+	ck_assert_uint_eq(asked[EPOLL_CTL_ADD], 0);
+	ck_assert_uint_eq(asked[EPOLL_CTL_DEL], 0);
+	ck_assert_uint_eq(asked[EPOLL_CTL_MOD], 2 * TIMES);
+	printf("rows: B30\n");
 }
 END_TEST
 
@@ -488,6 +530,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, real, close_loop);
 	tcase_add_test(tc, watch_and_rewatch);
 	tcase_add_test(tc, silenced_watch_does_not_spin);
+	tcase_add_test(tc, switching_a_watch_cannot_fail);
 	tcase_add_test(tc, removal_within_a_batch);
 	tcase_add_test(tc, removal_of_oneself);
 	tcase_add_test(tc, regular_file_is_refused);
