@@ -63,7 +63,7 @@ static void release_unneeded(struct engine *e, const struct unit *u)
 		struct unit *v = registry_unit(e->reg, u->edges[i].to);
 
 		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config ||
-		    !v->config->stop_when_unneeded)
+		    !v->config->unit->stop_when_unneeded)
 			continue;
 		if (unit_is_active(v) && !v->job.id && !is_needed(e, v))
 			engine_ask(e, v, JOB_STOP, MODE_FAIL, &cause, 0);
@@ -88,12 +88,14 @@ static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
 	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD);
 	if (now == FAILED) {
 		ask_all(e, u, DEP_ON_FAILURE, JOB_START,
-			(enum job_mode)u->config->on_failure_job_mode, CAUSE_ON_FAILURE);
-		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->failure_action);
+			(enum job_mode)u->config->unit->on_failure_job_mode, CAUSE_ON_FAILURE);
+		e->ops->emergency(e->arg, u,
+				  (enum emergency_action)u->config->unit->failure_action);
 	} else {
 		ask_all(e, u, DEP_ON_SUCCESS, JOB_START,
-			(enum job_mode)u->config->on_success_job_mode, CAUSE_ON_SUCCESS);
-		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->success_action);
+			(enum job_mode)u->config->unit->on_success_job_mode, CAUSE_ON_SUCCESS);
+		e->ops->emergency(e->arg, u,
+				  (enum emergency_action)u->config->unit->success_action);
 	}
 	release_unneeded(e, u);
 	uphold(e, u);

@@ -153,7 +153,8 @@ void engine_give_up_job(struct engine *e, struct unit *u)
 	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
 	       u->name, job_type_names[u->job.type]);
 	if (u->config)
-		e->ops->emergency(e->arg, u, (enum emergency_action)u->config->job_timeout_action);
+		e->ops->emergency(e->arg, u,
+				  (enum emergency_action)u->config->unit->job_timeout_action);
 	engine_finish_job(e, u, JOB_RES_TIMEOUT);
 	loop_defer(e->loop, &e->turn);
 }
@@ -164,10 +165,10 @@ static void arm_job_timer(struct engine *e, struct unit *u)
 	const struct unit_config *c = u->config;
 	uint64_t due = TIME_NEVER, running = TIME_NEVER;
 
-	if (c && c->job_timeout_us)
-		due = time_add(u->job.begin_us, c->job_timeout_us);
-	if (c && c->job_running_timeout_us && u->job.is_running)
-		running = time_add(loop_now_us(e->loop), c->job_running_timeout_us);
+	if (c && c->unit->job_timeout_us)
+		due = time_add(u->job.begin_us, c->unit->job_timeout_us);
+	if (c && c->unit->job_running_timeout_us && u->job.is_running)
+		running = time_add(loop_now_us(e->loop), c->unit->job_running_timeout_us);
 	engine_arm(e, u, DUE_JOB, due < running ? due : running);
 }
 
@@ -178,14 +179,14 @@ static bool hits_start_limit(struct engine *e, struct unit *u)
 	const struct unit_config *c = u->config;
 	uint64_t now_us = loop_now_us(e->loop);
 
-	if (!c->start_limit_interval_us || !c->start_limit_burst)
+	if (!c->unit->start_limit_interval_us || !c->unit->start_limit_burst)
 		return false;
 	if (!u->start_limit_begin_us ||
-	    now_us - u->start_limit_begin_us > c->start_limit_interval_us) {
+	    now_us - u->start_limit_begin_us > c->unit->start_limit_interval_us) {
 		u->start_limit_begin_us = now_us;
 		u->start_limit_count = 0;
 	}
-	return ++u->start_limit_count > c->start_limit_burst;
+	return ++u->start_limit_count > c->unit->start_limit_burst;
 }
 
 /* The start ends before it began. A unit that waited for its next try goes to rest. */
@@ -198,16 +199,16 @@ static void refuse_start(struct engine *e, struct unit *u, enum job_result resul
 
 static void start_from_rest(struct engine *e, struct unit *u)
 {
-	enum emergency_action action = (enum emergency_action)u->config->start_limit_action;
+	enum emergency_action action = (enum emergency_action)u->config->unit->start_limit_action;
 	int r = u->ops->can_start ? u->ops->can_start(u) : 0;
 
 	if (draft_refusal(u) != PLAN_OK)
 		refuse_start(e, u, JOB_RES_INVALID);
 	else if (r > 0)
 		refuse_start(e, u, (enum job_result)r);
-	else if (u->config->conditions && !e->ops->condition(e->arg, u, false))
+	else if (u->config->unit->conditions && !e->ops->condition(e->arg, u, false))
 		refuse_start(e, u, JOB_RES_SKIPPED);
-	else if (u->config->conditions && !e->ops->condition(e->arg, u, true))
+	else if (u->config->unit->conditions && !e->ops->condition(e->arg, u, true))
 		refuse_start(e, u, JOB_RES_ASSERT);
 	else if (hits_start_limit(e, u)) {
 		engine_give(e, u, EV_START_LIMIT);

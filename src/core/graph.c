@@ -225,7 +225,7 @@ static bool comes_after_itself(struct unit *member, const struct unit *target)
 	const struct unit_config *c = member->config;
 
 	return c && c->load == LOAD_LOADED &&
-	       (!c->default_dependencies || find_record(member, DEP_AFTER, target->id, true));
+	       (!c->unit->default_dependencies || find_record(member, DEP_AFTER, target->id, true));
 }
 
 /*

@@ -100,7 +100,7 @@ static void cancel_others(const struct job_plan *p, struct registry *r, enum job
 
 		if (!u || job_pending(u) == JOB_NONE || u->plan_at != 0 || u->job.is_irreversible)
 			continue;
-		if (mode == MODE_ISOLATE && u->config && u->config->ignore_on_isolate)
+		if (mode == MODE_ISOLATE && u->config && u->config->unit->ignore_on_isolate)
 			continue;
 		cancel(u, sink);
 	}

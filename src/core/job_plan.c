@@ -217,7 +217,7 @@ static bool stays_up(const struct draft_set *m, const struct unit *x)
 
 	if (unit_is_at_rest(x))
 		return false;
-	return s.has_others || (s.stop == 0 && x->config && x->config->ignore_on_isolate);
+	return s.has_others || (s.stop == 0 && x->config && x->config->unit->ignore_on_isolate);
 }
 
 /* Has u something to stop, and is it not in the plan yet? */
@@ -230,7 +230,7 @@ static bool is_stoppable(const struct draft_set *m, const struct unit *u)
 
 static bool is_isolated_away(const struct draft_set *m, const struct unit *u)
 {
-	if ((u->config && u->config->ignore_on_isolate) || !is_stoppable(m, u))
+	if ((u->config && u->config->unit->ignore_on_isolate) || !is_stoppable(m, u))
 		return false;
 	/* A service that its socket would only start again may as well stay. */
 	graph_for_each(e, u, DEP_TRIGGERED_BY) if (stays_up(m, m->r->units[e->to])) return false;
@@ -364,9 +364,9 @@ static enum job_refusal check_config(const struct unit *u, enum job_type type, b
 		return refusal;
 	if (!c)
 		return PLAN_OK;
-	if (manual && c->refuse_manual_start && (type == JOB_START || type == JOB_RESTART))
+	if (manual && c->unit->refuse_manual_start && (type == JOB_START || type == JOB_RESTART))
 		return PLAN_NO_START_MANUAL;
-	if (manual && c->refuse_manual_stop && (type == JOB_STOP || type == JOB_RESTART))
+	if (manual && c->unit->refuse_manual_stop && (type == JOB_STOP || type == JOB_RESTART))
 		return PLAN_NO_STOP_MANUAL;
 	return PLAN_OK;
 }
@@ -383,7 +383,7 @@ static enum job_refusal check_anchor(const struct unit *u, enum job_type type, e
 	if (!draft_is_possible(u, type))
 		return PLAN_NOT_APPLICABLE;
 	refusal = check_config(u, type, manual);
-	if (refusal == PLAN_OK && mode == MODE_ISOLATE && manual && !u->config->allow_isolate)
+	if (refusal == PLAN_OK && mode == MODE_ISOLATE && manual && !u->config->unit->allow_isolate)
 		refusal = PLAN_NO_ISOLATE;
 	return refusal;
 }

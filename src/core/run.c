@@ -294,7 +294,8 @@ static int condition(void *arg, struct unit *u, bool asserts)
 {
 	struct hark *h = arg;
 	const struct condition *failed = NULL;
-	int holds = condition_test_all(u->config->conditions, asserts, &h->load.host, &failed);
+	int holds =
+		condition_test_all(u->config->unit->conditions, asserts, &h->load.host, &failed);
 
 	u->condition_us = loop_now_us(&h->loop);
 	u->condition_result = holds ? 1 : 2;
@@ -413,7 +414,9 @@ static void emergency(void *arg, struct unit *u, enum emergency_action action)
 		return;
 	log_at(LOG_ERROR, "%s: its configuration asks for the end of the system now", u->name);
 	if (run_shutdown(arg, commands[action],
-			 u->config->failure_exit_status > 0 ? u->config->failure_exit_status : 0,
+			 u->config->unit->failure_exit_status > 0
+				 ? u->config->unit->failure_exit_status
+				 : 0,
 			 &cause) < 0)
 		log_at(LOG_ERROR, "the end of the system cannot be planned; going on");
 }

@@ -65,7 +65,8 @@ static bool is_over(const struct unit *u)
 {
 	enum coarse c = unit_coarse(u);
 
-	return c == INACTIVE || (c == FAILED && u->config->collect == COLLECT_INACTIVE_OR_FAILED);
+	return c == INACTIVE ||
+	       (c == FAILED && u->config->unit->collect == COLLECT_INACTIVE_OR_FAILED);
 }
 
 /* --- who wants it to stay --- */

@@ -5,6 +5,8 @@
 
 #include "core/share.h"
 
+enum { CONFIG_TEXTS = 232 }; /* bytes of names and texts that a small unit has */
+
 const char *const unit_type_names[UNIT_TYPES] = {
 #define TYPE(name, suffix) [UNIT_##name] = (suffix),
 	UNIT_TYPES_LIST(TYPE)
@@ -45,17 +47,41 @@ int unit_type_of(const char *name)
 	return -1;
 }
 
+struct unit_config *unit_config_new(const struct unit_config *from)
+{
+	struct arena arena = {.least = sizeof(*from) + CONFIG_TEXTS};
+	struct unit_config *c = arena_get(&arena, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	arena.least = 0;
+	if (from)
+		*c = *from;
+	else
+		c->unit = arena_get(&arena, sizeof(*c->unit));
+	if (!c->unit) {
+		arena_fini(&arena);
+		return NULL;
+	}
+	c->arena = arena;
+	diag_init(&c->diags, &c->arena);
+	return c;
+}
+
 void unit_config_free(struct unit_config *c)
 {
+	struct arena arena;
+
 	if (!c)
 		return;
 	if (c->has_parts) {
+		share_put(c->unit);
 		share_put(c->exec);
 		share_put(c->service);
 		share_put(c->socket);
 	}
-	arena_fini(&c->arena);
-	mem_put(c);
+	arena = c->arena; /* which holds c */
+	arena_fini(&arena);
 }
 
 const char *unit_substate(const struct unit *u)

@@ -159,12 +159,40 @@ struct mount_config;
 struct automount_config;
 struct swap_config;
 
-/* Everything the files of one unit say. Immutable once loaded; owned by the unit. */
+/*
+ * What [Unit] and [Install] say and many units say alike. What is not shared by it points into the arena of its own unit.
+ */
+struct unit_settings {
+	struct name_list *documentation;
+	const char *source_path;
+	struct condition *conditions;
+	struct name_list *requires_mounts_for;
+	uint64_t start_limit_interval_us;
+	uint64_t job_timeout_us, job_running_timeout_us;
+	const char *reboot_argument, *job_timeout_reboot_argument;
+	/* [Install] */
+	struct name_list *wanted_by, *required_by, *upheld_by, *alias, *also;
+	const char *default_instance;
+	uint32_t start_limit_burst;
+	int failure_exit_status, success_exit_status; /* -1: not set */
+	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
+		allow_isolate;
+	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
+	uint8_t collect;                                  /* enum collect_mode */
+	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
+	uint8_t failure_action, success_action, start_limit_action,
+		job_timeout_action; /* enum emergency_action */
+};
+
+/* Everything the files of one unit say. Immutable once loaded; owned by the unit. It lies in its own arena. */
 struct unit_config {
 	struct arena arena;
 	struct diag_list diags;
-	enum load_state load;
-	uint32_t start_limit_burst;
+	uint8_t load;   /* enum load_state */
+	bool has_parts; /* unit, exec, service and socket are of share_new(); else borrowed */
+	bool has_install, slice_is_set; /* by [Install], by Slice= */
+	bool is_present; /* its file lies where presence is enablement; or lay there, and is gone */
+	bool is_perpetual;    /* always there: the root slice, the root mount */
 	const char *name;     /* canonical */
 	const char *instance; /* of a template, or NULL */
 	const char *fragment; /* path of the main file, NULL when there is none */
@@ -172,39 +200,17 @@ struct unit_config {
 	uint64_t files_stamp;      /* of inode, size and mtime of all files read: load_is_stale() */
 	struct name_list *dropins; /* paths in order of use */
 	const char *description;
-	struct name_list *documentation;
-	const char *source_path;
 	struct dep *deps;
-	struct condition *conditions;
-	uint64_t start_limit_interval_us;
-	uint64_t job_timeout_us, job_running_timeout_us;
-	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
-		allow_isolate;
-	bool ignore_on_isolate, ignore_on_snapshot, survive_final_kill;
-	bool has_parts; /* exec, service and socket are of share_new(); else borrowed */
-	bool has_install, slice_is_set; /* by [Install], by Slice= */
-	bool is_present; /* its file lies where presence is enablement; or lay there, and is gone */
-	bool is_perpetual; /* always there: the root slice, the root mount */
-	uint8_t collect;   /* enum collect_mode */
-	uint8_t on_failure_job_mode, on_success_job_mode; /* enum job_mode */
-	uint8_t failure_action, success_action, start_limit_action,
-		job_timeout_action;                   /* enum emergency_action */
-	int failure_exit_status, success_exit_status; /* -1: not set */
-	const char *reboot_argument, *job_timeout_reboot_argument;
-	struct name_list *requires_mounts_for;
-	/* [Install] */
-	struct name_list *wanted_by, *required_by, *upheld_by, *alias, *also;
-	const char *default_instance;
-	/* by type; NULL when the type has none */
 	const char
 		*slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
 	struct command *commands[COMMAND_LISTS]; /* by the type's own list, 0 none */
-	struct exec_config
-		*exec; /* shared with units that say the same: never changed once loaded */
-	struct cgroup_config *cgroup; /* NULL: nothing said, cgroup_config_of() */
-	struct sandbox *sandbox;      /* NULL: nothing said, sandbox_of() */
-	struct service_config *service;
-	struct socket_config *socket;
+	struct unit_settings
+		*unit; /* shared with units that say the same: never changed once loaded */
+	struct exec_config *exec;       /* the same; NULL when the type has none, as those below */
+	struct service_config *service; /* the same */
+	struct socket_config *socket;   /* the same */
+	struct cgroup_config *cgroup;   /* NULL: nothing said, cgroup_config_of() */
+	struct sandbox *sandbox;        /* NULL: nothing said, sandbox_of() */
 	struct timer_config *timer;
 	struct path_config *path;
 	struct scope_config *scope;
@@ -214,6 +220,8 @@ struct unit_config {
 	struct name_list *refusals; /* "DynamicUser= cannot be done ...": loaded, never started */
 	struct name_list *notes;    /* "accepted and not enforced: ..." shown in status */
 };
+/* A copy of that one, whose arena is empty, or with NULL one of zeroed settings of its own; it lies in its own arena. NULL without memory. */
+MUST_USE struct unit_config *unit_config_new(const struct unit_config *from);
 void unit_config_free(struct unit_config *c);
 
 enum emergency_action {

@@ -416,7 +416,8 @@ static void drop_gone(struct live *l)
 
 static bool is_wanted_now(struct live *l, const struct unit_config *c)
 {
-	const struct name_list *const lists[] = {c->wanted_by, c->required_by, c->upheld_by};
+	const struct name_list *const lists[] = {c->unit->wanted_by, c->unit->required_by,
+						 c->unit->upheld_by};
 
 	for (unsigned k = 0; k < ARRAY_SIZE(lists); k++)
 		for (const struct name_list *n = lists[k]; n; n = n->next) {

@@ -123,7 +123,7 @@ static void put_config(struct call *c, const struct unit *u)
 	reply_text_z(&c->reply, "fragment", config->fragment);
 	for (const struct name_list *l = config->dropins; l; l = l->next)
 		reply_item(&c->reply, "dropins", l->text);
-	for (const struct name_list *l = config->documentation; l; l = l->next)
+	for (const struct name_list *l = config->unit->documentation; l; l = l->next)
 		reply_item(&c->reply, "docs", l->text);
 	for (const struct name_list *l = config->notes; l; l = l->next)
 		reply_item(&c->reply, "notes", l->text);
@@ -630,7 +630,7 @@ static void put_keepers(struct call *c, struct unit *u)
 
 	if (config && config->service)
 		reply_text_z(&c->reply, "restart", service_restart_names[config->service->restart]);
-	if (config && config->stop_when_unneeded)
+	if (config && config->unit->stop_when_unneeded)
 		reply_value(&c->reply, TAG_BOOL, "stop_when_unneeded", 1);
 }
 

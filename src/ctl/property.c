@@ -21,7 +21,7 @@
 #endif
 
 /* What the offset of a row counts from. A unit whose configuration lacks the part has no such property. */
-enum base { OF_UNIT, OF_CONFIG, OF_SERVICE, OF_SOCKET, OF_EXEC, OF_KINDS };
+enum base { OF_UNIT, OF_CONFIG, OF_SETTINGS, OF_SERVICE, OF_SOCKET, OF_EXEC, OF_KINDS };
 
 struct view {
 	struct reply *reply;
@@ -255,7 +255,7 @@ static void print_can_start(struct view *v, const struct property *p)
 	const struct unit_config *c = v->u->config;
 
 	reply_value(v->reply, TAG_BOOL, p->name,
-		    c && c->load == LOAD_LOADED && !c->refuse_manual_start);
+		    c && c->load == LOAD_LOADED && !c->unit->refuse_manual_start);
 }
 
 static void print_can_stop(struct view *v, const struct property *p)
@@ -263,7 +263,7 @@ static void print_can_stop(struct view *v, const struct property *p)
 	const struct unit_config *c = v->u->config;
 
 	reply_value(v->reply, TAG_BOOL, p->name,
-		    c && !c->refuse_manual_stop && !v->u->has_perpetual);
+		    c && !c->unit->refuse_manual_stop && !v->u->has_perpetual);
 }
 
 static void print_can_reload(struct view *v, const struct property *p)
@@ -357,7 +357,8 @@ static void print_invocation(struct view *v, const struct property *p)
 static void print_file_state(struct view *v, const struct property *p)
 {
 	const struct unit_config *c = v->u->config;
-	const struct name_list *lists[] = {c ? c->wanted_by : NULL, c ? c->required_by : NULL};
+	const struct name_list *lists[] = {c ? c->unit->wanted_by : NULL,
+					   c ? c->unit->required_by : NULL};
 	const char *word = !c || !c->fragment ? "" : c->has_install ? "disabled" : "static";
 
 	if (transient_is(v->h, v->u))
@@ -395,7 +396,7 @@ static void print_all_names(struct view *v, const struct property *p)
 	const struct unit_config *c = v->u->config;
 
 	reply_item(v->reply, p->name, v->u->name);
-	for (const struct name_list *l = c ? c->alias : NULL; l; l = l->next)
+	for (const struct name_list *l = c ? c->unit->alias : NULL; l; l = l->next)
 		if (is_alias_of(v, l->text))
 			reply_item(v->reply, p->name, l->text);
 }
@@ -420,6 +421,7 @@ static void print_listen(struct view *v, const struct property *p)
 
 #define UNIT_FIELD(m) OF_UNIT, offsetof(struct unit, m)
 #define CONFIG_FIELD(m) OF_CONFIG, offsetof(struct unit_config, m)
+#define SETTINGS_FIELD(m) OF_SETTINGS, offsetof(struct unit_settings, m)
 #define SERVICE_OBJECT(m) OF_UNIT, offsetof(struct service, m)
 #define SOCKET_OBJECT(m) OF_UNIT, offsetof(struct socket_unit, m)
 #define SOCKET_FIELD(m) OF_SOCKET, offsetof(struct socket_config, m)
@@ -447,7 +449,7 @@ static const struct property properties[] = {
 	{ "CanStart", ALL_TYPES, WHOLE, print_can_start, NULL },
 	{ "CanStop", ALL_TYPES, WHOLE, print_can_stop, NULL },
 	{ "CanReload", ALL_TYPES, WHOLE, print_can_reload, NULL },
-	{ "CanIsolate", ALL_TYPES, CONFIG_FIELD(allow_isolate), print_bool, NULL },
+	{ "CanIsolate", ALL_TYPES, SETTINGS_FIELD(allow_isolate), print_bool, NULL },
 	{ "StateChangeTimestamp", ALL_TYPES, UNIT_FIELD(state_us), print_stamp, NULL },
 	{ "StateChangeTimestampMonotonic", ALL_TYPES, UNIT_FIELD(state_us), print_u64, NULL },
 	{ "InactiveExitTimestamp", ALL_TYPES, UNIT_FIELD(inactive_exit_us), print_stamp, NULL },
@@ -543,6 +545,7 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 
 	v.bases[OF_UNIT] = (const char *)u;
 	v.bases[OF_CONFIG] = (const char *)c;
+	v.bases[OF_SETTINGS] = c ? (const char *)c->unit : NULL;
 	v.bases[OF_SERVICE] = c ? (const char *)c->service : NULL;
 	v.bases[OF_SOCKET] = c ? (const char *)c->socket : NULL;
 	v.bases[OF_EXEC] = c ? (const char *)c->exec : NULL;

@@ -79,7 +79,7 @@ static enum found find_file(const struct check *k, const char *path, struct stat
 /* Is the unit only started when that file is there? */
 static bool is_conditional(const struct unit_config *c, const char *path)
 {
-	for (const struct condition *d = c->conditions; d; d = d->next)
+	for (const struct condition *d = c->unit->conditions; d; d = d->next)
 		if (!d->is_negated && d->parameter && strcmp(d->parameter, path) == 0)
 			return true;
 	return false;

@@ -237,7 +237,7 @@ static bool is_after_member(const struct closure_unit *target, const struct clos
 {
 	const struct unit_config *c = member->config;
 
-	return c && c->load == LOAD_LOADED && c->default_dependencies &&
+	return c && c->load == LOAD_LOADED && c->unit->default_dependencies &&
 	       !says_after(c, target->name);
 }
 

@@ -39,7 +39,7 @@ static const struct type_parts {
 			  .job_running_us = DEVICE_WAIT_US},
 };
 
-static void unit_config_defaults(struct unit_config *c)
+static void unit_settings_defaults(struct unit_settings *c)
 {
 	c->start_limit_interval_us = 10 * US_PER_SEC;
 	c->start_limit_burst = 5;
@@ -78,13 +78,14 @@ static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 static int add_shared_parts(struct unit_config *c, const struct type_parts *parts)
 {
 	c->has_parts = true;
+	c->unit = share_new(sizeof(*c->unit));
 	if (parts->has_exec)
 		c->exec = share_new(sizeof(*c->exec));
 	if (parts->has_service)
 		c->service = share_new(sizeof(*c->service));
 	if (parts->has_socket)
 		c->socket = share_new(sizeof(*c->socket));
-	return (parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
+	return !c->unit || (parts->has_exec && !c->exec) || (parts->has_service && !c->service) ||
 			       (parts->has_socket && !c->socket)
 		       ? -ENOMEM
 		       : 0;
@@ -92,9 +93,10 @@ static int add_shared_parts(struct unit_config *c, const struct type_parts *part
 
 static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 {
-	c->ignore_on_isolate = parts->stays_on_isolate;
+	unit_settings_defaults(c->unit);
+	c->unit->ignore_on_isolate = parts->stays_on_isolate;
 	if (parts->job_running_us)
-		c->job_running_timeout_us = parts->job_running_us;
+		c->unit->job_running_timeout_us = parts->job_running_us;
 	if (c->exec) {
 		exec_config_defaults(c->exec);
 		c->exec->same_process_group = parts->has_mount;
@@ -108,6 +110,7 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 
 void config_settle(struct unit_config *c, struct share *share)
 {
+	c->unit = share_settle(share, c->unit, &c->arena);
 	if (c->exec)
 		c->exec = share_settle(share, c->exec, &c->arena);
 	if (c->service)
@@ -131,21 +134,21 @@ static int set_names(struct unit_config *c, const char *name)
 
 struct unit_config *config_new(const char *name)
 {
+	static const struct type_parts of_no_type;
 	int type = unit_type_of(name);
+	const struct type_parts *parts = type < 0 ? &of_no_type : &type_parts[type];
 	struct unit_config shared = {0}, *c = NULL;
 
-	if (type < 0 || add_shared_parts(&shared, &type_parts[type]) == 0)
-		c = mem_get(sizeof(*c));
+	if (add_shared_parts(&shared, parts) == 0)
+		c = unit_config_new(&shared);
 	if (!c) {
+		share_put(shared.unit);
 		share_put(shared.exec);
 		share_put(shared.service);
 		share_put(shared.socket);
 		return NULL;
 	}
-	*c = shared;
-	diag_init(&c->diags, &c->arena);
-	unit_config_defaults(c);
-	if ((type >= 0 && add_type_parts(c, &type_parts[type]) < 0) || set_names(c, name) < 0) {
+	if (add_type_parts(c, parts) < 0 || set_names(c, name) < 0) {
 		unit_config_free(c);
 		return NULL;
 	}

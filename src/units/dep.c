@@ -44,7 +44,7 @@ bool dep_exists(const struct unit_config *c, enum dep_type type, const char *nam
 void dep_add_defaults(struct dep_list *l, const struct dep *defaults)
 {
 	/* Configurations are not changed once they are loaded, so a thousand of them can end in the same rows. */
-	if (l->config->default_dependencies)
+	if (l->config->unit->default_dependencies)
 		*l->tail = (struct dep *)(uintptr_t)defaults;
 	l->tail = NULL;
 }

@@ -21,8 +21,9 @@ bool device_name(const char *path, char *out)
 /* JobTimeoutSec= alone is how long to wait for the device as well, be it more or less than what is usual. */
 int device_settle(struct unit_config *c)
 {
-	if (c->job_running_timeout_us == DEVICE_WAIT_US && c->job_timeout_us != TIME_NEVER)
-		c->job_running_timeout_us = c->job_timeout_us;
+	if (c->unit->job_running_timeout_us == DEVICE_WAIT_US &&
+	    c->unit->job_timeout_us != TIME_NEVER)
+		c->unit->job_running_timeout_us = c->unit->job_timeout_us;
 	return 0;
 }
 

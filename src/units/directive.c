@@ -20,7 +20,8 @@
 #define AT(which, type, member)                                 \
 	.base = which, .offset = offsetof(struct type, member), \
 	.size = sizeof(((struct type *)0)->member)
-#define UNIT(member) AT(BASE_UNIT, unit_config, member)
+#define CONFIG(member) AT(BASE_CONFIG, unit_config, member)
+#define UNIT(member) AT(BASE_UNIT, unit_settings, member)
 #define EXEC(member) AT(BASE_EXEC, exec_config, member)
 #define SERVICE(member) AT(BASE_SERVICE, service_config, member)
 #define SOCKET(member) AT(BASE_SOCKET, socket_config, member)
@@ -355,7 +356,8 @@ void directive_report_section(struct assignment *a, struct str name)
 const void *directive_member(const struct directive *d, const struct unit_config *c)
 {
 	const void *bases[DIRECTIVE_BASES] = {
-		[BASE_UNIT] = c,
+		[BASE_CONFIG] = c,
+		[BASE_UNIT] = c->unit,
 		[BASE_EXEC] = c->exec,
 		[BASE_SERVICE] = c->service,
 		[BASE_SOCKET] = c->socket,

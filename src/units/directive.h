@@ -53,6 +53,7 @@ enum directive_group {
 enum directive_verdict { ENFORCED, INERT, REFUSED, LEGACY };
 enum directive_base {
 	BASE_NONE,
+	BASE_CONFIG,
 	BASE_UNIT,
 	BASE_EXEC,
 	BASE_SERVICE,

@@ -213,9 +213,9 @@ void dump_job_timeout(struct dumping *d)
 {
 	char text[128];
 
-	if (d->config->job_timeout_us == TIME_NEVER)
+	if (d->config->unit->job_timeout_us == TIME_NEVER)
 		return;
-	value_format_span(d->config->job_timeout_us, text, sizeof(text));
+	value_format_span(d->config->unit->job_timeout_us, text, sizeof(text));
 	dump_line(d, "Job Timeout", "%s", text);
 }
 
@@ -229,15 +229,15 @@ void dump_files(struct dumping *d)
 {
 	if (d->config->fragment)
 		dump_line(d, "Fragment Path", "%s", d->config->fragment);
-	if (d->config->source_path)
-		dump_line(d, "Source Path", "%s", d->config->source_path);
+	if (d->config->unit->source_path)
+		dump_line(d, "Source Path", "%s", d->config->unit->source_path);
 	for (const struct name_list *n = d->config->dropins; n; n = n->next)
 		dump_line(d, "DropIn Path", "%s", n->text);
 }
 
 void dump_conditions(struct dumping *d)
 {
-	for (const struct condition *c = d->config->conditions; c; c = c->next)
+	for (const struct condition *c = d->config->unit->conditions; c; c = c->next)
 		sbuf_addf(d->out, "\t%s%s: %s%s%s untested\n",
 			  c->is_assert ? "Assert" : "Condition", condition_names[c->kind],
 			  c->is_trigger ? "|" : "", c->is_negated ? "!" : "", c->parameter);

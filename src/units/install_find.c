@@ -187,7 +187,7 @@ static int look_at_link(struct install *in, struct install_unit *u, const struct
 /* Also= of a unit that was read. */
 static int add_also(struct install *in, struct install_set *s, const struct install_unit *u)
 {
-	for (const struct name_list *n = u->config->also; n; n = n->next) {
+	for (const struct name_list *n = u->config->unit->also; n; n = n->next) {
 		bool is_new = !set_find(s, n->text);
 		struct install_unit *also = set_add(in, s, n->text, NULL);
 

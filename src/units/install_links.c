@@ -95,12 +95,12 @@ static int link_aliases(struct install *in, const struct install_unit *u, const 
 	char full[UNIT_NAME_MAX + 1];
 	int r = 0;
 
-	if (u->config->alias && !find_may_alias(u->name))
+	if (u->config->unit->alias && !find_may_alias(u->name))
 		return install_tell(in, false,
 				    "%s:%u: Alias= has no effect: a %s unit has one name",
-				    u->config->alias->file, u->config->alias->line,
+				    u->config->unit->alias->file, u->config->unit->alias->line,
 				    unit_type_names[unit_type_of(u->name)]);
-	for (const struct name_list *a = u->config->alias; r == 0 && a; a = a->next) {
+	for (const struct name_list *a = u->config->unit->alias; r == 0 && a; a = a->next) {
 		const char *name = a->text, *path;
 		enum install_found fits;
 
@@ -162,9 +162,9 @@ static int link_list(struct install *in, const struct install_unit *u, const cha
 static int link_lists(struct install *in, const struct install_unit *u, const char *member,
 		      unsigned made, bool is_preset)
 {
-	const struct link_list lists[] = {{u->config->wanted_by, "wants"},
-					  {u->config->required_by, "requires"},
-					  {u->config->upheld_by, "upholds"}};
+	const struct link_list lists[] = {{u->config->unit->wanted_by, "wants"},
+					  {u->config->unit->required_by, "requires"},
+					  {u->config->unit->upheld_by, "upholds"}};
 	int r = 0;
 
 	for (unsigned k = 0; r == 0 && k < ARRAY_SIZE(lists); k++) {
@@ -193,9 +193,9 @@ static int default_instance(struct install *in, const struct install_unit *u, co
 	int r;
 
 	*ret_name = u->name;
-	if (name_form(u->name) != NAME_TEMPLATE || !u->config->default_instance ||
-	    name_with_instance(u->name, str_of(u->config->default_instance), full, sizeof(full)) <
-		    0)
+	if (name_form(u->name) != NAME_TEMPLATE || !u->config->unit->default_instance ||
+	    name_with_instance(u->name, str_of(u->config->unit->default_instance), full,
+			       sizeof(full)) < 0)
 		return 0;
 	*ret_name = NULL;
 	set_init(&s);
@@ -245,7 +245,8 @@ static void lift_ban(struct install *in, const struct install_unit *u)
 
 static bool has_section(const struct unit_config *c)
 {
-	return c->wanted_by || c->required_by || c->upheld_by || c->alias || c->also;
+	return c->unit->wanted_by || c->unit->required_by || c->unit->upheld_by || c->unit->alias ||
+	       c->unit->also;
 }
 
 static int enable_unit(struct install *in, const struct install_unit *u, bool is_preset)
@@ -412,8 +413,8 @@ static int write_ban(struct install *in, const struct install_unit *u, const str
 
 	if (!path)
 		return -ENOMEM;
-	if (!u->config || !(u->config->wanted_by || u->config->required_by ||
-			    u->config->upheld_by || u->config->alias))
+	if (!u->config || !(u->config->unit->wanted_by || u->config->unit->required_by ||
+			    u->config->unit->upheld_by || u->config->unit->alias))
 		return 0; /* it is not enabled */
 	return tree_find(in->tree, path) ? 0 : tree_set_file(in->tree, path, ban_text);
 }

@@ -35,11 +35,11 @@ static bool is_known_name(const struct install_unit *u, const char *name)
 
 	if (strcmp(name, u->name) == 0)
 		return true;
-	for (const struct name_list *a = u->config->alias; a; a = a->next)
+	for (const struct name_list *a = u->config->unit->alias; a; a = a->next)
 		if (strcmp(a->text, name) == 0)
 			return true;
-	return u->config->default_instance && name_form(u->name) == NAME_TEMPLATE &&
-	       name_with_instance(u->name, str_of(u->config->default_instance), full,
+	return u->config->unit->default_instance && name_form(u->name) == NAME_TEMPLATE &&
+	       name_with_instance(u->name, str_of(u->config->unit->default_instance), full,
 				  sizeof(full)) == 0 &&
 	       strcmp(full, name) == 0;
 }
@@ -107,8 +107,8 @@ static enum install_state state_by_links(const struct install *in, const struct 
 /* Would enabling it make a link? */
 static bool has_rules(const struct unit_config *c)
 {
-	return c->wanted_by || c->required_by || c->upheld_by ||
-	       (c->alias && find_may_alias(c->name));
+	return c->unit->wanted_by || c->unit->required_by || c->unit->upheld_by ||
+	       (c->unit->alias && find_may_alias(c->name));
 }
 
 /* Where presence is enablement. */
@@ -153,7 +153,7 @@ static enum install_state state_of_file(struct install *in, const struct install
 		return INSTALL_INDIRECT;
 	if (has_rules(u->config) || is_banned(in, u->name))
 		return INSTALL_DISABLED;
-	return u->config->also ? INSTALL_INDIRECT : INSTALL_STATIC;
+	return u->config->unit->also ? INSTALL_INDIRECT : INSTALL_STATIC;
 }
 
 int install_state(struct install *in, const char *name, enum install_state *ret_state)

@@ -309,7 +309,7 @@ static int load_all(struct loading *g)
 	if (r == 0 && g->state < 0)
 		r = finish_config(g->load, g->config);
 	if (g->state >= 0)
-		g->config->load = (enum load_state)g->state;
+		g->config->load = (uint8_t)g->state;
 	g->config->files_stamp = g->stamp;
 	return r;
 }
@@ -352,7 +352,7 @@ int load_unit_text(struct load *l, const char *name, const char *file, struct st
 	if (r == 0)
 		r = finish_config(g.load, g.config);
 	if (g.state >= 0)
-		g.config->load = (enum load_state)g.state;
+		g.config->load = (uint8_t)g.state;
 	g.config->files_stamp = g.stamp;
 	return loading_end(&g, r, ret_config);
 }
@@ -378,7 +378,7 @@ static int load_install_as(struct load *l, const char *name, const char *as, con
 	if (r == 0 && g.state < 0)
 		r = apply_dropins(&g);
 	if (r == 0)
-		g.config->load = g.state >= 0 ? (enum load_state)g.state : LOAD_LOADED;
+		g.config->load = (uint8_t)(g.state >= 0 ? g.state : LOAD_LOADED);
 	return loading_end(&g, r, ret_config);
 }
 
@@ -392,8 +392,9 @@ int load_install(struct load *l, const char *name, const char *path,
 	if (r < 0)
 		return r;
 	*ret_config = c;
-	if (!c->default_instance || name_form(name) != NAME_TEMPLATE ||
-	    name_with_instance(name, str_of(c->default_instance), instance, sizeof(instance)) < 0)
+	if (!c->unit->default_instance || name_form(name) != NAME_TEMPLATE ||
+	    name_with_instance(name, str_of(c->unit->default_instance), instance,
+			       sizeof(instance)) < 0)
 		return 0;
 	r = load_install_as(l, name, instance, path, ret_config);
 	unit_config_free(c);
@@ -402,19 +403,20 @@ int load_install(struct load *l, const char *name, const char *path,
 
 /* The lists of [Install] that make links, and what they mean. */
 static const struct install_list {
-	size_t offset; /* of a struct name_list * in struct unit_config */
+	size_t offset; /* of a struct name_list * in struct unit_settings */
 	enum dep_type dep;
 } install_lists[] = {
-	{offsetof(struct unit_config, wanted_by), DEP_WANTS},
-	{offsetof(struct unit_config, required_by), DEP_REQUIRES},
-	{offsetof(struct unit_config, upheld_by), DEP_UPHOLDS},
+	{offsetof(struct unit_settings, wanted_by), DEP_WANTS},
+	{offsetof(struct unit_settings, required_by), DEP_REQUIRES},
+	{offsetof(struct unit_settings, upheld_by), DEP_UPHOLDS},
 };
 
 static const struct name_list *install_list(const struct unit_config *c, unsigned k)
 {
 	const struct name_list *n;
 
-	memcpy(&n, (const char *)c + install_lists[k].offset, sizeof(const struct name_list *));
+	memcpy(&n, (const char *)c->unit + install_lists[k].offset,
+	       sizeof(const struct name_list *));
 	return n;
 }
 
@@ -433,7 +435,7 @@ bool load_install_is_stale(struct load *l, const struct unit_config *c)
 	if (name_form(c->name) == NAME_TEMPLATE || !c->fragment ||
 	    load_install(l, c->name, c->fragment + strlen(l->root), &now) < 0)
 		return true;
-	is_same = now->load == LOAD_LOADED && is_same_list(c->alias, now->alias);
+	is_same = now->load == LOAD_LOADED && is_same_list(c->unit->alias, now->unit->alias);
 	for (unsigned k = 0; k < ARRAY_SIZE(install_lists); k++)
 		is_same &= is_same_list(install_list(c, k), install_list(now, k));
 	unit_config_free(now);
@@ -447,8 +449,8 @@ static bool enabled_name(const struct unit_config *c, char *out, size_t cap)
 {
 	if (name_form(c->name) != NAME_TEMPLATE)
 		return snprintf(out, cap, "%s", c->name) > 0;
-	return c->default_instance &&
-	       name_with_instance(c->name, str_of(c->default_instance), out, cap) == 0;
+	return c->unit->default_instance &&
+	       name_with_instance(c->name, str_of(c->unit->default_instance), out, cap) == 0;
 }
 
 static int enable(struct load *l, const struct load_entry *e, const struct unit_config *c)
@@ -456,7 +458,7 @@ static int enable(struct load *l, const struct load_entry *e, const struct unit_
 	char member[UNIT_NAME_MAX + 1];
 	int r = 0;
 
-	for (const struct name_list *n = c->alias; r == 0 && n; n = n->next)
+	for (const struct name_list *n = c->unit->alias; r == 0 && n; n = n->next)
 		if (str_eq(name_suffix(n->text), name_suffix(c->name)))
 			r = index_add_alias(l, n->text, c->name);
 	if (!enabled_name(c, member, sizeof(member)))

@@ -207,7 +207,7 @@ int mount_settle(struct unit_config *c)
 	if (!c->mount->where)
 		r = path_of_name(c, &c->mount->where);
 	if (strcmp(c->name, root_mount) == 0) {
-		c->default_dependencies = false;
+		c->unit->default_dependencies = false;
 		c->is_perpetual = true;
 		if (c->exec->out.kind == STDIO_INHERIT)
 			c->exec->out.kind = STDIO_NULL;
@@ -298,7 +298,8 @@ static int add_order(struct dep_list *l, const struct mount_config *m)
 int mount_links(struct unit_config *c)
 {
 	const struct mount_config *m = c->mount;
-	bool has_defaults = c->default_dependencies && m->where && !mount_is_extrinsic(m->where);
+	bool has_defaults = c->unit->default_dependencies && m->where &&
+			    !mount_is_extrinsic(m->where);
 	struct dep_list l;
 	int r = 0;
 

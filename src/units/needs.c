@@ -127,7 +127,7 @@ int needs_paths(const struct unit_config *c, struct arena *arena, struct mount_n
 	struct mount_need *first = NULL;
 	int r = 0;
 
-	for (const struct name_list *n = c->requires_mounts_for; r == 0 && n; n = n->next)
+	for (const struct name_list *n = c->unit->requires_mounts_for; r == 0 && n; n = n->next)
 		r = need(arena, &first, n->text, DEP_FILE);
 	for (const struct listener *l = c->socket ? c->socket->listeners : NULL; r == 0 && l;
 	     l = l->next)

@@ -216,7 +216,7 @@ int parse_paths(struct assignment *a)
 /* An empty line forgets all conditions (or all assertions), whatever their kind. */
 static void reset_conditions(struct assignment *a, bool is_assert)
 {
-	struct condition **at = &a->config->conditions;
+	struct condition **at = &a->config->unit->conditions;
 
 	a->list_head = NULL;
 	while (*at)
@@ -265,7 +265,7 @@ int parse_condition(struct assignment *a)
 		return r;
 	if (is_path && !parse_path_clean(parameter))
 		return parse_wrong(a, parse_offset(a, text), text.n, "an absolute path is needed");
-	c = parse_append(a, &a->config->conditions, sizeof(*c));
+	c = parse_append(a, &a->config->unit->conditions, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	*c = (struct condition){NULL,          parameter, a->file,    a->item ? a->item->line : 0,

@@ -154,10 +154,10 @@ static void verify_commands(struct unit_config *c)
 	if (!start && s->type != SERVICE_ONESHOT)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is no ExecStart=, which only Type=oneshot can do without");
-	else if (!start && !c->commands[CMD_STOP] && c->success_action == ACTION_NONE)
+	else if (!start && !c->commands[CMD_STOP] && c->unit->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
-	else if (!start && !s->remain_after_exit && c->success_action == ACTION_NONE)
+	else if (!start && !s->remain_after_exit && c->unit->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add RemainAfterExit=yes",
 		       "there is no ExecStart=, and RemainAfterExit=yes is not set");
 	else if (start && start->next && s->type != SERVICE_ONESHOT)

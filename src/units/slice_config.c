@@ -23,16 +23,16 @@ static const struct builtin_slice {
 static int settle_builtin(struct unit_config *c, const struct builtin_slice *slice)
 {
 	c->is_perpetual = true;
-	c->default_dependencies = false;
+	c->unit->default_dependencies = false;
 	if (!c->description)
 		c->description = slice->description;
-	if (!c->documentation)
-		c->documentation = arena_get(&c->arena, sizeof(*c->documentation));
+	if (!c->unit->documentation)
+		c->unit->documentation = arena_get(&c->arena, sizeof(*c->unit->documentation));
 	else
 		return 0;
-	if (!c->documentation)
+	if (!c->unit->documentation)
 		return -ENOMEM;
-	c->documentation->text = "man:systemd.special(7)";
+	c->unit->documentation->text = "man:systemd.special(7)";
 	return 0;
 }
 

@@ -29,7 +29,7 @@ int target_links(struct unit_config *c)
 		last = d;
 	}
 	/* Only what the files say: the list grows behind `last` meanwhile. A target that wants to be reached first says so. */
-	for (d = c->default_dependencies ? c->deps : NULL; r == 0 && d;
+	for (d = c->unit->default_dependencies ? c->deps : NULL; r == 0 && d;
 	     d = d == last ? NULL : d->next)
 		if (is_member(d) && !(has_before && dep_exists(c, DEP_BEFORE, d->name)))
 			r = dep_add(&l, DEP_AFTER, DEP_DEFAULT, d->name);

@@ -123,20 +123,19 @@ static int load_fake(void *arg UNUSED, struct unit *u)
 	static const enum dep_type kinds[] = {DEP_REQUIRES,   DEP_WANTS,    DEP_BINDS_TO,
 					      DEP_PART_OF,    DEP_AFTER,    DEP_AFTER,
 					      DEP_ON_FAILURE, DEP_CONFLICTS};
-	struct unit_config *c = mem_get(sizeof(*c));
+	struct unit_config *c = unit_config_new(NULL);
 	unsigned n = world_unit(u->name);
 	char name[32];
 
 	if (!c)
 		return -ENOMEM;
-	diag_init(&c->diags, &c->arena);
 	c->load = LOAD_LOADED;
 	c->name = u->name;
-	c->allow_isolate = true;
-	c->start_limit_burst = 5;
-	c->start_limit_interval_us = 10 * US_PER_SEC;
-	c->job_timeout_us = world_dice(5, n, 0, 4) ? TIME_NEVER : 3 * US_PER_SEC + n;
-	c->failure_exit_status = c->success_exit_status = -1;
+	c->unit->allow_isolate = true;
+	c->unit->start_limit_burst = 5;
+	c->unit->start_limit_interval_us = 10 * US_PER_SEC;
+	c->unit->job_timeout_us = world_dice(5, n, 0, 4) ? TIME_NEVER : 3 * US_PER_SEC + n;
+	c->unit->failure_exit_status = c->unit->success_exit_status = -1;
 	c->exec = arena_get(&c->arena, sizeof(*c->exec));
 	exec_config_defaults(c->exec);
 	if (u->type == UNIT_SOCKET) {

@@ -38,14 +38,14 @@ static struct unit_type_ops fake_service_ops;
 
 static inline int fake_load(void *arg, struct unit *u)
 {
-	struct unit_config *c = mem_get(sizeof(*c));
+	struct unit_config *c = unit_config_new(NULL);
 
 	(void)arg;
 	c->load = LOAD_LOADED;
 	c->name = u->name;
 	c->description = u->name;
 	c->exec = &fake_exec_config;
-	c->start_limit_burst = 0;
+	c->unit->start_limit_burst = 0;
 	if (u->type == UNIT_SERVICE) {
 		c->service = &fake_service_config;
 		c->commands[CMD_START] = &fake_command;

@@ -73,13 +73,13 @@ static inline void apply_word(struct registry *r, struct unit *u, char *word)
 	else if (strcmp(word, "missing") == 0)
 		u->config->load = LOAD_NOT_FOUND;
 	else if (strcmp(word, "stays") == 0)
-		u->config->ignore_on_isolate = true;
+		u->config->unit->ignore_on_isolate = true;
 	else if (strcmp(word, "isolatable") == 0)
-		u->config->allow_isolate = true;
+		u->config->unit->allow_isolate = true;
 	else if (strcmp(word, "nostart") == 0)
-		u->config->refuse_manual_start = true;
+		u->config->unit->refuse_manual_start = true;
 	else if (strcmp(word, "nostop") == 0)
-		u->config->refuse_manual_stop = true;
+		u->config->unit->refuse_manual_stop = true;
 	else if (strcmp(word, "perpetual") == 0)
 		u->has_perpetual = true;
 	else if (strncmp(word, "job-", 4) == 0)

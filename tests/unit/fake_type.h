@@ -44,7 +44,7 @@ static inline void fake_registry(struct registry *r)
 
 static inline struct unit_config *fake_config(void)
 {
-	struct unit_config *c = mem_get(sizeof(*c));
+	struct unit_config *c = unit_config_new(NULL);
 
 	ck_assert_ptr_nonnull(c);
 	c->load = LOAD_LOADED;

@@ -61,10 +61,10 @@ START_TEST(test_patience)
 
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(device_settle(c), 0);
-	ck_assert_uint_eq(c->job_running_timeout_us, DEVICE_WAIT_US);
-	c->job_timeout_us = 300 * US_PER_SEC;
+	ck_assert_uint_eq(c->unit->job_running_timeout_us, DEVICE_WAIT_US);
+	c->unit->job_timeout_us = 300 * US_PER_SEC;
 	ck_assert_int_eq(device_settle(c), 0);
-	ck_assert_uint_eq(c->job_running_timeout_us, 300 * US_PER_SEC);
+	ck_assert_uint_eq(c->unit->job_running_timeout_us, 300 * US_PER_SEC);
 	unit_config_free(c);
 }
 END_TEST

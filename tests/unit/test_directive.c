@@ -68,7 +68,8 @@ START_TEST(rows_are_sorted_and_complete)
 {
 	static const size_t sizes[] = {
 		[BASE_NONE] = 0,
-		[BASE_UNIT] = sizeof(struct unit_config),
+		[BASE_CONFIG] = sizeof(struct unit_config),
+		[BASE_UNIT] = sizeof(struct unit_settings),
 		[BASE_EXEC] = sizeof(struct exec_config),
 		[BASE_SERVICE] = sizeof(struct service_config),
 		[BASE_SOCKET] = sizeof(struct socket_config),

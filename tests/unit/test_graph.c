@@ -91,7 +91,7 @@ START_TEST(a_target_yields_to_its_members)
 			u[i] = fake_unit(&r, names[i], INACTIVE);
 		for (size_t i = 1; i < ARRAY_SIZE(u); i++) {
 			u[i]->config->load = LOAD_LOADED;
-			u[i]->config->default_dependencies = i != 3;
+			u[i]->config->unit->default_dependencies = i != 3;
 			fake_dep_from(u[0], DEP_AFTER, names[i], DEP_DEFAULT);
 		}
 		fake_dep(u[2], DEP_AFTER, "t.target");

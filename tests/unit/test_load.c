@@ -465,7 +465,7 @@ START_TEST(text_with_links)
 	ck_assert_int_eq(load_unit_text(&load, "x.target", "(built in)", STR("[Unit]\n"), &c), 0);
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_AFTER, "a.service"));
-	ck_assert(c->allow_isolate && !load_is_stale(&load, c));
+	ck_assert(c->unit->allow_isolate && !load_is_stale(&load, c));
 	unit_config_free(c);
 }
 END_TEST

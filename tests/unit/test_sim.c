@@ -189,18 +189,17 @@ static const struct engine_ops fakes = {.load = fake_load,
 
 static void make_config(struct unit *u)
 {
-	struct unit_config *c = mem_get(sizeof(*c));
+	struct unit_config *c = unit_config_new(NULL);
 
 	c->service = arena_get(&c->arena, sizeof(*c->service));
-	diag_init(&c->diags, &c->arena);
 	service_config_defaults(c->service);
 	c->load = LOAD_LOADED;
 	c->name = u->name;
-	c->allow_isolate = true;
-	c->start_limit_burst = 5;
-	c->start_limit_interval_us = 10 * US_PER_SEC;
-	c->job_timeout_us = TIME_NEVER;
-	c->failure_exit_status = c->success_exit_status = -1;
+	c->unit->allow_isolate = true;
+	c->unit->start_limit_burst = 5;
+	c->unit->start_limit_interval_us = 10 * US_PER_SEC;
+	c->unit->job_timeout_us = TIME_NEVER;
+	c->unit->failure_exit_status = c->unit->success_exit_status = -1;
 	c->service->type = (uint8_t)(roll(3) == 0 ? SERVICE_ONESHOT
 				     : roll(2)    ? SERVICE_SIMPLE
 						  : SERVICE_NOTIFY);
