@@ -60,21 +60,74 @@ static bool is_void(const struct unit_line *l)
 	return l->is_bad && way_of(l) == WAY_LAST && !l->directive->is_strict;
 }
 
-/* Has the line any effect on the outcome? */
-static bool counts(const struct unit_line *l)
+/* Do the lines before it that belong to the same list have no effect? */
+static bool settles(const struct unit_line *l)
 {
 	enum way way = way_of(l);
 
-	if (is_void(l) || (l->directive->parser == PARSER_deps && !l->value[0]))
+	return way == WAY_LAST ? !is_void(l) : way == WAY_FORGET && !l->value[0];
+}
+
+/* Has the line itself any effect, if none behind it takes that away? */
+static bool says_something(const struct unit_line *l)
+{
+	bool is_empty_list = way_of(l) == WAY_FORGET || l->directive->parser == PARSER_deps;
+
+	return !is_void(l) && (l->value[0] || !is_empty_list);
+}
+
+/* A list about which nothing counts that stands above `by`. */
+struct settled {
+	struct settled *next;
+	const struct unit_line *by;
+};
+
+static bool is_settled(const struct settled *s, const struct unit_line *l)
+{
+	if (way_of(l) == WAY_LIST)
 		return false;
-	if (way == WAY_FORGET && !l->value[0])
-		return false;
-	for (const struct unit_line *later = l->next; later; later = later->next)
-		if (way == WAY_LAST
-			    ? row_of(later) == row_of(l) && !is_void(later)
-			    : way == WAY_FORGET && is_same_list(l, later) && !later->value[0])
-			return false;
-	return true;
+	while (s && !is_same_list(s->by, l))
+		s = s->next;
+	return s;
+}
+
+/* The list the other way round. */
+static struct unit_line *turned(struct unit_line *l)
+{
+	struct unit_line *out = NULL, *next;
+
+	for (; l; l = next) {
+		next = l->next;
+		l->next = out;
+		out = l;
+	}
+	return out;
+}
+
+/* Takes out the lines that have no effect on the outcome. 0 or -ENOMEM. */
+static int drop_idle(struct unit_line **lines, struct arena *arena)
+{
+	struct unit_line *last = turned(*lines), **at = &last;
+	struct settled *settled = NULL, *s;
+	const struct unit_line *l;
+
+	while ((l = *at)) {
+		bool had_effect = !is_settled(settled, l);
+
+		if (had_effect && settles(l)) {
+			s = arena_get(arena, sizeof(*s));
+			if (!s)
+				return -ENOMEM;
+			*s = (struct settled){settled, l};
+			settled = s;
+		}
+		if (had_effect && says_something(l))
+			at = &(*at)->next;
+		else
+			*at = l->next;
+	}
+	*lines = turned(last);
+	return 0;
 }
 
 /* --- names and values --- */
@@ -126,7 +179,7 @@ static void write_section(const struct unit_config *c, const struct unit_line *l
 	for (const struct unit_line *l = lines; l; l = l->next) {
 		const char *key;
 
-		if (rename_line(l, &key) != section || !counts(l))
+		if (rename_line(l, &key) != section)
 			continue;
 		sbuf_addf(&body, "%s=", key);
 		write_value(l, &body);
@@ -149,6 +202,8 @@ int canonical_write(struct unit_config *c, struct sbuf *out)
 	if (c->diags.lost)
 		return 0;
 	r = lines_read(c, &lines);
+	if (r == 0)
+		r = drop_idle(&lines, &c->arena);
 	if (r < 0)
 		return r;
 	sbuf_addf(out, "# %s\n", c->name);

@@ -59,7 +59,13 @@ static struct diag_place place_in(const struct check *k, const char *file, uint3
 /* In a template a line with a specifier names another thing in each instance. */
 static bool is_open(const struct check *k, const struct unit_line *l)
 {
-	return l && strchr(l->value, '%') && name_form(k->config->name) == NAME_TEMPLATE;
+	return name_form(k->config->name) == NAME_TEMPLATE && l && strchr(l->value, '%');
+}
+
+/* The same of what stands there. Only templates are worth the search. */
+static bool is_open_at(const struct check *k, const char *file, uint32_t line)
+{
+	return name_form(k->config->name) == NAME_TEMPLATE && is_open(k, line_at(k, file, line));
 }
 
 enum found { FOUND, NOT_THERE, CANNOT_TELL };
@@ -113,7 +119,7 @@ static void check_command(struct check *k, const struct command *c)
 	struct stat st;
 
 	if (c->ignore_failure || is_conditional(k->config, c->path) ||
-	    is_open(k, line_at(k, c->file, c->line)))
+	    is_open_at(k, c->file, c->line))
 		return;
 	found = find_program(k, c->path, &st);
 	if (found == NOT_THERE)
@@ -189,8 +195,7 @@ static void check_environment_files(struct check *k)
 
 	for (const struct name_list *f = k->config->exec->environment_files; f; f = f->next)
 		if (f->text[0] == '/' && !glob_is_pattern(f->text) &&
-		    !is_open(k, line_at(k, f->file, f->line)) &&
-		    find_file(k, f->text, &st) == NOT_THERE)
+		    !is_open_at(k, f->file, f->line) && find_file(k, f->text, &st) == NOT_THERE)
 			check_report(k, CODE_NO_ENVIRONMENT_FILE,
 				     place_in(k, f->file, f->line, f->text),
 				     "write EnvironmentFile=-... if it may be missing",

@@ -305,28 +305,28 @@ int parse_pids(struct assignment *a)
 }
 
 /* Of a variable that is assigned twice the last value counts. */
-static void drop_assigned_before(struct name_list **at)
+static void drop_assigned_before(struct name_list **first, const struct name_list *last)
 {
-	while (*at) {
-		const struct name_list *later = (*at)->next;
-		size_t n = strcspn((*at)->text, "=") + 1;
+	size_t n = strcspn(last->text, "=") + 1;
 
-		while (later && strncmp(later->text, (*at)->text, n) != 0)
-			later = later->next;
-		if (later)
+	for (struct name_list **at = first; *at != last;)
+		if (strncmp((*at)->text, last->text, n) == 0)
 			*at = (*at)->next;
 		else
 			at = &(*at)->next;
-	}
 }
 
 int parse_environment(struct assignment *a)
 {
-	int r = take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
-			   "NAME=value");
+	struct name_list **first = a->target, **end = first;
+	int r;
 
-	if (a->target)
-		drop_assigned_before(a->target);
+	while (end && *end)
+		end = &(*end)->next;
+	r = take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
+		       "NAME=value");
+	for (const struct name_list *l = end ? *end : NULL; l; l = l->next)
+		drop_assigned_before(first, l);
 	a->list_head = NULL;
 	return r;
 }

@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+BATCH = 200  # units that one call of harkctl is asked for
 TYPES = 'service socket target mount automount path timer swap slice'.split()
 LOADED = ('Unit Load State', 'Unit Load State: loaded')
 # What systemd's dump says beside the unit: times, the cgroup, and what is only about its own bookkeeping.
@@ -123,7 +124,9 @@ def write_units(path, folder):
 
 def compare_folder(hark, folder, outcome, excluded):
     names = unit_names(folder)
-    ours = dump_hark(hark, folder, names)
+    ours = {}
+    for first in range(0, len(names), BATCH):
+        ours.update(dump_hark(hark, folder, names[first:first + BATCH]))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for name, theirs in zip(names, pool.map(lambda name: dump_systemd(folder, name), names)):
             if theirs[0]:

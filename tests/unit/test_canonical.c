@@ -235,6 +235,27 @@ START_TEST(parts_are_merged)
 }
 END_TEST
 
+/* Time goes with the lines, not with their square. */
+START_TEST(many_lines)
+{
+	enum { LINES = 100000 };
+	struct sbuf text = {0};
+	char *whole;
+
+	sbuf_add_z(&text, "[Service]\nType=oneshot\nExecStart=/bin/true\n");
+	for (unsigned k = 0; k < LINES; k++)
+		sbuf_addf(&text, "Environment=A=%u\n%s", k, k == LINES / 2 ? "Environment=\n" : "");
+	ck_assert_int_eq(text.err, 0);
+	put("long.service", text.p);
+	whole = canonical(top, "long.service");
+	ck_assert_ptr_nonnull(strstr(whole, "A=99999"));
+	ck_assert_ptr_null(strstr(whole, "A=50000"));
+	drop("long.service");
+	mem_put(whole);
+	sbuf_fini(&text);
+}
+END_TEST
+
 START_TEST(units_of_ours)
 {
 	static const char golden[] = HARK_SOURCE_DIR "/tests/golden";
@@ -269,7 +290,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("canonical");
-	TCase *tc = tcase_create("all");
+	TCase *tc = tcase_create("all"), *quick = tcase_create("quick");
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -278,5 +299,9 @@ int main(void)
 	tcase_add_test(tc, units_of_ours);
 	tcase_add_test(tc, units_of_others);
 	suite_add_tcase(s, tc);
+	tcase_set_timeout(quick, 20);
+	tcase_add_checked_fixture(quick, setup, teardown);
+	tcase_add_test(quick, many_lines);
+	suite_add_tcase(s, quick);
 	return suite_run(s);
 }
