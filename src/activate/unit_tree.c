@@ -13,6 +13,8 @@ enum { TEXT_MOST = 1024 * 1024 };
 
 /* Not the name of a unit: a scan of the directory passes it over. */
 #define UNFINISHED "unfinished"
+/* A folder, and what lies in it. */
+enum { PATH = 2 * (NAME_MAX + 1) };
 
 static struct tree_entry *find(const struct unit_tree *t, const char *path)
 {
@@ -44,20 +46,89 @@ struct sbuf *unit_tree_file(struct unit_tree *t, const char *path)
 	return e ? &e->text : NULL;
 }
 
+void unit_tree_point(struct unit_tree *t, const char *path, const char *target)
+{
+	struct tree_entry *e = find(t, path) ? NULL : add(t, path);
+
+	if (!e)
+		return;
+	e->target = arena_dup(&t->arena, target, strlen(target));
+	t->is_short |= !e->target;
+}
+
 void unit_tree_link(struct unit_tree *t, const char *owner, const char *kind, const char *name,
 		    const char *target)
 {
-	char path[PATH_MAX], beside[PATH_MAX];
-	struct tree_entry *e;
+	char path[PATH], beside[PATH];
 
 	snprintf(path, sizeof(path), "%s.%s/%s", owner, kind, name);
 	snprintf(beside, sizeof(beside), "../%s", name);
-	e = find(t, path) ? NULL : add(t, path);
-	if (!e)
-		return;
-	target = target ? target : beside;
-	e->target = arena_dup(&t->arena, target, strlen(target));
-	t->is_short |= !e->target;
+	unit_tree_point(t, path, target ? target : beside);
+}
+
+/* --- reading --- */
+
+static int read_file(struct unit_tree *t, int dir, const char *path)
+{
+	AUTO_MEM char *text = NULL;
+	struct sbuf *to;
+	size_t n = 0;
+	int r = fd_read_file(dir, path, TEXT_MOST, &text, &n);
+
+	to = r < 0 ? NULL : unit_tree_file(t, path);
+	if (to)
+		sbuf_add(to, (struct str){text, n});
+	return r;
+}
+
+/* The files and links of a folder, "" or "name/". */
+static int read_level(struct unit_tree *t, int dir, const char *folder)
+{
+	DIR *d = fd_opendir(dir, *folder ? folder : ".");
+	char path[PATH], target[PATH_MAX];
+	const struct dirent *e;
+	struct stat st;
+	int r = d ? 0 : -errno;
+
+	while (r == 0 && (e = readdir(d))) {
+		ssize_t n;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s%s", folder, e->d_name);
+		if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		n = S_ISLNK(st.st_mode) ? readlinkat(dir, path, target, sizeof(target) - 1) : -1;
+		if (n >= 0) {
+			target[n] = '\0';
+			unit_tree_point(t, path, target);
+		} else if (S_ISREG(st.st_mode)) {
+			r = read_file(t, dir, path);
+		}
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
+int unit_tree_read(struct unit_tree *t, const char *path)
+{
+	AUTO_FD int dir = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	int r = dir < 0 ? dir : read_level(t, dir, "");
+	DIR *d = r == 0 ? fd_opendir(dir, ".") : NULL;
+	char folder[NAME_MAX + 2];
+	const struct dirent *e;
+	struct stat st;
+
+	while (r == 0 && d && (e = readdir(d))) {
+		snprintf(folder, sizeof(folder), "%s/", e->d_name);
+		if (e->d_name[0] != '.' && fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode))
+			r = read_level(t, dir, folder);
+	}
+	if (d)
+		closedir(d);
+	return r;
 }
 
 /* --- the directory --- */

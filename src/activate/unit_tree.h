@@ -27,6 +27,10 @@ struct sbuf *unit_tree_file(struct unit_tree *t, const char *path);
 /* A link "owner.wants/name" (kind "wants") to the unit file `name` of the tree, or to wherever `target` says unless it is NULL. Once is enough. */
 void unit_tree_link(struct unit_tree *t, const char *owner, const char *kind, const char *name,
 		    const char *target);
+/* A link at that path, unless there is one already. */
+void unit_tree_point(struct unit_tree *t, const char *path, const char *target);
+/* Also what lies in that directory, one level deep; what is there already stays. 0 or -errno. */
+MUST_USE int unit_tree_read(struct unit_tree *t, const char *dir);
 /* Make dir be the tree. 0 or -errno: what was written before it stays. */
 MUST_USE int unit_tree_write(struct unit_tree *t, const char *dir);
 void unit_tree_fini(struct unit_tree *t);

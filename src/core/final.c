@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/mountinfo.h"
+#include "core/proc.h"
 
 enum {
 	WAIT_MS = 2000,
@@ -23,8 +24,6 @@ enum {
 	MOUNTS_MOST = 8192,
 	TEXT_MOST = 4 * 1024 * 1024,
 };
-
-static const ino_t INITIAL_PID_NS = 0xEFFFFFFC;
 
 /* Until no child is left; all processes are ours by now. False: the time was not enough. */
 static bool wait_all(unsigned most_ms)
@@ -115,18 +114,11 @@ static unsigned unmount_all(bool loud)
 	return gone;
 }
 
-/* In a container the mounts may be somebody else's too; those of its own go with it. The number: include/linux/proc_ns.h */
-static bool are_mounts_ours(void)
-{
-	struct stat ns;
-
-	return stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino == INITIAL_PID_NS;
-}
-
 static void let_go_of_disks(void)
 {
 	sync();
-	if (!are_mounts_ours())
+	/* In a container the mounts may be somebody else's too; those of its own go with it. */
+	if (!proc_is_in_first_namespace())
 		return;
 	end_swap();
 	for (int i = 0; i < ROUNDS && unmount_all(false) > 0; i++)

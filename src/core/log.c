@@ -39,6 +39,11 @@ void log_init(const char *name, enum log_level max, int kmsg_fd)
 	conf.name = name;
 	conf.kmsg_fd = kmsg_fd;
 	conf.debug = str_of(secure_getenv("HARK_DEBUG"));
+	log_limit(max);
+}
+
+void log_limit(enum log_level max)
+{
 	/* log_debug() lines are TRACE; who asks for them wants to see them. */
 	conf.max = conf.debug.n ? LOG_TRACE : max;
 }
@@ -106,11 +111,9 @@ void log_at(enum log_level level, const char *fmt, ...)
 			     conf.name);
 	n += escape(record + n, sizeof(record) - n - 1, text);
 	record[n++] = '\n';
-	if (is_ready(STDERR_FILENO))
+	/* Never blocks, and never polls as writable: only its reading side answers poll(2). The kernel shows on the console what it shall. */
+	if ((conf.kmsg_fd < 0 || write(conf.kmsg_fd, record, n) < 0) && is_ready(STDERR_FILENO))
 		put(STDERR_FILENO, record + 3, n - 3);
-	/* Never blocks, and never polls as writable: only its reading side answers poll(2). */
-	if (conf.kmsg_fd >= 0)
-		put(conf.kmsg_fd, record, n);
 	errno = saved;
 }
 

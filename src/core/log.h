@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log - one line per event, to stderr and (when told so) /dev/kmsg; and the ring of error origins.
+ * log - one line per event, to stderr or (when told so) /dev/kmsg; and the ring of error origins.
  *
  * Log once, at the place that decides what to do about it. Base and kernel modules never log. Lines carry
  * "hark[NAME]:" as set by log_init(). Nothing here allocates or blocks: a full kmsg or a closed stderr loses the line.
@@ -12,8 +12,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS };
 
-/* name: borrowed for ever. kmsg_fd: a descriptor of /dev/kmsg to copy lines to, or -1. */
+/* name: borrowed for ever. kmsg_fd: a descriptor of /dev/kmsg that lines go to, and to stderr only what it refuses; or -1. */
 void log_init(const char *name, enum log_level max, int kmsg_fd);
+/* The most that is logged from now on; HARK_DEBUG asks for more. */
+void log_limit(enum log_level max);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool log_debug_on(const char *module);
 #define log_debug(module, ...)                                      \

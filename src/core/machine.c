@@ -13,14 +13,19 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/log.h"
+#include "core/machine_id.h"
+#include "core/proc.h"
 #include "core/str.h"
+#include "units/probe.h"
 
 enum { SAFE = MS_NOSUID | MS_NOEXEC | MS_NODEV, HOST_FILE_MOST = 1024 };
 
 static const struct api_mount {
 	const char *type, *path, *above, *options;
 	unsigned long flags;
-	long magic; /* of a file system that serves as well; 0: none */
+	long magic;       /* of a file system that serves as well; 0: none */
+	bool is_optional; /* a kernel may have none, and a container has that of its host */
 } mounts[] = {
 	{"proc", "/proc", "/", NULL, SAFE, PROC_SUPER_MAGIC},
 	{"sysfs", "/sys", "/", NULL, SAFE, SYSFS_MAGIC},
@@ -28,8 +33,15 @@ static const struct api_mount {
 	{"devpts", "/dev/pts", "/dev", "mode=0620,gid=5,ptmxmode=0666", MS_NOSUID | MS_NOEXEC,
 	 DEVPTS_SUPER_MAGIC},
 	{"tmpfs", "/dev/shm", "/dev", "mode=1777", MS_NOSUID | MS_NODEV, 0},
-	{"tmpfs", "/run", "/", "mode=0755", MS_NOSUID | MS_NODEV, 0},
-	{"cgroup2", "/sys/fs/cgroup", "/sys/fs", "nsdelegate", SAFE, CGROUP2_SUPER_MAGIC},
+	{"tmpfs", "/run", "/", "mode=0755,size=20%,nr_inodes=800k", MS_NOSUID | MS_NODEV, 0},
+	/* Apart, because everybody may write there. */
+	{"tmpfs", "/run/lock", "/run", "mode=1777,size=5m", SAFE, 0},
+	{"cgroup2", "/sys/fs/cgroup", "/sys/fs", "nsdelegate,memory_recursiveprot", SAFE,
+	 CGROUP2_SUPER_MAGIC},
+	{"securityfs", "/sys/kernel/security", "/sys/kernel", NULL, SAFE, 0, true},
+	{"pstore", "/sys/fs/pstore", "/sys/fs", NULL, SAFE, 0, true},
+	{"bpf", "/sys/fs/bpf", "/sys/fs", "mode=0700", SAFE, 0, true},
+	{"efivarfs", "/sys/firmware/efi/efivars", "/sys/firmware/efi", NULL, SAFE, 0, true},
 };
 
 static bool is_mounted(const struct api_mount *m)
@@ -53,8 +65,11 @@ static void open_standard(void)
 
 static int mount_api(const struct api_mount *m)
 {
+	if (m->is_optional && probe_container())
+		return 0;
 	(void)mkdir(m->path, 0755); /* it mostly exists, and else the mount says why not */
-	return is_mounted(m) || mount(m->type, m->path, m->type, m->flags, m->options) == 0
+	return is_mounted(m) || mount(m->type, m->path, m->type, m->flags, m->options) == 0 ||
+			       m->is_optional
 		       ? 0
 		       : -errno;
 }
@@ -121,6 +136,7 @@ unsigned machine_prepare(struct machine_lack lacks[MACHINE_LACKS])
 		{"a unit directory in /run", make_unit_dir},
 		{"a loopback interface that is up", raise_loopback},
 		{"a host name", name_host},
+		{"a machine id", machine_id_make},
 	};
 	unsigned n = 0;
 
@@ -131,4 +147,16 @@ unsigned machine_prepare(struct machine_lack lacks[MACHINE_LACKS])
 		note(lacks, &n, steps[i].what, steps[i].prepare());
 	open_standard();
 	return n;
+}
+
+int machine_open_log(void)
+{
+	int fd = getppid() == 1 && proc_is_in_first_namespace()
+			 ? fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY, 0)
+			 : -1;
+
+	/* Without this the kernel drops what comes at a rate like that of a boot. */
+	if (fd >= 0 && fd_write_small(AT_FDCWD, "/proc/sys/kernel/printk_devkmsg", "on") < 0)
+		log_debug("machine", "printk_devkmsg stays as it is");
+	return fd;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * machine - what a machine needs before anything else can run: API file systems, standard descriptors, the loopback interface, a
- * name. Done by harkd, because PID 1 opens no path. Whatever is there already (from an initramfs, a container's manager, the manager
+ * name and an id. Done by harkd, because PID 1 opens no path. Whatever is there already (from an initramfs, a container's manager, the manager
  * before) stays.
  */
 #pragma once
@@ -9,7 +9,7 @@
 #include "core/base.h"
 
 /* Steps that can fail, each by itself. */
-enum { MACHINE_LACKS = 10 };
+enum { MACHINE_LACKS = 16 };
 struct machine_lack {
 	const char *what; /* that the machine has to do without: a mount point, or words */
 	int err;          /* positive errno */
@@ -30,3 +30,6 @@ MUST_USE unsigned machine_prepare(struct machine_lack lacks[MACHINE_LACKS]);
  * an automount point in one would never get there. Once for each boot: what an administrator takes out afterwards stays out. 0 or -errno.
  */
 MUST_USE int machine_share_mounts(void);
+
+/* The kernel's log, where harkd is the manager of the machine: a descriptor, or -1. */
+int machine_open_log(void);

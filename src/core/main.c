@@ -39,6 +39,7 @@
 #include "ctl/live.h"
 #include "ctl/server.h"
 #include "units/automount.h"
+#include "units/boot_words.h"
 #include "units/device_unit.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
@@ -109,7 +110,8 @@ static void parse(struct options *o, char **argv)
 			if (is_known)
 				*known[k].value = value;
 		}
-		if (!is_known)
+		/* The kernel hands its words on to PID 1, which reads them where all of them are (boot_words.h). */
+		if (!is_known && getppid() != 1)
 			log_at(LOG_WARN, "unknown option \"%s\"; only PID 1 ignores it", argv[i]);
 		o->is_odd = o->is_odd || !is_known;
 	}
@@ -445,29 +447,43 @@ static int open_all(struct hark *h, const struct options *o)
 	return r == 0 ? server_open(h) : r;
 }
 
-static void boot(struct hark *h)
+/* 0, or why not was logged. */
+static int boot_to(struct hark *h, const char *name)
 {
 	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
-	struct unit *u = registry_get(&h->reg, h->default_unit);
+	struct unit *u = registry_get(&h->reg, name);
 	struct sbuf why = {0};
-	int shared = h->is_pid1 ? machine_share_mounts() : 0;
 	int r = u ? engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL)
 		  : -EINVAL;
+
+	if (r > 0)
+		job_refusal_text(&h->engine.last_plan, &h->reg, &why);
+	if (r != 0)
+		log_at(LOG_ERROR, "the boot cannot go to %s: %s", name,
+		       r > 0 && why.p ? why.p : strerror(r < 0 ? -r : EINVAL));
+	sbuf_fini(&why);
+	return r;
+}
+
+/* Whatever is wrong with the unit that was chosen, somebody shall be able to log in and look. */
+static void boot(struct hark *h)
+{
+	const char *const goals[] = {h->default_unit, "rescue.target", "emergency.target"};
+	int shared = h->is_pid1 ? machine_share_mounts() : 0;
+	int r = -EINVAL;
 
 	if (shared < 0)
 		log_at(LOG_ERROR,
 		       "services with namespaces of their own will not see new mounts: %s",
 		       strerror(-shared));
+	for (size_t i = 0; r != 0 && i < (h->is_pid1 ? ARRAY_SIZE(goals) : 1); i++)
+		r = boot_to(h, goals[i]);
+	if (r != 0)
+		log_at(LOG_ERROR, "nothing is started; hark waits for harkctl");
 	load_forget_texts(&h->load);
 	h->did_boot = true;
 	remember_manager(h);
 	engine_log_cycles(&h->engine);
-	if (r > 0)
-		job_refusal_text(&h->engine.last_plan, &h->reg, &why);
-	if (r != 0)
-		log_at(LOG_ERROR, "the default unit %s is not started: %s; hark waits for harkctl",
-		       h->default_unit, r > 0 && why.p ? why.p : strerror(r < 0 ? -r : EINVAL));
-	sbuf_fini(&why);
 }
 
 /*
@@ -557,6 +573,25 @@ static void end_at_once(struct hark *h)
 		log_at(LOG_ERROR, "PID 1 does not hear that it shall end");
 }
 
+/* Of the first process of all the command line of the kernel chooses what comes up, and how much is said about it. */
+static void heed_boot_words(struct hark *h)
+{
+	static char unit[BOOT_NAME];
+	struct boot_words words;
+
+	if (getppid() != 1)
+		return;
+	if (boot_words_get(&words) < 0)
+		log_at(LOG_ERROR, "not all words of the kernel's command line are heeded: %s",
+		       strerror(ENOMEM));
+	memcpy(unit, words.unit, sizeof(unit));
+	if (unit[0])
+		h->default_unit = unit;
+	if (words.most != LOG_LEVELS)
+		log_limit(words.most);
+	boot_words_fini(&words);
+}
+
 /* The exit status, once it is said why. */
 static int not_started(struct hark *h, const struct options *o, int err)
 {
@@ -580,6 +615,7 @@ int main(int argc UNUSED, char **argv)
 	if (argv[1] && argv[2] && strcmp(argv[1], "--try-init") == 0)
 		return trial_run(argv[2]);
 	lacks_n = machine_prepare(lacks);
+	log_init("harkd", LOG_INFO, machine_open_log());
 	for (unsigned i = 0; i < lacks_n; i++)
 		log_at(LOG_ERROR, "the machine has to do without %s: %s; going on", lacks[i].what,
 		       strerror(lacks[i].err));
@@ -594,6 +630,7 @@ int main(int argc UNUSED, char **argv)
 	parse(&o, argv);
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;
+	heed_boot_words(h);
 	h->uid = geteuid();
 	h->is_user = h->uid != 0;
 	h->final_command = -1;

@@ -28,3 +28,5 @@ MUST_USE int proc_private_kb(pid_t pid, uint64_t *ret_kb);
  * systems without cgroups. Returns how many were signalled or -errno (no /proc).
  */
 MUST_USE int proc_signal_session(pid_t sid, int sig, pid_t except);
+/* Are we in the PID namespace that the kernel made first: is PID 1 that of the machine? */
+bool proc_is_in_first_namespace(void);

@@ -5,6 +5,7 @@
 #include "units/compare.h"
 #include "units/fact.h"
 #include "units/glob.h"
+#include "units/kernel_words.h"
 #include "units/probe.h"
 #include "units/users.h"
 #include "units/value.h"
@@ -163,58 +164,47 @@ static int path_is_encrypted(const char *path, const struct specifier_host *host
 
 /* --- kernel command line, environment, host --- */
 
-/* name: "word", which also matches "word=...", or "word=value". The last one that matches counts. 1, 0 or -ENOMEM. */
-static int command_line_get(const char *name, struct arena *arena, const char **ret_value)
+/* name: "word", which also matches "word=...", or "word=value". The last one that matches counts; *ret_value lives as long as w. 1, 0 or -ENOMEM. */
+static int command_line_get(const char *name, struct kernel_words *w, const char **ret_value)
 {
 	size_t name_n = strlen(name);
-	char text[PROBE_MAX];
-	ssize_t n = fd_read_small(AT_FDCWD, probe_container() ? "/proc/1/cmdline" : "/proc/cmdline",
-				  text, sizeof(text));
-	struct str rest = {text, n < 0 ? 0 : (size_t)n};
 	bool is_pair = strchr(name, '=') != NULL;
-	int found = 0;
+	const char *word;
+	int found = 0, r;
 
-	for (size_t i = 0; i < rest.n; i++)
-		text[i] = text[i] ? text[i] : ' ';
-	for (;;) {
-		char *word;
-		size_t at;
-		int r = words_next(&rest, WORDS_UNQUOTE, arena, &word, &at);
-
-		if (r == -EINVAL)
-			r = words_next(&rest, 0, arena, &word, &at);
-		if (r <= 0)
-			return r < 0 ? r : found;
+	kernel_words_open(w);
+	while ((r = kernel_words_next(w, &word)) > 0) {
 		if (strncmp(word, name, name_n) != 0 ||
 		    (word[name_n] && (is_pair || word[name_n] != '=')))
 			continue;
 		*ret_value = word[name_n] ? word + name_n + 1 : NULL;
 		found = 1;
 	}
+	return r < 0 ? r : found;
 }
 
 /* A boolean option without a value means yes. False when it is not there or no boolean. */
 static bool command_line_bool(const char *name, bool *ret)
 {
-	struct arena arena = {0};
+	struct kernel_words words;
 	const char *value = NULL;
-	bool found = command_line_get(name, &arena, &value) > 0;
+	bool found = command_line_get(name, &words, &value) > 0;
 
 	if (found && value)
 		found = value_bool(str_of(value), ret) == 0;
 	else if (found)
 		*ret = true;
-	arena_fini(&arena);
+	kernel_words_fini(&words);
 	return found;
 }
 
 static int kernel_command_line(const char *parameter, const struct specifier_host *host UNUSED)
 {
-	struct arena arena = {0};
+	struct kernel_words words;
 	const char *value;
-	int r = command_line_get(parameter, &arena, &value);
+	int r = command_line_get(parameter, &words, &value);
 
-	arena_fini(&arena);
+	kernel_words_fini(&words);
 	return r;
 }
 

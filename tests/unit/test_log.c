@@ -31,13 +31,18 @@ static void expect(int fd, const char *line)
 	ck_assert_str_eq(text, line);
 }
 
-START_TEST(one_line_to_both)
+START_TEST(one_line_to_one_place)
 {
 	errno = 5;
 	log_at(LOG_WARN, "cannot %s: %d", "fly", 7);
 	ck_assert_int_eq(errno, 5);
-	expect(err_pipe[0], "hark[unit]: cannot fly: 7\n");
 	expect(kmsg_pipe[0], "<4>hark[unit]: cannot fly: 7\n");
+	/* What the kernel's log refuses. */
+	log_init("unit", LOG_INFO, kmsg_pipe[0]);
+	log_at(LOG_WARN, "it is %s", "full");
+	log_init("unit", LOG_INFO, -1);
+	log_at(LOG_WARN, "and not there");
+	expect(err_pipe[0], "hark[unit]: it is full\nhark[unit]: and not there\n");
 }
 END_TEST
 
@@ -60,6 +65,7 @@ END_TEST
 
 START_TEST(control_bytes_cannot_forge_lines)
 {
+	log_init("unit", LOG_INFO, -1);
 	log_at(LOG_ERROR, "a\nhark[unit]: b\x1b[2J\x7f \xc3\xa4");
 	expect(err_pipe[0], "hark[unit]: a\\x0ahark[unit]: b\\x1b[2J\\x7f \xc3\xa4\n");
 }
@@ -77,11 +83,14 @@ START_TEST(long_lines_are_cut)
 
 			memset(longest, filler ? '\n' : 'x', n);
 			longest[n] = '\0';
+			log_init("unit", LOG_INFO, kmsg_pipe[1]);
 			log_at(LOG_ERROR, "%s", longest);
 			got = read(kmsg_pipe[0], text, sizeof(text));
 			ck_assert_int_gt(got, 0);
 			ck_assert_int_le(got, 976);
 			ck_assert_int_eq(text[got - 1], '\n');
+			log_init("unit", LOG_INFO, -1);
+			log_at(LOG_ERROR, "%s", longest);
 			ck_assert_int_eq(read(err_pipe[0], text, sizeof(text)), got - 3);
 		}
 	}
@@ -149,7 +158,7 @@ int main(void)
 	TCase *tc = tcase_create("core");
 
 	tcase_add_checked_fixture(tc, enter, NULL);
-	tcase_add_test(tc, one_line_to_both);
+	tcase_add_test(tc, one_line_to_one_place);
 	tcase_add_test(tc, level_and_debug_mask);
 	tcase_add_test(tc, control_bytes_cannot_forge_lines);
 	tcase_add_test(tc, long_lines_are_cut);
