@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/autofs.h"
@@ -92,15 +92,39 @@ static bool answer_expiry(struct automount_unit *a, const struct autofs_request 
 	return a->unit.state == AUTO_ASKING ? pass_on(a, q) : reply(a, q, EBUSY);
 }
 
+/*
+ * Who was let in and comes again, with the same mounted, is where nothing that is mounted comes: the kernel would let them ask 40 times
+ * before it says the same.
+ */
+static bool let_in(struct automount_unit *a, const struct autofs_request *q)
+{
+	const uint64_t pause_us = 60 * US_PER_SEC;
+	uint64_t now_us = loop_now_us(&a->hark->loop);
+	char command[32];
+
+	if (!q->pid || q->pid != a->let_in) {
+		a->let_in = q->pid;
+		return reply(a, q, 0);
+	}
+	if (now_us >= a->cut_off_us) {
+		a->cut_off_us = now_us + pause_us;
+		read_command(q->pid, command, sizeof(command));
+		log_at(LOG_WARN,
+		       "%s: %s (pid %d) is refused: its mount namespace is cut off from this one (MountFlags=private?), so that what is mounted at %s does not come there",
+		       a->unit.name, command, q->pid, where_of(a));
+	}
+	return reply(a, q, ELOOP);
+}
+
 /* True: it is answered, and can be taken out of the pipe. */
 static bool answer(struct automount_unit *a, const struct autofs_request *q)
 {
-	bool is_mounted = autofs_is_covered(bank_fd(a->point_slot - 1), where_of(a)) > 0;
+	bool is_mounted = autofs_is_covered(bank_fd(a->point_slot - 1)) > 0;
 
 	if (q->is_expire)
 		return answer_expiry(a, q, is_mounted);
 	if (is_mounted)
-		return reply(a, q, 0);
+		return let_in(a, q);
 	if (a->err && q->token == a->token) {
 		tell_failure(a, q);
 		return reply(a, q, a->err);
@@ -171,43 +195,21 @@ static uint32_t find_kept(const struct hark *h, const struct unit *u, const char
 	return (uint32_t)(bank_find(&h->bank, name) + 1);
 }
 
+static void give_up(struct hark *h, const struct automount_unit *a, uint32_t *slot)
+{
+	if (*slot && bank_drop(&h->bank, *slot - 1) < 0)
+		log_at(LOG_ERROR, "%s: PID 1 is gone, its mount point stays there", a->unit.name);
+	*slot = 0;
+}
+
 static void forget(struct hark *h, struct automount_unit *a)
 {
-	uint32_t slots[] = {a->pipe_slot, a->point_slot};
-
-	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
-		if (slots[i] && bank_drop(&h->bank, slots[i] - 1) < 0)
-			log_at(LOG_ERROR, "%s: PID 1 is gone, its mount point stays there",
-			       a->unit.name);
-	a->pipe_slot = a->point_slot = 0;
+	give_up(h, a, &a->pipe_slot);
+	give_up(h, a, &a->point_slot);
+	give_up(h, a, &a->mount_slot); /* one that lies nowhere goes with this */
 }
 
-/* The point that writes to our pipe, into the bank. 0 or -errno. */
-static int open_point(struct hark *h, struct automount_unit *a)
-{
-	struct stat st;
-	uint32_t device = 0;
-	AUTO_FD int fd = -1;
-	int r;
-
-	if (fstat(bank_fd(a->pipe_slot - 1), &st) < 0)
-		return err_here(-errno);
-	r = autofs_find(where_of(a), st.st_ino, &device);
-	if (r < 0)
-		return r;
-	fd = autofs_open(where_of(a), device);
-	r = fd < 0 ? fd : keep(h, &a->unit, "point", fd);
-	if (r < 0)
-		return r;
-	a->point_slot = (uint32_t)r;
-	r = autofs_set_idle(bank_fd(a->point_slot - 1), a->unit.config->automount->idle_us);
-	return r < 0 ? r : 0;
-}
-
-/*
- * What an earlier manager made: it put the pipe into the bank before it mounted the point, and the point's descriptor after that, so
- * that no request is lost in between. True: we have it.
- */
+/* What an earlier manager made. Where it lies is the kernel's to know, or hark-mount's to see to. True: we have it. */
 static bool take_over(struct hark *h, struct automount_unit *a)
 {
 	if (h->bank.table->generation < 2 || a->was_looked_for)
@@ -215,51 +217,44 @@ static bool take_over(struct hark *h, struct automount_unit *a)
 	a->was_looked_for = true;
 	a->pipe_slot = find_kept(h, &a->unit, "pipe");
 	a->point_slot = find_kept(h, &a->unit, "point");
-	if (a->pipe_slot && (a->point_slot || open_point(h, a) == 0))
+	a->mount_slot = find_kept(h, &a->unit, "mount");
+	if (a->pipe_slot && a->point_slot)
 		return true;
 	forget(h, a);
 	return false;
 }
 
-/* A point that nobody serves any more, as the end of a hark-init outside of its turn leaves it. 0, or -EEXIST when that is not what is there. */
-static int remove_dead(const char *where)
+static int keep_as(struct hark *h, struct automount_unit *a, const char *what, int fd,
+		   uint32_t *ret_slot)
 {
-	uint32_t device = 0;
-	int r = autofs_find(where, 0, &device);
-	AUTO_FD int fd = r < 0 ? r : autofs_open(where, device);
+	int r = keep(h, &a->unit, what, fd);
 
-	return fd < 0 ? -EEXIST : autofs_remove(fd);
+	if (r < 0)
+		return r;
+	*ret_slot = (uint32_t)r;
+	return 0;
 }
 
-static int lay_point(const struct automount_unit *a, int pipe)
-{
-	const char *where = where_of(a), *extra = a->unit.config->automount->extra_options;
-	int r = autofs_make(where, pipe, extra);
-
-	if (r == -EEXIST && remove_dead(where) == 0)
-		r = autofs_make(where, pipe, extra);
-	return r;
-}
-
+/* Into the bank, so that whoever comes, once it lies there, waits for the next manager when this one dies. */
 static int make(struct hark *h, struct automount_unit *a)
 {
+	const struct automount_config *c = a->unit.config->automount;
+	AUTO_FD int in = -1, out = -1, mount = -1, point = -1;
 	int ends[2], r;
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_here(-errno);
-	r = keep(h, &a->unit, "pipe", ends[0]);
-	if (r > 0) {
-		a->pipe_slot = (uint32_t)r;
-		r = lay_point(a, ends[1]);
-	}
-	fd_close(ends[0]);
-	fd_close(ends[1]); /* the kernel's is the only one */
-	if (r >= 0) {
-		r = open_point(h, a);
-		if (r < 0)
-			autofs_unmake(where_of(a));
-	}
-	return r;
+	in = ends[0];
+	out = ends[1]; /* the kernel's is to be the only one */
+	mount = autofs_make(out, c->extra_options, &point);
+	if (mount < 0)
+		return mount;
+	r = autofs_set_idle(point, c->idle_us);
+	if (r == 0)
+		r = keep_as(h, a, "mount", mount, &a->mount_slot);
+	if (r == 0)
+		r = keep_as(h, a, "pipe", in, &a->pipe_slot);
+	return r < 0 ? r : keep_as(h, a, "point", point, &a->point_slot);
 }
 
 static void drop(struct hark *h, struct unit *u)
@@ -282,7 +277,8 @@ static void drop(struct hark *h, struct unit *u)
 	forget(h, a);
 }
 
-static int explain(const struct automount_unit *a, int err, char **ret_why)
+/* err: positive; 0: not known */
+static char *explain(const struct automount_unit *a, int err)
 {
 	static const struct {
 		int err;
@@ -290,46 +286,55 @@ static int explain(const struct automount_unit *a, int err, char **ret_why)
 	} tellings[] = {
 		{EEXIST, "something is mounted there already"},
 		{ENODEV, "the kernel has no autofs"},
+		{EINVAL, "the kernel refuses its options (ExtraOptions=)"},
 		{EPERM, "mounting is not allowed here"},
 		{ELOOP, "it is a symbolic link"},
 	};
-	const char *words = strerror(err);
+	const char *words = err ? strerror(err) : "hark-mount did not come to an end";
 	struct sbuf b = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tellings); i++)
 		if (tellings[i].err == err)
 			words = tellings[i].words;
 	sbuf_addf(&b, "no mount point can be made at %s: %s", where_of(a), words);
-	*ret_why = sbuf_take(&b);
-	return -err;
+	return sbuf_take(&b);
 }
 
 static int arm(struct hark *h, struct unit *u, char **ret_why)
 {
 	struct automount_unit *a = automount_of(u);
-	const struct automount_config *c = u->config->automount;
 	int r = 0;
 
 	if (a->watch.is_on)
 		return 0;
 	a->hark = h;
 	a->watch.fn = on_request;
-	if (!take_over(h, a)) {
-		/* If it cannot be made, opening it says why. */
-		(void)!fd_mkdir_parents(c->where, true, c->directory_mode);
+	if (!take_over(h, a))
 		r = make(h, a);
-	}
 	if (r == 0)
 		r = loop_watch(&h->loop, &a->watch, bank_fd(a->pipe_slot - 1), 0);
-	if (r == 0)
-		return 0;
-	return explain(a, -r, ret_why);
+	if (r < 0)
+		*ret_why = explain(a, -r);
+	return r;
 }
 
-static void watch(struct hark *h UNUSED, struct unit *u)
+void autofs_ended(struct automount_unit *a, int code, int status)
+{
+	bool is_errno = code == CLD_EXITED && status > MOUNT_EXIT_ERRNO;
+
+	if (a->unit.state != AUTO_LAYING || (code == CLD_EXITED && status == 0))
+		return;
+	mem_put((void *)(uintptr_t)a->fail_text);
+	a->fail_text = explain(a, is_errno ? status - MOUNT_EXIT_ERRNO : 0);
+	log_at(LOG_ERROR, "%s: %s; the unit is failed, others go on", a->unit.name,
+	       a->fail_text ? a->fail_text : "no memory");
+}
+
+static void watch(struct hark *h, struct unit *u)
 {
 	struct automount_unit *a = automount_of(u);
 
+	give_up(h, a, &a->mount_slot); /* it lies there */
 	if (a->watch.is_on)
 		settle(a);
 }
@@ -339,15 +344,16 @@ static void disarm(struct hark *h, struct unit *u)
 	loop_unwatch(&h->loop, &automount_of(u)->watch);
 }
 
-/* For hark-mount, which asks the kernel whether the mount is in use. */
+/* For hark-mount, which lays the point, or asks the kernel whether the mount is in use. */
 static unsigned fds(struct hark *h UNUSED, struct unit *u, int32_t *slots, const char **names,
 		    unsigned max)
 {
 	const struct automount_unit *a = automount_of(u);
+	uint32_t slot = u->state == AUTO_LAYING ? a->mount_slot : a->point_slot;
 
-	if (!a->point_slot || !max)
+	if (!slot || !max)
 		return 0;
-	slots[0] = (int32_t)a->point_slot - 1;
+	slots[0] = (int32_t)slot - 1;
 	names[0] = "autofs";
 	return 1;
 }

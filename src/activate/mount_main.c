@@ -9,6 +9,7 @@
  *	hark-mount swapon WHAT OPTIONS PRIORITY
  *	hark-mount swapoff WHAT
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
+ *	hark-mount lay WHERE MODE		(the automount point in descriptor 3 over that directory)
  *	hark-mount expire
  *
  * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for,
@@ -35,10 +36,16 @@
 #include "units/value.h"
 
 enum { WHAT = 2, WHERE, TYPE, OPTIONS, MODE, FLAGS, WORDS };
+enum { POINT = 3 }; /* descriptor */
 
 static const char *or_none(const char *text)
 {
 	return *text ? text : NULL;
+}
+
+static int status_of(int err)
+{
+	return err > 0 && err < UINT8_MAX - MOUNT_EXIT_ERRNO ? MOUNT_EXIT_ERRNO + err : 1;
 }
 
 /* libmount's own words for what went wrong, or the system's, and more about it or NULL. */
@@ -53,7 +60,7 @@ static int explain(struct libmnt_context *cx, int r, const char *doing, const ch
 	err = mnt_context_syscall_called(cx) ? mnt_context_get_syscall_errno(cx) : 0;
 	fprintf(stderr, "hark-mount: cannot %s %s: %s%s\n", doing, what,
 		*text ? text : strerror(r < 0 ? -r : r), more ? more : "");
-	return err > 0 && err < UINT8_MAX - MOUNT_EXIT_ERRNO ? MOUNT_EXIT_ERRNO + err : 1;
+	return status_of(err);
 }
 
 /* The id of what has been mounted there; 0: nothing. An automount point has not: it waits for that, and is left where it is. */
@@ -107,7 +114,7 @@ static int tell_loss(const char *doing, const char *where)
 {
 	fprintf(stderr, "hark-mount: cannot %s %s: options were lost: %s\n", doing, where,
 		strerror(ENOMEM));
-	return MOUNT_EXIT_ERRNO + ENOMEM;
+	return status_of(ENOMEM);
 }
 
 static void make_point(const char *where, const char *mode)
@@ -257,9 +264,20 @@ static int do_fstab(struct libmnt_context *cx UNUSED, char **argv)
 	return fstab_run(argv[2], argv[3], us);
 }
 
+static int do_lay(struct libmnt_context *cx UNUSED, char **argv)
+{
+	int r;
+
+	make_point(argv[2], argv[3]);
+	r = autofs_lay(POINT, argv[2]);
+	if (r < 0)
+		fprintf(stderr, "hark-mount: cannot lay a point over %s: %s\n", argv[2],
+			strerror(-r));
+	return r < 0 ? status_of(-r) : 0;
+}
+
 static int do_expire(struct libmnt_context *cx UNUSED, char **argv UNUSED)
 {
-	enum { POINT = 3 };
 	int r = autofs_expire(POINT);
 
 	if (r == 0 || r == -EAGAIN || r == -EBUSY) /* it goes, or is in use */
@@ -278,7 +296,8 @@ int main(int argc, char **argv)
 	} verbs[] = {{"mount", WORDS, do_mount}, {"unmount", 4, do_unmount},
 		     {"remount", 4, do_remount}, {"remount-all", 3, do_remount_all},
 		     {"swapon", 5, do_swapon},   {"swapoff", 3, do_swapoff},
-		     {"fstab", 5, do_fstab},     {"expire", 2, do_expire}};
+		     {"fstab", 5, do_fstab},     {"lay", 4, do_lay},
+		     {"expire", 2, do_expire}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {

@@ -17,7 +17,7 @@
 #include "core/mem.h"
 #include "core/mountinfo.h"
 
-enum { TABLE_MOST = 16 * 1024 * 1024, OPTIONS_MOST = 1024 };
+enum { TABLE_MOST = 16 * 1024 * 1024, OPTION_MOST = 1024 };
 static const char source[] = "hark"; /* by which a point of ours is known in the mount table */
 
 /* --- the device --- */
@@ -62,14 +62,6 @@ static int call_at(unsigned long op, struct call_at *c, int point, const char *w
 	return call(op, &c->q, point);
 }
 
-int autofs_open(const char *where, uint32_t device)
-{
-	struct call_at c = {.q = {.openmount.devid = device}};
-	int r = call_at(AUTOFS_DEV_IOCTL_OPENMOUNT, &c, -1, where);
-
-	return r < 0 ? r : c.q.ioctlfd;
-}
-
 int autofs_answer(int point, uint32_t token, int err)
 {
 	struct autofs_dev_ioctl q = {.fail = {.token = token, .status = -err}};
@@ -77,11 +69,15 @@ int autofs_answer(int point, uint32_t token, int err)
 	return call(err ? AUTOFS_DEV_IOCTL_FAIL : AUTOFS_DEV_IOCTL_READY, &q, point);
 }
 
-int autofs_is_covered(int point, const char *where)
+int autofs_is_covered(int point)
 {
 	struct call_at c = {.q = {.size = 0}};
-	int r = call_at(AUTOFS_DEV_IOCTL_ISMOUNTPOINT, &c, point, where);
+	char path[32];
+	int r;
 
+	/* By its descriptor, so that no path is walked; without the dot the link would be looked at. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", point);
+	r = call_at(AUTOFS_DEV_IOCTL_ISMOUNTPOINT, &c, point, path);
 	return r > 0 ? 1 : r;
 }
 
@@ -121,99 +117,114 @@ int autofs_remove(int point)
 
 /* --- the mount --- */
 
-/* Take the options that mount(2) has flags for out of `options`, which keeps the others. */
-static unsigned long take_flags(const char *extra, char *rest, size_t cap)
+/* Those that are of the mount; *ret_flag: what they say, 0 for one that says nothing. The others are for the file system. */
+static bool find_flag(struct str word, unsigned *ret_flag)
 {
 	static const struct {
 		const char *word;
-		unsigned long flag;
-	} words[] = {{"ro", MS_RDONLY},        {"rw", 0},
-		     {"nosuid", MS_NOSUID},    {"nodev", MS_NODEV},
-		     {"noexec", MS_NOEXEC},    {"noatime", MS_NOATIME},
-		     {"relatime", MS_RELATIME}};
+		unsigned flag;
+	} words[] = {{"ro", MOUNT_ATTR_RDONLY},        {"rw", 0},
+		     {"nosuid", MOUNT_ATTR_NOSUID},    {"nodev", MOUNT_ATTR_NODEV},
+		     {"noexec", MOUNT_ATTR_NOEXEC},    {"noatime", MOUNT_ATTR_NOATIME},
+		     {"relatime", MOUNT_ATTR_RELATIME}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (str_eq_z(word, words[i].word)) {
+			*ret_flag = words[i].flag;
+			return true;
+		}
+	return false;
+}
+
+static int set(int fs, const char *key, const char *value)
+{
+	int r = fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
+
+	return r < 0 ? err_here(-errno) : 0;
+}
+
+static int set_number(int fs, const char *key, int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	return set(fs, key, text);
+}
+
+/* An option of the file system: "uid=7" or "ignore". */
+static int set_word(int fs, struct str word)
+{
+	char key[OPTION_MOST];
+	char *value;
+
+	if (word.n >= sizeof(key))
+		return err_here(-EINVAL);
+	snprintf(key, sizeof(key), STR_FMT, STR_ARG(word));
+	value = strchr(key, '=');
+	if (value)
+		*value++ = '\0';
+	return set(fs, key, value);
+}
+
+static int set_extra(int fs, const char *extra, unsigned *ret_flags)
+{
 	struct str left = str_of(extra ? extra : ""), word;
-	unsigned long flags = 0;
-	size_t n = 0;
+	unsigned flag;
+	int r = 0;
 
-	rest[0] = '\0';
-	while (str_cut(&left, ',', &word)) {
-		size_t i = 0;
-
-		while (i < ARRAY_SIZE(words) && !str_eq_z(word, words[i].word))
-			i++;
-		if (i < ARRAY_SIZE(words))
-			flags |= words[i].flag;
-		else if (word.n && n < cap)
-			n += (size_t)snprintf(rest + n, cap - n, "," STR_FMT, STR_ARG(word));
-	}
-	return flags;
+	*ret_flags = 0;
+	while (r == 0 && str_cut(&left, ',', &word))
+		if (find_flag(word, &flag))
+			*ret_flags |= flag;
+		else if (word.n)
+			r = set_word(fs, word);
+	return r;
 }
 
-/* Is it a directory that nothing lies over? 0 or -errno. */
-static int check_place(int fd)
+int autofs_make(int pipe, const char *extra, int *ret_point)
 {
-	struct statx at;
+	AUTO_FD int fs = fsopen("autofs", FSOPEN_CLOEXEC);
+	AUTO_FD int mount = -1;
+	unsigned flags = 0;
+	int r = fs < 0 ? err_here(-errno) : set(fs, "source", source);
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &at) < 0)
-		return err_here(-errno);
-	if (!S_ISDIR(at.stx_mode))
-		return S_ISLNK(at.stx_mode) ? -ELOOP : -ENOTDIR;
-	return at.stx_attributes & STATX_ATTR_MOUNT_ROOT ? -EEXIST : 0;
-}
-
-int autofs_make(const char *where, int pipe, const char *extra)
-{
-	/* O_DIRECTORY would enter what may be the point of another, or a dead one. */
-	AUTO_FD int dir = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
-	int r = dir < 0 ? dir : check_place(dir);
-	char path[32], rest[OPTIONS_MOST], options[OPTIONS_MOST + 64];
-	unsigned long flags = take_flags(extra, rest, sizeof(rest));
-
+	if (r == 0)
+		r = set_number(fs, "fd", pipe);
+	if (r == 0)
+		r = set_number(fs, "pgrp", getpgrp());
+	if (r == 0)
+		r = set_number(fs, "minproto", AUTOFS_PROTO_VERSION);
+	if (r == 0)
+		r = set_number(fs, "maxproto", AUTOFS_PROTO_VERSION);
+	if (r == 0)
+		r = set(fs, "direct", NULL);
+	if (r == 0)
+		r = set_extra(fs, extra, &flags);
+	if (r == 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		r = err_here(-errno);
+	mount = r == 0 ? fsmount(fs, FSMOUNT_CLOEXEC, flags) : -1;
+	if (r == 0 && mount < 0)
+		r = err_here(-errno);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=%d,maxproto=%d,direct%s", pipe,
-		 getpgrp(), AUTOFS_PROTO_VERSION, AUTOFS_PROTO_VERSION, rest);
-	if (mount(source, path, "autofs", flags, options) < 0)
-		return err_here(-errno);
-	crashpoint();
-	return 0;
+	*ret_point = fd_open(mount, ".", O_RDONLY | O_DIRECTORY, 0);
+	return *ret_point < 0 ? *ret_point : take_fd(mount);
 }
 
-void autofs_unmake(const char *where)
-{
-	(void)!umount2(where, MNT_DETACH | UMOUNT_NOFOLLOW);
-}
-
-/* "fd=7,pipe_ino=4711,pgrp=1,...": one of the numbers, 0 when it is not said. */
-static uint64_t number_of(struct str options, const char *key)
-{
-	struct str word;
-	uint64_t n = 0;
-
-	while (str_cut(&options, ',', &word))
-		if (str_has_prefix(word, str_of(key)) &&
-		    str_to_u64(str_sub(word, strlen(key), word.n), &n) < 0)
-			n = 0;
-	return n;
-}
+/* --- its place --- */
 
 static bool is_served_by_others(struct str options)
 {
-	pid_t group = (pid_t)number_of(options, "pgrp=");
+	struct str word;
+	uint64_t group = 0;
 	char leader[32];
 
-	snprintf(leader, sizeof(leader), "/proc/%d", group);
-	return group > 0 && group != getpgrp() && access(leader, F_OK) == 0;
-}
-
-/* Is it the point that is looked for? */
-static bool is_wanted(const struct mount_line *line, uint64_t pipe_ino)
-{
-	if (!str_eq_z(line->type, "autofs") || !str_eq_z(line->source, source))
-		return false;
-	return pipe_ino ? number_of(line->super_options, "pipe_ino=") == pipe_ino
-			: !is_served_by_others(line->super_options);
+	while (str_cut(&options, ',', &word))
+		if (str_has_prefix(word, STR("pgrp=")) &&
+		    str_to_u64(str_sub(word, strlen("pgrp="), word.n), &group) < 0)
+			group = 0;
+	snprintf(leader, sizeof(leader), "/proc/%llu", (unsigned long long)group);
+	return group > 0 && group != (uint64_t)getpgrp() && access(leader, F_OK) == 0;
 }
 
 /* "0:45" as the kernel encodes it in 32 bits, which is what glibc has in the low half. */
@@ -228,8 +239,10 @@ static uint32_t device_of(struct str text)
 	return (uint32_t)makedev((unsigned)major_n, (unsigned)minor_n);
 }
 
-int autofs_find(const char *where, uint64_t pipe_ino, uint32_t *ret_device)
+/* The device of a point of hark's at `where`, the topmost mount there, which nobody serves any more. 0, -EEXIST (something else is), -errno. */
+static int find_dead(const char *where, uint32_t *ret_device)
 {
+	static char point[PATH_MAX];
 	AUTO_MEM char *text = NULL;
 	struct mount_line line;
 	struct str rest;
@@ -239,18 +252,66 @@ int autofs_find(const char *where, uint64_t pipe_ino, uint32_t *ret_device)
 	if (r < 0)
 		return r;
 	rest = (struct str){text, n};
-	r = -ENOENT;
-	while (mountinfo_next(&rest, &line)) {
-		char point[PATH_MAX];
-		bool is_it = is_wanted(&line, pipe_ino);
-
+	while (mountinfo_last(&rest, &line)) {
 		if (!mountinfo_unescape(line.point, point, sizeof(point)) ||
-		    strcmp(point, where) != 0 || (pipe_ino && !is_it))
+		    strcmp(point, where) != 0)
 			continue;
-		r = is_it ? 0 : -EEXIST; /* the last one lies over the others */
 		*ret_device = device_of(line.device);
+		return str_eq_z(line.type, "autofs") && str_eq_z(line.source, source) &&
+				       !is_served_by_others(line.super_options)
+			       ? 0
+			       : err_here(-EEXIST);
 	}
-	return r;
+	return err_here(-ENOENT);
+}
+
+/* A point that nobody serves any more, as the end of a hark-init outside of its turn leaves it. 0 or -EEXIST. */
+static int remove_dead(const char *where)
+{
+	struct call_at c = {.q = {.size = 0}};
+	uint32_t device = 0;
+	int r = find_dead(where, &device);
+
+	c.q.openmount.devid = device;
+	if (r == 0)
+		r = call_at(AUTOFS_DEV_IOCTL_OPENMOUNT, &c, -1, where);
+	if (r == 0)
+		r = autofs_remove(c.q.ioctlfd); /* goes with the process */
+	return r < 0 ? -EEXIST : 0;
+}
+
+/* O_PATH alone: O_DIRECTORY would enter what may be the point of another, or a dead one. */
+static int open_place(const char *where, struct statx *ret)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, ret) < 0)
+		return err_here(-errno);
+	return take_fd(fd);
+}
+
+int autofs_lay(int mount, const char *where)
+{
+	struct statx own, at;
+	AUTO_FD int dir = open_place(where, &at);
+
+	if (dir < 0)
+		return dir;
+	if (!S_ISDIR(at.stx_mode))
+		return S_ISLNK(at.stx_mode) ? -ELOOP : -ENOTDIR;
+	if (at.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+		if (statx(mount, "", AT_EMPTY_PATH, STATX_MNT_ID, &own) == 0 &&
+		    own.stx_mnt_id == at.stx_mnt_id)
+			return 0; /* by one before us, which did not come to say so */
+		if (remove_dead(where) < 0)
+			return -EEXIST;
+		fd_close(dir);
+		dir = open_place(where, &at);
+	}
+	/* Walking the path may have taken a kill to end: what is left to do is without any, so that it is not done too late. */
+	if (move_mount(mount, "", dir, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_here(-errno);
+	return 0;
 }
 
 /* --- the pipe --- */

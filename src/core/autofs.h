@@ -20,25 +20,23 @@ struct autofs_request {
 };
 
 /*
- * autofs_make() - lay an automount point over a directory.
+ * autofs_make() - an automount point that lies nowhere yet. No path is walked.
  *
- * @where:   absolute; the last component is no symbolic link
- * @pipe:    where the kernel shall write requests; stays the caller's to close
- * @extra:   options, comma-separated, or NULL
+ * @pipe:      where the kernel shall write requests; stays the caller's to close
+ * @extra:     options, comma-separated, or NULL
+ * @ret_point: the point, for all calls below
  *
- * Returns 0, -EEXIST (something is mounted there), -ENOTDIR, -EPERM ...
+ * Returns the mount, for autofs_lay(), both the caller's to close; -ENODEV (no such file system), -EPERM, -EINVAL (an option) ...
  */
-MUST_USE int autofs_make(const char *where, int pipe, const char *extra);
-/* The point at `where` on that device, by autofs_find(), also below what is mounted over it: a descriptor for all calls below, or -errno. */
-MUST_USE int autofs_open(const char *where, uint32_t device);
+MUST_USE int autofs_make(int pipe, const char *extra, int *ret_point);
 /*
- * autofs_find() - look for a point of hark's in the mount table.
+ * autofs_lay() - lay it over a directory. Walks the path, which takes as long as the file systems on the way let it: for a process that may wait.
  *
- * @pipe_ino: inode of the pipe it writes to; 0: the topmost mount there, if nobody of its process group is left or we are
+ * @where: absolute; the last component is no symbolic link. A point there that nobody serves any more is taken away first.
  *
- * Returns 0 with its device, -ENOENT (nothing is there), -EEXIST (something else is on top), -errno.
+ * Returns 0 (also when it lies there already), -EEXIST (something is mounted there), -ENOTDIR, -ELOOP (it is a symbolic link), -errno.
  */
-MUST_USE int autofs_find(const char *where, uint64_t pipe_ino, uint32_t *ret_device);
+MUST_USE int autofs_lay(int mount, const char *where);
 
 /* Look at the first request and leave it there: 1; 0: there is none; -EPIPE: the point is gone; -errno. */
 MUST_USE int autofs_peek(int pipe, struct autofs_request *ret);
@@ -47,13 +45,11 @@ void autofs_take(int pipe);
 /* Let them in, or (err: a positive errno) not. 0 or -errno; -EINVAL and -ENOENT: it was answered before. */
 MUST_USE int autofs_answer(int point, uint32_t token, int err);
 
-/* Is anything mounted over the point at `where`? 1, 0 or -errno. */
-MUST_USE int autofs_is_covered(int point, const char *where);
+/* Is anything mounted over the point? 1, 0 or -errno. */
+MUST_USE int autofs_is_covered(int point);
 /* How long it has to be unused before autofs_expire() says so; rounded up to seconds, 0: never. 0 or -errno. */
 MUST_USE int autofs_set_idle(int point, uint64_t idle_us);
 /* Ask the kernel for an expiry, and wait for its answer. 0: it has gone; -EAGAIN: it is in use; -errno. */
 MUST_USE int autofs_expire(int point);
-/* Take a point away, by its path, that could not be opened. */
-void autofs_unmake(const char *where);
 /* Take the point away with all that is mounted over it. Who waits is told ENOENT; who is inside stays there. 0 or -errno. */
 MUST_USE int autofs_remove(int point);

@@ -155,7 +155,9 @@ static void settle_automount(struct search *d, struct automount_unit *a)
 		return;
 	is_armed = d->h->activators[UNIT_AUTOMOUNT]->arm(d->h, u, &why) == 0;
 	mem_put(why);
-	if (is_armed)
+	if (is_armed && a->mount_slot) /* perhaps it lies nowhere yet */
+		settle_unit(d, u, AUTO_LAYING, FX_SPAWN_CONTROL);
+	else if (is_armed)
 		settle_unit(d, u, is_mounted(a) ? AUTO_RUNNING : AUTO_WAITING, FX_WATCH);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "activate/accept.h"
+#include "activate/autofs.h"
 #include "activate/busname.h"
 #include "activate/devices.h"
 #include "activate/mounts.h"
@@ -636,6 +637,8 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 		engine_digest(&h->engine); /* MAINPID= may be among what it said */
 		if (mount_of(u))
 			mounts_ended(h, mount_of(u), n->code == CLD_EXITED && n->status == 0);
+		if (automount_of(u))
+			autofs_ended(automount_of(u), n->code, n->status);
 		if (ref && ref->token == n->token)
 			tell_exit(h, u, ref, n);
 		engine_digest(&h->engine);

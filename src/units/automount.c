@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "units/automount.h"
 
+#include <stdio.h>
+#include <sys/wait.h>
+
 #include "core/job.h"
 #include "core/mem.h"
 #include "units/mount_unit.h"
@@ -9,7 +12,7 @@
 /* clang-format off */
 #define EVENT_LIST(EVENT) \
 	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RESET, "reset") EVENT(LIMIT, "start-limit") \
-	EVENT(ARMED, "armed") EVENT(ARM_FAIL, "arm-fail") EVENT(ACCESS, "access") EVENT(IDLE, "idle") \
+	EVENT(ARMED, "armed") EVENT(ARM_FAIL, "arm-fail") EVENT(LAID, "laid") EVENT(ACCESS, "access") EVENT(IDLE, "idle") \
 	EVENT(UP, "mounted") EVENT(REST, "mount-rests") EVENT(ASKED, "asked") EVENT(TIMEOUT, "timeout")
 /* clang-format on */
 enum automount_event {
@@ -36,6 +39,8 @@ enum { TIMEOUT_NONE, TIMEOUT_ARM, TIMEOUT_ANSWER, TIMEOUT_IDLE, TIMEOUT_ASK };
 static const struct fsm_state states[AUTO_STATES] = {
 	[AUTO_DEAD] = {"dead", INACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_ARMING] = {"arming", ACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
+	[AUTO_LAYING] = {"laying", ACTIVATING, ACMD_LAY, TIMEOUT_ARM, false},
+	[AUTO_ABANDONING] = {"abandoning", DEACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
 	[AUTO_WAITING] = {"waiting", ACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_MOUNTING] = {"mounting", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
 	[AUTO_RUNNING] = {"running", ACTIVE, ACMD_NONE, TIMEOUT_IDLE, false},
@@ -68,10 +73,23 @@ static const struct fsm_cell cells[AUTO_STATES][AE_EVENTS] = {
 		[AE_LIMIT] = GO(FAILED, 0),
 	},
 	[AUTO_ARMING] = {
-		[AE_ARMED]    = GO(WAITING, FX_WATCH),
+		[AE_ARMED]    = GO(LAYING, FX_SPAWN_CONTROL),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
 		[AE_TIMEOUT]  = GO(FAILED, GONE),
 		[AE_STOP]     = GO(DEAD, GONE),
+	},
+	[AUTO_LAYING] = {
+		[AE_LAID]     = GO(WAITING, FX_WATCH),
+		[AE_ASKED]    = GO(FAILED, GONE),
+		[AE_TIMEOUT]  = GO(FAILED, FX_KILL_CONTROL | GONE),
+		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
+		[AE_STOP]     = GO(ABANDONING, FX_KILL_CONTROL),
+	},
+	[AUTO_ABANDONING] = {
+		[AE_LAID]     = GO(DEAD, GONE),
+		[AE_ASKED]    = GO(DEAD, GONE),
+		[AE_TIMEOUT]  = GO(DEAD, GONE),
+		[AE_ARM_FAIL] = GO(FAILED, GONE),
 	},
 	[AUTO_WAITING] = {
 		[AE_ACCESS]   = GO(MOUNTING, FX_ACTIVATE),
@@ -273,6 +291,7 @@ static int on_rest(struct automount_unit *a, const struct event *e)
 {
 	const struct unit *mount = automount_mount(a);
 
+	a->let_in = 0;
 	if (!mount || a->unit.state != AUTO_MOUNTING)
 		return AE_REST;
 	if (!e->a && is_to_start(mount))
@@ -293,11 +312,32 @@ static int on_request(struct automount_unit *a, const struct event *e)
 	return AE_ACCESS;
 }
 
+/* Somewhere on its way a file system does not answer. */
+static void note_unlaid(struct automount_unit *a)
+{
+	static const char words[] = "no mount point can be made: the path to it does not answer";
+
+	a->result = ARES_RESOURCES;
+	mem_put((void *)(uintptr_t)a->fail_text);
+	a->fail_text = mem_dup(words, sizeof(words) - 1); /* NULL: only the words are lost */
+}
+
 static int on_timeout(struct automount_unit *a)
 {
+	if (a->unit.state == AUTO_LAYING)
+		note_unlaid(a);
 	if (a->unit.state == AUTO_MOUNTING || a->unit.state == AUTO_LEAVING)
 		a->err = ETIMEDOUT;
 	return AE_TIMEOUT;
+}
+
+static int after_laying(struct automount_unit *a)
+{
+	bool is_laid = a->control.code == CLD_EXITED && a->control.status == 0;
+
+	if (!is_laid)
+		a->result = ARES_RESOURCES;
+	return is_laid ? AE_LAID : AE_ASKED;
 }
 
 static int on_exited(struct automount_unit *a, const struct event *e)
@@ -307,7 +347,7 @@ static int on_exited(struct automount_unit *a, const struct event *e)
 	a->control.slot = 0;
 	a->control.code = (int32_t)e->a;
 	a->control.status = (int32_t)e->b;
-	return AE_ASKED;
+	return a->unit.state == AUTO_LAYING ? after_laying(a) : AE_ASKED;
 }
 
 static int on_arm_failed(struct automount_unit *a)
@@ -348,6 +388,8 @@ static int classify(struct unit *u, const struct event *e)
 		return on_exited(a, e);
 	case EV_SPAWN_FAILED:
 		a->control.slot = 0;
+		if (a->unit.state == AUTO_LAYING)
+			a->result = ARES_RESOURCES;
 		return AE_ASKED;
 	case EV_NOTHING: /* a unit that runs needs it: it is not asked */
 		return AE_ASKED;
@@ -394,7 +436,8 @@ static bool is_needed(const struct automount_unit *a)
 static enum event_kind entered(struct unit *u)
 {
 	const struct automount_unit *a = automount_of(u);
-	bool has_nothing = u->state == AUTO_ASKING && (a->control.slot || is_needed(a));
+	bool has_nothing = (u->state == AUTO_ASKING && (a->control.slot || is_needed(a))) ||
+			   (u->state == AUTO_ABANDONING && !a->control.slot);
 
 	return has_nothing ? EV_NOTHING : EV_NONE;
 }
@@ -474,16 +517,18 @@ const struct unit_type_ops automount_ops = {
 
 int automount_prepare(struct unit_config *c, const char *program)
 {
-	static const char *words[] = {"hark-mount", "expire", NULL};
-	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
+	const struct automount_config *a = c->automount;
+	const char *mode = mount_mode(c, a->directory_mode);
+	struct command *lay, *expire;
 
-	if (!cmd)
+	if (!a->where)
+		return 0;
+	lay = mount_command(c, program, (const char *[MOUNT_WORDS]){"lay", a->where, mode});
+	expire = mount_command(c, program, (const char *[MOUNT_WORDS]){"expire"});
+	if (!mode || !lay || !expire)
 		return -ENOMEM;
-	cmd->path = program;
-	cmd->argv = words;
-	cmd->argc = ARRAY_SIZE(words) - 1;
-	cmd->no_env_expand = true;
-	cmd->full_privileges = true;
-	c->commands[ACMD_EXPIRE] = cmd;
+	lay->full_privileges = expire->full_privileges = true;
+	c->commands[ACMD_LAY] = lay;
+	c->commands[ACMD_EXPIRE] = expire;
 	return 0;
 }

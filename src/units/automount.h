@@ -9,9 +9,10 @@
 #include "units/exec_config.h"
 #include "units/mount.h"
 
+/* The state table has these numbers: new ones come last. */
 enum automount_state {
 	AUTO_DEAD,
-	AUTO_ARMING,
+	AUTO_ARMING,   /* a point is made, which lies nowhere yet */
 	AUTO_WAITING,  /* for somebody to come; nothing is mounted */
 	AUTO_MOUNTING, /* somebody came, and waits for the mount unit */
 	AUTO_RUNNING,  /* mounted */
@@ -19,11 +20,13 @@ enum automount_state {
 	AUTO_ASKING,   /* hark-mount asks the kernel whether nobody uses it */
 	AUTO_EXPIRING, /* nobody does: it is unmounted */
 	AUTO_FAILED,
+	AUTO_LAYING,     /* hark-mount lays it over its directory */
+	AUTO_ABANDONING, /* it is stopped meanwhile: that process has to be gone */
 	AUTO_STATES
 };
 
 /* Command lists of an automount's configuration, made by automount_prepare(). */
-enum automount_commands { ACMD_NONE, ACMD_EXPIRE };
+enum automount_commands { ACMD_NONE, ACMD_LAY, ACMD_EXPIRE };
 
 /* RESULT(name, word): API */
 #define AUTOMOUNT_RESULTS_LIST(RESULT)         \
@@ -41,7 +44,7 @@ extern const char *const automount_result_names[AUTOMOUNT_RESULTS];
 
 struct automount_unit {
 	struct unit unit;
-	struct proc_ref control;    /* hark-mount, in AUTO_ASKING and a little longer */
+	struct proc_ref control;    /* hark-mount while it lays or asks, and a little longer */
 	const struct registry *reg; /* where its mount unit is found */
 	uint8_t result;             /* enum automount_result */
 	uint32_t token;             /* of the request for which the mount unit was asked last */
@@ -51,8 +54,11 @@ struct automount_unit {
 	uint64_t hold_until_us;
 	/* Of activate/autofs. */
 	struct watch watch;
+	pid_t let_in;        /* the last one, since it was mounted; 0: nobody, or not known */
+	uint64_t cut_off_us; /* until when one that cannot be let in is not told of */
 	struct hark *hark;
 	uint32_t pipe_slot, point_slot; /* of the bank, + 1; 0: none */
+	uint32_t mount_slot;            /* until it is known to lie where it should */
 	bool was_looked_for;            /* in what an earlier manager left there */
 	const char *fail_text;          /* owned sentence: why it could not be armed */
 };
@@ -79,5 +85,5 @@ int automount_errno(const struct registry *reg, const struct unit *mount);
 void automount_hold(struct automount_unit *a, uint64_t now_us);
 /* As a manager before had it. */
 void automount_hold_again(struct automount_unit *a, uint32_t failures, uint64_t until_us);
-/* The command line that asks for an expiry, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
+/* The command lines that lay a point and ask for an expiry, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
 MUST_USE int automount_prepare(struct unit_config *c, const char *program);

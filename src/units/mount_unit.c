@@ -304,16 +304,14 @@ const struct unit_type_ops swap_ops = OPS(UNIT_SWAP, swap_fsm);
 
 /* --- the commands --- */
 
-enum { WORDS_MOST = 8 };
-
-static struct command *new_command(struct unit_config *c, const char *program,
-				   const char *const words[WORDS_MOST])
+struct command *mount_command(struct unit_config *c, const char *program,
+			      const char *const words[MOUNT_WORDS])
 {
 	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
 	uint32_t n = 0;
 
 	if (cmd)
-		cmd->argv = arena_get(&c->arena, (WORDS_MOST + 2) * sizeof(*cmd->argv));
+		cmd->argv = arena_get(&c->arena, (MOUNT_WORDS + 2) * sizeof(*cmd->argv));
 	if (!cmd || !cmd->argv)
 		return NULL;
 	cmd->path = program;
@@ -325,6 +323,14 @@ static struct command *new_command(struct unit_config *c, const char *program,
 	return cmd;
 }
 
+const char *mount_mode(struct unit_config *c, uint32_t mode)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%04o", mode & 07777);
+
+	return arena_dup(&c->arena, text, (size_t)n);
+}
+
 static int prepare_swap(struct unit_config *c, const char *program)
 {
 	const struct swap_config *w = c->swap;
@@ -332,17 +338,17 @@ static int prepare_swap(struct unit_config *c, const char *program)
 
 	if (!w->what)
 		return 0;
-	priority = arena_get(&c->arena, WORDS_MOST);
+	priority = arena_get(&c->arena, MOUNT_WORDS);
 	if (!priority)
 		return -ENOMEM;
 	if (w->priority_is_set)
-		snprintf(priority, WORDS_MOST, "%d", w->priority);
+		snprintf(priority, MOUNT_WORDS, "%d", w->priority);
 	c->commands[MCMD_MOUNT] =
-		new_command(c, program,
-			    (const char *[WORDS_MOST]){"swapon", w->what,
-						       w->options ? w->options : "", priority});
+		mount_command(c, program,
+			      (const char *[MOUNT_WORDS]){"swapon", w->what,
+							  w->options ? w->options : "", priority});
 	c->commands[MCMD_UNMOUNT] =
-		new_command(c, program, (const char *[WORDS_MOST]){"swapoff", w->what});
+		mount_command(c, program, (const char *[MOUNT_WORDS]){"swapoff", w->what});
 	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] ? 0 : -ENOMEM;
 }
 
@@ -350,26 +356,24 @@ static int prepare_mount(struct unit_config *c, const char *program)
 {
 	const struct mount_config *m = c->mount;
 	static const char *const flags[] = {"", "sloppy", "rwonly", "sloppy,rwonly"};
-	char *mode;
+	const char *mode = mount_mode(c, m->directory_mode);
 	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
 	static const char *const hows[] = {"", "lazy", "force", "lazy,force"};
 
 	if (!m->what || !m->where)
 		return 0;
-	mode = arena_get(&c->arena, WORDS_MOST);
 	if (!mode)
 		return -ENOMEM;
-	snprintf(mode, WORDS_MOST, "%04o", m->directory_mode & 07777);
-	c->commands[MCMD_MOUNT] = new_command(
+	c->commands[MCMD_MOUNT] = mount_command(
 		c, program,
-		(const char *[WORDS_MOST]){"mount", m->what, m->where, type, options, mode,
-					   flags[m->sloppy_options + 2 * m->read_write_only]});
-	c->commands[MCMD_UNMOUNT] = new_command(
+		(const char *[MOUNT_WORDS]){"mount", m->what, m->where, type, options, mode,
+					    flags[m->sloppy_options + 2 * m->read_write_only]});
+	c->commands[MCMD_UNMOUNT] = mount_command(
 		c, program,
-		(const char *[WORDS_MOST]){"unmount", m->where,
-					   hows[m->lazy_unmount + 2 * m->force_unmount]});
-	c->commands[MCMD_REMOUNT] =
-		new_command(c, program, (const char *[WORDS_MOST]){"remount", m->where, options});
+		(const char *[MOUNT_WORDS]){"unmount", m->where,
+					    hows[m->lazy_unmount + 2 * m->force_unmount]});
+	c->commands[MCMD_REMOUNT] = mount_command(
+		c, program, (const char *[MOUNT_WORDS]){"remount", m->where, options});
 	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] && c->commands[MCMD_REMOUNT]
 		       ? 0
 		       : -ENOMEM;

@@ -66,3 +66,10 @@ static inline struct mount_unit *mount_of(struct unit *u)
 
 /* The command lists of a mount or swap, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
 MUST_USE int mount_prepare(struct unit_config *c, const char *program);
+
+enum { MOUNT_WORDS = 8 };
+/* A command line of hark-mount in the arena of c: its words, themselves borrowed, end with NULL. NULL: no memory. */
+struct command *mount_command(struct unit_config *c, const char *program,
+			      const char *const words[MOUNT_WORDS]);
+/* "0755" in the arena of c, or NULL. */
+const char *mount_mode(struct unit_config *c, uint32_t mode);

@@ -253,6 +253,62 @@ ExecStart=/bin/cp /run/seen/file /run/private-copy
 X
 ok_if "a service with a view of its own" "" ctl start private.service
 
+unit cut-off.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+MountFlags=private
+StandardOutput=append:$T/cut-off
+StandardError=inherit
+ExecStart=-/bin/sh -c 'cat /run/seen/file; cat /run/seen/file'
+X
+ctl stop run-seen.mount >/dev/null
+ok_if "one that is cut off from what is mounted" "" ctl start cut-off.service
+is "... is told so" "" 2 "$(grep -c 'Too many levels' "$T/cut-off")"
+is "... and hark says once who it is" "" 1 "$(grep -c 'cat (pid [0-9]*) is refused: its mount namespace is cut off' "$HARK_LOG")"
+
+# ---- below a file system whose server hangs
+if [ -e /dev/fuse ]; then
+	mkdir /run/remote
+	"$NS_BIN/hangfs" /run/remote "$T/hangs" 2>/dev/null &
+	STARTED+=($!)
+	wait_for 'findmnt -n /run/remote' 5
+	for name in remote-one remote-two remote-three; do
+		printf '[Unit]\nDefaultDependencies=no\n[Automount]\n' >"$UNITS/run-$name.automount"
+		printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=%s\nOptions=bind\n' "$DATA" >"$UNITS/run-$name.mount"
+	done
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start run-remote-one.automount >/dev/null
+	is "a point below a network file system" "" "$in_" "$(said remote/one)"
+	touch "$T/hangs"
+	ctl start --no-wait run-remote-two.automount >/dev/null
+	ctl start --no-wait run-remote-three.automount >/dev/null
+	wait_sub run-remote-two.automount laying
+	start=$(now_ms)
+	ctl stop run-seen.mount >/dev/null
+	is "while its server hangs other points serve" "" "$in_" "$(said seen)"
+	ok_if "... at once ($(($(now_ms) - start)) ms)" "" test $(($(now_ms) - start)) -lt 3000
+	is "... and it is only waited for" "" laying "$(sub run-remote-three.automount)"
+	timeout 20 "$BIN/harkctl" stop run-remote-two.automount >/dev/null &
+	stop=$!
+	wait_sub run-remote-two.automount abandoning
+	rm "$T/hangs"
+	wait $stop
+	is "what was stopped meanwhile is not there" "" "inactive " "$(active run-remote-two.automount) $(findmnt -n /run/remote/two)"
+	ok_if "... what was not is, when the server is back" "" wait_sub run-remote-three.automount waiting
+	is "... and serves" "" "$in_" "$(said remote/three)"
+	if [ -n "${HARK_TEST_FULL:-$HARK_FULL}" ]; then
+		touch "$T/hangs"
+		ctl start run-remote-two.automount >/dev/null 2>&1
+		is "one that stays away makes its point fail" "" "failed 1" \
+			"$(active run-remote-two.automount) $(ctl status run-remote-two.automount | grep -c 'does not answer')"
+		rm "$T/hangs"
+	fi
+	ctl stop run-remote-one.automount run-remote-two.automount run-remote-three.automount >/dev/null
+	umount -l /run/remote
+fi
+
 # ---- the end, in order and not
 printf '[Automount]\n' >"$UNITS/run-usual.automount"
 printf '[Mount]\nWhat=%s\nOptions=bind\n' "$DATA" >"$UNITS/run-usual.mount"

@@ -76,7 +76,8 @@ START_TEST(the_way_in_and_out)
 {
 	ck_assert_ptr_eq(automount_mount(point), mount);
 	ck_assert_str_eq(HEAR(.kind = EV_START), "arming");
-	ck_assert_str_eq(HEAR(.kind = EV_ARMED), "waiting");
+	ck_assert_str_eq(HEAR(.kind = EV_ARMED), "laying");
+	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_EXITED, .c = ROLE_CONTROL), "waiting");
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 7), "mounting");
 	ck_assert_uint_eq(point->token, 7);
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_ALIVE, .a = 1), "running");
@@ -85,6 +86,30 @@ START_TEST(the_way_in_and_out)
 	ck_assert_uint_eq(point->token, 7); /* that is of who wants in */
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_DEAD), "waiting");
 	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_EXITED, .c = ROLE_CONTROL), "waiting");
+	ck_assert_str_eq(HEAR(.kind = EV_STOP), "dead");
+}
+END_TEST
+
+START_TEST(a_point_that_cannot_be_laid)
+{
+	point->unit.state = AUTO_LAYING;
+	point->control.slot = 1;
+	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_EXITED, .b = 81, .c = ROLE_CONTROL),
+			 "failed");
+	ck_assert_uint_eq(point->result, ARES_RESOURCES);
+	point->unit.state = AUTO_LAYING;
+	ck_assert_str_eq(HEAR(.kind = EV_SPAWN_FAILED), "failed");
+	point->unit.state = AUTO_LAYING;
+	point->control.slot = 1;
+	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "failed");
+	ck_assert_str_eq(point->fail_text,
+			 "no mount point can be made: the path to it does not answer");
+	/* Stopped meanwhile: it may be laid until its process is gone. */
+	point->unit.state = AUTO_LAYING;
+	ck_assert_str_eq(HEAR(.kind = EV_STOP), "abandoning");
+	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_KILLED, .b = 9, .c = ROLE_CONTROL),
+			 "dead");
+	point->unit.state = AUTO_LAYING;
 	ck_assert_str_eq(HEAR(.kind = EV_STOP), "dead");
 }
 END_TEST
@@ -240,6 +265,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, the_way_in_and_out);
+	tcase_add_test(t, a_point_that_cannot_be_laid);
 	tcase_add_test(t, who_comes_while_it_goes);
 	tcase_add_test(t, one_that_is_needed_is_not_asked);
 	tcase_add_test(t, what_is_told);
