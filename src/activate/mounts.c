@@ -389,16 +389,15 @@ static int open_events(struct mounts *w)
 static char *last_words(struct unit *u)
 {
 	static const char name[] = "hark-mount: ";
-	struct str line, own = {NULL, 0}, helper = {NULL, 0};
+	struct str own = {NULL, 0}, helper = {NULL, 0};
 	struct sbuf words = {0};
-	uint64_t wall_us;
-	unsigned at = 0;
+	struct output_at at = {0};
 
-	while (output_line(u, &at, &line, &wall_us))
-		if (str_has_prefix(line, str_of(name)))
-			own = str_sub(line, strlen(name), line.n);
-		else if (line.n)
-			helper = line;
+	for (; output_next(u, true, &at); at.number++)
+		if (str_has_prefix(at.line, str_of(name)))
+			own = str_sub(at.line, strlen(name), at.line.n);
+		else if (at.line.n)
+			helper = at.line;
 	if (own.n)
 		sbuf_addf(&words, STR_FMT, STR_ARG(own));
 	if (helper.n)

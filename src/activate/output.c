@@ -28,7 +28,8 @@ struct output_line {
 struct output_text {
 	struct output_line line[OUTPUT_LINES];
 	unsigned lines_n;
-	size_t done_n, n; /* bytes of finished lines; of all */
+	uint64_t forgotten; /* lines that were older */
+	size_t done_n, n;   /* bytes of finished lines; of all */
 	char bytes[OUTPUT_BYTES];
 };
 
@@ -49,6 +50,7 @@ static void drop_oldest(struct output_text *t)
 	memmove(t->bytes, t->bytes + n, t->n - n);
 	memmove(t->line, t->line + 1, (t->lines_n - 1) * sizeof(t->line[0]));
 	t->lines_n--;
+	t->forgotten++;
 	t->done_n -= n;
 	t->n -= n;
 }
@@ -194,16 +196,41 @@ static int store(struct hark *h, struct unit *u, int fd)
 	return r;
 }
 
+void output_drain(struct hark *h UNUSED, struct unit *u)
+{
+	const struct output_pipe *pipe = procs_output(u);
+
+	if (pipe && pipe->output && pipe->slot)
+		read_some(pipe->output, DRAIN_MOST);
+}
+
+/* What the next process writes is not a part of the line that the one before has not ended. */
+static void end_line(struct hark *h, struct unit *u)
+{
+	const struct output_pipe *pipe = procs_output(u);
+	const struct output_text *t;
+
+	output_drain(h, u);
+	t = pipe->output ? pipe->output->text : NULL;
+	if (t && t->n > t->done_n)
+		finish_line(pipe->output);
+}
+
 int output_open(struct hark *h, struct unit *u)
 {
 	struct output_pipe *pipe = procs_output(u);
+	AUTO_MEM struct output_text *before = NULL; /* of the run before */
 	AUTO_FD int from = -1;
 	AUTO_FD int to = -1;
 	AUTO_FD int both = -1;
 	int p[2], r;
 
-	if (pipe->output && pipe->slot)
+	if (pipe->output && pipe->slot) {
+		end_line(h, u);
 		return (int)pipe->slot - 1;
+	}
+	if (pipe->output)
+		before = take_ptr(pipe->output->text);
 	output_close(h, u);
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_here(-errno);
@@ -219,6 +246,7 @@ int output_open(struct hark *h, struct unit *u)
 		output_close(h, u);
 		return r;
 	}
+	pipe->output->text = take_ptr(before);
 	return (int)pipe->slot - 1;
 }
 
@@ -233,14 +261,6 @@ int output_adopt(struct hark *h, struct unit *u)
 	from = open_again(bank_fd(pipe->slot - 1), O_RDONLY | O_NONBLOCK);
 	r = from < 0 ? from : read_by(u, from);
 	return r < 0 ? r : watch_pipe(h, u);
-}
-
-void output_drain(struct hark *h UNUSED, struct unit *u)
-{
-	const struct output_pipe *pipe = procs_output(u);
-
-	if (pipe && pipe->output && pipe->slot)
-		read_some(pipe->output, DRAIN_MOST);
 }
 
 static void give_up(struct hark *h, struct unit *u)
@@ -258,7 +278,7 @@ static void give_up(struct hark *h, struct unit *u)
 
 void output_end(struct hark *h, struct unit *u)
 {
-	output_drain(h, u);
+	end_line(h, u);
 	give_up(h, u);
 }
 
@@ -273,23 +293,26 @@ void output_close(struct hark *h, struct unit *u)
 	pipe->output = NULL;
 }
 
-bool output_line(struct unit *u, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us)
+bool output_next(const struct unit *u, bool partial, struct output_at *at)
 {
-	const struct output_pipe *pipe = procs_output(u);
+	const struct output_pipe *pipe = procs_output((struct unit *)(uintptr_t)u);
 	const struct output_text *t = pipe && pipe->output ? pipe->output->text : NULL;
+	unsigned k = 0;
 	size_t from = 0;
 
-	if (!t || *at > t->lines_n || (*at == t->lines_n && t->n == t->done_n))
+	/* A number from before the lines were forgotten, or from another run's. */
+	if (t && (at->number < t->forgotten || at->number > t->forgotten + t->lines_n + 1))
+		at->number = t->forgotten;
+	while (t && k < t->lines_n && t->forgotten + k < at->number)
+		from += t->line[k++].n;
+	if (!t || t->forgotten + k != at->number)
 		return false;
-	for (unsigned i = 0; i < *at; i++)
-		from += t->line[i].n;
-	if (*at == t->lines_n) { /* not finished, and perhaps never */
-		*ret_line = (struct str){t->bytes + from, t->n - t->done_n};
-		*ret_wall_us = clock_wall_us();
-	} else {
-		*ret_line = (struct str){t->bytes + from, t->line[*at].n};
-		*ret_wall_us = t->line[*at].wall_us;
+	if (k < t->lines_n) {
+		at->line = (struct str){t->bytes + from, t->line[k].n};
+		at->wall_us = t->line[k].wall_us;
+		return true;
 	}
-	(*at)++;
-	return true;
+	at->line = (struct str){t->bytes + t->done_n, t->n - t->done_n};
+	at->wall_us = clock_wall_us();
+	return partial && at->line.n;
 }

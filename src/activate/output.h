@@ -19,9 +19,18 @@ MUST_USE int output_open(struct hark *h, struct unit *u);
 MUST_USE int output_adopt(struct hark *h, struct unit *u);
 /* Read what is there now (before a failure is reported). */
 void output_drain(struct hark *h, struct unit *u);
-/* Nobody writes any more: read the rest, close, drop the slot; the lines stay until it is opened again. */
+/* Nobody writes any more: read the rest, close, drop the slot; the lines stay, those of the next run come behind them. */
 void output_end(struct hark *h, struct unit *u);
 /* Close, drop the slot, forget the lines. */
 void output_close(struct hark *h, struct unit *u);
-/* The kept lines, oldest first; bytes are the service's own: escape when displaying. Walk with *at from 0; false at the end. */
-bool output_line(struct unit *u, unsigned *at, struct str *ret_line, uint64_t *ret_wall_us);
+
+/* A line: its bytes are the service's own, escape them when displaying. */
+struct output_at {
+	uint64_t number; /* counted from 0 on, also those that are forgotten */
+	struct str line; /* borrowed until more is read */
+	uint64_t wall_us;
+};
+/*
+ * The oldest kept line that is not older than at->number. partial: the last one also when it has not ended. False: there is none.
+ */
+bool output_next(const struct unit *u, bool partial, struct output_at *at);

@@ -22,6 +22,7 @@ void call_fini(struct call *c)
 	reply_fini(&c->reply);
 	graph_walk_fini(&c->walk);
 	mem_put(c->waits);
+	mem_put(c->tails);
 	monitor_free(c->monitor);
 	*c = (struct call){0};
 }
@@ -257,18 +258,24 @@ void call_diags(struct call *c, const char *unit, const struct unit_config *conf
 	}
 }
 
-void call_output(struct call *c, struct unit *u)
+void call_line(struct call *c, const struct unit *u, struct str line, uint64_t wall_us,
+	       uint64_t lost)
 {
-	unsigned at = 0;
-	uint64_t wall_us;
-	struct str line;
+	reply_row(&c->reply, "output");
+	reply_text_z(&c->reply, "unit", u->name);
+	reply_value(&c->reply, TAG_STAMP, "time", wall_us);
+	reply_text(&c->reply, "text", line);
+	if (lost)
+		reply_value(&c->reply, TAG_NUMBER, "lost", lost);
+	reply_row_end(&c->reply);
+}
+
+void call_output(struct call *c, struct unit *u, uint64_t since_us)
+{
+	struct output_at at = {0};
 
 	output_drain(c->h, u);
-	while (output_line(u, &at, &line, &wall_us)) {
-		reply_row(&c->reply, "output");
-		reply_text_z(&c->reply, "unit", u->name);
-		reply_value(&c->reply, TAG_STAMP, "time", wall_us);
-		reply_text(&c->reply, "text", line);
-		reply_row_end(&c->reply);
-	}
+	for (; output_next(u, true, &at); at.number++)
+		if (at.wall_us >= call_wall_us(since_us))
+			call_line(c, u, at.line, at.wall_us, 0);
 }

@@ -51,7 +51,9 @@ struct call {
 	struct call_wait *waits; /* owned */
 	unsigned waits_n, waits_cap;
 	struct monitor *monitor; /* owned; of `monitor` */
-	uint64_t due_us;         /* call again then; TIME_NEVER */
+	struct call_tail *tails; /* owned; of `logs` */
+	unsigned tails_n;
+	uint64_t due_us; /* call again then; TIME_NEVER */
 };
 
 typedef int (*serve_fn)(struct call *c);
@@ -79,9 +81,12 @@ struct unit *call_known_unit(struct call *c, const char *word, char *name);
 uint64_t call_wall_us(uint64_t mono_us);
 /* Next unit of the registry from cursor *at on that matches the patterns and --type, --state; NULL at the end. */
 struct unit *call_next_unit(struct call *c, uint64_t *at);
-/* The rows of findings about the unit's files and of the last output lines. */
+/* The rows of findings about the unit's files, and of the output lines since then (of CLOCK_MONOTONIC; 0: all that are kept). */
 void call_diags(struct call *c, const char *unit, const struct unit_config *config,
 		unsigned least_severity);
-void call_output(struct call *c, struct unit *u);
+void call_output(struct call *c, struct unit *u, uint64_t since_us);
+/* The row of one such line. lost: how many before it were forgotten untold. */
+void call_line(struct call *c, const struct unit *u, struct str line, uint64_t wall_us,
+	       uint64_t lost);
 /* Is it not running while something that would start it is armed? */
 bool call_is_waiting_unit(const struct hark *h, const struct unit *u);

@@ -134,6 +134,21 @@ static struct finding_place place_of(const struct row *row)
 	};
 }
 
+void finding_row(struct rows *rows, const char *unit, const struct diag *d)
+{
+	rows_begin(rows, "finding");
+	rows_text(rows, "unit", unit);
+	rows_text(rows, "file", d->file ? d->file : "");
+	rows_number(rows, "line", d->line);
+	rows_number(rows, "col", d->col);
+	rows_number(rows, "endcol", d->end_col);
+	rows_text(rows, "code", d->code);
+	rows_text(rows, "severity", diag_severity_names[d->severity]);
+	rows_text(rows, "message", d->message);
+	rows_text(rows, "suggestion", d->suggestion ? d->suggestion : "");
+	rows_end(rows);
+}
+
 void finding_show(struct paint *p, const struct row *row, unsigned indent)
 {
 	static const struct {

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/diag.h"
 #include "ctl/paint.h"
 
 /* The place of a finding; file n 0: nowhere. line, col, end from 1; 0: not known. */
@@ -15,6 +16,8 @@ struct finding_place {
 	struct str note; /* to stand behind the caret, or n 0 */
 };
 
+/* The row of kind "finding" that tells it. */
+void finding_row(struct rows *rows, const char *unit, const struct diag *d);
 /* Message, place, source line, caret and suggestion. indent: columns. */
 void finding_show(struct paint *p, const struct row *row, unsigned indent);
 /* " --> file:line:col" and the line with a caret below it. A file that cannot be read is only named. */

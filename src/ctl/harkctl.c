@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/unit.h"
 #include "ctl/cat_units.h"
 #include "ctl/client.h"
+#include "ctl/completion.h"
 #include "ctl/dump_units.h"
+#include "ctl/expand.h"
 #include "ctl/manual.h"
+#include "ctl/run_command.h"
 #include "ctl/screen.h"
 #include "ctl/unit_files.h"
 #include "ctl/verify.h"
@@ -18,6 +22,8 @@ struct line {
 	struct question question;
 	const char **args; /* in argv, from its beginning: there are never more than were read */
 	const char *word;  /* of the verb as typed, NULL: none */
+	bool is_command;   /* what follows belongs to the command to be run */
+	struct arena arena;
 };
 
 /* Spellings of systemctl's. without a target: accepted, for they ask for what harkctl does anyway. */
@@ -58,6 +64,21 @@ static bool take_synonym(struct line *l, const char *text)
 	return false;
 }
 
+/* Lists may be given piece by piece: "-p A -p B" is "-p A,B". What `run` gets are whole lines. */
+static void give(struct line *l, enum option_id id, const char *value)
+{
+	const char *before = l->question.options[id];
+	bool is_list = id == OPT_PROPERTY || id == OPT_TYPE || id == OPT_STATE;
+	struct sbuf all = {0};
+
+	l->question.options[id] = value;
+	if (!is_list || !before)
+		return;
+	sbuf_addf(&all, "%s%c%s", before, id == OPT_PROPERTY ? '\n' : ',', value);
+	l->question.options[id] = all.err ? value : arena_dup(&l->arena, all.p, all.n);
+	sbuf_fini(&all);
+}
+
 /* --name, --name=value, --name value. Arguments used or -EINVAL. */
 static int take_long(struct line *l, char **argv)
 {
@@ -76,12 +97,12 @@ static int take_long(struct line *l, char **argv)
 		return 1;
 	}
 	if (eq < text.n) {
-		l->question.options[id] = argv[0] + 2 + eq + 1;
+		give(l, id, argv[0] + 2 + eq + 1);
 		return 1;
 	}
 	if (!argv[1])
 		return usage("%s needs a value", argv[0]);
-	l->question.options[id] = argv[1];
+	give(l, id, argv[1]);
 	return 2;
 }
 
@@ -108,7 +129,7 @@ static int take_short(struct line *l, char **argv)
 		}
 		if (!at[1] && !argv[1])
 			return usage("%s needs a value", argv[0]);
-		l->question.options[id] = at[1] ? at + 1 : argv[1];
+		give(l, id, at[1] ? at + 1 : argv[1]);
 		return at[1] ? 1 : 2;
 	}
 	return 1;
@@ -120,6 +141,7 @@ static int take_word(struct line *l, const char *word)
 		l->word = word;
 		return 1;
 	}
+	l->is_command = strcmp(l->word, verbs[VERB_RUN].word) == 0;
 	l->args[l->question.args_n++] = word;
 	return 1;
 }
@@ -131,7 +153,7 @@ static int parse_line(struct line *l, char **argv)
 	while (*argv) {
 		int used = 1;
 
-		if (only_words || argv[0][0] != '-' || !argv[0][1])
+		if (only_words || l->is_command || argv[0][0] != '-' || !argv[0][1])
 			used = take_word(l, argv[0]);
 		else if (strcmp(argv[0], "--") == 0)
 			only_words = true;
@@ -144,6 +166,41 @@ static int parse_line(struct line *l, char **argv)
 		if (used < 0)
 			return used;
 		argv += used;
+	}
+	return 0;
+}
+
+/* What options mean with this verb, and as this word for it. */
+static void fit_options(struct line *l)
+{
+	const char **options = l->question.options;
+	const char *lines = options[OPT_PROPERTY];
+	const struct verb_alias *alias;
+	char *p;
+
+	for (unsigned i = 0; l->word && (alias = verb_alias(i)); i++)
+		if (strcmp(l->word, alias->word) == 0 && alias->type && !options[OPT_TYPE])
+			options[OPT_TYPE] = alias->type;
+	if (l->question.verb->id == VERB_LOGS && options[OPT_FORCE])
+		options[OPT_FOLLOW] = ""; /* -f */
+	if (l->question.verb->id == VERB_RUN || !lines || !strchr(lines, '\n'))
+		return;
+	options[OPT_PROPERTY] = p = arena_dup(&l->arena, lines, strlen(lines));
+	for (; p && (p = strchr(p, '\n')); p++)
+		*p = ',';
+}
+
+static int check_types(const char *types)
+{
+	struct str rest = str_of(types ? types : ""), one;
+
+	while (str_cut(&rest, ',', &one)) {
+		unsigned i = 0;
+
+		while (i < UNIT_TYPES && !str_eq_z(one, unit_type_names[i]))
+			i++;
+		if (i == UNIT_TYPES && one.n)
+			return usage("there is no type of unit " STR_FMT, STR_ARG(one));
 	}
 	return 0;
 }
@@ -171,7 +228,8 @@ static int check_line(struct line *l)
 	}
 	l->question.verb = v;
 	l->question.args = l->args;
-	return 0;
+	fit_options(l);
+	return check_types(l->question.options[OPT_TYPE]);
 }
 
 static int find_form(const struct line *l, enum form *ret_form)
@@ -189,13 +247,6 @@ static int find_form(const struct line *l, enum form *ret_form)
 }
 
 /* --- asking --- */
-
-static void on_row(void *arg, const struct row *row)
-{
-	struct screen *s = arg;
-
-	screens[s->verb->id](s, row);
-}
 
 /* Rows of an answer without end, each in the form for programs. */
 static void on_row_json(void *arg, const struct row *row)
@@ -249,15 +300,26 @@ static void render(struct screen *s, const struct rows *rows, enum form form)
 /* Verbs that harkctl answers itself. */
 typedef int (*local_fn)(struct screen *s, const struct question *q);
 static const local_fn locals[VERBS] = {
-	[VERB_VERIFY] = verify_units,        [VERB_DUMP] = dump_units,
-	[VERB_ENABLE] = unit_files,          [VERB_DISABLE] = unit_files,
-	[VERB_REENABLE] = unit_files,        [VERB_PRESET] = unit_files,
-	[VERB_PRESET_ALL] = unit_files,      [VERB_MASK] = unit_files,
-	[VERB_UNMASK] = unit_files,          [VERB_LINK] = unit_files,
-	[VERB_REVERT] = unit_files,          [VERB_ADD_WANTS] = unit_files,
-	[VERB_ADD_REQUIRES] = unit_files,    [VERB_SET_DEFAULT] = unit_files,
-	[VERB_GET_DEFAULT] = unit_files,     [VERB_IS_ENABLED] = unit_files,
+	[VERB_VERIFY] = verify_units,
+	[VERB_DUMP] = dump_units,
+	[VERB_ENABLE] = unit_files,
+	[VERB_DISABLE] = unit_files,
+	[VERB_REENABLE] = unit_files,
+	[VERB_PRESET] = unit_files,
+	[VERB_PRESET_ALL] = unit_files,
+	[VERB_MASK] = unit_files,
+	[VERB_UNMASK] = unit_files,
+	[VERB_LINK] = unit_files,
+	[VERB_REVERT] = unit_files,
+	[VERB_ADD_WANTS] = unit_files,
+	[VERB_ADD_REQUIRES] = unit_files,
+	[VERB_SET_DEFAULT] = unit_files,
+	[VERB_GET_DEFAULT] = unit_files,
+	[VERB_IS_ENABLED] = unit_files,
 	[VERB_LIST_UNIT_FILES] = unit_files,
+	[VERB_EDIT] = unit_files,
+	[VERB_RUN] = run_command,
+	[VERB_COMPLETION] = completion_print,
 };
 
 /* What answers without a manager, or NULL. */
@@ -294,14 +356,18 @@ static int ask(struct line *l, enum form form)
 	paint_init(&screen.paint,
 		   l->question.options[OPT_FULL] || l->question.verb->id == VERB_SHOW);
 	screen.is_value_only = l->question.options[OPT_VALUE];
-	l->question.is_endless = l->question.verb->id == VERB_MONITOR;
+	l->question.is_endless =
+		l->question.verb->id == VERB_MONITOR ||
+		(l->question.verb->id == VERB_LOGS && l->question.options[OPT_FOLLOW]);
 	l->question.arg = &screen;
 	if (l->question.is_endless && form != FORM_TABLE)
 		l->question.on_row = form == FORM_JSON ? on_row_json : on_row_kv;
 	else if (form == FORM_TABLE && !is_quiet && screen_is_stream(l->question.verb->id))
-		l->question.on_row = on_row;
+		l->question.on_row = screen_row;
 	client_path(path, sizeof(path));
-	r = client_ask(path, &l->question, &rows, &status);
+	status = expand_units(&screen, path, &l->question, &l->arena);
+	screen.has_several = l->question.args_n > 1;
+	r = status ? 0 : client_ask(path, &l->question, &rows, &status);
 	if (r < 0) {
 		status = explain(r, path);
 	} else if (!is_quiet) {
@@ -314,20 +380,27 @@ static int ask(struct line *l, enum form form)
 	return status;
 }
 
-int main(UNUSED int argc, char **argv)
+static int perform(struct line *l, char **argv)
 {
-	struct line line = {.args = (const char **)(uintptr_t)argv};
 	enum form form = FORM_TABLE;
 	local_fn local;
 
-	if (parse_line(&line, argv + 1) < 0 || check_line(&line) < 0)
+	if (parse_line(l, argv) < 0 || check_line(l) < 0)
 		return EXIT_STATUS_USAGE;
-	if (line.question.verb->id == VERB_HELP || line.question.verb->id == VERB_VERSION)
-		return manual_print(line.question.verb->id,
-				    line.question.args_n ? line.args[0] : NULL,
-				    line.question.options[OPT_MAN]);
-	local = local_of(&line.question);
+	if (l->question.verb->id == VERB_HELP || l->question.verb->id == VERB_VERSION)
+		return manual_print(l->question.verb->id, l->question.args_n ? l->args[0] : NULL,
+				    l->question.options[OPT_MAN]);
+	local = local_of(&l->question);
 	if (local)
-		return answer(&line, local);
-	return find_form(&line, &form) < 0 ? EXIT_STATUS_USAGE : ask(&line, form);
+		return answer(l, local);
+	return find_form(l, &form) < 0 ? EXIT_STATUS_USAGE : ask(l, form);
+}
+
+int main(UNUSED int argc, char **argv)
+{
+	struct line line = {.args = (const char **)(uintptr_t)argv};
+	int status = perform(&line, argv + 1);
+
+	arena_fini(&line.arena);
+	return status;
 }

@@ -270,7 +270,7 @@ static void tell_culprits(struct call *c, const struct unit *u)
 			reply_value(&c->reply, TAG_NUMBER, "line", e->line);
 			why_down_fields(&c->reply, v);
 			reply_row_end(&c->reply);
-			call_output(c, v);
+			call_output(c, v, v->inactive_exit_us);
 		}
 	}
 }
@@ -315,7 +315,7 @@ static void tell_died(struct call *c, const struct call_wait *w, struct unit *u)
 	reply_value(&c->reply, TAG_SPAN, "after", loop_now_us(&c->h->loop) - w->end_us);
 	why_down_fields(&c->reply, u);
 	reply_row_end(&c->reply);
-	call_output(c, u);
+	call_output(c, u, w->begin_us);
 	call_fail(c, EXIT_FAILED);
 }
 
@@ -323,10 +323,10 @@ static bool needs_watch(const struct call_wait *w, struct unit *u)
 {
 	const struct service *s = service_of(u);
 
-	if (w->result != JOB_RES_DONE || !w->job || !is_start(w) || !s || !u->config->service)
+	if (result_of(w, u) != JOB_RES_DONE || !w->job || !is_start(w) || !s || !u->config->service)
 		return false;
 	return u->config->service->type == SERVICE_SIMPLE ||
-	       u->config->service->type == SERVICE_IDLE;
+	       u->config->service->type == SERVICE_EXEC || u->config->service->type == SERVICE_IDLE;
 }
 
 static void tell_end(struct call *c, struct call_wait *w)
@@ -338,14 +338,17 @@ static void tell_end(struct call *c, struct call_wait *w)
 		return;
 	tell_job(c, w, u);
 	w->is_watched = needs_watch(w, u);
-	if (is_good(w))
+	if (is_good(w)) {
+		if (is_start(w)) /* a line that has no effect is not found out later */
+			call_diags(c, u->name, u->config, DIAG_ERROR);
 		return;
+	}
 	call_fail(c, w->result == JOB_RES_UNSUPPORTED ? EXIT_NOT_APPLICABLE : EXIT_FAILED);
 	if (w->result == JOB_RES_DEPENDENCY)
 		tell_culprits(c, u);
 	call_diags(c, u->name, u->config, DIAG_WARNING);
 	if (is_start(w))
-		call_output(c, u);
+		call_output(c, u, w->begin_us);
 }
 
 /* A simple service counts as started at once; so look at it a moment longer. CALL_DONE or CALL_WAIT. */

@@ -4,6 +4,7 @@
 
 #include "activate/time.h"
 #include "core/log.h"
+#include "ctl/property.h"
 #include "ctl/why.h"
 #include "units/path.h"
 #include "units/service.h"
@@ -100,8 +101,7 @@ static void tell_trigger(struct call *c, struct unit *u, const char *trigger, co
 	reply_text_z(&c->reply, "state", unit_substate(u));
 	if (s)
 		reply_value(&c->reply, TAG_NUMBER, "accepted", s->n_accepted);
-	if (u->type == UNIT_TIMER && time_next_us(u) != TIME_NEVER)
-		reply_value(&c->reply, TAG_STAMP, "next", call_wall_us(time_next_us(u)));
+	serve_put_timer(c, u);
 	put_activated(c, u);
 	reply_row_end(&c->reply);
 }
@@ -121,6 +121,72 @@ static void tell_timer(struct call *c, struct unit *u)
 		sbuf_fini(&text);
 	}
 }
+
+/* --- timers --- */
+
+void serve_put_timer(struct call *c, struct unit *u)
+{
+	const struct timer_unit *t = timer_of(u);
+
+	if (!t)
+		return;
+	if (time_next_us(u) != TIME_NEVER)
+		reply_value(&c->reply, TAG_STAMP, "next", call_wall_us(time_next_us(u)));
+	if (t->last_wall_us)
+		reply_value(&c->reply, TAG_STAMP, "last", t->last_wall_us);
+}
+
+/* Does this one elapse before that one? What never does comes last. */
+static bool is_sooner(struct unit *a, struct unit *b)
+{
+	uint64_t at = time_next_us(a), bt = time_next_us(b);
+
+	return at < bt || (at == bt && strcmp(a->name, b->name) < 0);
+}
+
+/* The timer to be told after `last` (NULL: the first), or NULL. Without --all those that elapse no more are left out. */
+static struct unit *next_timer(struct call *c, struct unit *last)
+{
+	struct unit *found = NULL, *u;
+	uint64_t at = 0;
+
+	while ((u = call_next_unit(c, &at)))
+		if (u->type == UNIT_TIMER && unit_load_state(u) == LOAD_LOADED &&
+		    (unit_is_active(u) || c->request.options[OPT_ALL]) &&
+		    (!last || is_sooner(last, u)) && (!found || is_sooner(u, found)))
+			found = u;
+	return found;
+}
+
+/* In one step: what comes next would be another thing when one elapses in between. */
+int serve_timers(struct call *c)
+{
+	struct unit *u = NULL;
+
+	while ((u = next_timer(c, u))) {
+		reply_row(&c->reply, "timer");
+		reply_text_z(&c->reply, "unit", u->name);
+		reply_text_z(&c->reply, "state", unit_substate(u));
+		serve_put_timer(c, u);
+		put_activated(c, u);
+		reply_row_end(&c->reply);
+	}
+	return CALL_DONE;
+}
+
+int serve_is_system_running(struct call *c)
+{
+	const char *state = property_system_state(c->h);
+
+	reply_row(&c->reply, "state");
+	reply_text_z(&c->reply, "word", state);
+	reply_row_end(&c->reply);
+	if (strcmp(state, "running") != 0)
+		call_fail(c, EXIT_FAILED);
+	return CALL_DONE;
+}
+
+/* --- triggers --- */
 
 int serve_triggers(struct call *c)
 {

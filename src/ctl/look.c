@@ -2,6 +2,7 @@
 /* The verbs that look at units one by one, and at the system as a whole. */
 #include "ctl/serve.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "ctl/why.h"
 #include "units/condition.h"
 #include "units/differ.h"
+#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -173,6 +175,17 @@ static void put_listeners(struct call *c, struct unit *u)
 	reply_value(&c->reply, TAG_NUMBER, "connections", s->n_connections);
 }
 
+static void put_watches(struct call *c, const struct unit *u)
+{
+	const struct path_config *path = u->config ? u->config->path : NULL;
+	char text[PATH_MAX + 64];
+
+	for (const struct path_watch *w = path ? path->watches : NULL; w; w = w->next) {
+		snprintf(text, sizeof(text), "%s=%s", path_kind_names[w->kind], w->path);
+		reply_item(&c->reply, "watches", text);
+	}
+}
+
 static void tell_trigger_of(struct call *c, const struct unit *u)
 {
 	graph_for_each(e, u, DEP_TRIGGERED_BY)
@@ -184,6 +197,8 @@ static void tell_trigger_of(struct call *c, const struct unit *u)
 		reply_row(&c->reply, "trigger");
 		put_state(c, t);
 		put_listeners(c, t);
+		put_watches(c, t);
+		serve_put_timer(c, t);
 		reply_row_end(&c->reply);
 	}
 }
@@ -282,6 +297,8 @@ static void tell_unit(struct call *c, struct unit *u)
 	tell_note(c, u);
 	put_service(c, u);
 	put_listeners(c, u);
+	put_watches(c, u);
+	serve_put_timer(c, u);
 	put_reason(c, u);
 	put_config(c, u);
 	put_usages(c, u);
@@ -293,10 +310,10 @@ static void tell_unit(struct call *c, struct unit *u)
 	reply_row_end(&c->reply);
 	(void)tell_dropped(c, u);
 	tell_changes(c, u);
-	tell_trigger_of(c, u);
 	tell_processes(c, u);
+	tell_trigger_of(c, u);
 	call_diags(c, u->name, u->config, DIAG_WARNING);
-	call_output(c, u);
+	call_output(c, u, 0);
 }
 
 int serve_status(struct call *c)

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "ctl/manual_unit.h"
 #include "units/codes.h"
@@ -27,6 +29,7 @@ static const struct {
 
 static const char *const places[][2] = {
 	{"HARK_RUN_DIR", "directory of the control socket, /run/hark when not set"},
+	{"SUDO_EDITOR, VISUAL, EDITOR", "the editor of edit, the first that is set"},
 	{"NO_COLOR", "when not empty: no colours"},
 };
 
@@ -35,17 +38,51 @@ static const char intro[] =
 
 /* --- for the terminal --- */
 
+/* Columns of the terminal; a line longer than this is hard to read in any case. */
+static unsigned columns(void)
+{
+	enum { MOST = 110, ELSEWHERE = 80 };
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 || w.ws_col == 0)
+		return ELSEWHERE;
+	return w.ws_col < MOST ? w.ws_col : MOST;
+}
+
+/* A word, and beside it what it means, over as many lines as it takes. */
+static void print_entry(const char *left, const char *text)
+{
+	enum { LEFT = 30, INDENT = LEFT + 3 };
+	unsigned width = columns(), at = INDENT;
+	struct str rest = str_of(text), word;
+
+	printf("  %-*s", LEFT, left);
+	if (strlen(left) > LEFT)
+		printf("\n%*s", INDENT - 1, "");
+	while (str_word(&rest, &word)) {
+		if (at + 1 + word.n > width && at > INDENT) {
+			printf("\n%*s", INDENT - 1, "");
+			at = INDENT;
+		}
+		printf(" " STR_FMT, STR_ARG(word));
+		at += 1 + (unsigned)word.n;
+	}
+	printf("\n");
+}
+
 static void print_verb(const struct verb *v)
 {
-	enum verb_id id;
-	const char *alias;
-	char left[64];
+	const struct verb_alias *alias;
+	char left[80];
 
 	snprintf(left, sizeof(left), "%s %s", v->word, verb_shapes[v->shape].usage);
-	printf("  %-28s %s\n", left, v->help);
-	for (unsigned i = 0; (alias = verb_alias(i, &id)); i++)
-		if (id == v->id)
-			printf("  %-28s same as %s\n", alias, v->word);
+	print_entry(left, v->help);
+	for (unsigned i = 0; (alias = verb_alias(i)); i++)
+		if (alias->id == v->id) {
+			snprintf(left, sizeof(left), "the same as %s%s%s", v->word,
+				 alias->type ? " --type=" : "", alias->type ? alias->type : "");
+			print_entry(alias->word, left);
+		}
 }
 
 static void print_option(const struct option *o)
@@ -55,20 +92,57 @@ static void print_option(const struct option *o)
 	snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 		 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->word, o->value ? "=" : "",
 		 o->value ? o->value : "");
-	printf("  %-28s %s\n", left, o->help);
+	print_entry(left, o->help);
 }
 
 static void print_help(void)
 {
-	printf("usage: harkctl [OPTION...] [VERB] [ARGUMENT...]\n\nharkctl %s\n\nVerbs:\n", intro);
-	for (unsigned i = 0; i < VERBS; i++)
+	printf("usage: harkctl [OPTION...] [VERB] [ARGUMENT...]\n\nharkctl %s\n", intro);
+	for (unsigned i = 0; i < VERBS; i++) {
+		if (verb_group((enum verb_id)i))
+			printf("\n%s:\n", verb_group((enum verb_id)i));
 		print_verb(&verbs[i]);
+	}
 	printf("\nOptions:\n");
 	for (unsigned i = 0; i < OPTIONS; i++)
 		print_option(&verb_options[i]);
 	printf("\nExit status:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(exits); i++)
 		printf("  %d  %s\n", exits[i].status, exits[i].meaning);
+	printf("\nharkctl help VERB tells more of a verb, harkctl help DIRECTIVE what a line of a unit file does.\n");
+}
+
+/* Does the help of an option, "list, show: ...", name the verb? Or is it for all verbs that change unit files? */
+static bool is_option_of(const struct option *o, const struct verb *v)
+{
+	struct str rest = str_of(o->help), part, word;
+	bool is_alike = false, does_name = false;
+
+	while (str_cut(&rest, ';', &part)) {
+		struct str verbs_of_it = str_sub(part, 0, str_index(part, ':'));
+
+		while (verbs_of_it.n < part.n && str_cut(&verbs_of_it, ',', &word)) {
+			word = str_trim(word);
+			does_name = does_name || str_eq_z(word, v->word);
+			is_alike = is_alike || str_eq_z(word, "enable and its like");
+		}
+	}
+	return does_name || (is_alike && v->id > VERB_ENABLE && v->id <= VERB_LIST_UNIT_FILES);
+}
+
+static void print_one_verb(const struct verb *v)
+{
+	bool any = false;
+
+	printf("usage: harkctl %s %s\n\n", v->word, verb_shapes[v->shape].usage);
+	print_verb(v);
+	for (unsigned i = 0; i < OPTIONS; i++) {
+		if (!is_option_of(&verb_options[i], v))
+			continue;
+		printf("%s", any ? "" : "\nOptions of it:\n");
+		any = true;
+		print_option(&verb_options[i]);
+	}
 }
 
 /* --- man(7) --- */
@@ -76,15 +150,16 @@ static void print_help(void)
 static void man_verbs(void)
 {
 	for (unsigned i = 0; i < VERBS; i++) {
-		enum verb_id id;
-		const char *alias;
+		const struct verb_alias *alias;
 
+		if (verb_group((enum verb_id)i))
+			printf(".SS %s\n", verb_group((enum verb_id)i));
 		printf(".TP\n.B ");
 		manual_print_word(verbs[i].word);
-		for (unsigned a = 0; (alias = verb_alias(a, &id)); a++)
-			if (id == verbs[i].id) {
+		for (unsigned a = 0; (alias = verb_alias(a)); a++)
+			if (alias->id == verbs[i].id) {
 				printf(", ");
-				manual_print_word(alias);
+				manual_print_word(alias->word);
 			}
 		printf(" \\fI%s\\fR\n%s\n", verb_shapes[verbs[i].shape].usage, verbs[i].help);
 	}
@@ -204,7 +279,7 @@ int manual_print(enum verb_id what, const char *word, bool as_man)
 	} else if (!word) {
 		print_help();
 	} else if (verb) {
-		print_verb(verb);
+		print_one_verb(verb);
 	} else if (code) {
 		printf("%s: %s\n%s\n", code->code, code->title, code->help);
 	} else if (!manual_print_directive(word)) {

@@ -231,6 +231,8 @@ void paint_span(struct paint *p, uint64_t us)
 
 	if (us == TIME_NEVER)
 		paint_z(p, "for ever");
+	else if (s < 1)
+		paintf(p, "%u ms", (unsigned)(us / US_PER_MS));
 	else if (s < 10)
 		paintf(p, "%u.%02u s", (unsigned)s, (unsigned)(us % US_PER_SEC / 10000));
 	else if (s < MINUTE)
@@ -265,6 +267,11 @@ void paint_ago(struct paint *p, uint64_t wall_us)
 		return;
 	}
 	paint_span(p, p->now_us > wall_us ? p->now_us - wall_us : 0);
+}
+
+void paint_until(struct paint *p, uint64_t wall_us)
+{
+	paint_span(p, wall_us > p->now_us ? wall_us - p->now_us : 0);
 }
 
 /* "Thu 2024-11-21 13:03:00 UTC", as systemd prints it. */

@@ -42,11 +42,13 @@ void paint_end(struct paint *p);
 void paint_sign(struct paint *p, struct str active, bool is_waiting);
 /* "├─", "└─", "│ " or their ASCII forms. */
 const char *paint_branch(const struct paint *p, bool is_last);
-/* "3 h 12 min"; at most two units. */
+/* "3 h 12 min", "85 ms"; at most two units. */
 void paint_span(struct paint *p, uint64_t us);
 /* "10:41:07.113", with the date when it is not today. */
 void paint_clock(struct paint *p, uint64_t wall_us);
-/* "3 min ago" */
+/* How long it is until then. */
+void paint_until(struct paint *p, uint64_t wall_us);
+/* How long ago it was. */
 void paint_ago(struct paint *p, uint64_t wall_us);
 
 /* A table: rows of one kind, one column per key. */

@@ -16,6 +16,13 @@ void screen_flush(struct screen *s)
 	sbuf_reset(&s->errors);
 }
 
+void screen_row(void *screen, const struct row *row)
+{
+	struct screen *s = screen;
+
+	screens[s->verb->id](s, row);
+}
+
 /* A place of its own fields, or one that a sentence begins with: "/etc/units/x.service:7: ...". */
 void screen_place(struct paint *p, const struct row *row)
 {

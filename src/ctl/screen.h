@@ -12,6 +12,7 @@ struct screen {
 	struct sbuf errors; /* goes to descriptor 2 */
 	const struct verb *verb;
 	bool is_value_only;
+	bool has_several;   /* units were asked for */
 	bool has_live_line; /* a line without end stands on the terminal */
 };
 
@@ -23,6 +24,8 @@ extern const screen_fn screens[VERBS];
 bool screen_is_stream(enum verb_id id);
 /* Rows that any verb may send: error, finding, cycle, note. True when it was one. */
 bool screen_common(struct screen *s, const struct row *row);
+/* One row as it arrives, with the screen of s->verb; for question.on_row. */
+void screen_row(void *screen, const struct row *row);
 /* Write out what is there: first the answers, then the errors. */
 void screen_flush(struct screen *s);
 
@@ -43,6 +46,8 @@ void show_note(struct screen *s, const struct row *rows);
 void show_list(struct screen *s, const struct row *rows);
 void show_triggers(struct screen *s, const struct row *rows);
 void show_deps(struct screen *s, const struct row *rows);
+void show_logs(struct screen *s, const struct row *row); /* one row at a time */
+void show_timers(struct screen *s, const struct row *rows);
 void show_jobs(struct screen *s, const struct row *rows);
 void show_holds(struct screen *s, const struct row *rows);
 void show_whose(struct screen *s, const struct row *rows);

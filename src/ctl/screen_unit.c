@@ -4,24 +4,25 @@
 
 /* --- states in words --- */
 
-/* "running 3 h 12 min", "failed 2 min ago: exit status 1" */
+/* "running for 3 h 12 min", "failed 2 min ago" */
 static void show_state(struct paint *p, const struct row *row)
 {
 	struct str active = row_text(row, "active");
 	bool is_up = str_eq_z(active, "active");
 	bool is_waiting = row_value(row, "waiting");
+	bool is_failed = str_eq_z(active, "failed") && !is_waiting;
 
 	if (is_waiting)
 		paint_z(p, "waiting");
-	else if (str_eq_z(active, "failed"))
+	else if (is_failed)
 		paint_tone(p, TONE_BAD, "failed");
 	else
 		paint_text(p, is_up ? row_text(row, "sub") : active);
 	if (!row_value(row, "since"))
 		return;
-	paint_z(p, is_up ? " for " : " since ");
+	paint_z(p, is_failed ? " " : " for ");
 	paint_ago(p, row_value(row, "since"));
-	paint_z(p, is_up ? "" : " ago");
+	paint_z(p, is_failed ? " ago" : "");
 }
 
 static void show_label(struct paint *p, const char *label)
@@ -186,6 +187,26 @@ static void show_resources(struct paint *p, const struct row *row)
 	paint_end(p);
 }
 
+/* Of a timer. */
+static void show_times(struct paint *p, const struct row *row)
+{
+	if (row_value(row, "next")) {
+		show_label(p, "next");
+		paint_clock(p, row_value(row, "next"));
+		paint_z(p, ", in ");
+		paint_until(p, row_value(row, "next"));
+		paint_end(p);
+	}
+	if (row_value(row, "last")) {
+		show_label(p, "last");
+		paint_clock(p, row_value(row, "last"));
+		paint_z(p, ", ");
+		paint_ago(p, row_value(row, "last"));
+		paint_z(p, " ago");
+		paint_end(p);
+	}
+}
+
 static void show_unit(struct paint *p, const struct row *row)
 {
 	unsigned at = 0;
@@ -207,6 +228,8 @@ static void show_unit(struct paint *p, const struct row *row)
 	show_labelled(p, row, "job", "job");
 	show_labelled(p, row, "listens", "listens");
 	show_labelled(p, row, "accepted", "accepted");
+	show_labelled(p, row, "watches", "watches");
+	show_times(p, row);
 	show_labelled(p, row, "triggers", "triggers");
 	show_labelled(p, row, "main pid", "pid");
 	show_labelled(p, row, "status", "status");
@@ -261,13 +284,21 @@ static void show_process(struct paint *p, const struct row *row)
 
 static void show_trigger_of(struct paint *p, const struct row *row)
 {
+	static const char *const ways[] = {"listens", "watches"};
+
 	show_label(p, "triggered by");
 	paint_z(p, " ");
 	paint_sign(p, row_text(row, "active"), false);
 	paint_z(p, " ");
 	paint_text(p, row_text(row, "unit"));
 	paint_z(p, "  ");
-	paint_field(p, row, "listens");
+	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)
+		if (row_field(row, ways[i]))
+			paint_field(p, row, ways[i]);
+	if (row_value(row, "next")) {
+		paint_z(p, "next ");
+		paint_clock(p, row_value(row, "next"));
+	}
 	if (row_value(row, "accepted"))
 		paintf(p, "   accepted %llu", (unsigned long long)row_value(row, "accepted"));
 	paint_end(p);

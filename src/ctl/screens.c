@@ -18,7 +18,7 @@ const screen_fn screens[VERBS] = {
 
 bool screen_is_stream(enum verb_id id)
 {
-	return screens[id] == show_job || screens[id] == show_monitor;
+	return screens[id] == show_job || screens[id] == show_monitor || screens[id] == show_logs;
 }
 
 void show_note(struct screen *s, const struct row *rows)
@@ -90,7 +90,8 @@ void show_list(struct screen *s, const struct row *rows)
 		failed += str_eq_z(row_text(row, "active"), "failed");
 		waiting += row_value(row, "waiting") != 0;
 	}
-	paintf(&s->paint, "%u units: %u active, %u waiting, %u failed", n, active, waiting, failed);
+	paintf(&s->paint, "%u unit%s: %u active, %u waiting, %u failed", n, n == 1 ? "" : "s",
+	       active, waiting, failed);
 	paint_end(&s->paint);
 	screen_errors(s, rows);
 }
@@ -112,6 +113,58 @@ void show_triggers(struct screen *s, const struct row *rows)
 
 	paint_table(&s->paint, rows, "trigger", columns, ARRAY_SIZE(columns));
 	screen_errors(s, rows);
+}
+
+static void cell_left(struct paint *p, const struct row *row)
+{
+	if (row_value(row, "next"))
+		paint_until(p, row_value(row, "next"));
+}
+
+static void cell_last(struct paint *p, const struct row *row)
+{
+	paint_clock(p, row_value(row, "last"));
+}
+
+void show_timers(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{"NEXT", NULL, cell_next, false}, {"LEFT", NULL, cell_left, true},
+		{"LAST", NULL, cell_last, false}, {"PASSED", "last", NULL, true},
+		{"UNIT", "unit", NULL, false},    {"ACTIVATES", "activates", NULL, false},
+	};
+
+	paint_table(&s->paint, rows, "timer", columns, ARRAY_SIZE(columns));
+	if (!rows)
+		paint_z(&s->paint, "no timers\n");
+	screen_errors(s, rows);
+}
+
+/* The time, the unit where there are several, and the line as it was written. */
+void show_logs(struct screen *s, const struct row *row)
+{
+	struct paint *p = &s->paint;
+
+	if (!row_is(row, "output")) {
+		screen_common(s, row);
+	} else {
+		if (row_value(row, "lost")) {
+			paintf(p, "(%llu lines came too fast and are lost)",
+			       (unsigned long long)row_value(row, "lost"));
+			paint_end(p);
+		}
+		if (!s->is_value_only) {
+			paint_clock(p, row_value(row, "time"));
+			paint_z(p, "  ");
+		}
+		if (s->has_several) {
+			paint_text(p, row_text(row, "unit"));
+			paint_z(p, "  ");
+		}
+		paint_text(p, row_text(row, "text"));
+		paint_end(p);
+	}
+	screen_flush(s);
 }
 
 void show_jobs(struct screen *s, const struct row *rows)

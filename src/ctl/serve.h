@@ -14,6 +14,9 @@ int serve_job(struct call *c);
 int serve_kill(struct call *c);
 int serve_reset_failed(struct call *c);
 int serve_wait(struct call *c);
+int serve_logs(struct call *c);
+int serve_timers(struct call *c);
+int serve_is_system_running(struct call *c);
 int serve_list(struct call *c);
 int serve_triggers(struct call *c);
 int serve_deps(struct call *c);
@@ -49,5 +52,7 @@ int serve_crashes(struct call *c);
 /* The row of a ledger entry. unit: its name; text: its own; crash: number of the crash it stood before, 0 none. */
 void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, const char *text,
 		 uint64_t crash);
+/* Fields of a timer: "next" and "last", when it elapses and did. Others have none. */
+void serve_put_timer(struct call *c, struct unit *u);
 /* The cause "this caller asked for it". */
 struct cause call_cause(const struct call *c);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ctl/edit.h"
 #include "ctl/file_work.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
@@ -14,6 +15,7 @@ struct command {
 	char control[256]; /* path of the socket */
 	enum verb_id verb;
 	bool is_quiet;
+	unsigned changes; /* of files and links */
 	bool has_manager; /* one answers, and it is about its files */
 	struct rows rows; /* of the manager's answers */
 	struct file_work work;
@@ -146,6 +148,7 @@ static void told(void *arg, const struct tree_node *n)
 {
 	struct command *c = arg;
 
+	c->changes++;
 	if (c->is_quiet)
 		return;
 	if (n->kind == TREE_LINK)
@@ -154,6 +157,29 @@ static void told(void *arg, const struct tree_node *n)
 		paintf(&c->screen->paint, "removed %s\n", n->path);
 	else
 		paintf(&c->screen->paint, "wrote %s\n", n->path);
+}
+
+/* An enable that made no link: why. 0 or -ENOMEM. */
+static int tell_unchanged(struct command *c)
+{
+	bool is_enable = c->verb == VERB_ENABLE || c->verb == VERB_REENABLE;
+	int r = 0;
+
+	if (!is_enable || c->changes || c->is_quiet || c->work.install.notes)
+		return 0;
+	for (unsigned k = 0; k < c->work.names_n && r == 0; k++) {
+		enum install_state state = INSTALL_NOT_FOUND;
+
+		r = install_state(&c->work.install, c->work.names[k], &state);
+		if (r == 0 && state == INSTALL_STATIC)
+			complain(
+				c,
+				"%s has no [Install] section that says where to link it; other units start it, or you",
+				c->work.names[k]);
+		else if (r == 0 && state == INSTALL_ENABLED)
+			complain(c, "%s is enabled already", c->work.names[k]);
+	}
+	return r;
 }
 
 static int change(struct command *c)
@@ -170,6 +196,8 @@ static int change(struct command *c)
 	if (r < 0)
 		complain(c, "%s: %s; what is said above is done, the rest is not", path,
 			 strerror(-r));
+	if (r == 0)
+		r = tell_unchanged(c);
 	if (r == 0)
 		status = follow_up(c);
 	return r < 0 || c->work.install.has_error ? STATUS_FAILED : status;
@@ -227,6 +255,14 @@ static int list_files(struct command *c)
 					   list_file, c));
 }
 
+static int edit(struct command *c)
+{
+	bool any = false;
+	int status = edit_units(c->screen, c->question, &c->work, &any);
+
+	return any && follow_up(c) != STATUS_OK && status == STATUS_OK ? STATUS_FAILED : status;
+}
+
 static int answer(struct command *c)
 {
 	switch ((int)c->verb) {
@@ -236,6 +272,8 @@ static int answer(struct command *c)
 		return is_enabled(c);
 	case VERB_LIST_UNIT_FILES:
 		return list_files(c);
+	case VERB_EDIT:
+		return edit(c);
 	default:
 		return change(c);
 	}

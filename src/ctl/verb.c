@@ -21,21 +21,25 @@ const struct arg_shape verb_shapes[VERB_SHAPES] = {
 #undef SHAPE
 };
 
-static const struct {
-	const char *word;
-	enum verb_id id;
-} aliases[] = {
-#define ALIAS(word, name) { word, VERB_##name },
+static const struct verb_alias aliases[] = {
+#define ALIAS(word, name, type) { word, VERB_##name, type },
+#include "ctl/verbs.def"
+};
+
+static const char *const groups[VERBS] = {
+#define GROUP(name, title) [VERB_##name] = title,
 #include "ctl/verbs.def"
 };
 /* clang-format on */
 
-const char *verb_alias(unsigned at, enum verb_id *ret_id)
+const struct verb_alias *verb_alias(unsigned at)
 {
-	if (at >= ARRAY_SIZE(aliases))
-		return NULL;
-	*ret_id = aliases[at].id;
-	return aliases[at].word;
+	return at < ARRAY_SIZE(aliases) ? &aliases[at] : NULL;
+}
+
+const char *verb_group(enum verb_id id)
+{
+	return groups[id];
 }
 
 const struct verb *verb_find(const char *word)

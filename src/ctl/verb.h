@@ -47,7 +47,9 @@ enum frame_tag {
 	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")            \
 	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")                     \
 	SHAPE(NAMES, 1, UINT_MAX, ARG_UNIT, "UNIT...")                      \
-	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|CODE]")                         \
+	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|DIRECTIVE|CODE]")               \
+	SHAPE(SHELL, 1, 1, ARG_WORD, "SHELL")                               \
+	SHAPE(COMMAND, 1, UINT_MAX, ARG_WORD, "COMMAND [ARGUMENT...]")      \
 	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")                    \
 	SHAPE(UNIT_FILES, 1, UINT_MAX, ARG_WORD, "UNIT|FILE...")
 enum verb_shape {
@@ -98,8 +100,16 @@ extern const struct verb verbs[VERBS];
 extern const struct option verb_options[OPTIONS];
 extern const struct arg_shape verb_shapes[VERB_SHAPES];
 
-/* Alias `at` of a verb: its word, NULL at the end. */
-const char *verb_alias(unsigned at, enum verb_id *ret_id);
+/* Another word for a verb. */
+struct verb_alias {
+	const char *word;
+	enum verb_id id;
+	const char *type; /* what --type is then, or NULL */
+};
+/* Alias number `at`, NULL at the end. */
+const struct verb_alias *verb_alias(unsigned at);
+/* The title of the group that begins with this verb, or NULL. */
+const char *verb_group(enum verb_id id);
 /* The verb of that word or alias, or NULL. */
 const struct verb *verb_find(const char *word);
 /* The verb whose word is most like it, or NULL. */

@@ -156,17 +156,7 @@ static int compare_placed(const void *a, const void *b)
 static void add_finding(struct verify *v, const char *unit, const struct diag *d)
 {
 	v->n[d->severity]++;
-	rows_begin(&v->rows, "finding");
-	rows_text(&v->rows, "unit", unit);
-	rows_text(&v->rows, "file", d->file ? d->file : "");
-	rows_number(&v->rows, "line", d->line);
-	rows_number(&v->rows, "col", d->col);
-	rows_number(&v->rows, "endcol", d->end_col);
-	rows_text(&v->rows, "code", d->code);
-	rows_text(&v->rows, "severity", diag_severity_names[d->severity]);
-	rows_text(&v->rows, "message", d->message);
-	rows_text(&v->rows, "suggestion", d->suggestion ? d->suggestion : "");
-	rows_end(&v->rows);
+	finding_row(&v->rows, unit, d);
 }
 
 /* What is accepted without effect is a note in the status of a unit; here it is a finding. */

@@ -12,6 +12,14 @@
 #include "units/load_index.h"
 #include "units/name.h"
 
+/* "generator", "generator.early", "generator.late", in whatever run directory. */
+static bool is_generated(struct str path)
+{
+	size_t slash = str_rindex(path, '/');
+
+	return slash < path.n && str_has_prefix(str_sub(path, slash + 1, path.n), STR("generator"));
+}
+
 int tree_init(struct install_tree *t, char *const *dirs, unsigned dirs_n, const char *root)
 {
 	memset(t, 0, sizeof(*t));
@@ -24,8 +32,7 @@ int tree_init(struct install_tree *t, char *const *dirs, unsigned dirs_n, const 
 		d->path = dirs[k];
 		d->same_as = (uint8_t)k;
 		d->is_runtime = str_has_prefix(str_of(dirs[k]), STR("/run/"));
-		d->is_generated = str_has_prefix(str_of(dirs[k]), STR("/run/systemd/generator")) ||
-				  str_has_prefix(str_of(dirs[k]), STR("/run/hark/generator"));
+		d->is_generated = is_generated(str_of(dirs[k]));
 		d->is_control = str_has_suffix(str_of(dirs[k]), STR(".control"));
 		d->is_presence = index_is_presence(dirs[k]);
 		list_init(&d->nodes);
@@ -118,7 +125,7 @@ int tree_links_dir(const struct install_tree *t, bool is_runtime)
 		const struct tree_dir *d = &t->dirs[k];
 
 		if (d->is_runtime == is_runtime && !d->is_generated && !d->is_control &&
-		    !d->is_presence)
+		    !d->is_presence && !str_has_suffix(str_of(d->path), STR("/transient")))
 			return d->same_as;
 	}
 	return -1;

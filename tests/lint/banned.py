@@ -22,8 +22,9 @@ CALLS = [
     # The child is our own and not reaped yet, so its number is exact: PID 1 alone can say that.
     ("kill killpg tgkill", INIT + ["src/core/keeper.c", "src/core/final.c"], "signals go through a pidfd (proc.h)"),
     ("fork vfork clone clone3 raw_clone posix_spawn", ["src/core/init.c", "src/core/raw.h", "src/core/keeper.c", "src/core/final.c",
-                                                            "src/core/isolate.c", "src/activate/generate_main.c"],
-     "only PID 1 forks"),
+                                                            "src/core/isolate.c", "src/activate/generate_main.c",
+                                                            "src/ctl/edit.c"],
+     "only PID 1 forks, generators their kind, and harkctl an editor"),
     ("pthread_create thrd_create", [], "no threads"),
 ]
 # Descriptors are born with close-on-exec: the flag must stand within the call.

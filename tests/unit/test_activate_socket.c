@@ -511,9 +511,7 @@ static int what_pid1_keeps(void)
 START_TEST(the_pipe_is_one_slot)
 {
 	struct service *s;
-	struct str line;
-	uint64_t wall;
-	unsigned at = 0;
+	struct output_at at = {0};
 	int kept, slot;
 
 	fake_open();
@@ -535,8 +533,8 @@ START_TEST(the_pipe_is_one_slot)
 	ck_assert_int_eq(fcntl(bank_fd((uint32_t)slot), F_GETFL) & (O_ACCMODE | O_NONBLOCK),
 			 O_RDONLY | O_NONBLOCK);
 	output_drain(&fake, &s->unit);
-	ck_assert(output_line(&s->unit, &at, &line, &wall));
-	ck_assert(str_eq_z(line, "before"));
+	ck_assert(output_next(&s->unit, false, &at));
+	ck_assert(str_eq_z(at.line, "before"));
 	output_drain(&fake, &s->unit);
 }
 END_TEST
@@ -544,9 +542,8 @@ END_TEST
 START_TEST(the_last_lines_are_kept)
 {
 	struct service *s;
-	struct str line;
-	uint64_t wall;
-	unsigned at = 0, n = 0;
+	struct output_at at = {0};
+	unsigned n = 0;
 	int fd;
 	static char big[3000];
 
@@ -559,24 +556,30 @@ START_TEST(the_last_lines_are_kept)
 		dprintf(fd, "line %u\n", i);
 	dprintf(fd, "unfinished");
 	output_drain(&fake, &s->unit);
-	while (output_line(&s->unit, &at, &line, &wall)) {
+	for (; output_next(&s->unit, true, &at); at.number++) {
 		char want[32];
 
 		snprintf(want, sizeof(want), "line %u", 24 + n++);
-		ck_assert(str_eq_z(line, n > OUTPUT_LINES ? "unfinished" : want));
-		ck_assert_uint_gt(wall, 0);
+		ck_assert(str_eq_z(at.line, n > OUTPUT_LINES ? "unfinished" : want));
+		ck_assert_uint_gt(at.wall_us, 0);
 	}
 	ck_assert_uint_eq(n, OUTPUT_LINES + 1);
+	/* Lines have numbers that stay; the one that has not ended has none for who wants whole ones. */
+	at.number = 30;
+	ck_assert(output_next(&s->unit, false, &at));
+	ck_assert(str_eq_z(at.line, "line 30"));
+	at.number = 40;
+	ck_assert(!output_next(&s->unit, false, &at));
 	dprintf(fd, " but now\n");
 	memset(big, 'x', sizeof(big));
 	ck_assert_int_eq(write(fd, big, sizeof(big)), (int)sizeof(big));
 	output_drain(&fake, &s->unit);
-	at = 0;
-	ck_assert(output_line(&s->unit, &at, &line, &wall));
-	ck_assert_uint_le(line.n, OUTPUT_BYTES / 2);
+	at.number = 0;
+	ck_assert(output_next(&s->unit, false, &at));
+	ck_assert_uint_le(at.line.n, OUTPUT_BYTES / 2);
 	output_close(&fake, &s->unit);
-	at = 0;
-	ck_assert(!output_line(&s->unit, &at, &line, &wall));
+	at.number = 0;
+	ck_assert(!output_next(&s->unit, true, &at));
 	ck_assert_uint_eq(s->out.slot, 0);
 }
 END_TEST
