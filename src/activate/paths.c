@@ -294,6 +294,24 @@ static void cite(char *out, size_t cap, const char *path)
 		snprintf(out, cap, "...%s", path + n - (cap - 4));
 }
 
+const char *paths_cited(struct unit *u, const char *cited, struct arena *arena)
+{
+	const struct path_watch *w = path_of(u) ? u->config->path->watches : NULL;
+	struct name_list *found = NULL;
+	char text[LEDGER_TEXT];
+
+	for (; w; w = w->next) {
+		cite(text, sizeof(text), w->path);
+		if (strcmp(text, cited) != 0)
+			continue;
+		if (w->kind == PATH_EXISTS_GLOB && glob_find(w->path, true, arena, &found) == 0 &&
+		    found)
+			return found->text;
+		return w->path;
+	}
+	return NULL;
+}
+
 static void trigger(struct hark *h, struct path_unit *p, const struct path_watch *w)
 {
 	const struct path_config *c = p->unit.config->path;

@@ -16,3 +16,13 @@ extern const struct activator path_activator;
 MUST_USE int paths_open(struct hark *h);
 /* Something was mounted or unmounted, of which inotify tells nothing: look at what is watched again. */
 void paths_look_again(struct hark *h);
+/*
+ * paths_cited() - the path that such a text of a trigger's entry in the ledger is about.
+ *
+ * @u: any unit
+ * @cited: the text, cut in front when the path was too long for it
+ * @arena: where a path that matches PathExistsGlob= is put: the first that is there now
+ *
+ * Returns NULL when u is no path unit or watches no such path (any more).
+ */
+const char *paths_cited(struct unit *u, const char *cited, struct arena *arena);

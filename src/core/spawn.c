@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
+#include "core/tell.h"
 #include "units/cgroup_config.h"
 #include "units/name.h"
 #include "units/scope.h"
@@ -29,7 +30,6 @@ enum {
 	PID_RETRY_FIRST_US = 5000,
 	PID_RETRY_MOST_US = 200000,
 	GUESS_PIDS = 64,
-	EXTRA_ENV = 8,
 	CGROUP_PATH = 600,
 };
 
@@ -119,88 +119,6 @@ static bool wants_notify(const struct service *s)
 
 	return c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD ||
 	       c->notify_access != NOTIFY_NONE || c->watchdog_us || c->fd_store_max;
-}
-
-/* Variables of this one process. */
-struct extra_env {
-	char text[EXTRA_ENV][UNIT_NAME_MAX + 32];
-	const char *at[EXTRA_ENV + 1];
-	unsigned n;
-};
-
-static PRINTF_LIKE(2, 3) void add_extra(struct extra_env *e, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!CHECK(e->n < EXTRA_ENV))
-		return;
-	va_start(ap, fmt);
-	vsnprintf(e->text[e->n], sizeof(e->text[0]), fmt, ap);
-	va_end(ap);
-	e->at[e->n] = e->text[e->n];
-	e->at[++e->n] = NULL;
-}
-
-/* How the main process of s ended (systemd.exec(5)). */
-static void add_exit(struct extra_env *e, const char *prefix, const struct service *s)
-{
-	static const char *const codes[] = {
-		[CLD_EXITED] = "exited", [CLD_KILLED] = "killed", [CLD_DUMPED] = "dumped"};
-	const char *name = value_signal_name(s->main.status);
-
-	if (s->main.code < CLD_EXITED || s->main.code > CLD_DUMPED)
-		return;
-	add_extra(e, "%sEXIT_CODE=%s", prefix, codes[s->main.code]);
-	if (s->main.code == CLD_EXITED)
-		add_extra(e, "%sEXIT_STATUS=%d", prefix, s->main.status);
-	else
-		add_extra(e, "%sEXIT_STATUS=%s", prefix,
-			  name + (str_has_prefix(str_of(name), STR("SIG")) ? 3 : 0));
-}
-
-/* The one service that names u in OnFailure= or OnSuccess= and ended so; NULL when there is none, or are several. */
-static const struct service *monitored_by(const struct hark *h, const struct unit *u)
-{
-	static const struct {
-		enum dep_type dep;
-		enum coarse end;
-	} kinds[] = {{DEP_ON_FAILURE_OF, FAILED}, {DEP_ON_SUCCESS_OF, INACTIVE}};
-	const struct service *found = NULL;
-
-	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
-		graph_for_each(e, u, kinds[k].dep)
-		{
-			struct unit *v = registry_unit(&h->reg, e->to);
-
-			if (!v || !service_of(v) || unit_coarse(v) != kinds[k].end ||
-			    !service_of(v)->main.code)
-				continue;
-			if (found)
-				return NULL;
-			found = service_of(v);
-		}
-	}
-	return found;
-}
-
-/* What ExecStop= and ExecStopPost= are told about the run that ends, and who is started by another's end about that (systemd.exec(5)). */
-static void tell_results(const struct hark *h, const struct service *s, struct extra_env *e)
-{
-	uint8_t state = s->unit.state;
-	const struct service *other = monitored_by(h, &s->unit);
-	char run[UNIT_RUN_TEXT];
-
-	if (state == SVC_STOP || state == SVC_STOP_POST)
-		add_extra(e, "SERVICE_RESULT=%s", service_result_names[s->result]);
-	if (state == SVC_STOP_POST)
-		add_exit(e, "", s);
-	if (!other)
-		return;
-	add_extra(e, "MONITOR_UNIT=%s", other->unit.name);
-	add_extra(e, "MONITOR_SERVICE_RESULT=%s", service_result_names[other->result]);
-	unit_run_text(&other->unit, run);
-	add_extra(e, "MONITOR_INVOCATION_ID=%s", run);
-	add_exit(e, "MONITOR_", other);
 }
 
 /* An automount has no settings for the one command that is run for it. */
@@ -435,8 +353,9 @@ static int equip(struct hark *h, struct unit *u, struct describe_in *in, char **
 static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_t *ret_exit,
 		     char **ret_why)
 {
-	static char bytes
-		[PLAN_ROOM]; /* one spawn at a time: PID 1 has its copy when the request is sent */
+	/* one spawn at a time: PID 1 has its copy when the request is sent */
+	static char bytes[PLAN_ROOM];
+	static struct tell env;
 	struct process p = {.plan = {.p = bytes, .cap = sizeof(bytes)}};
 	struct describe_in in = {.unit = u,
 				 .exec = exec_of(u),
@@ -447,13 +366,12 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
 	char notify[128], cgroup[CGROUP_PATH];
-	struct extra_env env = {.n = 0};
 	int r = equip(h, u, &in, ret_why);
 
 	spawn_cgroup_path(u, cgroup, sizeof(cgroup));
 	in.cgroup = cgroup;
 	if (r >= 0 && u->type == UNIT_SERVICE) {
-		tell_results(h, service_of(u), &env);
+		tell_service(h, service_of(u), &env);
 		in.extra_env = env.at;
 		r = prepare(h, service_of(u), &in, &fds, notify, sizeof(notify));
 	}
