@@ -26,14 +26,22 @@ struct cause engine_cause_from(const struct unit *u, enum cause_kind kind)
 	return (struct cause){.kind = (uint8_t)kind, .unit = u->id, .entry = u->why_entry};
 }
 
-static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, enum job_type type,
-		    enum job_mode mode, enum cause_kind kind)
+/* What follows from a change of u that is told in the ledger at `entry` (0: nowhere). */
+static struct cause cause_at(const struct unit *u, enum cause_kind kind, uint64_t entry)
 {
 	struct cause cause = engine_cause_from(u, kind);
 
+	if (entry)
+		cause.entry = entry;
+	return cause;
+}
+
+static void ask_all(struct engine *e, const struct unit *u, enum dep_type dep, enum job_type type,
+		    enum job_mode mode, const struct cause *cause)
+{
 	for (uint32_t i = 0; i < u->edges_n; i++)
 		if (u->edges[i].type == dep)
-			engine_ask(e, registry_unit(e->reg, u->edges[i].to), type, mode, &cause, 0);
+			engine_ask(e, registry_unit(e->reg, u->edges[i].to), type, mode, cause, 0);
 }
 
 static bool is_needing(enum dep_type t)
@@ -55,9 +63,9 @@ static bool is_needed(const struct engine *e, const struct unit *u)
 }
 
 /* StopWhenUnneeded= of the units that u pulled in. */
-static void release_unneeded(struct engine *e, const struct unit *u)
+static void release_unneeded(struct engine *e, const struct unit *u, uint64_t entry)
 {
-	struct cause cause = engine_cause_from(u, CAUSE_UNNEEDED);
+	struct cause cause = cause_at(u, CAUSE_UNNEEDED, entry);
 
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		struct unit *v = registry_unit(e->reg, u->edges[i].to);
@@ -83,21 +91,24 @@ static void uphold(struct engine *e, struct unit *u)
 	}
 }
 
-static void came_to_rest(struct engine *e, struct unit *u, enum coarse now)
+static void came_to_rest(struct engine *e, struct unit *u, enum coarse now, uint64_t entry)
 {
+	struct cause cause =
+		cause_at(u, now == FAILED ? CAUSE_ON_FAILURE : CAUSE_ON_SUCCESS, entry);
+
 	engine_tell_triggers(e, u, EV_TRIGGERED_DEAD);
 	if (now == FAILED) {
 		ask_all(e, u, DEP_ON_FAILURE, JOB_START,
-			(enum job_mode)u->config->unit->on_failure_job_mode, CAUSE_ON_FAILURE);
+			(enum job_mode)u->config->unit->on_failure_job_mode, &cause);
 		e->ops->emergency(e->arg, u,
 				  (enum emergency_action)u->config->unit->failure_action);
 	} else {
 		ask_all(e, u, DEP_ON_SUCCESS, JOB_START,
-			(enum job_mode)u->config->unit->on_success_job_mode, CAUSE_ON_SUCCESS);
+			(enum job_mode)u->config->unit->on_success_job_mode, &cause);
 		e->ops->emergency(e->arg, u,
 				  (enum emergency_action)u->config->unit->success_action);
 	}
-	release_unneeded(e, u);
+	release_unneeded(e, u, entry);
 	uphold(e, u);
 }
 
@@ -114,17 +125,19 @@ static void tell_rise(struct engine *e, const struct unit *u, enum coarse before
 		tell_triggers(e, u, EV_TRIGGERED_ALIVE, 1, true);
 }
 
-void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now)
+void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now,
+		      uint64_t entry)
 {
+	struct cause died = cause_at(u, CAUSE_DEPENDENCY_DIED, entry);
 	bool was_resting = before == INACTIVE || before == FAILED;
 	bool is_resting = now == INACTIVE || now == FAILED;
 
 	tell_rise(e, u, before, now);
 	if (is_up(before) && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
 	    u->job.type != JOB_RESTART)
-		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, CAUSE_DEPENDENCY_DIED);
+		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, &died);
 	if (!was_resting && is_resting)
-		came_to_rest(e, u, now);
+		came_to_rest(e, u, now, entry);
 	else if (now == FAILED && before != FAILED)
-		came_to_rest(e, u, now);
+		came_to_rest(e, u, now, entry);
 }

@@ -32,5 +32,6 @@ bool engine_run_jobs(struct engine *e);
 struct cause engine_cause_from(const struct unit *u, enum cause_kind kind);
 /* Tell every unit that triggers u that it left its rest or came to it (and then, whether by its start limit). */
 void engine_tell_triggers(struct engine *e, const struct unit *u, enum event_kind kind);
-/* The visible state of u changed: requests to its neighbours. */
-void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now);
+/* The visible state of u changed: requests to its neighbours. entry: where the ledger tells it, 0: nowhere. */
+void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum coarse now,
+		      uint64_t entry);

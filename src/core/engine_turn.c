@@ -197,6 +197,7 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 {
 	uint8_t old = u->state;
 	enum coarse before = unit_coarse(u), now;
+	uint64_t entry = 0;
 
 	u->state = state;
 	now = unit_coarse(u);
@@ -207,13 +208,13 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 		struct cause cause = ev->cause;
 
 		cause.entry = engine_entry(u);
-		engine_note(e, LEDGER_STATE, u, &cause, (uint8_t)before, (uint8_t)now);
+		entry = engine_note(e, LEDGER_STATE, u, &cause, (uint8_t)before, (uint8_t)now);
 	}
 	log_debug("engine", "%s: %s -> %s on %s", u->name, u->ops->fsm->states[old].name,
 		  unit_substate(u), event_names[ev->kind]);
 	engine_judge_job(e, u, before);
 	if (before != now)
-		engine_propagate(e, u, before, now);
+		engine_propagate(e, u, before, now, entry);
 	e->ops->changed(e->arg, u, old);
 }
 

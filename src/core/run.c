@@ -14,6 +14,7 @@
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "activate/swaps.h"
+#include "core/explain.h"
 #include "core/fd.h"
 #include "core/kill.h"
 #include "core/leftovers.h"
@@ -577,6 +578,8 @@ static void on_execfail(struct hark *h, const struct bank_note *n)
 	else if (n->step == PLAN_CHDIR && u->config->exec && u->config->exec->working_directory)
 		sbuf_addf(&why, "cannot enter \"%s\" (WorkingDirectory=): %s",
 			  u->config->exec->working_directory, strerror(abs(n->err)));
+	else if (n->step == PLAN_OPEN)
+		explain_open(u->config->exec, abs(n->err), &why);
 	else
 		sbuf_addf(&why, "setting up the process failed at step %s: %s", step->name,
 			  strerror(abs(n->err)));
@@ -598,8 +601,8 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 		spawn_find_main(h, s);
 		return;
 	}
-	if (s && !is_main)
-		spawn_explain_helper(s, n->code, n->status);
+	if (s)
+		explain_exit(s, is_main, n->code, n->status);
 	ref->exit_us = loop_now_us(&h->loop);
 	engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status,
 			   is_main ? ROLE_MAIN : ROLE_CONTROL);

@@ -408,25 +408,6 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 		spawn_set_fail(u, 0, NULL); /* of an earlier start */
 }
 
-void spawn_explain_helper(struct service *s, int code, int status)
-{
-	const struct command *cmd = service_command(s);
-	struct sbuf why = {0};
-
-	if ((s->unit.state != SVC_START_PRE && s->unit.state != SVC_START_POST) || !cmd ||
-	    cmd->ignore_failure ||
-	    service_exit_is_clean(s->unit.config->service, code, status, false))
-		return;
-	sbuf_addf(&why, "%s:%u: %s: ", cmd->file ? cmd->file : s->unit.name, cmd->line, cmd->path);
-	if (code == CLD_EXITED)
-		sbuf_addf(&why, "exit status %d", status);
-	else
-		sbuf_addf(&why, "killed by %s", value_signal_name(status));
-	if (!s->fail_step_exit) /* else it is known what kept it from being executed */
-		spawn_set_fail(&s->unit, 0, sbuf_take(&why));
-	sbuf_fini(&why);
-}
-
 /* --- Type=forking --- */
 
 static void post_main(struct hark *h, struct service *s, pid_t pid)

@@ -22,8 +22,6 @@ void spawn_look_for_pid_file(struct hark *h, struct service *s);
 void spawn_forget_pid_file(const struct service *s);
 /* The main process has ended, and had written another of the service's into PIDFile= before: its pid, else 0. */
 pid_t spawn_next_main(struct hark *h, struct service *s);
-/* A command before or behind ExecStart= has failed, and the start with it: those that follow must not hide which it was. */
-void spawn_explain_helper(struct service *s, int code, int status);
 /* Keep a sentence as the reason why the unit's last start failed; owned text is taken over. */
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text);
 /* No main process is known: the end of the service is that its cgroup is empty, which is told by EMPTY. */

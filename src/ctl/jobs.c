@@ -268,7 +268,7 @@ static void tell_culprits(struct call *c, const struct unit *u)
 			reply_text_z(&c->reply, "dependency", dep_names[needs[i]]);
 			reply_text_z(&c->reply, "file", graph_file(&c->h->reg, u, e));
 			reply_value(&c->reply, TAG_NUMBER, "line", e->line);
-			why_down_fields(&c->reply, v);
+			why_down_fields(&c->reply, &c->h->reg, v);
 			reply_row_end(&c->reply);
 			call_output(c, v, v->inactive_exit_us);
 		}
@@ -303,7 +303,7 @@ static void tell_job(struct call *c, const struct call_wait *w, struct unit *u)
 	if (result != JOB_RES_DONE)
 		reply_text_z(&c->reply, "text", result_words[result]);
 	if (!is_good(w) || result == JOB_RES_SKIPPED)
-		why_down_fields(&c->reply, u);
+		why_down_fields(&c->reply, &c->h->reg, u);
 	reply_row_end(&c->reply);
 }
 
@@ -313,7 +313,7 @@ static void tell_died(struct call *c, const struct call_wait *w, struct unit *u)
 	reply_row(&c->reply, "died");
 	reply_text_z(&c->reply, "unit", u->name);
 	reply_value(&c->reply, TAG_SPAN, "after", loop_now_us(&c->h->loop) - w->end_us);
-	why_down_fields(&c->reply, u);
+	why_down_fields(&c->reply, &c->h->reg, u);
 	reply_row_end(&c->reply);
 	call_output(c, u, w->begin_us);
 	call_fail(c, EXIT_FAILED);

@@ -2,6 +2,9 @@
 /* The verbs that list: units, triggers, dependencies, the ledger, the ring of errors; and the table of all handlers. */
 #include "ctl/serve.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "activate/time.h"
 #include "core/log.h"
 #include "ctl/property.h"
@@ -101,7 +104,8 @@ static void tell_trigger(struct call *c, struct unit *u, const char *trigger, co
 	reply_text_z(&c->reply, "state", unit_substate(u));
 	if (s)
 		reply_value(&c->reply, TAG_NUMBER, "accepted", s->n_accepted);
-	serve_put_timer(c, u);
+	if (u->type == UNIT_TIMER)
+		serve_put_trigger(c, u);
 	put_activated(c, u);
 	reply_row_end(&c->reply);
 }
@@ -124,10 +128,22 @@ static void tell_timer(struct call *c, struct unit *u)
 
 /* --- timers --- */
 
-void serve_put_timer(struct call *c, struct unit *u)
+static void put_watches(struct call *c, const struct unit *u)
+{
+	const struct path_config *path = u->config ? u->config->path : NULL;
+	char text[PATH_MAX + 64];
+
+	for (const struct path_watch *w = path ? path->watches : NULL; w; w = w->next) {
+		snprintf(text, sizeof(text), "%s=%s", path_kind_names[w->kind], w->path);
+		reply_item(&c->reply, "watches", text);
+	}
+}
+
+void serve_put_trigger(struct call *c, struct unit *u)
 {
 	const struct timer_unit *t = timer_of(u);
 
+	put_watches(c, u);
 	if (!t)
 		return;
 	if (time_next_us(u) != TIME_NEVER)
@@ -167,7 +183,7 @@ int serve_timers(struct call *c)
 		reply_row(&c->reply, "timer");
 		reply_text_z(&c->reply, "unit", u->name);
 		reply_text_z(&c->reply, "state", unit_substate(u));
-		serve_put_timer(c, u);
+		serve_put_trigger(c, u);
 		put_activated(c, u);
 		reply_row_end(&c->reply);
 	}

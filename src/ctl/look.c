@@ -2,7 +2,6 @@
 /* The verbs that look at units one by one, and at the system as a whole. */
 #include "ctl/serve.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -18,7 +17,6 @@
 #include "ctl/why.h"
 #include "units/condition.h"
 #include "units/differ.h"
-#include "units/path.h"
 #include "units/service.h"
 #include "units/socket.h"
 
@@ -109,7 +107,7 @@ static void put_reason(struct call *c, const struct unit *u)
 	if (registry_unit(&c->h->reg, by))
 		reply_text_z(&c->reply, "reason_unit", registry_unit(&c->h->reg, by)->name);
 	if (reason == WHY_NOT_RUNNING)
-		why_down_fields(&c->reply, u);
+		why_down_fields(&c->reply, &c->h->reg, u);
 	else if (why_chain(&c->h->state, u->why_entry, &link, 1))
 		reply_text_z(&c->reply, "started_by", link.text);
 	while ((ref = why_next_ref(&c->h->reg, u, &at, &type)))
@@ -175,17 +173,6 @@ static void put_listeners(struct call *c, struct unit *u)
 	reply_value(&c->reply, TAG_NUMBER, "connections", s->n_connections);
 }
 
-static void put_watches(struct call *c, const struct unit *u)
-{
-	const struct path_config *path = u->config ? u->config->path : NULL;
-	char text[PATH_MAX + 64];
-
-	for (const struct path_watch *w = path ? path->watches : NULL; w; w = w->next) {
-		snprintf(text, sizeof(text), "%s=%s", path_kind_names[w->kind], w->path);
-		reply_item(&c->reply, "watches", text);
-	}
-}
-
 static void tell_trigger_of(struct call *c, const struct unit *u)
 {
 	graph_for_each(e, u, DEP_TRIGGERED_BY)
@@ -197,8 +184,7 @@ static void tell_trigger_of(struct call *c, const struct unit *u)
 		reply_row(&c->reply, "trigger");
 		put_state(c, t);
 		put_listeners(c, t);
-		put_watches(c, t);
-		serve_put_timer(c, t);
+		serve_put_trigger(c, t);
 		reply_row_end(&c->reply);
 	}
 }
@@ -297,8 +283,7 @@ static void tell_unit(struct call *c, struct unit *u)
 	tell_note(c, u);
 	put_service(c, u);
 	put_listeners(c, u);
-	put_watches(c, u);
-	serve_put_timer(c, u);
+	serve_put_trigger(c, u);
 	put_reason(c, u);
 	put_config(c, u);
 	put_usages(c, u);
@@ -438,7 +423,7 @@ int serve_health(struct call *c)
 		reply_row(&c->reply, is_failed ? "failed" : "note");
 		put_state(c, u);
 		put_service(c, u);
-		why_down_fields(&c->reply, u);
+		why_down_fields(&c->reply, &c->h->reg, u);
 		if (u->is_changed_on_disk)
 			reply_value(&c->reply, TAG_BOOL, "changed_on_disk", 1);
 		reply_row_end(&c->reply);
@@ -593,11 +578,20 @@ static uint64_t find_end(const struct call *c, const struct unit *u)
 	return 0;
 }
 
-/* Earlier runs: the newest few that the ledger still knows, the present one left out. */
-static void tell_runs(struct call *c, const struct unit *u)
+/* Does the chain that begins at seq end with the start that this run came from? */
+static bool is_in_chain(const struct call *c, uint64_t seq, const struct ledger_entry *run)
+{
+	struct why_link links[1], of_run[1];
+
+	return why_chain(&c->h->state, seq, links, 1) &&
+	       why_chain(&c->h->state, run->parent, of_run, 1) && links[0].entry == of_run[0].entry;
+}
+
+/* Earlier runs: the newest few that the ledger still knows; the one that the chain from seq tells is left out. */
+static void tell_runs(struct call *c, const struct unit *u, uint64_t seq_told)
 {
 	const struct ledger *l = &c->h->state.image->ledger;
-	bool is_first = !unit_is_at_rest(u);
+	bool is_first = true;
 	unsigned n = 0;
 
 	for (uint64_t seq = l->next; seq > 1 && n < RUNS; seq--) {
@@ -606,10 +600,11 @@ static void tell_runs(struct call *c, const struct unit *u)
 
 		if (!e || !why_is_start(e) || !is_about(c, e, u))
 			continue;
-		if (is_first) {
+		if (is_first && (!unit_is_at_rest(u) || is_in_chain(c, seq_told, e))) {
 			is_first = false;
 			continue;
 		}
+		is_first = false;
 		n++;
 		reply_row(&c->reply, "before");
 		reply_text_z(&c->reply, "unit", u->name);
@@ -684,7 +679,7 @@ int serve_why(struct call *c)
 	reply_value(&c->reply, TAG_NUMBER, "activations", u->n_activations);
 	reply_row_end(&c->reply);
 	tell_chain(c, u, entry_to_tell(c, u));
-	tell_runs(c, u);
+	tell_runs(c, u, entry_to_tell(c, u));
 	if (unit_is_at_rest(u))
 		call_diags(c, u->name, u->config, DIAG_ERROR);
 	return CALL_MORE;

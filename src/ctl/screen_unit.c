@@ -360,7 +360,7 @@ static void show_why_head(struct paint *p, const struct row *row)
 		paint_text(p, by);
 		paint_z(p, ")");
 	}
-	paint_z(p, row_text(row, "reason").n ? " because " : is_down ? "" : " because");
+	paint_z(p, !is_down ? " because" : row_text(row, "reason").n ? ": " : "");
 	paint_text(p, row_text(row, "reason"));
 	paint_end(p);
 	screen_place(p, row);
@@ -376,6 +376,9 @@ static void show_why_keeps(struct paint *p, const struct row *row)
 		paint_z(p, "  it keeps running: ");
 		if (row_text(row, "restart").n)
 			paintf(p, "Restart=" STR_FMT ", ", STR_ARG(row_text(row, "restart")));
+		if (row_value(row, "restarts"))
+			paintf(p, "restarted %llu times, ",
+			       (unsigned long long)row_value(row, "restarts"));
 		paint_z(p, row_field(row, "refs") ? "held by " : "nobody requires it");
 		if (row_field(row, "refs"))
 			paint_field(p, row, "refs");

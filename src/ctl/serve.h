@@ -52,7 +52,7 @@ int serve_crashes(struct call *c);
 /* The row of a ledger entry. unit: its name; text: its own; crash: number of the crash it stood before, 0 none. */
 void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit, const char *text,
 		 uint64_t crash);
-/* Fields of a timer: "next" and "last", when it elapses and did. Others have none. */
-void serve_put_timer(struct call *c, struct unit *u);
+/* Fields of a timer: "next" and "last", when it elapses and did; of a path unit: "watches". Others have none. */
+void serve_put_trigger(struct call *c, struct unit *u);
 /* The cause "this caller asked for it". */
 struct cause call_cause(const struct call *c);

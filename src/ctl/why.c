@@ -231,10 +231,51 @@ enum why_reason why_reason(const struct registry *r, const struct state_table *t
 
 /* --- why it does not run --- */
 
+/* Statuses by which a process that could not be set up ends (systemd.exec(5)): users know them by these words. */
+static const char *const setup_words[] = {
+	[200] = "CHDIR",
+	[201] = "NICE",
+	[202] = "FDS",
+	[203] = "EXEC",
+	[204] = "MEMORY",
+	[205] = "LIMITS",
+	[206] = "OOM_ADJUST",
+	[207] = "SIGNAL_MASK",
+	[208] = "STDIN",
+	[209] = "STDOUT",
+	[210] = "CHROOT",
+	[211] = "IOPRIO",
+	[212] = "TIMERSLACK",
+	[213] = "SECUREBITS",
+	[214] = "SETSCHEDULER",
+	[215] = "CPUAFFINITY",
+	[216] = "GROUP",
+	[217] = "USER",
+	[218] = "CAPABILITIES",
+	[219] = "CGROUP",
+	[220] = "SETSID",
+	[222] = "STDERR",
+	[224] = "PAM",
+	[225] = "NETWORK",
+	[226] = "NAMESPACE",
+	[227] = "NO_NEW_PRIVILEGES",
+	[228] = "SECCOMP",
+	[230] = "PERSONALITY",
+	[233] = "RUNTIME_DIRECTORY",
+	[237] = "KEYRING",
+	[242] = "NUMA_POLICY",
+	[243] = "CREDENTIALS",
+};
+
 static const char *exit_words(const struct proc_ref *p, char *out, size_t cap)
 {
+	const char *word = p->status >= 0 && p->status < (int)ARRAY_SIZE(setup_words)
+				   ? setup_words[p->status]
+				   : NULL;
+
 	if (p->code == CLD_EXITED)
-		snprintf(out, cap, "exit status %d", p->status);
+		snprintf(out, cap, "exit status %d%s%s", p->status, word ? "/" : "",
+			 word ? word : "");
 	else
 		snprintf(out, cap, "killed by %s%s", value_signal_name(p->status),
 			 p->code == CLD_DUMPED ? " (core dumped)" : "");
@@ -247,7 +288,7 @@ static const struct {
 } result_tellings[] = {
 	{"resources", "something it needs could not be had"},
 	{"protocol", "it ended without having said that it is ready"},
-	{"timeout", "it took longer than its timeout allows"},
+	{"timeout", "it took longer than its timeout allows"}, /* of what is no service */
 	{"unmounted", "somebody took its mount point away"},
 	{"watchdog", "it did not serve its watchdog in time"},
 	{"start-limit-hit", "it was started too often in too short a time (StartLimitBurst=)"},
@@ -258,15 +299,52 @@ static const struct {
 	{"exec-condition", "its ExecCondition= said no"},
 };
 
+/* What was waited for in vain, and how long. */
+static void add_timeout(struct sbuf *b, const struct service *s)
+{
+	const struct unit *u = &s->unit;
+	const struct service_config *c = u->config->service;
+	bool was_up = u->active_enter_us >= u->inactive_exit_us && u->active_enter_us;
+	uint64_t ran_us = u->active_exit_us - u->active_enter_us;
+	const char *what = "its start did not end in time", *name = "TimeoutStartSec";
+	uint64_t limit = c->timeout_start_us;
+	char span[64];
+
+	if (was_up && c->runtime_max_us != TIME_NEVER && ran_us >= c->runtime_max_us) {
+		what = "it ran longer than it may";
+		name = "RuntimeMaxSec";
+		limit = c->runtime_max_us;
+	} else if (was_up) {
+		what = "it did not end in time when it was stopped";
+		name = "TimeoutStopSec";
+		limit = c->timeout_stop_us;
+	} else if (c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD) {
+		what = "it did not say in time that it is ready";
+	} else if (c->type == SERVICE_DBUS) {
+		what = "it did not take its name on the bus in time";
+	} else if (c->type == SERVICE_FORKING && c->pid_file) {
+		what = "its PIDFile= did not come in time";
+	}
+	value_format_span(limit, span, sizeof(span));
+	sbuf_addf(b, "%s (%s=%s)", what, name, span);
+}
+
 static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 {
 	const struct service *s = u->type == UNIT_SERVICE ? container_of(u, struct service, unit)
 							  : NULL;
 	char words[64];
 
+	if (s && u->config && u->config->service && strcmp(result, "timeout") == 0) {
+		add_timeout(b, s);
+		return;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(result_tellings); i++)
 		if (strcmp(result, result_tellings[i].result) == 0) {
 			sbuf_add_z(b, result_tellings[i].words);
+			if (s && s->main.code && strcmp(result, "start-limit-hit") == 0)
+				sbuf_addf(b, "; the last time: %s",
+					  exit_words(&s->main, words, sizeof(words)));
 			return;
 		}
 	if (s && s->main.code)
@@ -299,7 +377,40 @@ static void tell_condition(const struct condition *c, struct sbuf *text)
 		  c->is_negated ? "!" : "", c->parameter);
 }
 
-void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, uint32_t *ret_line)
+/* The first unit whose failure kept u from being started, or NULL. */
+static const struct unit *find_culprit(const struct registry *r, const struct unit *u)
+{
+	static const enum dep_type needs[] = {DEP_REQUIRES, DEP_BINDS_TO, DEP_REQUISITE};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+		graph_for_each(e, u, needs[i])
+		{
+			const struct unit *v = registry_unit(r, e->to);
+
+			if (v && !unit_is_active(v))
+				return v;
+		}
+	return NULL;
+}
+
+/* It rests and nothing went wrong: how it ended when nobody stopped it, or what kept it from being started. */
+static void tell_rest(const struct registry *r, const struct unit *u, struct sbuf *text)
+{
+	const struct service *s = u->type == UNIT_SERVICE ? container_of(u, struct service, unit)
+							  : NULL;
+	const struct unit *culprit = NULL;
+	char words[64];
+
+	if (u->last_job_result == JOB_RES_DEPENDENCY)
+		culprit = find_culprit(r, u);
+	if (culprit)
+		sbuf_addf(text, "%s, which it needs, could not be started", culprit->name);
+	else if (s && s->main.code && !s->forbid_restart && u->inactive_enter_us)
+		sbuf_addf(text, "it ended: %s", exit_words(&s->main, words, sizeof(words)));
+}
+
+void why_down(const struct registry *r, const struct unit *u, struct sbuf *text,
+	      const char **ret_file, uint32_t *ret_line)
 {
 	const char *result = u->ops->result ? u->ops->result(u) : "success";
 	const char **failure = procs_fail_text((struct unit *)(uintptr_t)u);
@@ -321,16 +432,18 @@ void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, ui
 		sbuf_add_z(text, *failure);
 	} else if (strcmp(result, "success") != 0) {
 		add_result(text, u, result);
+	} else if (unit_is_at_rest(u)) {
+		tell_rest(r, u, text);
 	}
 }
 
-void why_down_fields(struct reply *reply, const struct unit *u)
+void why_down_fields(struct reply *reply, const struct registry *r, const struct unit *u)
 {
 	struct sbuf text = {0};
 	const char *file;
 	uint32_t line;
 
-	why_down(u, &text, &file, &line);
+	why_down(r, u, &text, &file, &line);
 	if (text.n)
 		reply_text(reply, "reason", (struct str){text.p, text.n});
 	sbuf_fini(&text);

@@ -44,8 +44,9 @@ const struct unit *why_next_ref(const struct registry *r, const struct unit *u, 
 bool why_is_start(const struct ledger_entry *e);
 
 /* Why it does not run (or did not start), in one sentence; empty when there is nothing to say. file:line of the cause if known. */
-void why_down(const struct unit *u, struct sbuf *text, const char **ret_file, uint32_t *ret_line);
+void why_down(const struct registry *r, const struct unit *u, struct sbuf *text,
+	      const char **ret_file, uint32_t *ret_line);
 /* The same as fields "reason", "file", "line", "result", "code", "status" of the open row. */
-void why_down_fields(struct reply *reply, const struct unit *u);
+void why_down_fields(struct reply *reply, const struct registry *r, const struct unit *u);
 /* Field "waits_for": the first unit whose job must end before that of u; items "after": the numbers of all such jobs. */
 void why_blocker_fields(struct reply *reply, const struct registry *r, const struct unit *u);

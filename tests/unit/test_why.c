@@ -191,7 +191,7 @@ START_TEST(why_it_does_not_run)
 	const char *file;
 	uint32_t line;
 
-	why_down(u, &text, &file, &line);
+	why_down(&reg, u, &text, &file, &line);
 	ck_assert_str_eq(text.p, "it was never asked for");
 	ck_assert_ptr_null(file);
 	sbuf_fini(&text);
