@@ -367,7 +367,8 @@ static void on_events(struct watch *watch, uint32_t events UNUSED)
 
 static int open_events(struct mounts *w)
 {
-	int r = w->hark->is_pid1 ? mountns_watch() : -EOPNOTSUPP;
+	int r = w->hark->is_pid1 ? bank_lasting(&w->hark->bank, "mounts", mountns_watch)
+				 : -EOPNOTSUPP;
 
 	w->events_fd = r < 0 ? -1 : r;
 	if (r < 0)

@@ -27,7 +27,7 @@ static bool begin_watch(struct hark *h)
 
 	if (h->nodes_watch.is_on)
 		return true;
-	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	fd = fd_inotify();
 	h->nodes_watch.fn = on_events;
 	if (fd < 0 || loop_watch(&h->loop, &h->nodes_watch, fd, EPOLLIN) < 0)
 		return false;

@@ -485,17 +485,9 @@ void paths_look_again(struct hark *h)
 
 int paths_open(struct hark *h)
 {
-	int slot = bank_find(&h->bank, "paths");
-	AUTO_FD int fd = -1;
+	int fd = bank_lasting(&h->bank, "paths", fd_inotify);
 
 	list_init(&h->watched_paths);
-	if (slot < 0) {
-		fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (fd < 0)
-			return err_here(-errno);
-		slot = bank_keep(&h->bank, -1, "paths", fd);
-	}
 	h->path_watch.fn = on_readable;
-	return slot < 0 ? slot
-			: loop_watch(&h->loop, &h->path_watch, bank_fd((uint32_t)slot), EPOLLIN);
+	return fd < 0 ? fd : loop_watch(&h->loop, &h->path_watch, fd, EPOLLIN);
 }

@@ -384,6 +384,20 @@ int bank_keep(struct bank *b, int old, const char *name, int fd)
 	return r < 0 ? r : slot;
 }
 
+int bank_lasting(struct bank *b, const char *name, int (*make)(void))
+{
+	int slot = b->table ? bank_find(b, name) : -1;
+	int fd = slot < 0 ? make() : bank_fd((uint32_t)slot);
+
+	if (fd < 0 || slot >= 0 || !b->table) /* a self-test has no PID 1 */
+		return fd;
+	slot = bank_keep(b, -1, name, fd);
+	if (slot < 0)
+		return fd; /* better one that goes with us than none */
+	fd_close(fd);
+	return bank_fd((uint32_t)slot);
+}
+
 int bank_drop(struct bank *b, uint32_t slot)
 {
 	struct bank_req q = {.op = BANK_DROP, .slot = slot};

@@ -95,6 +95,16 @@ MUST_USE int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const c
 int bank_find(const struct bank *b, const char *name);
 /* Leave fd under that name, in place of what is in slot old (-1: nothing). The slot, -ENOSPC or as bank_store(). */
 MUST_USE int bank_keep(struct bank *b, int old, const char *name, int fd);
+/*
+ * bank_lasting() - what watches files or mounts, and outlives the manager.
+ *
+ * @make: makes one (a descriptor or -errno) when none was left under that name
+ *
+ * To take one down the kernel waits until nobody can be looking at it any more, some 10 ms, and PID 1 would hear of the manager's death only
+ * after that. What happens meanwhile waits in it; who watches again is given the same numbers for the same files. The descriptor
+ * stays open. Returns it or -errno.
+ */
+MUST_USE int bank_lasting(struct bank *b, const char *name, int (*make)(void));
 /* Closes here and there, frees the slot. */
 MUST_USE int bank_drop(struct bank *b, uint32_t slot);
 /*

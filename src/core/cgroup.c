@@ -199,17 +199,16 @@ static const char *find_root(struct cgroup_root *r, const char *dir)
 		why = find_prefix(r, (struct str){text, n});
 	if (!why)
 		why = probe(r);
-	if (why)
-		return why;
-	r->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	return r->inotify_fd < 0 ? "no inotify instance is left" : NULL;
+	if (!why && r->inotify_fd < 0)
+		why = "no inotify instance is left";
+	return why;
 }
 
-void cgroup_init(struct cgroup_root *r, const char *dir, const char **ret_why)
+void cgroup_init(struct cgroup_root *r, const char *dir, int inotify_fd, const char **ret_why)
 {
 	const char *why;
 
-	*r = (struct cgroup_root){.dir_fd = -1, .inotify_fd = -1};
+	*r = (struct cgroup_root){.dir_fd = -1, .inotify_fd = inotify_fd};
 	why = find_root(r, dir);
 	if (why)
 		cgroup_fini(r);
@@ -220,7 +219,6 @@ void cgroup_init(struct cgroup_root *r, const char *dir, const char **ret_why)
 void cgroup_fini(struct cgroup_root *r)
 {
 	fd_close(r->dir_fd);
-	fd_close(r->inotify_fd);
 	*r = (struct cgroup_root){.dir_fd = -1, .inotify_fd = -1};
 }
 

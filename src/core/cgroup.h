@@ -20,11 +20,11 @@ struct cgroup_root {
 	int dir_fd;       /* the root, or -1 */
 	char path[256];   /* absolute */
 	char prefix[256]; /* the root as /proc/PID/cgroup names it, "" for "/" */
-	int inotify_fd;   /* cgroup.events of leftovers */
+	int inotify_fd;   /* cgroup.events of leftovers; the caller's */
 };
 
 /* dir: NULL to detect. Always returns a usable root; *ret_why says in plain words why there are no cgroups (or NULL). */
-void cgroup_init(struct cgroup_root *r, const char *dir, const char **ret_why);
+void cgroup_init(struct cgroup_root *r, const char *dir, int inotify_fd, const char **ret_why);
 void cgroup_fini(struct cgroup_root *r);
 /* mkdir -p; returns an O_DIRECTORY|O_CLOEXEC descriptor owned by the caller or -errno. */
 MUST_USE int cgroup_make(struct cgroup_root *r, const char *path);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -254,6 +255,13 @@ static uint64_t read_clock(clockid_t id)
 	/* Cannot fail for these two clocks. */
 	(void)clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int fd_inotify(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	return fd < 0 ? err_here(-errno) : fd;
 }
 
 uint64_t clock_mono_us(void)

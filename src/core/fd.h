@@ -35,6 +35,8 @@ MUST_USE int fd_replace_file(const char *dir, const char *name, struct str text)
 /* mkdir of every missing parent of path with mode 0755, and of path itself with `mode` when last is true; the umask
  * applies. 0, -ENOTDIR (something else is there), -errno. */
 MUST_USE int fd_mkdir_parents(const char *path, bool last, mode_t mode);
+/* An inotify instance, close-on-exec and non-blocking, or -errno. */
+MUST_USE int fd_inotify(void);
 /* Microseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
 uint64_t clock_mono_us(void);
 uint64_t clock_wall_us(void);

@@ -316,9 +316,10 @@ static void open_cgroups(struct hark *h, const struct options *o)
 {
 	const char *why = NULL;
 
-	cgroup_init(&h->cgroups, o->cgroup_root, &why);
-	if (!h->cgroups.has_cgroups) /* twice: what fails for a moment must not last a life */
-		cgroup_init(&h->cgroups, o->cgroup_root, &why);
+	/* Twice: what fails for a moment must not last a life. */
+	for (unsigned i = 0; i < 2 && !h->cgroups.has_cgroups; i++)
+		cgroup_init(&h->cgroups, o->cgroup_root,
+			    bank_lasting(&h->bank, "cgroups", fd_inotify), &why);
 	if (!h->cgroups.has_cgroups) {
 		log_at(LOG_WARN, "no cgroups: %s; services are told apart by their sessions only",
 		       why ? why : "?");

@@ -616,32 +616,13 @@ int live_open(struct hark *h)
 	l->watch.fn = on_events;
 	l->settle.fn = on_settled;
 	l->settle.due_us = TIME_NEVER;
-	l->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (l->fd >= 0 && loop_watch(&h->loop, &l->watch, l->fd, EPOLLIN) < 0) {
-		fd_close(l->fd);
+	l->fd = bank_lasting(&h->bank, "units", fd_inotify);
+	if (l->fd >= 0 && loop_watch(&h->loop, &l->watch, l->fd, EPOLLIN) < 0)
 		l->fd = -1;
-	}
 	if (l->fd >= 0)
 		watch_all(l);
 	else
 		log_at(LOG_WARN, "unit directories cannot be watched: %s", strerror(errno));
 	l->want_all = l->fd < 0;
 	return 0;
-}
-
-void live_close(struct hark *h)
-{
-	struct live *l = h->live;
-
-	if (!l)
-		return;
-	loop_unwatch(&h->loop, &l->watch);
-	loop_timer_disarm(&h->loop, &l->settle);
-	fd_close(l->fd);
-	refresh_fini(h);
-	map_fini(&l->dirs);
-	arena_fini(&l->arena);
-	arena_fini(&l->names_arena);
-	mem_put(l);
-	h->live = NULL;
 }

@@ -18,7 +18,6 @@ enum {
 
 /* Watch; without inotify a reload looks at every file. 0 or -ENOMEM. */
 MUST_USE int live_open(struct hark *h);
-void live_close(struct hark *h);
 
 /* Told of each unit that has changed. config: the refused one with REFRESH_BROKEN, else the one in use. */
 typedef void (*live_told_fn)(void *arg, struct unit *u, enum refresh how,

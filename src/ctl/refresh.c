@@ -42,12 +42,12 @@ const struct unit_config *refresh_ran_with(const struct hark *h, const struct un
 	return NULL;
 }
 
-static void forget_ran(struct hark *h, bool all)
+static void forget_ran(struct hark *h)
 {
 	for (struct ran **at = &h->ran; *at;) {
 		struct ran *r = *at;
 
-		if (!all && holds(h, r)) {
+		if (holds(h, r)) {
 			at = &r->next;
 			continue;
 		}
@@ -57,17 +57,12 @@ static void forget_ran(struct hark *h, bool all)
 	}
 }
 
-void refresh_fini(struct hark *h)
-{
-	forget_ran(h, true);
-}
-
 /* The old configuration of a unit that has a new one: kept where it runs by that, else freed. */
 static void let_go(struct hark *h, struct unit *u, struct unit_config **old)
 {
 	struct ran *r = NULL;
 
-	forget_ran(h, false);
+	forget_ran(h);
 	if (*old && (*old)->load == LOAD_LOADED && !unit_is_at_rest(u) && !refresh_ran_with(h, u))
 		r = mem_get(sizeof(*r));
 	if (r) {

@@ -38,8 +38,6 @@ MUST_USE int refresh_use(struct hark *h, struct unit *u, struct unit_config **co
  * that it has. Borrowed until the next refresh. Known to the manager that read them only.
  */
 const struct unit_config *refresh_ran_with(const struct hark *h, const struct unit *u);
-/* Forget all of that. */
-void refresh_fini(struct hark *h);
 
 /* One unit of a change, and what became of it. */
 struct refresh_item {

@@ -37,14 +37,12 @@ sed -i "s|rm -rf .*'|rm -rf $F/a/b/exists.gone $F/other.gone'|" "$UNITS/exists.s
 sed -i "s|rm -rf .*'|rm -f $F/g*/x/*.job'|" "$UNITS/globbed.service"
 sed -i "s|rm -rf .*'|rm -f $F/made/in/there/*'|" "$UNITS/made.service"
 rescan
-# What the instance that is kept for paths watches: the one at a number of the bank's that is inotify.
+# What the instance that is kept for paths watches: the last that harkd leaves with PID 1.
 watches() {
-	local pid fd n=0
+	local pid fd
 	pid=$(manager_pid)
-	for fd in /proc/"$pid"/fd/*; do
-		[ "${fd##*/}" -ge 464 ] && [ "$(readlink "$fd")" = anon_inode:inotify ] && n=$((n + $(grep -c ^inotify "/proc/$pid/fdinfo/${fd##*/}")))
-	done
-	echo $n
+	fd=$(find "/proc/$pid/fd" -lname '*inotify*' -printf '%f\n' | sort -n | tail -1)
+	grep -c ^inotify "/proc/$pid/fdinfo/$fd"
 }
 
 # --- what each is about

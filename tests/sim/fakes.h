@@ -84,6 +84,11 @@ int bank_find(const struct bank *b UNUSED, const char *name UNUSED)
 	return -1;
 }
 
+int bank_lasting(struct bank *b UNUSED, const char *name UNUSED, int (*make)(void) UNUSED)
+{
+	return -1;
+}
+
 int bank_keep(struct bank *b UNUSED, int old UNUSED, const char *name UNUSED, int fd UNUSED)
 {
 	return -ENOSPC;

@@ -14,6 +14,7 @@
 #include "suite.h"
 
 static struct cgroup_root root;
+static int inotify_fd;
 
 /* Each test works in a cgroup of its own below the one we are in, which becomes its root. */
 static void enter(void)
@@ -23,13 +24,13 @@ static void enter(void)
 	char name[64];
 	char path[512];
 
-	cgroup_init(&here, NULL, &why);
+	cgroup_init(&here, NULL, inotify_fd, &why);
 	ck_assert_ptr_null(why);
 	snprintf(name, sizeof(name), "hark-test-%d", (int)getpid());
 	fd_close(cgroup_make(&here, name));
 	snprintf(path, sizeof(path), "%s/%s", here.path, name);
 	cgroup_fini(&here);
-	cgroup_init(&root, path, &why);
+	cgroup_init(&root, path, inotify_fd, &why);
 	ck_assert_ptr_null(why);
 	ck_assert(root.has_cgroups);
 	ck_assert_str_eq(root.path, path);
@@ -231,7 +232,7 @@ START_TEST(unusable_directories_say_why)
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		const char *why = NULL;
 
-		cgroup_init(&r, dirs[i], &why);
+		cgroup_init(&r, dirs[i], inotify_fd, &why);
 		ck_assert_ptr_nonnull(why);
 		ck_assert(!r.has_cgroups);
 		ck_assert_int_eq(r.dir_fd, -1);
@@ -256,7 +257,7 @@ static bool is_writable(void)
 	struct cgroup_root r;
 	const char *why;
 
-	cgroup_init(&r, NULL, &why);
+	cgroup_init(&r, NULL, inotify_fd, &why);
 	cgroup_fini(&r);
 	if (why)
 		printf("skip: %s\n", why);
@@ -283,6 +284,7 @@ int main(void)
 	TCase *refused = tcase_create("refused");
 	TCase *tc = tcase_create("real");
 
+	inotify_fd = fd_inotify();
 	tcase_add_test(refused, unusable_directories_say_why);
 	if (is_writable())
 		add_real_tests(tc);
