@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # F2: system calls of PID 1 fail, each with every errno that is worth it, every seventh time, while
 # clients come in. It never ends, nothing is lost, and afterwards all is as before.
+#	tests/ns/inject.sh [CALL...]   only those
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null || skip_all "no $NS_BIN/sock"
@@ -42,7 +43,8 @@ inject() { # CALL ERRNO EVERY
 	[ $rc = 0 ] || bad="$bad $1:$2:$3:$(paste -sd' ' "$T/asked" | tr ' ' ',')"
 	[ $((after - before)) -lt 100 ] || bad="$bad $1:$2:$3:$((after - before))ticks"
 }
-for call in $CALLS; do
+for call in ${*:-$CALLS}; do
+	note "$call from run $runs on${bad:+, wrong so far:$bad}"
 	for errno in $ERRNOS; do
 		for every in $EVERY; do
 			[ "$call $errno" = "close_range EINTR" ] || inject "$call" "$errno" "$every"
