@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "activate/journal.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/procs.h"
@@ -55,19 +56,21 @@ static void drop_oldest(struct output_text *t)
 	t->n -= n;
 }
 
-/* The copy in the kernel's log: "<30>unit: text", 30 being daemon.info. A full log loses the line, never blocks. */
-static void copy_to_kmsg(const struct unit_output *o, struct str line)
+/* What journald does not take, in the kernel's log: "<30>unit: text", 30 being daemon.info. A full log loses the line, never blocks. */
+static void copy_to_kmsg(struct unit_output *o, struct str line)
 {
 	const struct exec_config *e = o->unit->config ? o->unit->config->exec : NULL;
 	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->unit->name;
 	char record[LINE_MOST + KMSG_PREFIX];
 	size_t n = (size_t)snprintf(record, KMSG_PREFIX, "<30>%.255s: ", name);
 
+	if (o->kmsg_fd < 0)
+		o->kmsg_fd = fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0);
 	memcpy(record + n, line.p, line.n);
 	n += line.n;
 	/* More than 976 bytes are EINVAL: see log.c. */
 	n = n < KMSG_MOST ? n : KMSG_MOST;
-	if (write(o->kmsg_fd, record, n) < 0)
+	if (o->kmsg_fd < 0 || write(o->kmsg_fd, record, n) < 0)
 		return;
 }
 
@@ -76,7 +79,7 @@ static void finish_line(struct unit_output *o)
 	struct output_text *t = o->text;
 	struct str line = {t->bytes + t->done_n, t->n - t->done_n};
 
-	if (o->kmsg_fd >= 0 && line.n)
+	if (o->hark->is_pid1 && line.n && !journal_said(o->hark, o->unit, line))
 		copy_to_kmsg(o, line);
 	if (t->lines_n == OUTPUT_LINES)
 		drop_oldest(t);
@@ -109,8 +112,6 @@ static void digest(struct unit_output *o, struct str bytes)
 		o->text = mem_get(sizeof(*o->text));
 	if (!o->text)
 		return;
-	o->kmsg_fd = o->hark->is_pid1 ? fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0)
-				      : -1;
 	while (bytes.n) {
 		size_t end = str_index(bytes, '\n');
 

@@ -8,6 +8,7 @@
 
 #include "core/describe_filter.h"
 #include "core/describe_view.h"
+#include "units/probe.h"
 #include "units/sandbox.h"
 #include "units/words.h"
 
@@ -164,6 +165,26 @@ static void name_search_path(struct making *m)
 	sbuf_fini(&all);
 }
 
+/* What kind of terminal it is that the service gets; of the console, that which the kernel writes to. */
+static void name_terminal(struct making *m)
+{
+	const struct exec_config *e = m->exec;
+	struct str name = str_of(exec_tty_path(e)), rest;
+	char active[PROBE_MAX];
+
+	if (!e->tty_path && !stdio_is_tty(&e->in) && !stdio_is_tty(&e->out) &&
+	    !stdio_is_tty(&e->err))
+		return;
+	name = str_sub(name, str_has_prefix(name, STR("/dev/")) ? strlen("/dev/") : 0, name.n);
+	if (str_eq_z(name, "console")) /* the last one is it */
+		for (rest = probe_read("/sys/class/tty/console/active", active);
+		     str_word(&rest, &name);)
+			continue;
+	env_set(&m->env, "TERM",
+		str_has_prefix(name, STR("tty")) && name.n > 3 && name.p[3] <= '9' ? "linux"
+										   : "vt220");
+}
+
 /* systemd's order: what the manager sets may be replaced by what the unit says. */
 static int fill_env(struct making *m)
 {
@@ -175,6 +196,7 @@ static int fill_env(struct making *m)
 	name_service(m);
 	describe_listen_env(m);
 	name_search_path(m);
+	name_terminal(m);
 	for (const char *const *p = m->in->extra_env; p && *p; p++)
 		env_put(&m->env, *p);
 	r = env_configured(&m->env, m->exec, &file);

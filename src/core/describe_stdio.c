@@ -17,11 +17,6 @@ enum {
 
 /* --- standard input, output, error --- */
 
-static bool is_tty(const struct stdio *s)
-{
-	return s->kind == STDIO_TTY || s->kind == STDIO_TTY_FORCE || s->kind == STDIO_TTY_FAIL;
-}
-
 /* The connection of Accept=yes, or the only socket there is. */
 static int32_t socket_slot(const struct making *m)
 {
@@ -111,7 +106,7 @@ static void inherit_input(struct making *m, int fd)
 
 	if (in->kind == STDIO_SOCKET || in->kind == STDIO_FD)
 		m->refs[fd] = m->refs[0];
-	else if (is_tty(in) || in->kind == STDIO_FILE)
+	else if (stdio_is_tty(in) || in->kind == STDIO_FILE)
 		describe_step(m, PLAN_DUP, 0, (uint64_t)fd, 0, NULL);
 	else
 		m->refs[fd] = m->in->out_slot;
@@ -135,7 +130,7 @@ static int put_output(struct making *m, const struct stdio *s, int fd)
 	case STDIO_TTY:
 	case STDIO_TTY_FORCE:
 	case STDIO_TTY_FAIL:
-		if (is_tty(&m->exec->in))
+		if (stdio_is_tty(&m->exec->in))
 			describe_step(m, PLAN_DUP, 0, (uint64_t)fd, 0, NULL);
 		else
 			describe_step(m, PLAN_OPEN, (uint64_t)fd, O_WRONLY | O_NOCTTY, 0,

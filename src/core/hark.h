@@ -77,6 +77,7 @@ struct hark {
 		bool is_content; /* PID 1 starts this very program from now on */
 		bool was_rolled_back;
 	} reexec;
+	int journal_fd;  /* to journald; 0: not opened yet */
 	bool is_leaving; /* the next manager takes over */
 	bool is_safe;    /* after too many crashes: keeps what runs, touches nothing */
 	bool is_pid1;    /* hark-init is PID 1: may mount, reboot */

@@ -22,6 +22,7 @@ static struct {
 	enum log_level max;
 	int kmsg_fd;
 	struct str debug; /* HARK_DEBUG, or nothing */
+	log_taker_fn taker;
 } conf = {.name = "?", .max = LOG_INFO, .kmsg_fd = -1};
 
 static struct err_origin ring[ERR_RING];
@@ -46,6 +47,11 @@ void log_limit(enum log_level max)
 {
 	/* log_debug() lines are TRACE; who asks for them wants to see them. */
 	conf.max = conf.debug.n ? LOG_TRACE : max;
+}
+
+void log_offer(log_taker_fn taker)
+{
+	conf.taker = taker;
 }
 
 /* Room for `need` bytes is looked at before each step, so an escape is never cut in two. */
@@ -91,11 +97,18 @@ static bool is_ready(int fd)
 	return poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT;
 }
 
+static void tell_stderr(const char *p, size_t n)
+{
+	if (is_ready(STDERR_FILENO))
+		put(STDERR_FILENO, p, n);
+}
+
 void log_at(enum log_level level, const char *fmt, ...)
 {
 	char text[LOG_LINE];
 	char record[LOG_RECORD];
 	int saved = errno;
+	bool is_taken;
 	size_t n;
 	va_list ap;
 
@@ -111,9 +124,10 @@ void log_at(enum log_level level, const char *fmt, ...)
 			     conf.name);
 	n += escape(record + n, sizeof(record) - n - 1, text);
 	record[n++] = '\n';
+	is_taken = conf.taker && conf.taker(level, text);
 	/* Never blocks, and never polls as writable: only its reading side answers poll(2). The kernel shows on the console what it shall. */
-	if ((conf.kmsg_fd < 0 || write(conf.kmsg_fd, record, n) < 0) && is_ready(STDERR_FILENO))
-		put(STDERR_FILENO, record + 3, n - 3);
+	if (is_taken ? level == LOG_ERROR : conf.kmsg_fd < 0 || write(conf.kmsg_fd, record, n) < 0)
+		tell_stderr(record + 3, n - 3);
 	errno = saved;
 }
 

@@ -16,6 +16,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS 
 void log_init(const char *name, enum log_level max, int kmsg_fd);
 /* The most that is logged from now on; HARK_DEBUG asks for more. */
 void log_limit(enum log_level max);
+/* Lines are offered to it first; those that it takes (true) go nowhere else, but errors to stderr. It must not log. */
+typedef bool (*log_taker_fn)(enum log_level level, const char *text);
+void log_offer(log_taker_fn taker);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool log_debug_on(const char *module);
 #define log_debug(module, ...)                                      \

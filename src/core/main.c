@@ -16,6 +16,7 @@
 
 #include "activate/autofs.h"
 #include "activate/devices.h"
+#include "activate/journal.h"
 #include "activate/listener.h"
 #include "activate/mounts.h"
 #include "activate/nodes.h"
@@ -154,6 +155,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	server_changed(arg, u);
 	live_changed(arg, u);
 	devices_follow(h, u);
+	journal_changed(h, u, old_state);
 	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
 	    registry_find(&h->reg, h->default_unit) == u) {
 		h->ready_us = loop_now_us(&h->loop);
@@ -574,6 +576,11 @@ static void end_at_once(struct hark *h)
 		log_at(LOG_ERROR, "PID 1 does not hear that it shall end");
 }
 
+static bool give_to_journal(enum log_level level, const char *text)
+{
+	return hark.is_pid1 && journal_logged(&hark, level, text);
+}
+
 /* Of the first process of all the command line of the kernel chooses what comes up, and how much is said about it. */
 static void heed_boot_words(struct hark *h)
 {
@@ -632,6 +639,7 @@ int main(int argc UNUSED, char **argv)
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;
 	heed_boot_words(h);
+	log_offer(give_to_journal);
 	h->uid = geteuid();
 	h->is_user = h->uid != 0;
 	h->final_command = -1;

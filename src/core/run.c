@@ -215,10 +215,15 @@ static void tell_findings(const struct unit_config *c)
 	struct sbuf line = {0};
 
 	for (const struct diag *d = c->diags.first; d; d = d->next) {
+		/* Many a unit is wanted where it is not there; to whom it matters is told. */
+		enum log_level level = c->load == LOAD_NOT_FOUND   ? LOG_INFO
+				       : d->severity == DIAG_ERROR ? LOG_ERROR
+								   : LOG_WARN;
+
 		sbuf_reset(&line);
 		diag_render(d, &line);
 		if (d->severity != DIAG_NOTE && line.p)
-			log_at(d->severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN, "%s", line.p);
+			log_at(level, "%s", line.p);
 	}
 	sbuf_fini(&line);
 }

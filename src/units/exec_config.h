@@ -131,6 +131,10 @@ static inline int32_t proc_pid(const struct proc_ref *p)
 	return p->slot ? p->pid : 0;
 }
 
+static inline bool stdio_is_tty(const struct stdio *s)
+{
+	return s->kind == STDIO_TTY || s->kind == STDIO_TTY_FORCE || s->kind == STDIO_TTY_FAIL;
+}
 /* The terminal of StandardInput=tty. */
 static inline const char *exec_tty_path(const struct exec_config *e)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -43,6 +44,29 @@ START_TEST(one_line_to_one_place)
 	log_init("unit", LOG_INFO, -1);
 	log_at(LOG_WARN, "and not there");
 	expect(err_pipe[0], "hark[unit]: it is full\nhark[unit]: and not there\n");
+}
+END_TEST
+
+static char taken[64];
+
+static bool take_warnings(enum log_level level, const char *text)
+{
+	if (level > LOG_WARN)
+		return false;
+	snprintf(taken, sizeof(taken), "%d %s", (int)level, text);
+	return true;
+}
+
+START_TEST(what_is_taken_goes_nowhere_else)
+{
+	log_offer(take_warnings);
+	log_at(LOG_WARN, "a warning");
+	ck_assert_str_eq(taken, "1 a warning");
+	log_at(LOG_INFO, "a note");
+	expect(kmsg_pipe[0], "<6>hark[unit]: a note\n");
+	log_at(LOG_ERROR, "an error"); /* somebody may look at the console */
+	ck_assert_str_eq(taken, "0 an error");
+	expect(err_pipe[0], "hark[unit]: an error\n");
 }
 END_TEST
 
@@ -159,6 +183,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, enter, NULL);
 	tcase_add_test(tc, one_line_to_one_place);
+	tcase_add_test(tc, what_is_taken_goes_nowhere_else);
 	tcase_add_test(tc, level_and_debug_mask);
 	tcase_add_test(tc, control_bytes_cannot_forge_lines);
 	tcase_add_test(tc, long_lines_are_cut);

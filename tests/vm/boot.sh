@@ -7,7 +7,7 @@ vm_disk 32
 
 vm_unit default.target <<X
 [Unit]
-Wants=check.service echo.socket steady.service disk.service
+Wants=first.service check.service echo.socket steady.service disk.service
 X
 vm_modules
 vm_unit disk.service <<X
@@ -39,6 +39,13 @@ ExecStart=/bin/sleep 1000000
 LimitNOFILE=65536
 OOMScoreAdjust=-500
 X
+vm_unit first.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/echo the first words
+X
 vm_unit extra.service <<X
 [Unit]
 BindsTo=dev-extra-node.device
@@ -66,6 +73,14 @@ for m in "/proc nosuid,nodev,noexec" "/sys nosuid,nodev,noexec" "/dev nosuid mod
 	[ -z "$missing" ] && [ $(grep -c " $1 " /proc/mounts) = 1 ]
 	report $? "$1 is mounted once, with its options [rows: C8]" "missing$missing in $got"
 done
+dmesg | grep -q "first.service: the first words"
+report $? "what services say is in the kernel's log from the beginning, with their names [rows: D41]" "$(dmesg | tail -3)"
+dmesg | grep -q "hark\[harkd\]: "
+report $? "... and what harkd says" "$(dmesg | tail -3)"
+[ "$(stat -c %a /run/lock)" = 1777 ] && grep -q " /run/lock tmpfs " /proc/mounts
+report $? "everybody may make locks" "$(ls -ld /run/lock)"
+[ $(grep -c '^[0-9a-f]*$' /etc/machine-id) = 1 ] && [ $(wc -c </etc/machine-id) = 33 ]
+report $? "a machine without an id gets one" "$(cat /etc/machine-id)"
 [ "$(stat -c %a /dev/shm)" = 1777 ]
 report $? "everybody may use /dev/shm [rows: C8]" "$(stat -c %a /dev/shm)"
 [ "$(cat /proc/1/comm)" = init ] && [ "$(ls /proc/1/fd/0)" ]
