@@ -212,18 +212,15 @@ static void run(void *arg, struct unit *u, uint32_t fx)
 
 static void tell_findings(const struct unit_config *c)
 {
+	/* Many a unit is wanted where it is not there; to whom it matters is told. */
+	enum log_level error = c->load == LOAD_NOT_FOUND ? LOG_INFO : LOG_ERROR;
 	struct sbuf line = {0};
 
 	for (const struct diag *d = c->diags.first; d; d = d->next) {
-		/* Many a unit is wanted where it is not there; to whom it matters is told. */
-		enum log_level level = c->load == LOAD_NOT_FOUND   ? LOG_INFO
-				       : d->severity == DIAG_ERROR ? LOG_ERROR
-								   : LOG_WARN;
-
 		sbuf_reset(&line);
 		diag_render(d, &line);
 		if (d->severity != DIAG_NOTE && line.p)
-			log_at(level, "%s", line.p);
+			log_at(d->severity == DIAG_ERROR ? error : LOG_WARN, "%s", line.p);
 	}
 	sbuf_fini(&line);
 }
