@@ -27,6 +27,7 @@
 #include "units/automount.h"
 #include "units/builtin.h"
 #include "units/condition.h"
+#include "units/config.h"
 #include "units/mount_unit.h"
 #include "units/passive.h"
 #include "units/service.h"
@@ -210,21 +211,6 @@ static void run(void *arg, struct unit *u, uint32_t fx)
 
 /* --- the other doors of the engine --- */
 
-static void tell_findings(const struct unit_config *c)
-{
-	/* Many a unit is wanted where it is not there; to whom it matters is told. */
-	enum log_level error = c->load == LOAD_NOT_FOUND ? LOG_INFO : LOG_ERROR;
-	struct sbuf line = {0};
-
-	for (const struct diag *d = c->diags.first; d; d = d->next) {
-		sbuf_reset(&line);
-		diag_render(d, &line);
-		if (d->severity != DIAG_NOTE && line.p)
-			log_at(d->severity == DIAG_ERROR ? error : LOG_WARN, "%s", line.p);
-	}
-	sbuf_fini(&line);
-}
-
 /* A mount or swap without a file is what the kernel's table says of it. *config is replaced. 0 or -ENOMEM. */
 static int load_mounted(struct hark *h, const char *name, struct unit_config **config)
 {
@@ -276,7 +262,7 @@ static int load(void *arg, struct unit *u)
 
 	if (r < 0)
 		return r;
-	tell_findings(c);
+	config_log(c, DIAG_WARNING);
 	u->config = c;
 	if (u->type == UNIT_SLICE && c->is_perpetual && !u->has_perpetual) {
 		u->has_perpetual = true;

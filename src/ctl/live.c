@@ -12,6 +12,7 @@
 #include "activate/busname.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "units/config.h"
 #include "units/name.h"
 
 enum {
@@ -511,8 +512,6 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 static void log_one(void *arg UNUSED, struct unit *u, enum refresh how,
 		    const struct unit_config *config)
 {
-	struct sbuf line = {0};
-
 	switch (how) {
 	case REFRESH_SAME:
 		return;
@@ -532,13 +531,7 @@ static void log_one(void *arg UNUSED, struct unit *u, enum refresh how,
 		       u->name);
 		break;
 	}
-	for (const struct diag *d = config->diags.first; d; d = d->next) {
-		sbuf_reset(&line);
-		diag_render(d, &line);
-		if (d->severity == DIAG_ERROR && line.p)
-			log_at(LOG_ERROR, "%s", line.p);
-	}
-	sbuf_fini(&line);
+	config_log(config, DIAG_ERROR);
 }
 
 static void on_settled(struct timer *t)

@@ -2,6 +2,7 @@
 #include "units/config.h"
 
 #include "core/job.h"
+#include "core/log.h"
 #include "core/share.h"
 #include "units/device_unit.h"
 #include "units/exec_config.h"
@@ -160,4 +161,19 @@ bool config_needs_file(const struct unit_config *c)
 	int type = unit_type_of(c->name);
 
 	return type < 0 || !type_parts[type].file_is_optional;
+}
+
+void config_log(const struct unit_config *c, enum diag_severity least)
+{
+	/* Many a unit is wanted where it is not there; to whom it matters is told. */
+	enum log_level error = c->load == LOAD_NOT_FOUND ? LOG_INFO : LOG_ERROR;
+	struct sbuf line = {0};
+
+	for (const struct diag *d = c->diags.first; d; d = d->next) {
+		sbuf_reset(&line);
+		diag_render(d, &line);
+		if (d->severity >= least && line.p)
+			log_at(d->severity == DIAG_ERROR ? error : LOG_WARN, "%s", line.p);
+	}
+	sbuf_fini(&line);
 }
