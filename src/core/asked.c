@@ -36,9 +36,17 @@ static void settle(struct asked *a, const struct state_table *state)
 	a->before = steps;
 }
 
+/* The records that were ever used: what lies behind them is untouched, and takes no memory. */
+static unsigned used_n(const struct asked_log *l)
+{
+	if (!l->ring)
+		return 0;
+	return l->ring->next < ASKED_RECORDS ? (unsigned)l->ring->next : ASKED_RECORDS;
+}
+
 void asked_settle(struct asked_log *l, const struct state_table *state)
 {
-	for (unsigned i = 0; l->ring && i < ASKED_RECORDS; i++)
+	for (unsigned i = 0; i < used_n(l); i++)
 		settle(&l->ring->record[i], state);
 }
 
@@ -48,7 +56,7 @@ struct asked *asked_find(struct asked_log *l, uint64_t id, uint32_t uid)
 
 	if (!id || !l->ring)
 		return NULL;
-	for (unsigned i = 0; i < ASKED_RECORDS; i++) {
+	for (unsigned i = 0; i < used_n(l); i++) {
 		a = &l->ring->record[i];
 		if (a->id == id && a->uid == uid)
 			return a;

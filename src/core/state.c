@@ -19,23 +19,27 @@ enum {
 #define STATE_MANAGER "hark"
 
 struct state_node {
-	struct map_node node;
-	uint32_t slot;           /* index + 1 */
-	char *name;              /* in the image */
-	struct state_node *next; /* among the released */
+	struct map_node node; /* of a released one: the next of those */
+	uint32_t slot;        /* index + 1 */
+	uint32_t name;        /* offset in the names of the image */
 };
 
 struct state_key {
+	const struct state_table *table;
 	const char *name;
 };
+
+static char *node_name(const struct state_table *t, const struct map_node *node)
+{
+	return t->image->names +
+	       container_of((struct map_node *)(uintptr_t)node, struct state_node, node)->name;
+}
 
 static bool has_name(const struct map_node *node, const void *key)
 {
 	const struct state_key *k = key;
 
-	return !strcmp(
-		container_of((struct map_node *)(uintptr_t)node, struct state_node, node)->name,
-		k->name);
+	return !strcmp(node_name(k->table, node), k->name);
 }
 
 /* --- what a copy must carry to be believed --- */
@@ -91,7 +95,7 @@ static bool is_sane(const struct state_unit *u)
 
 /* --- taking an image into use --- */
 
-static int add_node(struct state_table *t, uint32_t slot, char *name)
+static int add_node(struct state_table *t, uint32_t slot, uint32_t name)
 {
 	struct state_node *n = arena_get(&t->arena, sizeof(*n));
 
@@ -99,7 +103,7 @@ static int add_node(struct state_table *t, uint32_t slot, char *name)
 		return -ENOMEM;
 	n->slot = slot;
 	n->name = name;
-	map_add(&t->names, &n->node, str_hash(str_of(name)));
+	map_add(&t->names, &n->node, str_hash(str_of(t->image->names + name)));
 	return 0;
 }
 
@@ -122,7 +126,7 @@ static int adopt_slot(struct state_table *t, uint32_t slot)
 	const char *name = checked_name(t->image->names, t->image->names_n, s->name);
 
 	if (name && !state_find(t, name))
-		return add_node(t, slot, t->image->names + s->name);
+		return add_node(t, slot, s->name);
 	t->damaged_n += s->name != 0;
 	s->name = 0;
 	return 0;
@@ -504,7 +508,7 @@ uint32_t state_at(const struct state_table *t, uint32_t index)
 
 uint32_t state_find(const struct state_table *t, const char *name)
 {
-	struct state_key key = {name};
+	struct state_key key = {t, name};
 	struct map_node *n = map_find(&t->names, str_hash(str_of(name)), has_name, &key);
 
 	return n ? state_at(t, container_of(n, struct state_node, node)->slot - 1) : 0;
@@ -513,16 +517,18 @@ uint32_t state_find(const struct state_table *t, const char *name)
 /* A released slot whose name has the same room is taken again: nothing grows with the number of units that came and went. */
 static uint32_t reuse(struct state_table *t, const char *name, size_t n)
 {
-	struct state_node **list = &t->released[rooms_of(n) - 1], *node = *list;
+	struct map_node **list = &t->released[rooms_of(n) - 1], *first = *list;
+	struct state_node *node;
 	struct state_slot *s;
 
-	if (!node || map_reserve(&t->names, 1) < 0)
+	if (!first || map_reserve(&t->names, 1) < 0)
 		return 0;
-	*list = node->next;
+	*list = first->next;
+	node = container_of(first, struct state_node, node);
 	s = &t->image->slot[node->slot - 1];
-	memcpy(node->name, name, n);
-	map_add(&t->names, &node->node, str_hash(str_of(name)));
-	__atomic_store_n(&s->name, (uint32_t)(node->name - t->image->names), __ATOMIC_RELEASE);
+	memcpy(node_name(t, first), name, n);
+	map_add(&t->names, first, str_hash(str_of(name)));
+	__atomic_store_n(&s->name, node->name, __ATOMIC_RELEASE);
 	return state_at(t, node->slot - 1);
 }
 
@@ -539,7 +545,7 @@ uint32_t state_slot_of(struct state_table *t, const char *name)
 		return slot;
 	/* The name is whole before a slot refers to it, and the slot before it is counted. */
 	memcpy(m->names + at, name, n);
-	if (add_node(t, m->slots_n + 1, m->names + at) < 0)
+	if (add_node(t, m->slots_n + 1, at) < 0)
 		return 0;
 	__atomic_store_n(&m->names_n, at + (uint32_t)room, __ATOMIC_RELEASE);
 	m->slot[m->slots_n] = (struct state_slot){.name = at};
@@ -551,21 +557,21 @@ uint32_t state_slot_of(struct state_table *t, const char *name)
 void state_release(struct state_table *t, uint32_t ref)
 {
 	struct state_slot *s = slot_at(t, ref);
-	struct state_key key = {s ? t->image->names + s->name : ""};
+	struct state_key key = {t, s ? t->image->names + s->name : ""};
 	struct map_node *n = map_find(&t->names, str_hash(str_of(key.name)), has_name, &key);
-	struct state_node *node;
+	struct map_node **list;
 
 	if (!s || !n)
 		return;
-	node = container_of(n, struct state_node, node);
 	map_del(&t->names, n);
 	__atomic_store_n(&s->name, 0,
 			 __ATOMIC_RELEASE); /* from here on it is nobody's, whatever stands in it */
 	crashpoint();
 	s->generation++;
 	memset(&s->copy, 0, sizeof(s->copy));
-	node->next = t->released[rooms_of(strlen(node->name) + 1) - 1];
-	t->released[rooms_of(strlen(node->name) + 1) - 1] = node;
+	list = &t->released[rooms_of(strlen(node_name(t, n)) + 1) - 1];
+	n->next = *list;
+	*list = n;
 }
 
 const char *state_name(const struct state_table *t, uint32_t ref)

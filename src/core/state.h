@@ -14,13 +14,11 @@
 
 #include "core/state_record.h"
 
-/* Names lie in rooms of whole STATE_ROOMs, so that the name of a released slot gives its place to another. */
 enum {
 	STATE_LAYOUT = 6, /* of what every form agrees on; all else the form tells */
 	STATE_SLOTS = 32768,
 	STATE_NAMES = 4 * 1024 * 1024,
-	STATE_ROOM = 64,
-	STATE_ROOMS = 4
+	STATE_ROOMS = 256 / STATE_ROOM
 };
 
 struct state_copy {
@@ -61,19 +59,17 @@ struct state_image {
 	struct state_undo undo[STATE_SLOTS];
 };
 
-struct state_node;
-
 struct state_table {
 	struct state_image *image;
 	int fd;
-	bool was_adopted;                         /* inherited from an earlier manager */
-	bool is_new_form;                         /* ... of another form, and is a copy in ours */
-	bool is_open;                             /* something was put and not committed */
-	uint32_t undo_n;                          /* slots that were overwritten since */
-	uint32_t damaged_n;                       /* slots found damaged when it was adopted */
-	struct map names;                         /* name -> slot, in this process only */
-	struct arena arena;                       /* of the map's nodes */
-	struct state_node *released[STATE_ROOMS]; /* by the room their names have */
+	bool was_adopted;                       /* inherited from an earlier manager */
+	bool is_new_form;                       /* ... of another form, and is a copy in ours */
+	bool is_open;                           /* something was put and not committed */
+	uint32_t undo_n;                        /* slots that were overwritten since */
+	uint32_t damaged_n;                     /* slots found damaged when it was adopted */
+	struct map names;                       /* name -> slot, in this process only */
+	struct arena arena;                     /* of the map's nodes */
+	struct map_node *released[STATE_ROOMS]; /* by the room their names have */
 };
 
 /*

@@ -11,6 +11,8 @@
 #include "core/unit.h"
 
 enum { STATE_REMOTE = 64, STATE_STATUS = 940 };
+/* Names lie in rooms of that many bytes, so that the name of a released slot gives its place to another. */
+enum { STATE_ROOM = 32 };
 
 /* What is remembered of a unit. Zero bytes mean: at rest, nothing known. Times are of CLOCK_MONOTONIC, 0: never. */
 struct state_unit {
