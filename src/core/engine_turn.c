@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4 };
 
 /* --- the queue --- */
 
@@ -421,26 +421,29 @@ void engine_digest(struct engine *e)
 }
 
 /*
- * What the loop calls. A boot has a thousand spawns to do: after each the loop looks at its descriptors again, so that clients and
- * exits do not wait for all of them.
+ * What the loop calls. A boot has a thousand spawns to do: after a few the loop looks at its descriptors again, so that clients and
+ * exits do not wait for all of them. A few, because a socket that is woken and the spawn of its service are two.
  */
 static void turn(struct task *t)
 {
 	struct engine *e = container_of(t, struct engine, turn);
-
-	uint64_t wait_us = 0;
+	bool is_behind = false;
 
 	engine_digest(e);
-	if (e->ops->is_behind && e->ops->is_behind(e->arg))
-		wait_us = BEHIND_US; /* or until it has news */
-	else if (run_effects(e))
+	for (unsigned i = 0; i < UNITS_A_TURN && !list_is_empty(&e->fx_queue); i++) {
+		is_behind = e->ops->is_behind && e->ops->is_behind(e->arg);
+		if (is_behind || !run_effects(e))
+			break;
 		engine_digest(e);
+	}
 	if (list_is_empty(&e->fx_queue)) {
 		drop_retired(e);
 		return;
 	}
 	loop_undefer(&e->turn);
-	loop_timer_arm(e->loop, &e->resume, loop_now_us(e->loop) + wait_us);
+	loop_timer_arm(e->loop, &e->resume,
+		       loop_now_us(e->loop) +
+			       (is_behind ? BEHIND_US : 0)); /* or when it has news */
 }
 
 static void resume(struct timer *t)
