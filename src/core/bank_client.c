@@ -504,14 +504,14 @@ int bank_heard(struct bank *b, int sig)
 			    NULL, STR(""), -1);
 }
 
-int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path)
+int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path, const char *words)
 {
 	struct bank_req q = {.op = BANK_FINAL, .arg = arg, .flags = is_exit ? BANK_F_EXIT : 0};
 	AUTO_FD int fd = is_exit ? -1 : fd_open(AT_FDCWD, exec_path, O_RDONLY, 0);
-	char command[16];
+	char command[BANK_NAME];
 
 	(void)b;
-	snprintf(command, sizeof(command), "%d", arg);
+	snprintf(command, sizeof(command), "%d%s%s", arg, words ? " " : "", words ? words : "");
 	return send_request(&q, command, STR(""), fd < 0 ? -1 : fd);
 }
 

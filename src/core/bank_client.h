@@ -132,8 +132,9 @@ MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
 /* A manager that is silent for so long is asked, and ended when it is silent as long again. Whole seconds, rounded up. -ERANGE: none, or too many. */
 MUST_USE int bank_ping_every(struct bank *b, uint64_t every_us);
 MUST_USE int bank_heard(struct bank *b, int sig);
-/* exec_path: hark-exec, which PID 1 becomes for the end of the machine; not looked at when it only exits. */
-MUST_USE int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path);
+/* exec_path: hark-exec, which PID 1 becomes for the end of the machine; not looked at when it only exits. words: for it, see final.h. */
+MUST_USE int bank_final(struct bank *b, int arg, bool is_exit, const char *exec_path,
+			const char *words);
 
 /*
  * The manager's own binary, see bank.h. bank_keep_binary(): this process is content, PID 1 shall start it from fd from now on.

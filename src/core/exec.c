@@ -4,7 +4,7 @@
  * or ask a daemon, and become the service. PLAN is the number of a descriptor (a memfd) that holds the plan; a failure
  * is written to descriptor REPORT as a struct plan_report and to stderr as a line, and is this process's exit status.
  *
- * hark-exec --final COMMAND - what PID 1 becomes at the very end: ends what still runs, waits for the disks, reboot(2).
+ * hark-exec --final "COMMAND [WORDS]" - what PID 1 becomes at the very end: ends what still runs, waits for the disks, reboot(2).
  */
 #include "core/plan_run.h"
 
@@ -532,7 +532,8 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc > 2 && !strcmp(argv[1], "--final"))
-		return final_run((int)strtol(argv[2], NULL, 10));
+		return final_run((int)strtol(argv[2], NULL, 10),
+				 strchr(argv[2], ' ') ? strchr(argv[2], ' ') + 1 : NULL);
 	fcntl(plan_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(report_fd, F_SETFD, FD_CLOEXEC);
 	r = read_plan(plan_fd, &bytes, &n);

@@ -11,6 +11,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ enum {
 	ROUNDS = 8, /* of unmounting: a mount may be kept by one that came before it */
 	MOUNTS_MOST = 8192,
 	TEXT_MOST = 4 * 1024 * 1024,
+	WORDS_MOST = 64,
+	WORDS_BYTES = 8192,
 };
 
 /* Until no child is left; all processes are ours by now. False: the time was not enough. */
@@ -127,7 +130,64 @@ static void let_go_of_disks(void)
 	sync();
 }
 
-int final_run(int command)
+/* --- the kernel stays --- */
+
+/* hark-init beside us: path gets PATH_MAX bytes. */
+static bool find_init(char *path)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof("hark-init"));
+	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+
+	if (slash)
+		strcpy(slash + 1, "hark-init");
+	return slash;
+}
+
+/* What is mounted for all comes along; the old root goes with whatever is left on it. switch_root(8) */
+static void enter_next_root(const char *init)
+{
+	static const char *const along[] = {"proc", "sys", "dev", "run"};
+
+	if (chdir("/run/nextroot") < 0 || access(init + 1, X_OK) < 0)
+		return;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(".", ".", NULL, MS_BIND | MS_REC, NULL) < 0 || chdir("/run/nextroot") < 0)
+		goto stay;
+	for (size_t i = 0; i < ARRAY_SIZE(along); i++) {
+		char from[8] = "/";
+
+		strcat(from, along[i]);
+		if (mount(from, along[i], NULL, MS_BIND | MS_REC, NULL) < 0)
+			fprintf(stderr, "hark: the next root has no %s: %m\n", from);
+	}
+	if (syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0)
+		return;
+stay:
+	fprintf(stderr,
+		"hark: /run/nextroot cannot become the root: %m; going on with the old one\n");
+}
+
+/* Returns only when there is no hark-init to be executed. */
+static void begin_anew(const char *words)
+{
+	static char init[PATH_MAX], text[WORDS_BYTES];
+	static char *argv[WORDS_MOST + 1] = {init};
+	struct str all = words ? read_all(words, text, sizeof(text) - 1) : STR("");
+	size_t n = 0;
+
+	if (!find_init(init))
+		return;
+	/* The first is the name of who wrote them. */
+	for (char *at = text; at < all.p + all.n && n < WORDS_MOST; at += strlen(at) + 1, n++)
+		argv[n] = n ? at : init;
+	sync();
+	enter_next_root(init);
+	(void)!chdir("/");
+	execv(init, argv);
+	fprintf(stderr, "hark: cannot execute %s: %m; the machine starts again\n", init);
+}
+
+int final_run(int command, const char *words)
 {
 	static const int signals[] = {SIGTERM, SIGKILL};
 
@@ -141,14 +201,17 @@ int final_run(int command)
 		wait_all(WAIT_MS);
 	}
 	(void)!chdir("/");
+	if (command == FINAL_SOFT)
+		begin_anew(words);
 	if (fork() == 0) {
 		let_go_of_disks();
 		_exit(0);
 	}
 	if (!wait_all(DISKS_MS))
 		fprintf(stderr, "hark: some disk does not answer; going down without it\n");
-	reboot(command);
-	/* No kernel is loaded for kexec after all. The end of PID 1 would be a panic. */
+	if (command != FINAL_SOFT)
+		reboot(command);
+	/* No kernel is loaded for kexec after all, or no hark-init there. The end of PID 1 would be a panic. */
 	reboot(RB_AUTOBOOT);
 	return 1;
 }

@@ -572,7 +572,7 @@ static void end_at_once(struct hark *h)
 	uint64_t ends = 1ULL << (SIGTERM - 1) | 1ULL << (SIGINT - 1);
 
 	if (t && !t->is_pid1 && (t->generation == 1 || (t->signal_set & ends)) &&
-	    bank_final(&h->bank, 1, true, "") < 0)
+	    bank_final(&h->bank, 1, true, "", NULL) < 0)
 		log_at(LOG_ERROR, "PID 1 does not hear that it shall end");
 }
 

@@ -1,22 +1,46 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <linux/reboot.h>
 #include <signal.h>
 #include <stdio.h>
 
+#include "core/fd.h"
+#include "core/final.h"
 #include "core/log.h"
 #include "core/remember.h"
 #include "core/run.h"
 
-enum { COMMAND_EXIT = -1 };
+enum { COMMAND_EXIT = -1, WORDS_MOST = 8192 };
+
+/* What hark-init was started with, for the one that it becomes. */
+static void keep_words(const char *path)
+{
+	AUTO_MEM char *text = NULL;
+	AUTO_FD int fd = -1;
+	size_t n = 0;
+	int r = fd_read_file(AT_FDCWD, "/proc/1/cmdline", WORDS_MOST, &text, &n);
+
+	fd = r < 0 ? r : fd_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (r < 0 || fd < 0 || fd_write_all(fd, text, n) < 0)
+		log_at(LOG_ERROR,
+		       "hark-init begins anew without its words: they cannot be kept in %s", path);
+}
 
 static void say_goodbye(struct hark *h)
 {
 	bool is_exit = h->final_command == COMMAND_EXIT;
+	bool is_soft = h->final_command == FINAL_SOFT;
+	char words[256];
 
 	log_at(LOG_INFO, "everything has ended in order; %s",
-	       is_exit ? "leaving" : "handing over to the kernel");
-	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit, h->exec_path) <
-	    0)
+	       is_exit   ? "leaving"
+	       : is_soft ? "beginning anew"
+			 : "handing over to the kernel");
+	snprintf(words, sizeof(words), "%s/words", h->run_dir);
+	if (is_soft)
+		keep_words(words);
+	if (bank_final(&h->bank, is_exit ? h->exit_code : h->final_command, is_exit, h->exec_path,
+		       is_soft ? words : NULL) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take the final request");
 }
 

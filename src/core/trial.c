@@ -83,7 +83,7 @@ int trial_run(const char *program)
 	if (loop_init(&t->loop, NULL, NULL) < 0 || bank_open(&t->bank, &t->loop) < 0)
 		return SELF_TEST_LIFE;
 	is_good = changes_programs(t, program) && keeps_a_process(t, program);
-	if (bank_final(&t->bank, is_good ? SELF_TEST_GOOD : SELF_TEST_LIFE, true, "") < 0)
+	if (bank_final(&t->bank, is_good ? SELF_TEST_GOOD : SELF_TEST_LIFE, true, "", NULL) < 0)
 		return SELF_TEST_LIFE;
 	while (turn(t))
 		continue;

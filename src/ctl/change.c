@@ -10,6 +10,7 @@
 #include "activate/devices.h"
 #include "core/environment.h"
 #include "core/fd.h"
+#include "core/final.h"
 #include "core/kill.h"
 #include "core/reexec.h"
 #include "core/run.h"
@@ -295,6 +296,8 @@ static const struct {
 	[VERB_HALT] = {(int)RB_HALT_SYSTEM,
 		       "everything is stopped in order, then the system halts"},
 	[VERB_KEXEC] = {RB_KEXEC, "everything is stopped in order, then the loaded kernel runs"},
+	[VERB_SOFT_REBOOT] = {FINAL_SOFT,
+			      "everything is stopped in order, then hark-init begins anew"},
 	[VERB_EXIT] = {-1, "everything is stopped in order, then hark-init ends"},
 };
 
@@ -325,6 +328,10 @@ int serve_power(struct call *c)
 	if (command == RB_KEXEC && !is_kernel_loaded()) {
 		call_error(c, EXIT_FAILED, NULL,
 			   "no kernel is loaded to be run: kexec -l loads one");
+		return CALL_DONE;
+	}
+	if (id == VERB_SOFT_REBOOT && !c->h->is_pid1) {
+		call_error(c, EXIT_FAILED, NULL, "only the first process can begin anew");
 		return CALL_DONE;
 	}
 	r = run_shutdown(c->h, command, (int)status, &cause);

@@ -108,7 +108,7 @@ static int converse(struct asking *a)
 bool client_is_ending(enum verb_id id)
 {
 	return id == VERB_POWEROFF || id == VERB_REBOOT || id == VERB_HALT || id == VERB_KEXEC ||
-	       id == VERB_EXIT;
+	       id == VERB_SOFT_REBOOT || id == VERB_EXIT;
 }
 
 /* After a break: is there hope in trying again? A dead manager's socket refuses, and for an instant is not there. */

@@ -207,7 +207,7 @@ static bool is_safe_verb(const struct verb *v)
 {
 	return v->access == ACCESS_READ || v->id == VERB_REEXEC || v->id == VERB_POWEROFF ||
 	       v->id == VERB_REBOOT || v->id == VERB_HALT || v->id == VERB_KEXEC ||
-	       v->id == VERB_EXIT;
+	       v->id == VERB_SOFT_REBOOT || v->id == VERB_EXIT;
 }
 
 /* 0 or -errno (close). */

@@ -629,7 +629,7 @@ static int manage(void)
 		return 69;
 	r = live();
 	fflush(stdout);
-	if (bank_final(&bank, r, true, NULL) < 0)
+	if (bank_final(&bank, r, true, NULL, NULL) < 0)
 		return 77;
 	pause();
 	return 78;

@@ -194,7 +194,7 @@ int bank_heard(struct bank *b UNUSED, int sig UNUSED)
 }
 
 int bank_final(struct bank *b UNUSED, int arg UNUSED, bool is_exit UNUSED,
-	       const char *exec_path UNUSED)
+	       const char *exec_path UNUSED, const char *words UNUSED)
 {
 	return 0;
 }
