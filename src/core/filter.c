@@ -425,6 +425,24 @@ static int find_group(struct str name)
 	return -1;
 }
 
+const char *filter_group(unsigned at)
+{
+	return at < ARRAY_SIZE(groups) ? groups[at].name : NULL;
+}
+
+bool filter_knows(struct str name)
+{
+	bool is_known = find_group(name) >= 0 || number_of(name, calls, ARRAY_SIZE(calls)) >= 0;
+
+	for (unsigned k = 0; !is_known && k < ARRAY_SIZE(groups); k++) {
+		struct str rest = str_of(groups[k].members), word;
+
+		while (!is_known && str_word(&rest, &word))
+			is_known = str_eq(word, name);
+	}
+	return is_known;
+}
+
 /* Does a group on the list name one that is not on it yet? Puts it there. */
 static bool open_group(const struct group *g, bool is_on[ARRAY_SIZE(groups)])
 {

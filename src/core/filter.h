@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "core/base.h"
+#include "core/str.h"
 
 /* What one of the small filters forbids, each with EPERM. */
 enum filter_kind {
@@ -37,6 +37,10 @@ enum filter_list {
  * 0, -errno of seccomp(2).
  */
 MUST_USE int filter_calls(enum filter_list list, const char *words, int err);
+/* Group `at` of calls ("@file-system"), NULL behind the last. */
+const char *filter_group(unsigned at);
+/* Is it a group, or a call of this machine or of one that the groups speak of? */
+bool filter_knows(struct str name);
 /* Sockets of families by their names ("AF_UNIX AF_INET"): only these, or all but these. 0 or -errno. */
 MUST_USE int filter_families(bool is_denied, const char *words);
 /* Only calls of these architectures ("native x86"), else the process is killed. 0 or -errno. */

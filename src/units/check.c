@@ -144,6 +144,43 @@ static void check_deps(struct check *k)
 	}
 }
 
+/* --- [Install] --- */
+
+/* A unit that is enabled for one that is not there is started by nothing. */
+static void check_wanted_by(struct check *k, const struct unit_line *l)
+{
+	struct str rest = str_of(l->value), word;
+	struct diag_place at = l->value_at;
+	char name[UNIT_NAME_MAX + 1], hint[UNIT_NAME_MAX + 32];
+	const char *alike;
+
+	while (str_word(&rest, &word)) {
+		if (word.n > UNIT_NAME_MAX || str_index(word, '%') < word.n)
+			continue;
+		snprintf(name, sizeof(name), STR_FMT, STR_ARG(word));
+		if (!name_is_valid(name, NAME_PLAIN | NAME_INSTANCE) || world_has(k->world, name))
+			continue;
+		alike = find_alike(k, name);
+		if (alike)
+			snprintf(hint, sizeof(hint), "did you mean \"%s\"?", alike);
+		at.col = l->value_at.col + (uint32_t)(word.p - l->value);
+		at.end_col = at.col + (uint32_t)word.n;
+		check_report(k, CODE_NO_WANTED_UNIT, at, alike ? hint : NULL,
+			     "%s=%s: there is no such unit; %s", l->key, name,
+			     strcmp(l->key, "Also") == 0
+				     ? "it cannot be enabled along with this one"
+				     : "to enable this one for it starts nothing");
+	}
+}
+
+static void check_install(struct check *k)
+{
+	for (const struct unit_line *l = k->lines; l; l = l->next)
+		if (l->directive->parser == PARSER_install && strcmp(l->key, "Alias") != 0 &&
+		    !l->is_doubtful)
+			check_wanted_by(k, l);
+}
+
 int check_unit(const struct world *w, struct unit_config *c)
 {
 	struct check k = {.world = w, .config = c, .arena = &c->arena};
@@ -155,6 +192,7 @@ int check_unit(const struct world *w, struct unit_config *c)
 	if (r == 0) {
 		check_lines(&k);
 		check_deps(&k);
+		check_install(&k);
 		r = check_host(&k);
 	}
 	return r;

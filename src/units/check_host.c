@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "core/fd.h"
+#include "units/advice.h"
 #include "units/check.h"
 #include "units/condition.h"
 #include "units/exec_config.h"
@@ -123,7 +124,8 @@ static void check_command(struct check *k, const struct command *c)
 		return;
 	found = find_program(k, c->path, &st);
 	if (found == NOT_THERE)
-		check_report(k, CODE_NO_PROGRAM, place_in(k, c->file, c->line, c->path), NULL,
+		check_report(k, CODE_NO_PROGRAM, place_in(k, c->file, c->line, c->path),
+			     advice_program(c->path),
 			     "there is no program %s; the command will fail", c->path);
 	else if (found == FOUND && (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)))
 		check_report(k, CODE_NOT_EXECUTABLE, place_in(k, c->file, c->line, c->path),

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "core/filter.h"
 #include "units/exec_config.h"
 #include "units/name.h"
 #include "units/service.h"
@@ -52,7 +53,7 @@ static bool is_shell_word(struct str word)
 	for (unsigned k = 0; k < ARRAY_SIZE(prefixes); k++)
 		if (str_has_prefix(word, str_of(prefixes[k])))
 			return true;
-	return false;
+	return word.p[0] == '`' || str_has_prefix(word, STR("$("));
 }
 
 /* Next word that stands outside of quotes; false at the end. */
@@ -89,6 +90,35 @@ static void check_shell(struct check *k, const struct unit_line *l)
 			     "\"" STR_FMT "\" is passed to the program: no shell reads this line",
 			     STR_ARG(word));
 		return;
+	}
+}
+
+/* --- filters --- */
+
+/* Names of calls and groups that nobody knows are passed over when a service starts, as in systemd: a filter of fewer. */
+static void check_calls(struct check *k, const struct unit_line *l)
+{
+	bool is_inverted = l->value[0] == '~';
+	struct str rest = str_of(l->value + is_inverted), word;
+	const char *groups[64], *alike;
+	char hint[64];
+	unsigned n = 0;
+
+	while (n < ARRAY_SIZE(groups) && (groups[n] = filter_group(n)))
+		n++;
+	while (str_word(&rest, &word)) {
+		struct str name = str_sub(word, 0, str_index(word, ':'));
+
+		if (filter_knows(name))
+			continue;
+		alike = name.p[0] == '@' ? value_suggest(name, groups, n) : NULL;
+		if (alike)
+			snprintf(hint, sizeof(hint), "did you mean \"%s\"?", alike);
+		check_report(k, CODE_UNKNOWN_CALL, part_of(l, (size_t)(word.p - l->value), name.n),
+			     alike ? hint : NULL,
+			     "no %s is called \"" STR_FMT "\"; it has no effect",
+			     name.p[0] == '@' ? "group of system calls" : "system call",
+			     STR_ARG(str_sub(name, 0, 100)));
 	}
 }
 
@@ -267,6 +297,8 @@ void check_lines(struct check *k)
 		check_override(k, l);
 		if (is_command(l))
 			check_shell(k, l);
+		if (l->directive->parser == PARSER_syscalls && !l->is_doubtful)
+			check_calls(k, l);
 		if (l->directive->parser == PARSER_condition && !strchr(l->value, '%'))
 			check_condition(k, l);
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "units/advice.h"
 #include "units/cgroup_config.h"
 #include "units/exec_config.h"
 #include "units/mount.h"
@@ -172,11 +173,20 @@ struct guess {
 	unsigned distance;
 };
 
-enum { GUESS_LIMIT = 2 };
+enum { GUESS_LIMIT = 2, CUT_SHORTEST = 4, CUT_MOST = 4 };
+
+/* "Timeout" for TimeoutSec: the beginning of a name alone. */
+static bool is_cut_off(struct str name, struct str candidate)
+{
+	return name.n >= CUT_SHORTEST && candidate.n - name.n <= CUT_MOST &&
+	       str_has_prefix(candidate, name);
+}
 
 /* How far a name is from a row's; another case is no distance. Cheap for most rows: their length is too different. */
 static unsigned distance_to(struct str name, struct str candidate)
 {
+	if (is_cut_off(name, candidate))
+		return GUESS_LIMIT;
 	if (name.n > candidate.n + GUESS_LIMIT || candidate.n > name.n + GUESS_LIMIT)
 		return GUESS_LIMIT + 1;
 	return str_eq_case(name, candidate) ? 0 : str_distance(name, candidate, GUESS_LIMIT);
@@ -203,8 +213,21 @@ static void guess_in_group(unsigned group, struct str name, struct guess *best)
 
 static struct guess guess_in_section(enum section section, struct str name)
 {
+	/* What people call a directive, unlike its name. */
+	static const struct {
+		const char *said, *name;
+	} nicknames[] = {
+		{"Listen", "ListenStream"}, {"Port", "ListenStream"},
+		{"Exec", "ExecStart"},      {"Command", "ExecStart"},
+		{"Env", "Environment"},     {"Cwd", "WorkingDirectory"},
+		{"Memory", "MemoryMax"},    {"Directory", "WorkingDirectory"},
+	};
 	struct guess best = {NULL, "", GUESS_LIMIT + 1};
 
+	for (unsigned k = 0; k < ARRAY_SIZE(nicknames); k++)
+		if (str_eq_case(name, str_of(nicknames[k].said)) &&
+		    directive_find(section, str_of(nicknames[k].name)))
+			return (struct guess){nicknames[k].name, "", 0};
 	for (unsigned g = 0; g < GROUPS; g++)
 		if (sections[section].groups & 1u << g)
 			guess_in_group(g, name, &best);
@@ -416,7 +439,7 @@ static void report_bad(struct assignment *a, const struct directive *d)
 		str_sub(a->value, a->bad_at, a->bad_n ? a->bad_at + a->bad_n : a->value.n);
 	struct str shown = str_sub(about, 0, 120);
 	struct sbuf words = {0};
-	char hint[96];
+	char hint[96], advice[ADVICE_ROOM];
 
 	if (d->words)
 		list_words(d->words, &words);
@@ -425,6 +448,8 @@ static void report_bad(struct assignment *a, const struct directive *d)
 		a->suggestion = hint;
 	else if (memmem(a->value.p, a->value.n, " #", 2) || memmem(a->value.p, a->value.n, " ;", 2))
 		a->suggestion = "a comment has a line of its own";
+	else
+		a->suggestion = advice_for(p->code, a->key, about, advice);
 	if (a->wrong)
 		parse_report(a, p->code, DIAG_ERROR, about, STR_FMT "=: %s: \"" STR_FMT "\"; %s",
 			     STR_ARG(a->key), a->wrong, STR_ARG(shown), now);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "units/advice.h"
 #include "units/config.h"
 #include "units/directive.h"
 #include "units/finish.h"
@@ -121,6 +122,17 @@ static const struct bad_line {
 			  "the line is longer than 1 MiB; the unit is refused"},
 };
 
+static void report_line(struct assignment *a, const struct bad_line *b)
+{
+	struct str line = str_sub(a->ini->text, a->item->start, a->ini->text.n);
+	char room[ADVICE_ROOM];
+
+	line = str_trim(str_sub(line, 0, str_index(line, '\n')));
+	a->suggestion = advice_for(b->code, a->key, line, room);
+	parse_report(a, b->code, DIAG_ERROR, PARSE_WHOLE, "%s", b->text);
+	a->suggestion = NULL;
+}
+
 static int apply_text(struct loading *g, const char *file, struct str text)
 {
 	struct assignment *a = &g->line;
@@ -149,8 +161,7 @@ static int apply_text(struct loading *g, const char *file, struct str text)
 				  : kind == INI_BAD_HEADER ? -1
 							   : section;
 			if (bad_lines[kind].text)
-				parse_report(a, bad_lines[kind].code, DIAG_ERROR, PARSE_WHOLE, "%s",
-					     bad_lines[kind].text);
+				report_line(a, &bad_lines[kind]);
 		}
 	}
 	a->ini = NULL;

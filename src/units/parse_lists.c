@@ -2,6 +2,7 @@
 /* Readers of lists: what is wrong with one word is reported, the others count. An empty value forgets the list. */
 #include <stdio.h>
 
+#include "units/advice.h"
 #include "units/condition.h"
 #include "units/exec_config.h"
 #include "units/name.h"
@@ -42,8 +43,14 @@ static int take_word(struct assignment *a, struct str *rest, unsigned flags, con
 
 void parse_word_ignored(struct assignment *a, enum code code, struct str raw, const char *what)
 {
+	const char *given = a->suggestion;
+	char room[ADVICE_ROOM];
+
+	if (!given)
+		a->suggestion = advice_for(code, a->key, raw, room);
 	parse_report(a, code, DIAG_ERROR, raw, "\"" STR_FMT "\" is not %s; %s", STR_ARG(raw), what,
 		     a->is_strict ? "the unit is refused" : "the word is ignored");
+	a->suggestion = given;
 }
 
 typedef bool (*word_check)(const char *word);
@@ -406,6 +413,9 @@ static void report_capability(struct assignment *a, struct str raw)
 
 	if (alike && snprintf(hint, sizeof(hint), "did you mean \"%s\"?", alike) > 0)
 		a->suggestion = hint;
+	for (char *p = hint + strlen("did you mean"); alike && *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
 	parse_word_ignored(a, CODE_BAD_CAPABILITY, raw, "a capability");
 	a->suggestion = NULL;
 }

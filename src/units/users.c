@@ -186,7 +186,7 @@ const char *users_suggest(const char *root, const char *name, struct arena *aren
 	while (next_entry(&rest, FIELDS_MAX, fields)) {
 		unsigned distance = str_distance(fields[0], str_of(name), DISTANCE_MAX);
 
-		if (distance < best_distance && distance < fields[0].n) {
+		if (distance < best_distance && 2 * distance < fields[0].n) {
 			best_distance = distance;
 			best = fields[0];
 		}

@@ -262,7 +262,7 @@ START_TEST(messages)
 		"t:3:1: note[N202]: StartLimitInterval= is the old form of StartLimitIntervalSec= in [Unit] and taken as that\n");
 	check_findings(
 		"a.service", "[Unit]\nAfter=ok.service bad:name\n[Service]\nExecStart=/bin/true\n",
-		"t:2:18: error[U018]: \"bad:name\" is not the name of a unit; the word is ignored\n");
+		"t:2:18: error[U018]: \"bad:name\" is not the name of a unit; the word is ignored; did you mean \"bad:name.service\"?\n");
 	check_findings(
 		"a.service", "[Service]\nExecStart=/bin/true\nRestart=no # never\n",
 		"t:3:9: error[U014]: \"no # never\" is not a restart policy (no, on-success, on-failure, on-abnormal, on-watchdog, "
