@@ -326,10 +326,13 @@ static uint64_t play(unsigned seed)
 	return hash;
 }
 
-/* Once a stop is planned, it ends without another byte of memory: the stop timeout fires and SIGKILL is sent. */
-START_TEST(a_stop_needs_no_memory)
+/* --- one service alone --- */
+
+static const struct cause by_user = {.kind = CAUSE_USER, .unit = UNIT_NONE};
+
+/* Its main process is all it has, and ends only when it is told to. */
+static struct unit *alone_begin(enum service_type type)
 {
-	struct cause cause = {.kind = CAUSE_USER, .unit = UNIT_NONE};
 	static const struct unit_type_ops *const types[] = {&service_ops};
 	struct unit *u;
 
@@ -341,18 +344,38 @@ START_TEST(a_stop_needs_no_memory)
 	ck_assert_int_eq(engine_init(&w.engine, &w.loop, &w.reg, &w.ledger, &fakes, &w), 0);
 	u = registry_get(&w.reg, "deaf.service");
 	make_config(u);
-	u->config->service->type = SERVICE_SIMPLE;
+	u->config->service->type = (uint8_t)type;
+	u->config->service->remain_after_exit = false;
 	u->config->service->restart = RESTART_NO;
 	u->config->service->timeout_stop_us = 2 * US_PER_SEC;
 	memset(u->config->commands, 0, sizeof(u->config->commands));
 	u->config->commands[CMD_START] = &one_command;
-	ck_assert_int_eq(engine_request(&w.engine, u, JOB_START, MODE_REPLACE, &cause, true, NULL),
-			 0);
+	return u;
+}
+
+static void alone_end(struct unit *u)
+{
+	engine_fini(&w.engine);
+	graph_detach(&w.reg, u);
+	registry_fini(&w.reg);
+	loop_fini(&w.loop);
+}
+
+static void ask_for(struct unit *u, enum job_type type)
+{
+	ck_assert_int_ge(engine_request(&w.engine, u, type, MODE_REPLACE, &by_user, true, NULL), 0);
+}
+
+/* Once a stop is planned, it ends without another byte of memory: the stop timeout fires and SIGKILL is sent. */
+START_TEST(a_stop_needs_no_memory)
+{
+	struct unit *u = alone_begin(SERVICE_SIMPLE);
+
+	ask_for(u, JOB_START);
 	pass_time(US_PER_SEC);
 	ck_assert_str_eq(unit_substate(u), "running");
 	w.is_deaf = true;
-	ck_assert_int_eq(engine_request(&w.engine, u, JOB_STOP, MODE_REPLACE, &cause, true, NULL),
-			 0);
+	ask_for(u, JOB_STOP);
 	mem_stats.fail_at = 1;
 	mem_stats.fail_persists = true;
 	pass_time(US_PER_SEC);
@@ -362,9 +385,75 @@ START_TEST(a_stop_needs_no_memory)
 	ck_assert_str_eq(u->ops->result(u), "timeout");
 	mem_stats.fail_at = 0;
 	mem_stats.fail_persists = false;
-	engine_fini(&w.engine);
-	registry_fini(&w.reg);
-	loop_fini(&w.loop);
+	alone_end(u);
+}
+END_TEST
+
+/* What a manager reacts to: a process ends, PID 1 is told to go down, a client asks, time passes. */
+static void happen(struct unit *u, unsigned source)
+{
+	switch (source) {
+	case 0:
+		if (service_of(u)->main.slot)
+			engine_post_simple(&w.engine, u, EV_EXITED, CLD_EXITED, 1, ROLE_MAIN);
+		break;
+	case 1:
+		ask_for(u, JOB_STOP);
+		w.engine.is_ending = true;
+		break;
+	case 2:
+		ask_for(u, JOB_RESTART);
+		break;
+	default: /* longer than any timeout */
+		w.now_us += 200 * US_PER_SEC;
+		break;
+	}
+}
+
+/* order: of 24. stage: how far the service has come: asked for, under way, running or done, being stopped. */
+static void all_happen(enum service_type type, unsigned stage, unsigned order, bool is_one_turn)
+{
+	struct unit *u = alone_begin(type);
+	unsigned left[4] = {0, 1, 2, 3};
+
+	w.is_deaf = true; /* or there would be no time for the rest of it */
+	ask_for(u, JOB_START);
+	if (stage > 0)
+		ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	if (stage > 1)
+		pass_time(US_PER_SEC);
+	if (stage > 2)
+		ask_for(u, JOB_STOP);
+	for (unsigned n = 4; n > 0; n--) {
+		unsigned at = order % n;
+
+		order /= n;
+		happen(u, left[at]);
+		memmove(&left[at], &left[at + 1], (n - at - 1) * sizeof(left[0]));
+		if (!is_one_turn) {
+			tell_due();
+			ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+		}
+	}
+	pass_time(400 * US_PER_SEC);
+	ck_assert_msg(unit_is_at_rest(u) && !u->job.id, "left in %s", unit_substate(u));
+	ck_assert_uint_eq(service_of(u)->main.slot, 0);
+	ck_assert_uint_eq(w.double_starts, 0);
+	ck_assert_uint_eq(w.engine.jobs_n, 0);
+	alone_end(u);
+}
+
+START_TEST(four_sources_in_every_order)
+{
+	static const enum service_type types[] = {SERVICE_SIMPLE, SERVICE_NOTIFY, SERVICE_ONESHOT};
+
+	for (unsigned order = 0; order < 24; order++)
+		for (unsigned stage = 0; stage < 4; stage++)
+			for (unsigned t = 0; t < ARRAY_SIZE(types); t++) {
+				all_happen(types[t], stage, order, true);
+				all_happen(types[t], stage, order, false);
+			}
+	printf("rows: B27\n");
 }
 END_TEST
 
@@ -394,6 +483,7 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_stop_needs_no_memory);
+	tcase_add_test(t, four_sources_in_every_order);
 	tcase_add_test(t, every_story_comes_to_rest);
 	tcase_add_test(t, the_same_seed_tells_the_same_story);
 	suite_add_tcase(s, t);
