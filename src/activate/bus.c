@@ -259,6 +259,18 @@ const char *bus_text_argument(const struct bus_call *c, unsigned n)
 	return text;
 }
 
+uint64_t bus_number_argument(const struct bus_call *c, unsigned n)
+{
+	DBusMessageIter it;
+	DBusBasicValue v = {.u64 = 0};
+
+	dbus_message_iter_init(c->message, &it);
+	while (n-- > 0)
+		dbus_message_iter_next(&it);
+	dbus_message_iter_get_basic(&it, &v);
+	return dbus_message_iter_get_arg_type(&it) == DBUS_TYPE_UINT64 ? v.u64 : v.u32;
+}
+
 bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at)
 {
 	DBusMessageIter it, list;
@@ -478,6 +490,7 @@ int bus_init(struct bus *b, struct loop *loop, const char *path)
 	list_init(&b->peers);
 	list_init(&b->calls);
 	list_init(&b->tellings);
+	list_init(&b->kept);
 	list_init(&b->refs.list);
 	b->reap.fn = reap;
 	asker_init(&b->asker, loop, path);

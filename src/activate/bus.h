@@ -30,8 +30,9 @@ struct bus {
 	struct loop *loop;
 	struct asker asker;
 	struct bus_link link;
-	DBusServer *server; /* of the private socket */
-	struct list peers;  /* struct bus_peer */
+	const char *run_dir; /* borrowed */
+	DBusServer *server;  /* of the private socket */
+	struct list peers;   /* struct bus_peer */
 	struct list calls;
 	struct task reap; /* of peers that are gone */
 	unsigned peers_n;
@@ -44,6 +45,7 @@ struct bus {
 	struct bus_system *system; /* NULL: no bus is followed */
 	struct list tellings;      /* what the manager is being told, in this order */
 	bool is_telling;
+	struct list kept; /* bus_keep.h */
 	struct bus_refs refs;
 	uint32_t peers_made; /* ever */
 };
@@ -58,8 +60,8 @@ struct bus_seat {
 	/* May the sender do what polkit calls `action`? go_on is called if so, now or later; or the call fails. */
 	void (*authorize)(struct bus_call *c, const char *action,
 			  void (*go_on)(struct bus_call *c));
-	/* The sender of c wants to be told of changes, or no longer. */
-	void (*subscribe)(struct bus_call *c, bool wants);
+	/* The sender of c wants to be told of changes, or no longer. Whether it did until now. */
+	bool (*subscribe)(struct bus_call *c, bool wants);
 };
 
 /* A connection: of a client on the private socket, or ours to a bus. */
@@ -119,6 +121,8 @@ bool bus_tell(struct bus *b, enum verb_id verb, const char *const *words, unsign
 
 /* The n-th argument (from 0), a text, of a message whose types were checked. */
 const char *bus_text_argument(const struct bus_call *c, unsigned n);
+/* The same, a number. */
+uint64_t bus_number_argument(const struct bus_call *c, unsigned n);
 /* The items of the n-th argument, a list of texts, into args from `at` on. False: too many. */
 bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at);
 /* The unit that is meant, of the object, else of the first argument: into c->unit and c->args[0]. False: the call is over. */

@@ -45,6 +45,7 @@ static const struct bus_interface interfaces[] = {
 	{ BUS_NAME ".Timer", G(TIMER), BUS_OBJECT_UNIT, UNIT_TIMER },
 	{ BUS_NAME ".Target", 0, BUS_OBJECT_UNIT, UNIT_TARGET },
 	{ BUS_NAME ".Job", G(JOB), BUS_OBJECT_JOB, -1 },
+	{ BUS_LOG, G(LOG), BUS_OBJECT_LOG, -1 },
 	{ BUS_HARK ".Manager", G(HARK), BUS_OBJECT_HARK, -1 },
 };
 /* clang-format on */
@@ -71,6 +72,8 @@ void bus_object_of_path(const char *path, struct bus_object *ret)
 	ret->job = bus_job_of_path(path);
 	if (strcmp(path, BUS_ROOT) == 0)
 		ret->kind = BUS_OBJECT_MANAGER;
+	else if (strcmp(path, BUS_LOG_ROOT) == 0)
+		ret->kind = BUS_OBJECT_LOG;
 	else if (strcmp(path, "/org/hark1") == 0)
 		ret->kind = BUS_OBJECT_HARK;
 	else if (ret->job)
@@ -195,14 +198,16 @@ static void put_arguments(struct sbuf *out, const char *arguments, const char *d
 
 static void put_properties(struct sbuf *out, const struct bus_interface *i)
 {
-	static const char *const words[] = {
-		[EMIT_CONST] = "const", [EMIT_SILENT] = "false", [EMIT_INVALIDATE] = "invalidates"};
+	static const char *const words[] = {[EMIT_CONST] = "const",
+					    [EMIT_SILENT] = "false",
+					    [EMIT_INVALIDATE] = "invalidates",
+					    [EMIT_WRITABLE] = "false"};
 	const struct bus_property *p;
 	unsigned at = 0;
 
 	while ((p = bus_next_property(i, &at))) {
-		sbuf_addf(out, "  <property name=\"%s\" type=\"%s\" access=\"read\"", p->name,
-			  p->type);
+		sbuf_addf(out, "  <property name=\"%s\" type=\"%s\" access=\"%s\"", p->name,
+			  p->type, p->emits == EMIT_WRITABLE ? "readwrite" : "read");
 		if (p->emits == EMIT_CHANGE) {
 			sbuf_add_z(out, "/>\n");
 			continue;

@@ -15,6 +15,8 @@
 #define BUS_MANAGER BUS_NAME ".Manager"
 #define BUS_PROPERTIES "org.freedesktop.DBus.Properties"
 #define BUS_INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
+#define BUS_LOG_ROOT "/org/freedesktop/LogControl1"
+#define BUS_LOG "org.freedesktop.LogControl1"
 #define BUS_PEER "org.freedesktop.DBus.Peer"
 
 enum bus_object_kind {
@@ -23,6 +25,7 @@ enum bus_object_kind {
 	BUS_OBJECT_UNIT,
 	BUS_OBJECT_JOB,
 	BUS_OBJECT_HARK,
+	BUS_OBJECT_LOG,
 	BUS_OBJECT_ABOVE
 };
 
@@ -46,9 +49,11 @@ enum bus_group {
 	BUS_GROUP_TIMER,
 	BUS_GROUP_JOB,
 	BUS_GROUP_HARK,
+	BUS_GROUP_LOG,
 };
 
-enum bus_emits { EMIT_CONST, EMIT_CHANGE, EMIT_SILENT, EMIT_INVALIDATE };
+/* EMIT_WRITABLE: as EMIT_SILENT, and it may be set. */
+enum bus_emits { EMIT_CONST, EMIT_CHANGE, EMIT_SILENT, EMIT_INVALIDATE, EMIT_WRITABLE };
 
 struct bus_property {
 	enum bus_group group;

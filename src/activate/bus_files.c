@@ -2,6 +2,7 @@
 /* Methods about unit files: the manager is asked for its search path, the rest is harkctl's own way (ctl/file_work.h). Blocks on the disk. */
 #include "activate/bus_serve.h"
 
+#include "activate/bus_news.h"
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "ctl/file_work.h"
@@ -210,7 +211,7 @@ static int change(struct bus_call *c, struct writing *w, DBusMessageIter *it)
 		return -ENOMEM;
 	w->list = &list;
 	r = install_apply(&w->work.tree, on_changed, w, &path);
-	bus_tell_files_changed(c->bus);
+	bus_news_files_changed(c->bus);
 	return dbus_message_iter_close_container(it, &list) ? r : -ENOMEM;
 }
 

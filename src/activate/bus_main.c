@@ -31,6 +31,7 @@ int main(void)
 	r = loop_init(&loop, NULL, NULL);
 	if (r == 0)
 		r = bus_init(&bus, &loop, path);
+	bus.run_dir = run_dir;
 	if (r == 0)
 		r = bus_system_open(&bus, address && *address ? address : SYSTEM_BUS, run_dir);
 	if (r == 0)

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "activate/bus_body.h"
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
 #include "core/fd.h"
@@ -14,27 +13,6 @@
 static const struct str none = {"", 0};
 
 /* --- arguments --- */
-
-static uint64_t number_argument(const struct bus_call *c, unsigned n)
-{
-	DBusMessageIter it;
-	DBusBasicValue v = {.u64 = 0};
-
-	dbus_message_iter_init(c->message, &it);
-	while (n-- > 0)
-		dbus_message_iter_next(&it);
-	dbus_message_iter_get_basic(&it, &v);
-	return dbus_message_iter_get_arg_type(&it) == DBUS_TYPE_UINT64 ? v.u64 : v.u32;
-}
-
-/* Who names a unit knows of it. */
-static bool take_unit(struct bus_call *c)
-{
-	if (!bus_take_unit(c))
-		return false;
-	bus_watch_asked(c, str_of(c->unit));
-	return true;
-}
 
 /* Where the arguments behind the unit's name begin. */
 static unsigned rest_at(const struct bus_call *c)
@@ -65,46 +43,6 @@ static void reply_unit_path(struct bus_call *c, const char *unit)
 	reply_path(c, path);
 }
 
-static void put_path(struct bus_body *b, struct str unit, uint32_t job)
-{
-	char path[BUS_PATH_MAX] = "/", name[UNIT_NAME_MAX + 1];
-
-	if (job) {
-		bus_path_of_job(job, path);
-	} else if (unit.n && unit.n <= UNIT_NAME_MAX) {
-		memcpy(name, unit.p, unit.n);
-		name[unit.n] = '\0';
-		bus_path_of_unit(name, path);
-	}
-	bus_body_path(b, str_of(path));
-}
-
-typedef void (*put_row_fn)(struct bus_body *b, const struct row *row);
-
-/* An array of structures, one for each row of that kind. */
-static void reply_rows(struct bus_call *c, const char *kind, const char *element, put_row_fn put)
-{
-	struct bus_body body = {0};
-	DBusMessage *reply;
-
-	if (bus_fail_by_rows(c))
-		return;
-	reply = bus_reply_new(c);
-	if (!reply)
-		return;
-	bus_body_begin(&body);
-	for (const struct row *row = c->ask.rows.first; row; row = row->next)
-		if (row_is(row, kind)) {
-			bus_body_struct(&body);
-			put(&body, row);
-		}
-	reply = bus_body_end(&body, reply, element);
-	if (reply)
-		bus_reply(c, reply);
-	else
-		bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
-}
-
 void bus_finish_empty(struct bus_call *c)
 {
 	if (!bus_fail_by_rows(c))
@@ -127,7 +65,7 @@ static void finish_get_unit(struct bus_call *c)
 
 void serve_get_unit(struct bus_call *c)
 {
-	if (!take_unit(c))
+	if (!bus_watch_unit(c))
 		return;
 	c->ask.question.options[OPT_PROPERTY] = "Id,LoadState";
 	bus_ask(c, VERB_SHOW, 1, finish_get_unit);
@@ -136,7 +74,7 @@ void serve_get_unit(struct bus_call *c)
 /* Any name will do: an object for a unit that is not there says so by its properties. */
 void serve_load_unit(struct bus_call *c)
 {
-	if (take_unit(c))
+	if (bus_watch_unit(c))
 		reply_unit_path(c, c->unit);
 }
 
@@ -157,7 +95,7 @@ static void finish_whose(struct bus_call *c)
 
 void serve_get_unit_by_pid(struct bus_call *c)
 {
-	pid_t pid = (pid_t)number_argument(c, 0);
+	pid_t pid = (pid_t)bus_number_argument(c, 0);
 
 	snprintf(c->unit, sizeof(c->unit), "%d", pid ? pid : c->pid);
 	c->args[0] = c->unit;
@@ -205,172 +143,6 @@ void serve_get_unit_by_invocation(struct bus_call *c)
 	bus_ask(c, VERB_SHOW, 1, finish_by_invocation);
 }
 
-/* --- lists --- */
-
-static void put_listed_unit(struct bus_body *b, const struct row *row)
-{
-	uint32_t job = (uint32_t)row_value(row, "job_id");
-	struct str unit = row_text(row, "unit");
-
-	bus_body_text(b, unit);
-	bus_body_text(b, row_text(row, "description"));
-	bus_body_text(b, row_text(row, "load"));
-	bus_body_text(b, row_text(row, "active"));
-	bus_body_text(b, row_text(row, "sub"));
-	bus_body_text(b, none);
-	put_path(b, unit, 0);
-	bus_body_number(b, job);
-	bus_body_text(b, row_text(row, "job"));
-	put_path(b, none, job);
-}
-
-static void finish_list_units(struct bus_call *c)
-{
-	for (const struct row *row = c->ask.rows.first; row; row = row->next)
-		if (row_is(row, "unit"))
-			bus_watch_asked(c, row_text(row, "unit"));
-	reply_rows(c, "unit", "(ssssssouso)", put_listed_unit);
-}
-
-/* The first n of c->args say which. */
-static void list_units(struct bus_call *c, unsigned n)
-{
-	c->ask.question.options[OPT_ALL] = "";
-	c->ask.question.options[OPT_BRIEF] = "";
-	bus_ask(c, VERB_LIST, n, finish_list_units);
-}
-
-/* The states of argument n, joined for the option; "" for none. */
-static bool join_states(struct bus_call *c, unsigned n)
-{
-	const char *states[BUS_ARGS];
-	unsigned count = 0;
-	size_t at = 0;
-
-	c->unit[0] = '\0';
-	if (!bus_list_argument(c, n, states, &count))
-		return false;
-	for (unsigned i = 0; i < count; i++) {
-		int r = snprintf(c->unit + at, sizeof(c->unit) - at, "%s%s", i ? "," : "",
-				 states[i]);
-
-		if (r < 0 || (size_t)r >= sizeof(c->unit) - at)
-			return false;
-		at += (size_t)r;
-	}
-	return true;
-}
-
-void serve_list_units(struct bus_call *c)
-{
-	const char *types = dbus_message_get_signature(c->message);
-	unsigned n = 0;
-	bool is_good = (!types[0] || join_states(c, 0)) &&
-		       (strcmp(types, "asas") != 0 || bus_list_argument(c, 1, c->args, &n));
-
-	if (!is_good) {
-		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many patterns");
-		return;
-	}
-	if (c->unit[0])
-		c->ask.question.options[OPT_STATE] = c->unit;
-	list_units(c, n);
-}
-
-void serve_list_units_by_names(struct bus_call *c)
-{
-	unsigned n = 0;
-
-	if (!bus_list_argument(c, 0, c->args, &n)) {
-		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many names");
-		return;
-	}
-	list_units(c, n);
-}
-
-static void put_listed_job(struct bus_body *b, const struct row *row)
-{
-	uint32_t job = (uint32_t)row_value(row, "job");
-	struct str unit = row_text(row, "unit");
-
-	bus_body_number(b, job);
-	bus_body_text(b, unit);
-	bus_body_text(b, row_text(row, "type"));
-	bus_body_text(b, row_text(row, "state"));
-	put_path(b, none, job);
-	put_path(b, unit, 0);
-}
-
-static void finish_list_jobs(struct bus_call *c)
-{
-	reply_rows(c, "job", "(usssoo)", put_listed_job);
-}
-
-void serve_list_jobs(struct bus_call *c)
-{
-	bus_ask(c, VERB_JOBS, 0, finish_list_jobs);
-}
-
-/* Does the job of the row wait for job `id`, a number as text? */
-static bool waits_for(const struct row *row, const char *id)
-{
-	unsigned at = 0;
-	struct str item;
-
-	while (row && row_item(row, "after", &at, &item))
-		if (str_eq_z(item, id))
-			return true;
-	return false;
-}
-
-/* Rows of other jobs than those wanted become rows of nothing. */
-static void finish_waiting(struct bus_call *c)
-{
-	bool is_after = dbus_message_has_member(c->message, "GetJobAfter");
-	const struct row *mine = c->ask.rows.first;
-	uint64_t id = number_argument(c, 0);
-	char number[16];
-
-	while (mine && row_value(mine, "job") != id)
-		mine = mine->next;
-	if (!mine) {
-		bus_fail(c, "NoSuchJob", "Job %u does not exist.", (unsigned)id);
-		return;
-	}
-	for (struct row *row = c->ask.rows.first; row; row = row->next) {
-		snprintf(number, sizeof(number), "%u", (unsigned)row_value(row, "job"));
-		if (is_after ? !waits_for(row, c->args[0]) : !waits_for(mine, number))
-			row->kind = "";
-	}
-	reply_rows(c, "job", "(usssoo)", put_listed_job);
-}
-
-/* GetJobAfter(): those that wait for the job; GetJobBefore(): those that it waits for. */
-void serve_get_waiting(struct bus_call *c)
-{
-	snprintf(c->unit, sizeof(c->unit), "%u", (unsigned)number_argument(c, 0));
-	c->args[0] = c->unit;
-	bus_ask(c, VERB_JOBS, 0, finish_waiting);
-}
-
-static void put_process(struct bus_body *b, const struct row *row)
-{
-	bus_body_text(b, row_text(row, "cgroup"));
-	bus_body_number(b, (uint32_t)row_value(row, "pid"));
-	bus_body_text(b, row_text(row, "command"));
-}
-
-static void finish_processes(struct bus_call *c)
-{
-	reply_rows(c, "process", "(sus)", put_process);
-}
-
-void serve_get_processes(struct bus_call *c)
-{
-	if (take_unit(c))
-		bus_ask(c, VERB_STATUS, 1, finish_processes);
-}
-
 /* --- jobs --- */
 
 /* The job that was asked for, made up where there was nothing to do; 0: it was refused, and the caller knows. */
@@ -400,7 +172,7 @@ void bus_finish_job(struct bus_call *c)
 
 void serve_job(struct bus_call *c)
 {
-	if (!take_unit(c))
+	if (!bus_watch_unit(c))
 		return;
 	c->ask.question.options[OPT_NO_WAIT] = "";
 	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, rest_at(c));
@@ -441,7 +213,8 @@ void serve_start_replace(struct bus_call *c)
 
 static uint32_t job_argument(const struct bus_call *c)
 {
-	return c->object.kind == BUS_OBJECT_JOB ? c->object.job : (uint32_t)number_argument(c, 0);
+	return c->object.kind == BUS_OBJECT_JOB ? c->object.job
+						: (uint32_t)bus_number_argument(c, 0);
 }
 
 void serve_get_job(struct bus_call *c)
@@ -476,7 +249,7 @@ void serve_kill(struct bus_call *c)
 	unsigned at = rest_at(c);
 	size_t n;
 
-	if (!take_unit(c))
+	if (!bus_watch_unit(c))
 		return;
 	n = strlen(c->unit) + 1;
 	c->ask.question.options[OPT_KILL_WHOM] = bus_text_argument(c, at);
@@ -486,7 +259,7 @@ void serve_kill(struct bus_call *c)
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "the name is too long");
 		return;
 	}
-	snprintf(c->unit + n, sizeof(c->unit) - n, "%u", (uint32_t)number_argument(c, at + 1));
+	snprintf(c->unit + n, sizeof(c->unit) - n, "%u", (uint32_t)bus_number_argument(c, at + 1));
 	c->ask.question.options[OPT_SIGNAL] = c->unit + n;
 	bus_ask(c, VERB_KILL, 1, bus_finish_empty);
 }
@@ -496,7 +269,7 @@ void serve_change(struct bus_call *c)
 {
 	bool is_about_unit = c->object.kind == BUS_OBJECT_UNIT || *c->method->in;
 
-	if (!is_about_unit || take_unit(c))
+	if (!is_about_unit || bus_watch_unit(c))
 		bus_ask(c, c->method->verb, is_about_unit, bus_finish_empty);
 }
 
@@ -552,7 +325,7 @@ void serve_clean(struct bus_call *c)
 	struct sbuf what = {0};
 	unsigned n = 0;
 
-	if (!take_unit(c))
+	if (!bus_watch_unit(c))
 		return;
 	if (!bus_list_argument(c, rest_at(c), kinds, &n)) {
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many kinds");
@@ -643,7 +416,7 @@ void serve_enqueue(struct bus_call *c)
 {
 	unsigned at = rest_at(c);
 
-	if (!take_unit(c))
+	if (!bus_watch_unit(c))
 		return;
 	c->args[1] = bus_text_argument(c, at);
 	c->ask.question.options[OPT_NO_WAIT] = "";
@@ -663,11 +436,16 @@ void serve_nothing(struct bus_call *c)
 
 static void subscribe(struct bus_call *c, bool wants)
 {
+	bool was = c->peer && c->peer->is_subscribed;
+
 	if (c->peer && c->peer->seat)
-		c->peer->seat->subscribe(c, wants);
+		was = c->peer->seat->subscribe(c, wants);
 	else if (c->peer)
 		c->peer->is_subscribed = wants;
-	bus_reply(c, NULL);
+	if (was || wants)
+		bus_reply(c, NULL);
+	else
+		bus_fail(c, "NotSubscribed", "Client is not subscribed.");
 }
 
 void serve_subscribe(struct bus_call *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_files.c, bus_hark.c, bus_transient.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_lists.c, bus_files.c, bus_hark.c, bus_transient.c, bus_users.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -10,6 +10,9 @@
 struct bus_call;
 
 /* Each answers the call exactly once, now or later; by then the call is gone. */
+void serve_dynamic_user_by_name(struct bus_call *c);
+void serve_dynamic_user_by_uid(struct bus_call *c);
+void serve_dynamic_users(struct bus_call *c);
 void serve_get_unit(struct bus_call *c);
 void serve_load_unit(struct bus_call *c);
 void serve_get_unit_by_pid(struct bus_call *c);

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "activate/bus_value.h"
 #include "activate/bus_watch.h"
@@ -179,12 +180,58 @@ static void look_up(struct bus_call *c, void (*finish)(struct bus_call *c))
 	bus_ask(c, VERB_SHOW, is_unit, finish);
 }
 
+/* interface, property and a value, which is a text or a switch. False: the call is over. */
+static bool read_value(struct bus_call *c, const char **interface, const char **name,
+		       struct sbuf *ret)
+{
+	DBusMessageIter it, value;
+
+	if (strcmp(dbus_message_get_signature(c->message), "ssv") != 0) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "these are not the arguments it takes");
+		return false;
+	}
+	dbus_message_iter_init(c->message, &it);
+	*interface = bus_take_text(&it);
+	*name = bus_take_text(&it);
+	dbus_message_iter_recurse(&it, &value);
+	if (dbus_message_iter_get_arg_type(&value) == DBUS_TYPE_STRING)
+		sbuf_addf(ret, "%s=%s", *name, bus_take_text(&value));
+	else if (dbus_message_iter_get_arg_type(&value) == DBUS_TYPE_BOOLEAN)
+		sbuf_addf(ret, "%s=%s", *name, bus_take_number(&value) ? "yes" : "no");
+	return true;
+}
+
+/* Only the manager has some, and only root may. */
+static void set_property(struct bus_call *c)
+{
+	const char *interface = "", *name = "";
+	const struct bus_property *p;
+	struct sbuf text = {0};
+
+	if (!read_value(c, &interface, &name, &text))
+		return;
+	p = bus_find_property(&c->object, interface, name);
+	c->text = sbuf_take(&text);
+	if (!p) {
+		bus_fail(c, DBUS_ERROR_UNKNOWN_PROPERTY, "Unknown property or interface.");
+	} else if (p->emits != EMIT_WRITABLE) {
+		bus_fail(c, DBUS_ERROR_PROPERTY_READ_ONLY, "Property '%s' is not writable.", name);
+	} else if (c->uid != 0 && c->uid != getuid()) {
+		bus_fail(c, DBUS_ERROR_ACCESS_DENIED, "only root may set %s", name);
+	} else if (!c->text) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "%s is of another type", name);
+	} else {
+		c->args[0] = c->text;
+		bus_ask(c, VERB_CONFIGURE, 1, bus_finish_empty);
+	}
+}
+
 static void serve_properties(struct bus_call *c)
 {
 	const char *interface = "", *property = NULL;
 
 	if (dbus_message_has_member(c->message, "Set")) {
-		bus_fail(c, DBUS_ERROR_PROPERTY_READ_ONLY, "properties cannot be set");
+		set_property(c);
 		return;
 	}
 	if (!read_wish(c, &interface, &property))
@@ -199,7 +246,7 @@ static void serve_properties(struct bus_call *c)
 	} else if (!bus_find_property(&c->object, interface, property)) {
 		bus_fail(c, DBUS_ERROR_UNKNOWN_PROPERTY, "Unknown property or interface.");
 	} else {
-		if (c->object.kind == BUS_OBJECT_UNIT || c->object.kind == BUS_OBJECT_MANAGER)
+		if (c->object.kind != BUS_OBJECT_JOB)
 			c->ask.question.options[OPT_PROPERTY] = property;
 		look_up(c, finish_get);
 	}

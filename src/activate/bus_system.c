@@ -276,16 +276,19 @@ static void identify(struct bus_call *c, void (*go_on)(struct bus_call *c))
 	ask_bus(s, new_question("GetConnectionCredentials", name), on_credentials, q, mem_put);
 }
 
-static void subscribe(struct bus_call *c, bool wants)
+static bool subscribe(struct bus_call *c, bool wants)
 {
 	struct bus_system *s = c->bus->system;
 	const char *name = dbus_message_get_sender(c->message);
 	struct client *k = s && name ? find_client(s, name) : NULL;
 
+	bool was = k && k->is_subscribed;
+
 	if (k)
 		k->is_subscribed = wants;
 	if (s)
 		count_subscribers(s);
+	return was;
 }
 
 /* --- owners of names --- */

@@ -66,6 +66,47 @@ bool bus_put_basic(DBusMessageIter *it, int type, uint64_t number, struct str te
 	return dbus_message_iter_append_basic(it, type, &v);
 }
 
+/* --- what clients give --- */
+
+const char *bus_take_text(DBusMessageIter *it)
+{
+	const char *text = "";
+
+	dbus_message_iter_get_basic(it, &text);
+	dbus_message_iter_next(it);
+	return text;
+}
+
+uint64_t bus_take_number(DBusMessageIter *it)
+{
+	DBusBasicValue v = {.u64 = 0};
+
+	switch (dbus_message_iter_get_arg_type(it)) {
+	case DBUS_TYPE_BYTE:
+		dbus_message_iter_get_basic(it, &v);
+		v.u64 = v.byt;
+		break;
+	case DBUS_TYPE_UINT16:
+		dbus_message_iter_get_basic(it, &v);
+		v.u64 = v.u16;
+		break;
+	case DBUS_TYPE_UINT32:
+	case DBUS_TYPE_BOOLEAN:
+		dbus_message_iter_get_basic(it, &v);
+		v.u64 = v.u32;
+		break;
+	case DBUS_TYPE_INT32:
+		dbus_message_iter_get_basic(it, &v);
+		v.u64 = (uint64_t)v.i32;
+		break;
+	default:
+		dbus_message_iter_get_basic(it, &v);
+		break;
+	}
+	dbus_message_iter_next(it);
+	return v.u64;
+}
+
 /* --- arrays --- */
 
 typedef bool (*item_fn)(DBusMessageIter *it, struct str item);

@@ -25,3 +25,8 @@ bool bus_put_field(DBusMessageIter *it, const char *signature, const struct row 
 /* The same inside a variant. */
 bool bus_put_variant(DBusMessageIter *it, const char *signature, const struct row *row,
 		     const char *key, uint64_t unset);
+
+/* The value that it stands at, a text, which the message owns, or a number of any type; it moves on to the next. */
+const char *bus_take_text(DBusMessageIter *it);
+/* The same for a number. */
+uint64_t bus_take_number(DBusMessageIter *it);

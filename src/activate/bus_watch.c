@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "activate/bus_keep.h"
+#include "activate/bus_news.h"
 #include "activate/bus_system.h"
 #include "activate/bus_value.h"
 #include "core/fd.h"
@@ -47,20 +49,12 @@ struct held_end {
 	char unit[UNIT_NAME_MAX + 1];
 };
 
-/* Descriptors that a unit is being started with. */
-struct kept {
-	struct list node;
-	int fds[3];
-	unsigned n;
-	char unit[UNIT_NAME_MAX + 1];
-};
-
 struct bus_watch {
 	struct bus *bus;
 	struct ask ask;
 	struct map jobs, units;
 	struct list held; /* ends of jobs, oldest first */
-	struct list kept, due;
+	struct list due;
 	struct timer tell;
 	struct task release;
 	uint32_t next_of_ours;
@@ -123,34 +117,12 @@ static void free_known(struct bus_watch *w, struct known *k)
 
 /* --- signals --- */
 
-static DBusMessage *new_signal(const char *path, const char *interface, const char *name,
-			       DBusMessageIter *it)
-{
-	DBusMessage *m = dbus_message_new_signal(path, interface, name);
-
-	if (m)
-		dbus_message_iter_init_append(m, it);
-	return m;
-}
-
-/* To every connection; subscribers_only: to those that asked to be told of units. */
-static void broadcast(struct bus *b, DBusMessage *m, bool subscribers_only)
-{
-	list_for_each(node, &b->peers) {
-		struct bus_peer *p = list_entry(node, struct bus_peer, node);
-
-		if (!p->is_gone && (p->is_subscribed || (!subscribers_only && !p->seat)))
-			dbus_connection_send(p->line.conn, m, NULL);
-	}
-	dbus_message_unref(m);
-}
-
 /* result NULL: JobNew */
 static void tell_job(struct bus *b, uint32_t id, const char *unit, const char *result)
 {
 	char path[BUS_PATH_MAX];
 	DBusMessageIter it;
-	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, result ? "JobRemoved" : "JobNew", &it);
+	DBusMessage *m = bus_news_new(BUS_ROOT, BUS_MANAGER, result ? "JobRemoved" : "JobNew", &it);
 
 	if (!m)
 		return;
@@ -158,7 +130,7 @@ static void tell_job(struct bus *b, uint32_t id, const char *unit, const char *r
 	if (bus_put_basic(&it, DBUS_TYPE_UINT32, id, str_of("")) &&
 	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path)) &&
 	    bus_put_text(&it, str_of(unit)) && (!result || bus_put_text(&it, str_of(result))))
-		broadcast(b, m, false);
+		bus_news_send(b, m, false);
 	else
 		dbus_message_unref(m);
 }
@@ -177,25 +149,16 @@ static void tell_unit_known(struct bus *b, const char *signal, const char *unit)
 {
 	char path[BUS_PATH_MAX];
 	DBusMessageIter it;
-	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, signal, &it);
+	DBusMessage *m = bus_news_new(BUS_ROOT, BUS_MANAGER, signal, &it);
 
 	if (!m)
 		return;
 	bus_path_of_unit(unit, path);
 	if (bus_put_text(&it, str_of(unit)) &&
 	    bus_put_basic(&it, DBUS_TYPE_OBJECT_PATH, 0, str_of(path)))
-		broadcast(b, m, true);
+		bus_news_send(b, m, true);
 	else
 		dbus_message_unref(m);
-}
-
-void bus_tell_files_changed(struct bus *b)
-{
-	DBusMessageIter it;
-	DBusMessage *m = new_signal(BUS_ROOT, BUS_MANAGER, "UnitFilesChanged", &it);
-
-	if (m)
-		broadcast(b, m, true);
 }
 
 /* What a unit has that never did anything. */
@@ -244,7 +207,7 @@ static void tell_changes(struct bus *b, const struct bus_object *o, const struct
 	bool is_good;
 
 	bus_path_of_unit(o->unit, path);
-	m = new_signal(path, BUS_PROPERTIES, "PropertiesChanged", &it);
+	m = bus_news_new(path, BUS_PROPERTIES, "PropertiesChanged", &it);
 	if (!m)
 		return;
 	is_good = bus_put_text(&it, str_of(i->name)) &&
@@ -259,7 +222,7 @@ static void tell_changes(struct bus *b, const struct bus_object *o, const struct
 		  dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "s", &none) &&
 		  dbus_message_iter_close_container(&it, &none);
 	if (is_good && n)
-		broadcast(b, m, true);
+		bus_news_send(b, m, true);
 	else
 		dbus_message_unref(m);
 }
@@ -354,6 +317,13 @@ static void tell_unit_named(struct bus_watch *w, const char *name)
 		tell_unit(w, k);
 }
 
+static bool is_at_rest(const struct row *row)
+{
+	struct str state = row_text(row, "ActiveState");
+
+	return str_eq_z(state, "inactive") || str_eq_z(state, "failed");
+}
+
 static void take_unit(struct bus_watch *w, struct str unit, const struct row *row)
 {
 	struct known *k = unit.n <= UNIT_NAME_MAX ? know(w, unit) : NULL;
@@ -368,6 +338,8 @@ static void take_unit(struct bus_watch *w, struct str unit, const struct row *ro
 	}
 	rows_reset(&k->now);
 	rows_copy(&k->now, row);
+	if (!has_job && is_at_rest(row))
+		bus_keep_drop(w->bus, k->unit);
 	if (list_is_empty(&k->due_node)) {
 		k->since_us = loop_now_us(w->bus->loop);
 		list_add_tail(&w->due, &k->due_node);
@@ -393,12 +365,21 @@ void bus_watch_asked(const struct bus_call *c, struct str unit)
 	}
 }
 
+bool bus_watch_unit(struct bus_call *c)
+{
+	if (!bus_take_unit(c))
+		return false;
+	bus_watch_asked(c, str_of(c->unit));
+	return true;
+}
+
 static void remove_unit(struct bus_watch *w, struct str unit)
 {
 	struct known *k = find_known(w, unit);
 
 	if (!k)
 		return;
+	bus_keep_drop(w->bus, k->unit);
 	if (!list_is_empty(&k->due_node))
 		tell_unit(w, k);
 	if ((k->is_announced || k->is_asked) && has_subscribers(w->bus))
@@ -433,39 +414,6 @@ static void take_job(struct bus_watch *w, const struct row *row)
 		tell_job(w->bus, id, j->unit, NULL);
 }
 
-static void free_kept(struct kept *k)
-{
-	while (k->n > 0)
-		fd_close(k->fds[--k->n]);
-	list_del(&k->node);
-	mem_put(k);
-}
-
-void bus_keep_fds(struct bus *b, const char *unit, const int *fds, unsigned n)
-{
-	struct kept *k = n ? mem_get(sizeof(*k)) : NULL;
-
-	if (!k) {
-		while (n > 0)
-			fd_close(fds[--n]);
-		return;
-	}
-	snprintf(k->unit, sizeof(k->unit), "%s", unit);
-	for (k->n = 0; k->n < n && k->n < ARRAY_SIZE(k->fds); k->n++)
-		k->fds[k->n] = fds[k->n];
-	list_add_tail(&b->watch->kept, &k->node);
-}
-
-static void drop_kept(struct bus_watch *w, const char *unit)
-{
-	list_for_each_safe(node, &w->kept) {
-		struct kept *k = list_entry(node, struct kept, node);
-
-		if (strcmp(k->unit, unit) == 0)
-			free_kept(k);
-	}
-}
-
 static void hold_end(struct bus_watch *w, uint32_t id, struct str unit, struct str result)
 {
 	struct held_end *e = mem_get(sizeof(*e));
@@ -477,6 +425,15 @@ static void hold_end(struct bus_watch *w, uint32_t id, struct str unit, struct s
 	snprintf(e->result, sizeof(e->result), STR_FMT, STR_ARG(result));
 	list_add_tail(&w->held, &e->node);
 	loop_defer(w->bus->loop, &w->release);
+}
+
+/* What a unit was given along, after a job that failed to start it or has ended it. */
+static void drop_kept(struct bus_watch *w, const struct held_end *e)
+{
+	const struct known *k = find_known(w, str_of(e->unit));
+
+	if (strcmp(e->result, "done") != 0 || !k || !k->now.first || is_at_rest(k->now.first))
+		bus_keep_drop(w->bus, e->unit);
 }
 
 static void release(struct task *t)
@@ -496,7 +453,7 @@ static void release(struct task *t)
 			tell_job(w->bus, e->id, e->unit, NULL);
 		tell_unit_named(w, e->unit);
 		tell_job(w->bus, e->id, e->unit, e->result);
-		drop_kept(w, e->unit);
+		drop_kept(w, e);
 		if (j)
 			free_job(w, j);
 		mem_put(e);
@@ -618,6 +575,10 @@ static void on_row(void *arg, const struct row *row)
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));
+	} else if (row_is(row, "reloaded")) {
+		bus_news_reloaded(w->bus);
+	} else if (row_is(row, "booted")) {
+		bus_news_booted(w->bus, row);
 	} else if (row_is(row, "gone")) {
 		hold_end(w, 0, row_text(row, "unit"), STR(""));
 	} else if (row_is(row, "lost")) {
@@ -651,7 +612,6 @@ int bus_watch_open(struct bus *b)
 	w->bus = b;
 	w->release.fn = release;
 	list_init(&w->held);
-	list_init(&w->kept);
 	list_init(&w->due);
 	w->tell.fn = on_due;
 	b->watch = w;
@@ -675,8 +635,6 @@ void bus_watch_close(struct bus *b)
 	loop_timer_disarm(b->loop, &w->tell);
 	while (!list_is_empty(&w->held))
 		mem_put(list_entry(list_pop(&w->held), struct held_end, node));
-	while (!list_is_empty(&w->kept))
-		free_kept(list_entry(w->kept.next, struct kept, node));
 	while ((node = map_next(&w->jobs, NULL)))
 		free_job(w, container_of(node, struct bus_job, node));
 	while ((node = map_next(&w->units, NULL)))

@@ -25,11 +25,9 @@ MUST_USE int bus_watch_open(struct bus *b);
 void bus_watch_close(struct bus *b);
 /* The caller of c has asked about the unit, and has been told how it is or will look: its changes matter from now on. */
 void bus_watch_asked(const struct bus_call *c, struct str unit);
+/* bus_take_unit(), and who names a unit has asked about it. */
+bool bus_watch_unit(struct bus_call *c);
 /* A job that is not over; NULL: unknown. */
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
 /* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */
 uint32_t bus_job_of_nothing(struct bus *b, const char *unit);
-/* Keep these descriptors, which are ours now, until the next job of the unit has ended. */
-void bus_keep_fds(struct bus *b, const char *unit, const int *fds, unsigned n);
-/* Tell subscribers that files or links of units have changed. */
-void bus_tell_files_changed(struct bus *b);

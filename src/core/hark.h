@@ -84,10 +84,13 @@ struct hark {
 	uid_t uid;       /* whose manager it is */
 	bool is_user;    /* not root */
 	bool has_gates; /* programs may be attached to cgroups of units (device_gate.h, net_gate.h) */
-	bool did_boot; /* the default unit was asked for, by this manager or one before */
+	bool no_watchdogs;     /* those of services are not heeded */
+	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */
+	bool did_boot;         /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
-	int final_command; /* reboot(2) command, or -1: exit with exit_code */
+	void (*on_reloaded)(struct hark *h); /* files of units were read again; may be NULL */
+	int final_command;                   /* reboot(2) command, or -1: exit with exit_code */
 	struct {
 		uint64_t since_us;
 		unsigned n;

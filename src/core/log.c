@@ -54,6 +54,17 @@ void log_offer(log_taker_fn taker)
 	conf.taker = taker;
 }
 
+void log_set_level(enum log_level max)
+{
+	conf.debug = max == LOG_TRACE ? STR("all") : STR("");
+	log_limit(max);
+}
+
+enum log_level log_get_level(void)
+{
+	return conf.max;
+}
+
 /* Room for `need` bytes is looked at before each step, so an escape is never cut in two. */
 static size_t escape(char *out, size_t cap, const char *text)
 {

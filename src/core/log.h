@@ -19,6 +19,9 @@ void log_limit(enum log_level max);
 /* Lines are offered to it first; those that it takes (true) go nowhere else, but errors to stderr. It must not log. */
 typedef bool (*log_taker_fn)(enum log_level level, const char *text);
 void log_offer(log_taker_fn taker);
+/* What somebody asks for instead: lines of this level and above are told from now on; LOG_TRACE: those of every module, too (as HARK_DEBUG=all). */
+void log_set_level(enum log_level max);
+enum log_level log_get_level(void);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool log_debug_on(const char *module);
 #define log_debug(module, ...)                                      \

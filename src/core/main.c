@@ -147,6 +147,24 @@ static void perform(void *arg, struct unit *u, uint32_t fx)
 	server_performed(arg, u);
 }
 
+static void reloaded(struct hark *h)
+{
+	server_news(h, false);
+}
+
+/* The boot is over with the job of the default unit, whatever became of it. */
+static void note_ready(struct hark *h, const struct unit *u)
+{
+	if (h->ready_us || registry_find(&h->reg, h->default_unit) != u)
+		return;
+	h->ready_us = loop_now_us(&h->loop);
+	remember_manager(h);
+	server_news(h, true);
+	log_at(LOG_INFO, "%s %s %llu ms after the start of PID 1", u->name,
+	       unit_is_active(u) ? "reached" : "not reached; its job ended",
+	       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
+}
+
 static void changed(void *arg, struct unit *u, uint8_t old_state)
 {
 	struct hark *h = arg;
@@ -156,13 +174,8 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	live_changed(arg, u);
 	devices_follow(h, u);
 	journal_changed(h, u, old_state);
-	if (!h->ready_us && u->job.id == 0 && unit_is_active(u) &&
-	    registry_find(&h->reg, h->default_unit) == u) {
-		h->ready_us = loop_now_us(&h->loop);
-		remember_manager(h);
-		log_at(LOG_INFO, "%s reached %llu ms after the start of PID 1", u->name,
-		       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
-	}
+	if (u->job.id == 0 && unit_is_active(u))
+		note_ready(h, u);
 }
 
 static void retired(void *arg, struct unit *u)
@@ -184,6 +197,8 @@ static void job_done(void *arg, struct unit *u, uint32_t id, enum job_type type,
 	generate_job_done(arg, u);
 	run_ops.job_done(arg, u, id, type, result);
 	live_changed(arg, u);
+	if (type == JOB_START)
+		note_ready(arg, u);
 	if (((struct hark *)arg)
 		    ->did_say_goodbye) /* whoever asks now shall see at once that nobody is there */
 		server_close(arg);
@@ -301,6 +316,7 @@ static int open_units(struct hark *h, const struct options *o)
 		r = load_init(&h->load, o->unit_path, "");
 	if (r == 0)
 		r = generate_open(h);
+	h->on_reloaded = reloaded;
 	if (r == 0)
 		r = live_open(
 			h); /* first: what changes while the directories are read is noticed */

@@ -149,6 +149,8 @@ void remember_manager(struct hark *h)
 {
 	struct state_manager m = {.did_boot = h->did_boot,
 				  .is_ending = h->is_shutting_down,
+				  .no_watchdogs = h->no_watchdogs,
+				  .log_level_set = h->log_level_set,
 				  .final_command = h->final_command,
 				  .exit_code = h->exit_code,
 				  .ready_us = h->ready_us};

@@ -382,6 +382,8 @@ static void elapsed(void *arg, struct unit *u, enum unit_due which)
 		spawn_look_for_pid_file(arg, service_of(u));
 		return;
 	}
+	if (((const struct hark *)arg)->no_watchdogs)
+		return;
 	log_at(LOG_WARN, "%s: its watchdog was not served in time", u->name);
 	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
 }

@@ -64,6 +64,8 @@ enum {
 struct state_manager {
 	uint8_t did_boot; /* the default unit was asked for */
 	uint8_t is_ending;
+	uint8_t no_watchdogs;  /* those of services are not heeded */
+	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */
 	int32_t final_command, exit_code;
 	uint64_t ready_us;
 };

@@ -499,6 +499,10 @@ static void restore_manager(struct hark *h)
 	}
 	h->did_boot = m.did_boot;
 	h->ready_us = m.ready_us;
+	h->no_watchdogs = m.no_watchdogs;
+	h->log_level_set = m.log_level_set;
+	if (m.log_level_set)
+		log_set_level((enum log_level)(m.log_level_set - 1));
 	if (!m.is_ending)
 		return;
 	h->is_shutting_down = h->engine.is_ending = true;

@@ -10,6 +10,7 @@
 #include "ctl/refresh.h"
 #include "ctl/why.h"
 #include "units/name.h"
+#include "units/probe.h"
 #include "units/service.h"
 
 enum { SETTLE_US = 250 * 1000 };
@@ -498,6 +499,27 @@ static void tell_gone(struct call *c, const char *unit)
 	reply_row_end(&c->reply);
 }
 
+/* After all that has happened to units. */
+static int tell_news(struct call *c)
+{
+	struct monitor *m = c->monitor;
+
+	if (m->has_reloaded) {
+		m->has_reloaded = false;
+		reply_row(&c->reply, "reloaded");
+	} else if (m->is_ready) {
+		m->is_ready = false;
+		reply_row(&c->reply, "booted");
+		reply_value(&c->reply, TAG_NUMBER, "began", property_began_us(c->h));
+		reply_value(&c->reply, TAG_NUMBER, "finished", c->h->ready_us);
+		reply_value(&c->reply, TAG_BOOL, "container", probe_container() != NULL);
+	} else {
+		return CALL_WAIT;
+	}
+	reply_row_end(&c->reply);
+	return CALL_MORE;
+}
+
 int serve_monitor(struct call *c)
 {
 	struct monitor_note note;
@@ -518,7 +540,7 @@ int serve_monitor(struct call *c)
 		return CALL_MORE;
 	}
 	if (!monitor_take(c->monitor, &note))
-		return CALL_WAIT;
+		return tell_news(c);
 	u = note.unit == UNIT_NONE ? NULL : registry_unit(&c->h->reg, note.unit);
 	if (note.job && (u || note.name))
 		tell_end_of_job(c, u ? u->name : note.name, &note);

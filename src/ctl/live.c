@@ -506,6 +506,8 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 	examine(l);
 	busname_look(l->h);
 	forget_names(l);
+	if (l->h->on_reloaded)
+		l->h->on_reloaded(l->h);
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct monitor {
 	struct monitor_note *notes; /* owned */
 	uint32_t at, n, cap;
 	bool is_lost;
+	bool has_reloaded, is_ready; /* to be told: files were read again; the boot is over */
 };
 
 /* Cannot fail: what there is no memory for is lost, and that is noted. */

@@ -328,6 +328,12 @@ static void print_job(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_NUMBER, p->name, v->u->job.id);
 }
 
+static void print_job_type(struct view *v, const struct property *p)
+{
+	if (v->u->job.id)
+		reply_text_z(v->reply, p->name, job_type_names[v->u->job.type]);
+}
+
 static void print_cgroup(struct view *v, const struct property *p)
 {
 	char path[512];
@@ -445,6 +451,7 @@ static const struct property properties[] = {
 	{ "Transient", ALL_TYPES, WHOLE, print_transient, NULL },
 	{ "NeedDaemonReload", ALL_TYPES, WHOLE, print_stale, NULL },
 	{ "Job", ALL_TYPES, WHOLE, print_job, NULL },
+	{ "JobType", ALL_TYPES, WHOLE, print_job_type, NULL },
 	{ "InvocationID", ALL_TYPES, WHOLE, print_invocation, NULL },
 	{ "CanStart", ALL_TYPES, WHOLE, print_can_start, NULL },
 	{ "CanStop", ALL_TYPES, WHOLE, print_can_stop, NULL },
@@ -595,10 +602,15 @@ const char *property_system_state(const struct hark *h)
 	return count_failed(h) ? "degraded" : "running";
 }
 
+uint64_t property_began_us(const struct hark *h)
+{
+	return h->bank.table ? h->bank.table->start_us : h->boot_us;
+}
+
 void property_manager(struct reply *r, struct hark *h, const char *only)
 {
 	const struct unit *u = registry_find(&h->reg, h->default_unit); /* mostly by an alias */
-	uint64_t began_us = h->bank.table ? h->bank.table->start_us : h->boot_us;
+	uint64_t began_us = property_began_us(h);
 	const struct {
 		const char *name;
 		enum frame_tag tag;
@@ -608,6 +620,10 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 		/* Clients read a number of systemd's from it, for what they may ask for. */
 		{"Version", TAG_TEXT, "252 (hark " HARK_VERSION ")", 0},
 		{"SystemState", TAG_TEXT, property_system_state(h), 0},
+		{"LogLevel", TAG_TEXT, property_log_level(), 0},
+		{"SyslogIdentifier", TAG_TEXT, "harkd", 0},
+		{"LogTarget", TAG_TEXT, "auto", 0}, /* journald, else the kernel or stderr */
+		{"ServiceWatchdogs", TAG_BOOL, NULL, !h->no_watchdogs},
 		{"DefaultUnit", TAG_TEXT, u ? u->name : h->default_unit, 0},
 		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},
 		{"NNames", TAG_NUMBER, NULL, h->reg.names.n},

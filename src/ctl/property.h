@@ -19,6 +19,10 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 		   bool with_empty);
 void property_manager(struct reply *r, struct hark *h, const char *only);
 /* "running", "degraded", "starting", "stopping": the word of is-system-running. */
+/* LogLevel= as it is in force. */
+const char *property_log_level(void);
+/* When PID 1 began (CLOCK_MONOTONIC). */
+uint64_t property_began_us(const struct hark *h);
 const char *property_system_state(const struct hark *h);
 /* Number of known properties, and their names, for tests and completion. */
 unsigned property_count(void);

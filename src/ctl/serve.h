@@ -39,6 +39,7 @@ int serve_show(struct call *c);
 int serve_is_state(struct call *c);
 int serve_reload_config(struct call *c);
 int serve_environment(struct call *c);
+int serve_configure(struct call *c);
 int serve_show_environment(struct call *c);
 int serve_freeze(struct call *c);
 int serve_clean(struct call *c);

@@ -489,7 +489,9 @@ void server_changed(struct hark *h, struct unit *u)
 	}
 }
 
-void server_gone(struct hark *h, const struct unit *u)
+/* Each that follows is told. */
+static void each_monitor(struct hark *h, void (*tell)(struct monitor *m, const void *arg),
+			 const void *arg)
 {
 	if (!h->server)
 		return;
@@ -498,7 +500,32 @@ void server_gone(struct hark *h, const struct unit *u)
 
 		if (!c->call.monitor)
 			continue;
-		monitor_gone(c->call.monitor, u);
+		tell(c->call.monitor, arg);
 		wake(h, c);
 	}
+}
+
+static void tell_gone(struct monitor *m, const void *unit)
+{
+	monitor_gone(m, unit);
+}
+
+void server_gone(struct hark *h, const struct unit *u)
+{
+	each_monitor(h, tell_gone, u);
+}
+
+static void tell_reloaded(struct monitor *m, const void *arg UNUSED)
+{
+	m->has_reloaded = true;
+}
+
+static void tell_ready(struct monitor *m, const void *arg UNUSED)
+{
+	m->is_ready = true;
+}
+
+void server_news(struct hark *h, bool is_ready)
+{
+	each_monitor(h, is_ready ? tell_ready : tell_reloaded, NULL);
 }

@@ -4,14 +4,69 @@
 
 #include "core/environment.h"
 #include "core/fd.h"
+#include "core/log.h"
+#include "core/remember.h"
 #include "core/spawn.h"
 #include "ctl/live.h"
+#include "ctl/property.h"
 #include "ctl/property_live.h"
 #include "ctl/serve.h"
 #include "units/directive.h"
 #include "units/exec_config.h"
+#include "units/parse.h"
+#include "units/value.h"
 
 enum { FREEZE_LOOK_US = 5000, FREEZE_WAIT_US = 5 * 1000 * 1000 };
+
+/* --- the manager --- */
+
+/* Of the eight levels of syslog(3) three have no lines here. */
+static const uint8_t level_of_syslog[] = {LOG_ERROR, LOG_ERROR, LOG_ERROR, LOG_ERROR,
+					  LOG_WARN,  LOG_NOTE,  LOG_INFO,  LOG_TRACE};
+
+const char *property_log_level(void)
+{
+	unsigned at = ARRAY_SIZE(level_of_syslog) - 1;
+
+	while (at > 0 && level_of_syslog[at] != log_get_level())
+		at--;
+	/* Of several that mean the same the mildest is what it is called. */
+	return words_log_level.names[at];
+}
+
+static bool set_of_manager(struct hark *h, struct str name, struct str value)
+{
+	unsigned level;
+	bool is_on;
+
+	if (str_eq_z(name, "ServiceWatchdogs") && value_bool(value, &is_on) == 0) {
+		h->no_watchdogs = !is_on;
+		return true;
+	}
+	if (!str_eq_z(name, "LogLevel") ||
+	    value_enum(value, words_log_level.names, words_log_level.n, &level) < 0)
+		return false;
+	h->log_level_set = (uint8_t)(level_of_syslog[level] + 1);
+	log_set_level((enum log_level)level_of_syslog[level]);
+	return true;
+}
+
+int serve_configure(struct call *c)
+{
+	for (unsigned i = 0; i < c->request.args_n; i++) {
+		struct str word = str_of(c->request.args[i]);
+		size_t eq = str_index(word, '=');
+
+		if (eq == word.n ||
+		    !set_of_manager(c->h, str_sub(word, 0, eq), str_sub(word, eq + 1, word.n)))
+			call_error(c, EXIT_USAGE, NULL,
+				   "\"%s\": LogLevel= takes err, warning, notice, info or debug, "
+				   "ServiceWatchdogs= yes or no; this one is as before",
+				   c->request.args[i]);
+	}
+	remember_manager(c->h);
+	return CALL_DONE;
+}
 
 /* --- variables --- */
 

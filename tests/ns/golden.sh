@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Some two hundred commands of Debian's own systemctl, busctl, systemd-analyze, systemd-run and loginctl, in two containers with the same unit files:
+# Some four hundred commands of Debian's own systemctl, busctl, systemd-analyze, systemd-run and loginctl, in two containers with the same unit files:
 # with Debian's systemd as PID 1, and with hark. What they say and their exit statuses are the same, but for what golden.differs names; a line
 # there that no difference needs is an error, so that the table only shrinks. HARK_GOLDEN_KEEP names a folder for the two runs.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -14,7 +14,7 @@
 SYSTEM="sysinit.target basic.target multi-user.target sockets.target timers.target paths.target slices.target local-fs.target local-fs-pre.target
 	remote-fs.target swap.target shutdown.target umount.target final.target rescue.target time-set.target time-sync.target network.target
 	nss-user-lookup.target getty.target dbus.service dbus.socket systemd-logind.service modprobe@.service user.slice user@.service
-	user-runtime-dir@.service"
+	user-runtime-dir@.service systemd-hostnamed.service systemd-timedated.service systemd-localed.service"
 prepare() { # ROOT
 	local lib=$1/usr/lib/systemd/system etc=$1/etc/systemd/system unit
 	mv "$lib" "$1/system-units"
@@ -27,7 +27,9 @@ prepare() { # ROOT
 	mkdir "$lib/sockets.target.wants"
 	ln -s ../dbus.socket "$lib/sockets.target.wants/dbus.socket"
 	ln -s multi-user.target "$lib/default.target"
-	ln -s systemd-logind.service "$lib/dbus-org.freedesktop.login1.service"
+	for unit in login1:logind hostname1:hostnamed timedate1:timedated locale1:localed; do
+		ln -s "systemd-${unit#*:}.service" "$lib/dbus-org.freedesktop.${unit%:*}.service"
+	done
 	printf 'disable installs.service\n' >"$1/usr/lib/systemd/system-preset/90-golden.preset"
 	cp -a "$T/units/." "$etc/"
 	cp -a "$etc/oneshot.service" "$lib/lib.service"
@@ -170,6 +172,15 @@ put lab.slice <<X
 TasksMax=500
 X
 printf "[Unit]\n" | put idle.target
+put late.service <<X
+[Unit]
+Description=Keeps the boot waiting
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 2
+X
+mkdir "$T/units/multi-user.target.wants"
+ln -s ../late.service "$T/units/multi-user.target.wants/late.service"
 put iso.target <<X
 [Unit]
 AllowIsolate=yes
@@ -186,7 +197,9 @@ ln -s /dev/null "$T/units/masked.service"
 
 cat >"$T/beside" <<'X'
 export SYSTEMD_COLORS=0 SYSTEMD_PAGER= PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 COLUMNS=200
-timeout 30 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done' || systemctl list-jobs
+timeout 5 sh -c 'until [ -S /run/systemd/private ] && [ -S /run/dbus/system_bus_socket ]; do sleep 0.02; done'
+timeout 30 systemctl is-system-running --wait >/run/waited || systemctl list-jobs
+timeout 30 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 systemctl start dbus.service systemd-logind.service
 timeout 5 sh -c 'until busctl status org.freedesktop.systemd1 >/dev/null 2>&1; do sleep 0.1; done'
 python3 -B /run/out/golden.py run /run/out/golden.commands /run/out/golden.json

@@ -40,7 +40,7 @@ is "... below its slice, which lies below another" "" yes \
 is "... is called transient" "" "transient yes" "$(prop one.service UnitFileState) $(prop one.service Transient)"
 is "a name is given once" "" 1 "$(run --unit=one /bin/true >/dev/null; echo $?)"
 is "a unit with a file is not replaced" "" 1 "$(run --unit=hark-bus /bin/true >/dev/null; echo $?)"
-is "what cannot be set is told" "" 1 "$(run -p LogsDirectoryMode=0777 -p SetCredential=a:b /bin/true 2>&1 | grep -c SetCredential)"
+is "what cannot be set is told" "" 1 "$(run -p LogsDirectoryMode=0777 -p SocketBindAllow=80 /bin/true 2>&1 | grep -c SocketBindAllow)"
 kill -9 "$(manager_pid)"
 is "it survives the manager" "" "active $pid" "$(timeout 10 systemctl is-active one.service) $(prop one.service MainPID)"
 timeout 10 systemctl stop one.service

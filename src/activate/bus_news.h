@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bus_news - signals: how one is made and sent, and those of the manager as a whole.
+ */
+#pragma once
+
+#include "activate/bus.h"
+
+/* An empty signal and where its values go; NULL: no memory. */
+DBusMessage *bus_news_new(const char *path, const char *interface, const char *name,
+			  DBusMessageIter *it);
+/* Send m, which is given back, to every connection; subscribers_only: to those that asked to be told of units. */
+void bus_news_send(struct bus *b, DBusMessage *m, bool subscribers_only);
+
+/* Files or links of units have changed. */
+void bus_news_files_changed(struct bus *b);
+/* They were read again: that it began and that it ended are told at once, when it is over. */
+void bus_news_reloaded(struct bus *b);
+/* The boot is over; row: what the manager says of it. */
+void bus_news_booted(struct bus *b, const struct row *row);
