@@ -131,6 +131,9 @@ static void set_ip_options(const char *unit, int fd, int family, const struct so
 		{c->pass_packet_info && is_v6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1,
 		 "PassPacketInfo="},
 		{c->ip_tos >= 0, IPPROTO_IP, IP_TOS, c->ip_tos, "IPTOS="},
+		/* once more: the type of service changes it */
+		{c->ip_tos >= 0 && c->priority >= 0, SOL_SOCKET, SO_PRIORITY, c->priority,
+		 "Priority="},
 		{c->ip_ttl >= 0, IPPROTO_IP, IP_TTL, c->ip_ttl, "IPTTL="},
 		{c->ip_ttl >= 0 && is_v6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, c->ip_ttl, "IPTTL="},
 	};

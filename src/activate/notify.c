@@ -51,7 +51,8 @@ int notify_parse(struct str message, void (*set)(void *arg, struct str key, stru
 /* clang-format off */
 #define TELLS(TELL) \
 	TELL(READY) TELL(RELOADING) TELL(STOPPING) TELL(STATUS) TELL(ERRNO) TELL(MAINPID) TELL(WATCHDOG) \
-	TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME)
+	TELL(WATCHDOG_USEC) TELL(EXTEND_TIMEOUT_USEC) TELL(FDSTORE) TELL(FDSTOREREMOVE) TELL(FDNAME) \
+	TELL(FDPOLL) TELL(MONOTONIC_USEC)
 /* clang-format on */
 enum tell {
 #define TELL(key) TELL_##key,
@@ -60,10 +61,7 @@ enum tell {
 		TELL_COUNT
 };
 
-/*
- * BARRIER= needs nothing but that its descriptor is closed when everything before it was digested, FDPOLL= nothing because
- * stored descriptors are never polled, MONOTONIC_USEC= nothing because a reload is timed by its arrival.
- */
+/* BARRIER= needs nothing but that its descriptor is closed when everything before it was digested. */
 static const char *const tell_keys[TELL_COUNT] = {
 #define TELL(key) #key,
 	TELLS(TELL)
@@ -166,13 +164,54 @@ static bool is_stored(const struct service *s, int fd)
 	return false;
 }
 
-static int remember_fd(struct service *s, uint32_t slot, struct str name)
+/* The bank's name of a stored descriptor tells a manager to come whether it is polled. */
+static const char *const store_words[] = {[false] = "kept", [true] = "store"};
+
+static void drop_fd(struct stored_fd **link)
+{
+	struct stored_fd *f = *link;
+
+	*link = f->next;
+	loop_unwatch(&f->hark->loop, &f->watch);
+	if (bank_drop(&f->hark->bank, f->slot - 1) < 0)
+		log_at(LOG_WARN, "%s: a stored descriptor cannot be given up: PID 1 is gone",
+		       f->service->unit.name);
+	f->service->fd_store_n--;
+	mem_put(f);
+}
+
+static void on_hang_up(struct watch *w, uint32_t events UNUSED)
+{
+	struct stored_fd *f = container_of(w, struct stored_fd, watch);
+	struct stored_fd **link = &f->service->fd_store;
+
+	while (*link != f)
+		link = &(*link)->next;
+	log_debug("notify", "%s: the other end of \"%s\" is gone, it is kept no longer",
+		  f->service->unit.name, f->name);
+	drop_fd(link);
+}
+
+/* What cannot be polled, as a file, does not hang up either. */
+static void poll_fd(struct stored_fd *f)
+{
+	int r = loop_watch(&f->hark->loop, &f->watch, bank_fd(f->slot - 1), EPOLLHUP);
+
+	if (r < 0 && r != -EPERM)
+		log_at(LOG_WARN, "%s: a stored descriptor is not watched: %s",
+		       f->service->unit.name, strerror(-r));
+}
+
+static int remember_fd(struct hark *h, struct service *s, uint32_t slot, struct str name)
 {
 	struct stored_fd *f = mem_get(sizeof(*f)), **last = &s->fd_store;
 
 	if (!f)
 		return err_here(-ENOMEM);
 	f->slot = slot + 1;
+	f->hark = h;
+	f->service = s;
+	f->watch.fn = on_hang_up;
 	memcpy(f->name, name.p, name.n < sizeof(f->name) ? name.n : sizeof(f->name) - 1);
 	while (*last)
 		last = &(*last)->next;
@@ -181,7 +220,17 @@ static int remember_fd(struct service *s, uint32_t slot, struct str name)
 	return 0;
 }
 
-static int store_fd(struct hark *h, struct service *s, int fd, struct str name)
+/* The one that was remembered last. */
+static struct stored_fd *newest(const struct service *s)
+{
+	struct stored_fd *f = s->fd_store;
+
+	while (f && f->next)
+		f = f->next;
+	return f;
+}
+
+static int store_fd(struct hark *h, struct service *s, int fd, struct str name, bool is_polled)
 {
 	char what[BANK_NAME];
 	int slot, r;
@@ -193,32 +242,28 @@ static int store_fd(struct hark *h, struct service *s, int fd, struct str name)
 	slot = bank_take(&h->bank);
 	if (slot < 0)
 		return slot;
-	r = remember_fd(s, (uint32_t)slot, name);
+	r = remember_fd(h, s, (uint32_t)slot, name);
 	if (r < 0) {
 		bank_release(&h->bank, (uint32_t)slot);
 		return r;
 	}
-	snprintf(what, sizeof(what), "%s/store=" STR_FMT, s->unit.name, STR_ARG(name));
-	return bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), what, fd, false, 0);
+	snprintf(what, sizeof(what), "%s/%s=" STR_FMT, s->unit.name, store_words[is_polled],
+		 STR_ARG(name));
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), what, fd, false, 0);
+	if (r == 0 && is_polled)
+		poll_fd(newest(s));
+	return r;
 }
 
-static void forget_fds(struct hark *h, struct service *s, struct str name, bool all)
+static void forget_fds(struct service *s, struct str name, bool all)
 {
-	struct stored_fd **link = &s->fd_store, *f;
+	struct stored_fd **link = &s->fd_store;
 
-	while ((f = *link)) {
-		if (!all && !str_eq_z(name, f->name)) {
-			link = &f->next;
-			continue;
-		}
-		*link = f->next;
-		if (bank_drop(&h->bank, f->slot - 1) < 0)
-			log_at(LOG_WARN,
-			       "%s: a stored descriptor cannot be given up: PID 1 is gone",
-			       s->unit.name);
-		s->fd_store_n--;
-		mem_put(f);
-	}
+	while (*link)
+		if (all || str_eq_z(name, (*link)->name))
+			drop_fd(link);
+		else
+			link = &(*link)->next;
 }
 
 /* Names travel in LISTEN_FDNAMES, where a colon separates. */
@@ -238,11 +283,11 @@ static void change_store(struct hark *h, struct service *s, const struct message
 	int r = 0;
 
 	if (is_told(m, TELL_FDSTOREREMOVE)) {
-		forget_fds(h, s, m->told[TELL_FDNAME], false);
+		forget_fds(s, m->told[TELL_FDNAME], false);
 		return;
 	}
 	for (unsigned i = 0; i < m->fds_n && r == 0; i++)
-		r = store_fd(h, s, m->fds[i], name);
+		r = store_fd(h, s, m->fds[i], name, !str_eq_z(m->told[TELL_FDPOLL], "0"));
 	if (r < 0)
 		log_at(LOG_WARN,
 		       "%s: a descriptor it wants kept is not: %s (FileDescriptorStoreMax=%u)",
@@ -260,9 +305,9 @@ unsigned notify_stored(const struct service *s, int32_t *slots, const char **nam
 	return n;
 }
 
-void notify_forget_stored(struct hark *h, struct service *s)
+void notify_forget_stored(struct service *s)
 {
-	forget_fds(h, s, STR(""), true);
+	forget_fds(s, STR(""), true);
 }
 
 /* --- what follows from a message --- */
@@ -316,6 +361,16 @@ static void take_status(struct hark *h, struct service *s, const struct message 
 		remember_text(h, &s->unit);
 }
 
+/* RELOADING=1 that was said before we asked for a reload is no answer to it. */
+static bool is_early(const struct service *s, const struct message *m)
+{
+	uint64_t us;
+
+	return s->unit.config->service->type == SERVICE_NOTIFY_RELOAD &&
+	       unit_coarse(&s->unit) == RELOADING && told_number(m, TELL_MONOTONIC_USEC, &us) &&
+	       us < s->unit.state_us;
+}
+
 static void commit(struct hark *h, struct service *s, const struct message *m)
 {
 	static const struct {
@@ -329,7 +384,7 @@ static void commit(struct hark *h, struct service *s, const struct message *m)
 	take_main_pid(h, s, m);
 	take_status(h, s, m);
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
-		if (is_told(m, states[i].told))
+		if (is_told(m, states[i].told) && !(is_told(m, TELL_RELOADING) && is_early(s, m)))
 			engine_post_simple(&h->engine, &s->unit, states[i].event, 0, 0, 0);
 	if (told_number(m, TELL_EXTEND_TIMEOUT_USEC, &us) && us && us < INT64_MAX)
 		engine_post_simple(&h->engine, &s->unit, EV_EXTEND, (int64_t)us, 0, 0);
@@ -562,19 +617,22 @@ int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
 	return 0;
 }
 
-/* What the bank keeps for the unit under "unit/store=NAME". */
-static int adopt_stored(struct hark *h, struct service *s)
+/* What the bank keeps for the unit under "unit/store=NAME", where it is polled, or "unit/kept=NAME". */
+static int adopt_stored(struct hark *h, struct service *s, bool is_polled)
 {
 	const struct bank_table *t = h->bank.table;
 	char prefix[BANK_NAME];
 
-	snprintf(prefix, sizeof(prefix), "%s/store=", s->unit.name);
+	snprintf(prefix, sizeof(prefix), "%s/%s=", s->unit.name, store_words[is_polled]);
 	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++) {
 		struct str name = {bank_slot_name(t, i), strnlen(bank_slot_name(t, i), BANK_NAME)};
 
-		if (t->slot[i].kind == BANK_FD && str_has_prefix(name, str_of(prefix)) &&
-		    remember_fd(s, i, str_sub(name, strlen(prefix), name.n)) < 0)
+		if (t->slot[i].kind != BANK_FD || !str_has_prefix(name, str_of(prefix)))
+			continue;
+		if (remember_fd(h, s, i, str_sub(name, strlen(prefix), name.n)) < 0)
 			return err_here(-ENOMEM);
+		if (is_polled)
+			poll_fd(newest(s));
 	}
 	return 0;
 }
@@ -584,8 +642,11 @@ int notify_adopt(struct hark *h, struct service *s)
 	int r = 0;
 
 	if (!s->fd_store && s->unit.config && s->unit.config->service &&
-	    s->unit.config->service->fd_store_max)
-		r = adopt_stored(h, s);
+	    s->unit.config->service->fd_store_max) {
+		r = adopt_stored(h, s, false);
+		if (r == 0)
+			r = adopt_stored(h, s, true);
+	}
 	if (r == 0 && s->notify_slot && !s->notify)
 		r = watch_socket(h, s);
 	return r;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -161,7 +162,8 @@ static void watch(struct hark *h, struct unit *u)
 	t->hark = h;
 	t->due.fn = on_due;
 	loop_timer_arm(&h->loop, &t->due, due);
-	if (due == TIME_NEVER && !u->config->timer->on_clock_change)
+	if (due == TIME_NEVER && !u->config->timer->on_clock_change &&
+	    !u->config->timer->on_timezone_change)
 		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
 }
 
@@ -196,6 +198,22 @@ static int arm_step_watch(int fd)
 		       : 0;
 }
 
+/* Timers that wait reckon anew; those that wait for just this elapse. */
+static void reckon_all(struct hark *h, bool is_zone)
+{
+	for (uint32_t i = 0; i < h->reg.n; i++) {
+		struct unit *u = registry_unit(&h->reg, i);
+
+		if (!u || u->type != UNIT_TIMER || u->state != TIMER_WAITING)
+			continue;
+		if (is_zone ? u->config->timer->on_timezone_change
+			    : u->config->timer->on_clock_change)
+			on_due(&timer_of(u)->due);
+		else
+			watch(h, u);
+	}
+}
+
 static void on_step(struct watch *w, uint32_t events UNUSED)
 {
 	struct hark *h = container_of(w, struct hark, clock_watch);
@@ -204,16 +222,44 @@ static void on_step(struct watch *w, uint32_t events UNUSED)
 	(void)!read(w->fd, &n, sizeof(n));
 	if (arm_step_watch(w->fd) < 0)
 		loop_unwatch(&h->loop, w);
-	for (uint32_t i = 0; i < h->reg.n; i++) {
-		struct unit *u = registry_unit(&h->reg, i);
+	reckon_all(h, false);
+}
 
-		if (!u || u->type != UNIT_TIMER || u->state != TIMER_WAITING)
-			continue;
-		if (u->config->timer->on_clock_change)
-			on_due(&timer_of(u)->due);
-		else
-			watch(h, u);
+/* --- another zone --- */
+
+static void on_zone(struct watch *w, uint32_t events UNUSED)
+{
+	struct hark *h = container_of(w, struct hark, zone_watch);
+	union {
+		struct inotify_event event;
+		char bytes[4096];
+	} buffer;
+	const struct inotify_event *e;
+	bool is_changed = false;
+	ssize_t n = fd_read(w->fd, buffer.bytes, sizeof(buffer.bytes));
+
+	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
+		e = (const struct inotify_event *)(const void *)(buffer.bytes + at);
+		if (e->mask & IN_Q_OVERFLOW || (e->len && strcmp(e->name, "localtime") == 0))
+			is_changed = true;
 	}
+	if (is_changed)
+		reckon_all(h, true);
+}
+
+/* It is a link, which is replaced: so its directory is watched. */
+static int open_zone_watch(struct hark *h)
+{
+	AUTO_FD int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	int r;
+
+	if (fd < 0 || inotify_add_watch(fd, "/etc", IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+		return err_here(-errno);
+	h->zone_watch.fn = on_zone;
+	r = loop_watch(&h->loop, &h->zone_watch, fd, EPOLLIN);
+	if (r == 0)
+		take_fd(fd);
+	return r;
 }
 
 int time_open(struct hark *h)
@@ -224,7 +270,9 @@ int time_open(struct hark *h)
 	h->clock_watch.fn = on_step;
 	if (r == 0)
 		r = loop_watch(&h->loop, &h->clock_watch, fd, EPOLLIN);
-	if (r == 0)
+	if (r == 0) {
 		take_fd(fd);
+		r = open_zone_watch(h);
+	}
 	return r;
 }

@@ -112,6 +112,8 @@ void engine_log_cycles(const struct engine *e);
 MUST_USE int engine_load(struct engine *e, struct unit *u);
 /* Load what the loaded units pull in: after a takeover requests go the ways they would have gone before. 0 or -errno. */
 MUST_USE int engine_load_pulled(struct engine *e);
+/* u runs by new files: what it upholds now and rests is started. */
+void engine_uphold(struct engine *e, const struct unit *u);
 /* Cancel a waiting or running job (result CANCELED). */
 void engine_cancel(struct engine *e, struct unit *u);
 /* What the type says of a start (can_start) has changed: the job of u, if it has one, is run as if for the first time. */

@@ -91,6 +91,18 @@ static void uphold(struct engine *e, struct unit *u)
 	}
 }
 
+void engine_uphold(struct engine *e, const struct unit *u)
+{
+	struct cause cause = engine_cause_from(u, CAUSE_UPHELD);
+
+	for (uint32_t i = 0; i < u->edges_n && unit_is_active(u); i++) {
+		struct unit *v = registry_unit(e->reg, u->edges[i].to);
+
+		if (u->edges[i].type == DEP_UPHOLDS && unit_is_at_rest(v) && !v->job.id)
+			engine_ask(e, v, JOB_START, MODE_REPLACE, &cause, 0);
+	}
+}
+
 static void came_to_rest(struct engine *e, struct unit *u, enum coarse now, uint64_t entry)
 {
 	struct cause cause =

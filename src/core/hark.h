@@ -44,6 +44,7 @@ struct hark {
 	uint32_t bus_round;        /* of telling all of them; 0: not begun */
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
+	struct watch zone_watch;   /* inotify: another /etc/localtime */
 	struct watch path_watch;   /* inotify of what path units look at */
 	struct list watched_paths; /* path units that wait */
 	const char *run_dir;       /* "/run/hark" */

@@ -146,7 +146,7 @@ static void fx_forget(struct hark *h, struct unit *u)
 		return;
 	notify_close(h, s);
 	if (job_pending(u) != JOB_START) /* a restart hands the stored descriptors on */
-		notify_forget_stored(h, s);
+		notify_forget_stored(s);
 	leftovers_remove(h, u);
 	if (s->socket_unit != UNIT_NONE)
 		let_instance_go(h, s);
@@ -308,7 +308,7 @@ static void retired(void *arg, struct unit *u)
 	transient_forget(h, u);
 	if (!s)
 		return;
-	notify_forget_stored(h, s);
+	notify_forget_stored(s);
 }
 
 static uint32_t slot(void *arg, struct unit *u)

@@ -119,7 +119,10 @@ static void tell_refusal(struct call *c, const struct unit *u, enum job_refusal 
 	const struct unit *culprit = registry_unit(&c->h->reg, plan->culprit[0]);
 	struct sbuf text = {0};
 
-	job_refusal_text(plan, &c->h->reg, &text);
+	if (refusal == PLAN_NOT_APPLICABLE && c->request.verb->id == VERB_RELOAD)
+		sbuf_addf(&text, "%s has no way to reload (ExecReload=); restart does it", u->name);
+	else
+		job_refusal_text(plan, &c->h->reg, &text);
 	reply_row(&c->reply, "error");
 	reply_text_z(&c->reply, "unit", u->name);
 	reply_text_z(&c->reply, "refusal", refusal_words[refusal]);

@@ -90,6 +90,8 @@ static void put_usages(struct call *c, const struct unit *u)
 		return;
 	spawn_cgroup_path(u, path, sizeof(path));
 	reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, path);
+	if (property_usage(c->h, u, "cgroup.freeze", NULL, &value) && value)
+		reply_value(&c->reply, TAG_BOOL, "frozen", 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
 		if (property_usage(c->h, u, files[i].file, files[i].key, &value))
 			reply_value(&c->reply, files[i].tag, files[i].name, value);

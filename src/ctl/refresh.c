@@ -158,6 +158,7 @@ int refresh_unit(struct hark *h, struct unit *u, struct unit_config **ret_broken
 	if (r == REFRESH_DONE && err == 0) {
 		u->is_changed_on_disk = false;
 		let_go(h, u, &fresh); /* the old one by now */
+		engine_uphold(&h->engine, u);
 	}
 	unit_config_free(fresh); /* refused */
 	return err < 0 ? err : r;
@@ -231,6 +232,7 @@ int refresh_set_use(struct hark *h, struct refresh_set *s)
 		if (s->items[k].how == REFRESH_DONE) {
 			s->items[k].unit->is_changed_on_disk = false;
 			let_go(h, s->items[k].unit, &s->items[k].config);
+			engine_uphold(&h->engine, s->items[k].unit);
 		}
 	return 0;
 }

@@ -23,6 +23,8 @@ static void show_state(struct paint *p, const struct row *row)
 	paint_z(p, is_failed ? " " : " for ");
 	paint_ago(p, row_value(row, "since"));
 	paint_z(p, is_failed ? " ago" : "");
+	if (row_value(row, "frozen"))
+		paint_tone(p, TONE_WARN, ", frozen");
 }
 
 static void show_label(struct paint *p, const char *label)

@@ -333,6 +333,7 @@ static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 {
 	const struct service *s = u->type == UNIT_SERVICE ? container_of(u, struct service, unit)
 							  : NULL;
+	const struct proc_ref *control = procs_ref((struct unit *)(uintptr_t)u, ROLE_CONTROL);
 	char words[64];
 
 	if (s && u->config && u->config->service && strcmp(result, "timeout") == 0) {
@@ -349,8 +350,8 @@ static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 		}
 	if (s && s->main.code)
 		sbuf_add_z(b, exit_words(&s->main, words, sizeof(words)));
-	else if (s && s->control.code)
-		sbuf_addf(b, "a helper command: %s", exit_words(&s->control, words, sizeof(words)));
+	else if (control && control->code)
+		sbuf_addf(b, "a helper command: %s", exit_words(control, words, sizeof(words)));
 	else
 		sbuf_addf(b, "%s", result);
 }

@@ -93,10 +93,79 @@ follows() {
 	is "the run that is told is not told again" "" 1 "$(ctl why ends-well.service | grep -c 'was started')"
 }
 
+# What is upheld by a file that was read again is started, what is frozen is said to be.
+states() {
+	unit upholder.service <<-X
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		ExecStart=/bin/sleep 100
+	X
+	sed /StopWhen/d "$UNITS/held.service" >"$UNITS/upheld.service"
+	ctl start upholder.service >/dev/null
+	unit upholder.service.d/more.conf <<-X
+		[Unit]
+		Upholds=upheld.service
+	X
+	wait_active upheld.service active && ok "Upholds= of a file that was read again" ||
+		not_ok "Upholds= of a file that was read again" "$(active upheld.service)"
+	ctl reload upheld.service 2>&1 | grep -q 'has no way to reload (ExecReload=)' && ok "what cannot be reloaded is told" ||
+		not_ok "what cannot be reloaded is told" "$(ctl reload upheld.service 2>&1)"
+	if [ -n "$CGROUP" ]; then
+		ctl freeze upheld.service
+		ctl status upheld.service | head -1 | grep -q frozen && ok "status tells of a freeze" ||
+			not_ok "status tells of a freeze" "$(ctl status upheld.service | head -1)"
+		ctl thaw upheld.service
+	fi
+	unit early.socket <<-X
+		[Unit]
+		DefaultDependencies=no
+		[Socket]
+		ListenStream=/run/early
+		ExecStartPre=/bin/false
+	X
+	cp "$UNITS/upheld.service" "$UNITS/early.service"
+	ctl start early.socket | grep -q 'a helper command: exit status 1' && ok "a socket tells of its command" ||
+		not_ok "a socket tells of its command" "$(ctl why early.socket | paste -sd'|')"
+}
+
+# Type=notify-reload: what was said before it was asked to reload is no answer.
+early_answer() {
+	cat >"$T/early.py" <<-'X'
+		import os, signal, socket, time
+		def say(text):
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		    s.connect(os.environ["NOTIFY_SOCKET"])
+		    s.send(text.encode())
+		def on_hup(*_):
+		    say("RELOADING=1\nMONOTONIC_USEC=1")
+		    say("READY=1\nSTATUS=of before")
+		    time.sleep(0.3)
+		    say("RELOADING=1\nMONOTONIC_USEC=%d" % (time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6))
+		    say("READY=1\nSTATUS=really")
+		signal.signal(signal.SIGHUP, on_hup)
+		say("READY=1")
+		while True:
+		    signal.pause()
+	X
+	unit answers.service <<-X
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		Type=notify-reload
+		ExecStart=/usr/bin/python3 $T/early.py
+	X
+	ctl start answers.service >/dev/null
+	ctl reload answers.service >/dev/null
+	is "the answer to a reload is one that came after it" "" "0 really" "$? $(prop answers.service StatusText)"
+}
+
 hark_up main
 set_up_fails
 waits_in_vain
 ends
 follows
+states
+early_answer
 hark_down >/dev/null 2>&1
 finish

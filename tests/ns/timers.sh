@@ -4,6 +4,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 STAMPS=/var/lib/systemd/timers
 mkdir -p $STAMPS 2>/dev/null && mount -t tmpfs stamps $STAMPS || skip_all "cannot mount over $STAMPS"
+cp -a /etc "$T/etc" 2>/dev/null && mount --bind "$T/etc" /etc || skip_all "cannot put a copy over /etc"
 hark_up timers || finish
 
 timer() { # NAME LINES...
@@ -79,4 +80,24 @@ ok_if "its stamp is new" "" test -n "$(find $STAMPS/stamp-missed.timer -mmin -5)
 is "what was done is not done again" "" 0 "$(runs done)"
 is "what never ran is not missed" "" 0 "$(runs new)"
 ok_if "and has a stamp" "" test -f $STAMPS/stamp-new.timer
+
+# Another time zone: what waits for that elapses, what waits for a local time waits anew. /etc is a copy, and ours.
+zone() { # NAME: by a link that is renamed, as everybody does it
+	ln -s "/usr/share/zoneinfo/$1" /etc/localtime.new && mv -T /etc/localtime.new /etc/localtime
+}
+if [ -e /usr/share/zoneinfo/Asia/Tokyo ]; then
+	timer moved OnTimezoneChange=yes
+	timer local 'OnCalendar=*-*-* 12:00:00'
+	rescan
+	zone UTC
+	ctl start moved.timer local.timer
+	is "a timer for another zone waits" "" "waiting 0" "$(sub moved.timer) $(runs moved)"
+	n=$(ctl timers -o kv local.timer | sed -n 's/^next=//p')
+	touch /etc/nothing.conf
+	sleep 0.1
+	is "another file of /etc is none" "" 0 "$(runs moved)"
+	zone Asia/Tokyo
+	ok_if "OnTimezoneChange=" "" wait_for '[ "$(runs moved)" = 1 ]'
+	ok_if "noon is at another time then" "" eval '[ "$(ctl timers -o kv local.timer | sed -n "s/^next=//p")" != "$n" ]'
+fi
 finish

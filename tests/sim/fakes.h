@@ -398,7 +398,7 @@ unsigned notify_stored(const struct service *s UNUSED, int32_t *slots UNUSED,
 	return 0;
 }
 
-void notify_forget_stored(struct hark *h UNUSED, struct service *s UNUSED)
+void notify_forget_stored(struct service *s UNUSED)
 {
 }
 

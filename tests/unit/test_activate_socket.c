@@ -148,6 +148,29 @@ START_TEST(a_unix_socket_has_its_mode_and_parents)
 }
 END_TEST
 
+START_TEST(the_type_of_service_leaves_the_priority)
+{
+	struct listener l = {.kind = LISTEN_STREAM, .text = "127.0.0.1", .file = "x.socket"};
+	int fd, value = -1;
+	socklen_t n = sizeof(value);
+	char *why = NULL;
+
+	fake_open();
+	fake_socket_config.priority = 3;
+	fake_socket_config.ip_tos = 16; /* which the kernel maps to priority 6 */
+	l.addr.in.sin_family = AF_INET;
+	l.addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	l.addr_n = sizeof(l.addr.in);
+	fd = listener_open("x.socket", &l, &fake_socket_config, &why);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &value, &n), 0);
+	ck_assert_int_eq(value, 3);
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_IP, IP_TOS, &value, &n), 0);
+	ck_assert_int_eq(value, 16);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_file_in_the_way_is_not_touched)
 {
 	struct listener l;
@@ -593,6 +616,7 @@ int main(void)
 	tcase_add_test(t, instances_are_named_like_systemd);
 	tcase_add_test(t, waiting_peers_are_read);
 	tcase_add_test(t, a_unix_socket_has_its_mode_and_parents);
+	tcase_add_test(t, the_type_of_service_leaves_the_priority);
 	tcase_add_test(t, a_file_in_the_way_is_not_touched);
 	tcase_add_test(t, a_fifo_and_a_device);
 	tcase_add_test(t, an_unknown_owner_refuses);

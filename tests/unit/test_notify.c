@@ -171,8 +171,33 @@ START_TEST(descriptors_are_kept)
 	tell("FDSTOREREMOVE=1\nFDNAME=one", -1);
 	notify_drain(&fake, s);
 	ck_assert_uint_eq(notify_stored(s, slots, names, 4), 1);
-	notify_forget_stored(&fake, s);
+	notify_forget_stored(s);
 	ck_assert_uint_eq(s->fd_store_n, 0);
+}
+END_TEST
+
+/* As long as its other end is there; where FDPOLL=0 was said, for ever. */
+START_TEST(a_descriptor_that_hangs_up_is_dropped)
+{
+	struct service *s = open_service(NOTIFY_ALL);
+	int polled[2], kept[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, polled), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, kept), 0);
+	tell("FDSTORE=1\nFDNAME=polled", polled[0]);
+	tell("FDSTORE=1\nFDNAME=kept\nFDPOLL=0", kept[0]);
+	notify_drain(&fake, s);
+	(void)fake_request(BANK_STORE); /* the notify socket */
+	ck_assert_str_eq(fake_request(BANK_STORE).name, "a.service/store=polled");
+	ck_assert_str_eq(fake_request(BANK_STORE).name, "a.service/kept=kept");
+	ck_assert_int_eq(loop_turn(&fake.loop, 0), 0);
+	ck_assert_uint_eq(s->fd_store_n, 2);
+	close(polled[1]);
+	close(kept[1]);
+	ck_assert_int_eq(loop_turn(&fake.loop, US_PER_SEC), 0);
+	ck_assert_uint_eq(s->fd_store_n, 1);
+	ck_assert_str_eq(s->fd_store->name, "kept");
+	notify_forget_stored(s);
 }
 END_TEST
 
@@ -218,6 +243,7 @@ int main(void)
 	tcase_add_test(t, the_loop_finds_it);
 	tcase_add_test(t, strangers_are_not_believed);
 	tcase_add_test(t, descriptors_are_kept);
+	tcase_add_test(t, a_descriptor_that_hangs_up_is_dropped);
 	tcase_add_test(t, a_barrier_is_lifted);
 	tcase_add_test(t, long_names_get_an_abstract_address);
 	suite_add_tcase(s, t);
