@@ -29,7 +29,9 @@
 #include "activate/fstab.h"
 #include "activate/fstab_run.h"
 #include "activate/mount_busy.h"
+#include "activate/mount_place.h"
 #include "activate/mount_swap.h"
+#include "activate/mount_why.h"
 #include "core/autofs.h"
 #include "core/fd.h"
 #include "units/mount.h"
@@ -117,17 +119,6 @@ static int tell_loss(const char *doing, const char *where)
 	return status_of(ENOMEM);
 }
 
-static void make_point(const char *where, const char *mode)
-{
-	int r = fd_mkdir_parents(where, true, (mode_t)strtoul(mode, NULL, 8));
-	struct stat st;
-
-	/* A file may be mounted on a file. */
-	if (r < 0 && stat(where, &st) < 0)
-		fprintf(stderr, "hark-mount: cannot make the mount point %s: %s\n", where,
-			strerror(-r));
-}
-
 /* 0, or what libmount says. */
 static int mount_as_told(struct libmnt_context *cx, char **argv)
 {
@@ -149,15 +140,22 @@ static int mount_as_told(struct libmnt_context *cx, char **argv)
 static int do_mount(struct libmnt_context *cx, char **argv)
 {
 	const char *where = argv[WHERE];
+	const struct mount_config config = {.type = argv[TYPE], .options = argv[OPTIONS]};
+	struct sbuf why = {0};
 	char what[1024];
-	int r;
+	int r = mount_place(where, mount_is_bind(&config) ? argv[WHAT] : NULL, argv[MODE]);
 
-	make_point(where, argv[MODE]);
+	if (r < 0)
+		return status_of(-r);
 	r = mount_as_told(cx, argv);
+	if (r && mnt_context_syscall_called(cx))
+		mount_why(argv[TYPE], mnt_fs_get_fs_options(mnt_context_get_fs(cx)),
+			  mnt_context_get_syscall_errno(cx), &why);
 	snprintf(what, sizeof(what), "%s on %s (type %s%s%s)", argv[WHAT], where,
 		 *argv[TYPE] ? argv[TYPE] : "auto", *argv[OPTIONS] ? ", options " : "",
 		 argv[OPTIONS]);
-	r = explain(cx, r, "mount", what, NULL);
+	r = explain(cx, r, "mount", what, why.p);
+	sbuf_fini(&why);
 	if (r)
 		return r;
 	if (is_mount_point(where) && !was_all_given(cx, argv[OPTIONS])) {
@@ -266,10 +264,10 @@ static int do_fstab(struct libmnt_context *cx UNUSED, char **argv)
 
 static int do_lay(struct libmnt_context *cx UNUSED, char **argv)
 {
-	int r;
+	int r = mount_place(argv[2], NULL, argv[3]);
 
-	make_point(argv[2], argv[3]);
-	r = autofs_lay(POINT, argv[2]);
+	if (r == 0)
+		r = autofs_lay(POINT, argv[2]);
 	if (r < 0)
 		fprintf(stderr, "hark-mount: cannot lay a point over %s: %s\n", argv[2],
 			strerror(-r));

@@ -23,5 +23,7 @@ void mounts_loaded(struct hark *h, struct unit *u);
 enum mount_fact { MOUNT_WHAT, MOUNT_TYPE, MOUNT_OPTIONS };
 /* Into *out. False: nothing is mounted there, or it is not known. */
 bool mounts_fact(struct hark *h, const struct unit *u, enum mount_fact which, struct sbuf *out);
+/* All of them: "/dev/sda1 (ext4, rw,relatime)". As mounts_fact(). */
+bool mounts_describe(struct hark *h, const struct unit *u, struct sbuf *out);
 /* Text of a unit for what is mounted under that name and has no file, or NULL. Owned by the caller. */
 char *mounts_unit_text(struct hark *h, const char *name);

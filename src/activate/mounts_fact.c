@@ -73,6 +73,18 @@ bool mounts_fact(struct hark *h, const struct unit *u, enum mount_fact which, st
 	return !out->err;
 }
 
+bool mounts_describe(struct hark *h, const struct unit *u, struct sbuf *out)
+{
+	bool is_there = mounts_fact(h, u, MOUNT_WHAT, out);
+
+	sbuf_add_z(out, " (");
+	is_there = is_there && mounts_fact(h, u, MOUNT_TYPE, out);
+	sbuf_add_z(out, ", ");
+	is_there = is_there && mounts_fact(h, u, MOUNT_OPTIONS, out);
+	sbuf_add_z(out, ")");
+	return is_there;
+}
+
 /*
  * What hark-mount said last, without its name, and what a helper of it (mount.nfs, fsck) had said last before: hark-mount only knows that
  * one failed, not why. NULL: nothing. Owned by the caller.

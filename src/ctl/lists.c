@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "activate/mounts.h"
 #include "activate/time.h"
 #include "core/log.h"
 #include "ctl/property.h"
@@ -124,6 +125,15 @@ static void tell_timer(struct call *c, struct unit *u)
 			     timer_base_names[e->base]);
 		sbuf_fini(&text);
 	}
+}
+
+void serve_put_mounted(struct call *c, const struct unit *u)
+{
+	struct sbuf words = {0};
+
+	if (u->type == UNIT_MOUNT && unit_is_active(u) && mounts_describe(c->h, u, &words))
+		reply_text_z(&c->reply, "mounted", words.p);
+	sbuf_fini(&words);
 }
 
 /* --- timers --- */

@@ -286,6 +286,7 @@ static void tell_unit(struct call *c, struct unit *u)
 	put_service(c, u);
 	put_listeners(c, u);
 	serve_put_trigger(c, u);
+	serve_put_mounted(c, u);
 	put_reason(c, u);
 	put_config(c, u);
 	put_usages(c, u);

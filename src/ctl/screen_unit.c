@@ -233,6 +233,7 @@ static void show_unit(struct paint *p, const struct row *row)
 	show_labelled(p, row, "watches", "watches");
 	show_times(p, row);
 	show_labelled(p, row, "triggers", "triggers");
+	show_labelled(p, row, "mounted", "mounted");
 	show_labelled(p, row, "main pid", "pid");
 	show_labelled(p, row, "status", "status");
 	show_labelled(p, row, "peer", "peer");

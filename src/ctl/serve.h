@@ -55,5 +55,7 @@ void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit,
 		 uint64_t crash);
 /* Fields of a timer: "next" and "last", when it elapses and did; of a path unit: "watches". Others have none. */
 void serve_put_trigger(struct call *c, struct unit *u);
+/* What lies at the place of a mount unit, into the row of it. */
+void serve_put_mounted(struct call *c, const struct unit *u);
 /* The cause "this caller asked for it". */
 struct cause call_cause(const struct call *c);

@@ -22,6 +22,11 @@ write_units() { # PLACE
 said() { "$KNOCK" "$1" "${2:-1}" 15 file | sed 's/ worst_ms=[0-9]*//'; }
 IN='entered=1 refused=0 errno=- stuck=0'
 
+# Unmounts what is mounted there, by hand, unless it has just gone because nobody used it: the point itself stays.
+take_away() {
+	[ "$(findmnt -n -o FSTYPE "$1" | tail -1)" = autofs ] || umount -l "$1"
+}
+
 # Up, in, out by the unit, in, a place that cannot be had, down; prints what went wrong.
 visit() { # PLACE
 	ctl start "run-$1.automount" "run-$1bad.automount" >/dev/null || echo "not started"
@@ -29,7 +34,7 @@ visit() { # PLACE
 	problem=$(ctl stop "run-$1.mount" 2>&1) || echo "mount not stopped: $problem"
 	[ "$(said "/run/$1")" = "$IN" ] || echo "not let in again"
 	[ "$(said "/run/$1bad")" = 'entered=0 refused=1 errno=ENODEV stuck=0' ] || echo "not refused: $(said "/run/$1bad")"
-	umount -l "/run/$1"
+	take_away "/run/$1"
 	[ "$(said "/run/$1")" = "$IN" ] || echo "not let in the third time"
 	ctl stop "run-$1.automount" "run-$1bad.automount" >/dev/null || echo "not stopped"
 	findmnt -n "/run/$1" "/run/$1bad" && echo "something is left there"
@@ -60,7 +65,7 @@ ctl start run-kill.automount >/dev/null
 lost=0 n=0
 while [ $n -lt "${RUNS:-40}" ]; do
 	n=$((n + 1))
-	[ "$(findmnt -n -o FSTYPE /run/kill | tail -1)" = autofs ] || umount -l /run/kill
+	take_away /run/kill
 	"$KNOCK" /run/kill 3 20 file >"$T/knock" &
 	knock=$!
 	for i in 1 2; do

@@ -100,6 +100,38 @@ kill $!
 wait $! 2>/dev/null
 ok_if "then it goes" "" ctl stop $UNIT
 
+# ---- what a user sees
+mount_unit() { # NAME LINES...
+	{ printf '[Unit]\nDefaultDependencies=no\n[Mount]\n' && printf '%s\n' "${@:2}"; } >"$UNITS/run-$1.mount"
+}
+mkdir -p /run/src /run/full/of
+echo hello >/run/src/file
+ln -s /run/src /run/link
+mount_unit whole What=x Type=tmpfs Options=size=1m,nosuid
+mount_unit boundfile What=/run/src/file Options=bind,ro
+mount_unit link What=x Type=tmpfs
+mount_unit full What=x Type=tmpfs
+mount_unit option What=x Type=tmpfs Options=size=1m,sze=3
+mount_unit helper What=u@host:/x Type=fuse.sshfs
+ctl daemon-reload >/dev/null 2>&1
+ctl start run-whole.mount >/dev/null
+mount -o remount,ro /run/whole
+ok_if "status shows what is mounted, as it is now" "" wait_for "ctl status run-whole.mount | grep 'mounted  *x (tmpfs, ro,nosuid,.*size=1024k)'"
+ctl start run-boundfile.mount >/dev/null
+is "a file is bound where nothing is" "" "hello" "$(cat /run/boundfile 2>&1)"
+ctl start run-link.mount >"$T/link" 2>&1
+is "a path through a symbolic link is refused, and its real unit named" "" "failed yes 0" \
+	"$(active run-link.mount) $(grep -q 'the unit of /run/src is run-src.mount' "$T/link" && echo yes) $(findmnt -n /run/src | wc -l)"
+ctl start run-full.mount >/dev/null
+ok_if "what is hidden by a mount is told" "" sh -c "$BIN/harkctl status run-full.mount | grep -q '/run/full is not empty'"
+ctl start run-option.mount >"$T/option" 2>&1
+ok_if "an option that the kernel does not know is named" "" grep -q "Unknown parameter 'sze'" "$T/option"
+if [ ! -e /sbin/mount.fuse ] && [ ! -e /sbin/mount.fuse.sshfs ]; then
+	ctl start run-helper.mount >"$T/helper" 2>&1
+	ok_if "a program that is missing is named" "" grep -q "there is no /sbin/mount.fuse" "$T/helper"
+fi
+ctl stop run-whole.mount run-boundfile.mount run-full.mount >/dev/null
+
 # ---- more ways to end
 unit run-lazy.mount <<X
 [Unit]
