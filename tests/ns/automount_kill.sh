@@ -22,9 +22,9 @@ write_units() { # PLACE
 said() { "$KNOCK" "$1" "${2:-1}" 15 file | sed 's/ worst_ms=[0-9]*//'; }
 IN='entered=1 refused=0 errno=- stuck=0'
 
-# Unmounts what is mounted there, by hand, unless it has just gone because nobody used it: the point itself stays.
+# Unmounts what is mounted there, by hand. What is in use does not go by itself meanwhile, after which the point itself would be unmounted.
 take_away() {
-	[ "$(findmnt -n -o FSTYPE "$1" | tail -1)" = autofs ] || umount -l "$1"
+	(cd "$1" && umount -l "$1")
 }
 
 # Up, in, out by the unit, in, a place that cannot be had, down; prints what went wrong.
