@@ -4,6 +4,7 @@
 #include "core/graph.h"
 #include "core/run.h"
 #include "units/device_unit.h"
+#include "units/mount_unit.h"
 #include "units/service.h"
 
 /* --- what was in use when a unit was started --- */
@@ -15,7 +16,7 @@ struct ran {
 	uint64_t mark;
 };
 
-/* Another start has another mark. */
+/* Another start has another mark, and so has a mount that was remounted. */
 static uint64_t start_mark(struct unit *u)
 {
 	const struct service *s = u->type == UNIT_SERVICE ? service_of(u) : NULL;
@@ -24,7 +25,7 @@ static uint64_t start_mark(struct unit *u)
 	if (s && s->main.token)
 		return s->main.token;
 	memcpy(&mark, u->invocation, sizeof(mark));
-	return mark;
+	return mount_of(u) ? mark + mount_of(u)->remounts_n : mark;
 }
 
 static bool holds(const struct hark *h, const struct ran *r)

@@ -162,6 +162,7 @@ static int on_exited(struct mount_unit *m, const struct event *e)
 	m->control.status = (int32_t)e->b;
 	if (is_killing(m->unit.state))
 		return -1; /* a helper of hark-mount may be left: EV_EMPTY tells */
+	m->remounts_n += is_good && m->unit.state == MNT_REMOUNTING;
 	if (is_good)
 		return ME_CTL_OK;
 	note_result(m, e->a == CLD_EXITED   ? MRES_EXIT_CODE

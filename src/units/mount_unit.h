@@ -51,6 +51,7 @@ struct mount_unit {
 	uint8_t result;         /* enum mount_result */
 	bool is_mounted;        /* as the kernel said last */
 	bool was_seen;          /* scratch of a look at the mount table */
+	uint32_t remounts_n;    /* that were done: since then it is as its file said at the time */
 	uint32_t mounts_n;      /* that lie over each other there, where the kernel tells of each */
 };
 

@@ -29,7 +29,7 @@ take_away() {
 
 # Up, in, out by the unit, in, a place that cannot be had, down; prints what went wrong.
 visit() { # PLACE
-	ctl start "run-$1.automount" "run-$1bad.automount" >/dev/null || echo "not started"
+	problem=$(ctl start "run-$1.automount" "run-$1bad.automount" 2>&1) || echo "not started: $problem"
 	[ "$(said "/run/$1")" = "$IN" ] || echo "not let in"
 	problem=$(ctl stop "run-$1.mount" 2>&1) || echo "mount not stopped: $problem"
 	[ "$(said "/run/$1")" = "$IN" ] || echo "not let in again"

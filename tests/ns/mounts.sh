@@ -130,6 +130,10 @@ if [ ! -e /sbin/mount.fuse ] && [ ! -e /sbin/mount.fuse.sshfs ]; then
 	ctl start run-helper.mount >"$T/helper" 2>&1
 	ok_if "a program that is missing is named" "" grep -q "there is no /sbin/mount.fuse" "$T/helper"
 fi
+sed -i s/size=1m/size=2m/ "$UNITS/run-whole.mount"
+ctl daemon-reload >/dev/null 2>&1
+changed() { ctl status run-whole.mount | grep -c 'changed.*Options= size=1m'; }
+is "status tells of options that are not in force yet, until a reload" "" "1 0" "$(changed) $(ctl reload run-whole.mount >/dev/null; changed)"
 ctl stop run-whole.mount run-boundfile.mount run-full.mount >/dev/null
 
 # ---- more ways to end
