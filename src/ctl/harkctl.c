@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/unit.h"
+#include "ctl/called.h"
 #include "ctl/cat_units.h"
 #include "ctl/client.h"
 #include "ctl/completion.h"
@@ -398,9 +399,16 @@ static int perform(struct line *l, char **argv)
 
 int main(UNUSED int argc, char **argv)
 {
+	const char *words[CALLED_WORDS];
 	struct line line = {.args = (const char **)(uintptr_t)argv};
-	int status = perform(&line, argv + 1);
+	int status = 0, called = called_as(argv, words, &status);
 
+	if (called > 0) {
+		argv = (char **)(uintptr_t)words;
+		line.args = words;
+	}
+	if (called >= 0)
+		status = perform(&line, argv + 1);
 	arena_fini(&line.arena);
 	return status;
 }

@@ -34,6 +34,13 @@ for verb in "poweroff POWER_OFF" "reboot RESTART" "halt HALT"; do
 	one "${verb% *}" >/dev/null
 	ends_with "harkctl ${verb% *}" "${verb#* } in order"
 done
+# The kernel stays: no command at all, and the unit that was stopped begins again in the same process.
+up
+one soft-reboot >/dev/null
+ok_if "soft-reboot stops everything" "" wait_for '[ -e "$DIR/stopped" ]' 10
+ok_if "... and begins anew" "" wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]' 15
+is "... without the kernel, with the same words" "" "0 test.target" \
+	"$(grep -c 'LINUX_REBOOT_CMD_\(RESTART\|HALT\|POWER_OFF\|KEXEC\)' "$DIR/calls") $(one show -p DefaultUnit --value)"
 up
 one kexec >"$T/said" 2>&1
 is "kexec without a kernel that was loaded is refused" "" "1 active" "$? $(one is-active steady.service)"
@@ -41,6 +48,13 @@ ok_if "... with the reason" "" grep -q "kexec -l" "$T/said"
 
 # The table of systemd(1). Where no kernel is loaded the kernel refuses kexec, and it becomes a reboot.
 ends_with "SIGRTMIN+6 is kexec" "KEXEC RESTART in order" RTMIN+6
+echo 1 >"$T/loaded"
+if mount --bind "$T/loaded" /sys/kernel/kexec_loaded 2>/dev/null; then
+	up
+	one kexec >/dev/null
+	ends_with "harkctl kexec, where a kernel is loaded" "KEXEC RESTART in order"
+	[ $NOT_OK_N = 0 ] && ok "every end of harkctl reaches its command of reboot(2)" "A5 C5"
+fi
 for order in "RTMIN+3 HALT" "RTMIN+4 POWER_OFF" "RTMIN+5 RESTART" "TERM RESTART" "INT RESTART" "PWR POWER_OFF"; do
 	up
 	ends_with "SIG${order% *}" "${order#* } in order" "${order% *}"
