@@ -41,6 +41,8 @@ ok_if "soft-reboot stops everything" "" wait_for '[ -e "$DIR/stopped" ]' 10
 ok_if "... and begins anew" "" wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]' 15
 is "... without the kernel, with the same words" "" "0 test.target" \
 	"$(grep -c 'LINUX_REBOOT_CMD_\(RESTART\|HALT\|POWER_OFF\|KEXEC\)' "$DIR/calls") $(one show -p DefaultUnit --value)"
+rm "$DIR/stopped"
+ends_with "... and ends as any other" "RESTART in order" TERM
 up
 one kexec >"$T/said" 2>&1
 is "kexec without a kernel that was loaded is refused" "" "1 active" "$? $(one is-active steady.service)"
