@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "units/config.h"
+#include "units/load_renew.h"
 #include "units/name.h"
 
 enum {
@@ -40,6 +41,7 @@ struct live_name {
 	const char *name;
 	bool is_present; /* it lies where presence is enablement */
 	bool was_known;  /* and was a unit before */
+	bool has_sides;  /* x.service.d, x.service.wants or their like, or something in them */
 };
 
 struct live {
@@ -54,7 +56,7 @@ struct live {
 	struct live_name *names;
 	unsigned names_n;
 	uint64_t first_us; /* when the change began, 0: nothing is to be done by itself */
-	bool want_scan;    /* names have come or gone */
+	bool want_scan;    /* more has come or gone than names that are noted */
 	bool want_all;     /* what has changed is not known */
 	bool is_missing[LIVE_DIRS_MOST]; /* by rank: the search directory was not there */
 };
@@ -195,7 +197,7 @@ static void arm(struct live *l, uint64_t wait_us)
 	loop_timer_arm(&l->h->loop, &l->settle, due);
 }
 
-static void note_name(struct live *l, const char *name, bool is_present)
+static void note_name(struct live *l, const char *name, bool is_present, bool has_sides)
 {
 	const struct unit *u = registry_find(&l->h->reg, name);
 	struct live_name *n = l->names;
@@ -204,6 +206,7 @@ static void note_name(struct live *l, const char *name, bool is_present)
 		n = n->next;
 	if (n) {
 		n->is_present |= is_present;
+		n->has_sides |= has_sides;
 		return;
 	}
 	n = l->names_n < NAMES_MAX ? arena_get(&l->names_arena, sizeof(*n)) : NULL;
@@ -214,18 +217,11 @@ static void note_name(struct live *l, const char *name, bool is_present)
 		return;
 	}
 	n->is_present = is_present;
+	n->has_sides = has_sides;
 	n->was_known = u && u->config && u->config->load == LOAD_LOADED && u->config->fragment;
 	n->next = l->names;
 	l->names = n;
 	l->names_n++;
-}
-
-/* Is it the file that the index has for that name? Then nothing has come or gone, unless it is found to be so in the end. */
-static bool is_indexed(const struct live *l, const struct live_dir *d, const char *name)
-{
-	const struct load_entry *entry = index_find(&l->h->load, str_of(name));
-
-	return entry && entry->has_file && entry->dir == d->rank;
 }
 
 static void on_entry(struct live *l, const struct live_dir *d, const struct inotify_event *e)
@@ -246,9 +242,7 @@ static void on_entry(struct live *l, const struct live_dir *d, const struct inot
 		l->want_all = true;
 	if (!d->owner && !side.n && !name_is_valid(e->name, NAME_ANY))
 		return; /* an editor's own files */
-	if (d->owner || side.n || !is_indexed(l, d, e->name))
-		l->want_scan = true;
-	note_name(l, name, is_present);
+	note_name(l, name, is_present, d->owner || side.n);
 	if (is_present)
 		arm(l, LIVE_SETTLE_US);
 }
@@ -339,11 +333,23 @@ static bool is_rewritten(struct live *l, const struct live_name *n)
 	       !load_install_is_stale(&l->h->load, u->config);
 }
 
-/* The index as it must be now: 0 or -errno, then it is as before. */
+/* A unit to which a noted name adds something, or did. */
+static void on_owner(void *arg, const char *owner)
+{
+	note_name(arg, owner, false, false);
+}
+
+/* The index as it must be now: 0 or -errno, then it is as before, or what is noted is looked at again the next time. */
 static int renew_index(struct live *l)
 {
-	for (const struct live_name *n = l->names; n && !l->want_scan; n = n->next)
-		l->want_scan = !is_rewritten(l, n);
+	/* Owners are noted before the first, and need no look themselves. */
+	for (const struct live_name *n = l->names; n && !l->want_scan && !l->want_all;
+	     n = n->next) {
+		bool is_same = !n->has_sides && is_rewritten(l, n);
+
+		l->want_scan = !is_same && load_renew(&l->h->load, n->name, n->has_sides, on_owner,
+						      l) != LOAD_RENEWED;
+	}
 	return l->want_scan || l->want_all ? load_scan(&l->h->load) : 0;
 }
 

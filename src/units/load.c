@@ -464,11 +464,12 @@ static bool enabled_name(const struct unit_config *c, char *out, size_t cap)
 	       name_with_instance(c->name, str_of(c->unit->default_instance), out, cap) == 0;
 }
 
-static int enable(struct load *l, const struct load_entry *e, const struct unit_config *c)
+int load_enable(struct load *l, struct load_entry *e, const struct unit_config *c)
 {
 	char member[UNIT_NAME_MAX + 1];
 	int r = 0;
 
+	e->does_install = c->has_install;
 	for (const struct name_list *n = c->unit->alias; r == 0 && n; n = n->next)
 		if (str_eq(name_suffix(n->text), name_suffix(c->name)))
 			r = index_add_alias(l, n->text, c->name);
@@ -495,12 +496,23 @@ static bool may_install(const struct load *l, const struct load_present *p, stru
 	return memmem(p->text.text, p->text.n, "[Install]", strlen("[Install]")) != NULL;
 }
 
+int load_present_install(struct load *l, const struct load_entry *e,
+			 struct unit_config **ret_config)
+{
+	struct loading g;
+	int r = loading_init(&g, l, e->name);
+
+	g.only_install = true;
+	if (r == 0)
+		r = apply_files(&g);
+	return loading_end(&g, r, ret_config);
+}
+
 /* Presence is enablement: what [Install] of these files says holds without links. */
 static int enable_present(struct load *l)
 {
 	struct unit_config *c = NULL;
 	struct arena scratch = {0};
-	struct loading g;
 	int r = 0;
 
 	for (const struct load_present *p = l->present; r == 0 && p; p = p->next) {
@@ -509,13 +521,9 @@ static int enable_present(struct load *l)
 		arena_fini(&scratch);
 		if (!may)
 			continue;
-		r = loading_init(&g, l, p->entry->name);
-		g.only_install = true;
+		r = load_present_install(l, p->entry, &c);
 		if (r == 0)
-			r = apply_files(&g);
-		r = loading_end(&g, r, &c);
-		if (r == 0)
-			r = enable(l, p->entry, c);
+			r = load_enable(l, p->entry, c);
 		unit_config_free(c);
 		c = NULL;
 	}
@@ -529,7 +537,8 @@ static int scan(struct load *l)
 
 	memset(&fresh.names, 0, sizeof(fresh.names));
 	memset(&fresh.arena, 0, sizeof(fresh.arena));
-	fresh.has_prefixes = false;
+	fresh.has_prefixes = fresh.has_strays = false;
+	fresh.renewals_n = 0;
 	memset(&fresh.present_arena, 0, sizeof(fresh.present_arena));
 	fresh.present = NULL;
 	r = load_read(&fresh);

@@ -30,6 +30,11 @@ MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, 
  */
 MUST_USE int load_install(struct load *l, const char *name, const char *path,
 			  struct unit_config **ret_config);
+/* The same of the file of an entry that the index has and whose presence enables it. */
+MUST_USE int load_present_install(struct load *l, const struct load_entry *e,
+				  struct unit_config **ret_config);
+/* What [Install] in c, of that entry, says counts as links of the index from now on; index_finish() is to follow. 0 or -ENOMEM. */
+MUST_USE int load_enable(struct load *l, struct load_entry *e, const struct unit_config *c);
 /* Do its files say something else in [Install] than when that configuration was read? Also when that is not known. */
 bool load_install_is_stale(struct load *l, const struct unit_config *c);
 /* Have the files of that configuration changed on disk (inode, size or mtime of fragment and drop-ins)? Asks the kernel. */

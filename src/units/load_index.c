@@ -67,7 +67,8 @@ void index_drop(struct load *l)
 	arena_fini(&l->arena);
 	arena_fini(&l->present_arena);
 	l->present = NULL;
-	l->has_prefixes = false;
+	l->has_prefixes = l->has_strays = false;
+	l->renewals_n = 0;
 }
 
 void load_forget_texts(struct load *l)
@@ -195,6 +196,7 @@ int index_add_alias(struct load *l, const char *name, const char *of)
 
 	if (!e)
 		return -ENOMEM;
+	l->has_strays |= e->has_file;
 	if (e->has_file || strcmp(name, of) == 0)
 		return 0;
 	tie = index_tie(l, e);
@@ -232,6 +234,24 @@ int index_add_part(struct load *l, struct load_entry *e, struct load_part part)
 		return -ENOMEM;
 	e->parts = p;
 	return 0;
+}
+
+bool index_drop_parts(struct load_entry *e, const char *file)
+{
+	struct load_part **at = &e->parts;
+	bool has_dropped = false;
+
+	while (*at) {
+		const struct load_part *p = *at;
+		bool is_meant = file ? p->file && strcmp(p->file, file) == 0 : !p->file;
+
+		if (is_meant)
+			*at = p->next;
+		else
+			at = &(*at)->next;
+		has_dropped |= is_meant;
+	}
+	return has_dropped;
 }
 
 int index_add_link(struct load *l, const char *owner, enum dep_type type, const char *member,
@@ -273,6 +293,7 @@ static int settle_alias(struct load *l, struct load_entry *e)
 	if (is_known(l, e->tie->alias_of))
 		return of ? tie_alias(l, e, of) : 0;
 	index_tie(l, e)->alias_of = NULL; /* it has one */
+	l->has_strays = true;
 	return 0;
 }
 
@@ -434,6 +455,8 @@ static int compare_parts(const void *a, const void *b)
 		order = is_of_type(p) - is_of_type(q);
 	if (order == 0)
 		order = p->dir - q->dir;
+	if (order == 0) /* a link that is there before one that [Install] means */
+		order = (p->file != NULL) - (q->file != NULL);
 	return order ? order : (int)strlen(q->owner) - (int)strlen(p->owner);
 }
 

@@ -2,7 +2,7 @@
 /*
  * load_index - what lies in the unit directories: names, links, drop-ins.
  *
- * load_read fills it, load and others ask it. Everything lives in the arena of struct load, and an index is never changed once others may look at it, but for names of instances that are added.
+ * load_read fills it, load and others ask it. Everything lives in the arena of struct load. Once others may look at it an index changes by load_renew() alone, and by names of instances that are added.
  */
 #pragma once
 
@@ -28,6 +28,8 @@ struct load {
 	bool links_only;       /* presence enables nothing: as other loaders have it */
 	bool in_container;     /* hark itself */
 	bool has_prefixes; /* some NAME-.d, NAME-.wants ... is there, which is for all whose names begin so */
+	bool has_strays;     /* some link leads to a name that no directory has */
+	uint32_t renewals_n; /* load_renew() since the last scan */
 	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */
 	struct map names;             /* struct load_entry */
 	struct arena arena;           /* of the index */
@@ -65,6 +67,7 @@ struct load_entry {
 	uint16_t dir;                 /* of the most important file */
 	bool has_file, is_masked;
 	bool is_of_template; /* a link of an instance to its template: not a file of its own */
+	bool does_install;   /* its presence makes links */
 	char name[];
 };
 
@@ -109,6 +112,8 @@ struct load_tie *index_tie(struct load *l, struct load_entry *e);
 MUST_USE int index_add_alias(struct load *l, const char *name, const char *of);
 /* One more part of an entry, which is its owner; its name is kept by the index. 0 or -ENOMEM. */
 MUST_USE int index_add_part(struct load *l, struct load_entry *e, struct load_part part);
+/* Parts of the entry that come from [Install] of `file`, or (NULL) from directories beside the unit, are forgotten. Were there any? */
+bool index_drop_parts(struct load_entry *e, const char *file);
 /* As if NAME.wants had a link to `member`. file: where that comes from. 0 or -ENOMEM. */
 MUST_USE int index_add_link(struct load *l, const char *owner, enum dep_type type,
 			    const char *member, const char *file, uint16_t dir);

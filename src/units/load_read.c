@@ -229,24 +229,48 @@ static int read_dir(struct reading *r)
 	return err;
 }
 
+/* Directory k of the search path, opened. 0, also when there is none, or -errno. path: PATH_MAX bytes that stay. */
+static int open_search_dir(struct reading *r, struct load *l, unsigned k, char *path)
+{
+	*r = (struct reading){.l = l, .rank = (uint16_t)k, .text = path, .fd = -1};
+	if ((size_t)snprintf(path, PATH_MAX, "%s%s", l->root, l->dirs[k]) >= PATH_MAX)
+		return 0;
+	return open_dir(r, AT_FDCWD, path);
+}
+
 int load_read(struct load *l)
 {
 	char path[PATH_MAX];
+	struct reading reading;
 	int r = 0;
 
 	l->present_arena.least = PRESENT_CHUNK;
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
-		struct reading reading = {.l = l, .rank = (uint16_t)k, .text = path};
-
-		if ((size_t)snprintf(path, sizeof(path), "%s%s", l->root, l->dirs[k]) >=
-		    sizeof(path))
-			continue;
-		r = open_dir(&reading, AT_FDCWD, path);
+		r = open_search_dir(&reading, l, k, path);
 		if (!reading.dir)
 			continue;
 		reading.is_enabling = !l->links_only && index_is_presence(l->dirs[k]);
 		r = read_dir(&reading);
 		closedir(reading.dir);
+	}
+	return r;
+}
+
+int load_read_sides(struct load *l, const char *owner)
+{
+	char path[PATH_MAX], name[NAME_MAX + 1];
+	struct reading reading;
+	int r = 0;
+
+	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
+		r = open_search_dir(&reading, l, k, path);
+		for (unsigned i = 0; r == 0 && reading.dir && i < ARRAY_SIZE(side_dirs); i++) {
+			snprintf(name, sizeof(name), "%s" STR_FMT, owner,
+				 STR_ARG(side_dirs[i].suffix));
+			r = add_side_dir(&reading, name, &side_dirs[i]);
+		}
+		if (reading.dir)
+			closedir(reading.dir);
 	}
 	return r;
 }

@@ -17,3 +17,5 @@
  * Returns 0, -ENOMEM or the -errno of what cannot be read.
  */
 MUST_USE int load_read(struct load *l);
+/* Those beside one unit alone: *.d, *.wants and its like of that name, in all directories. As load_read(). */
+MUST_USE int load_read_sides(struct load *l, const char *owner);

@@ -114,6 +114,32 @@ changes() {
 changes unit-77.service "$T/many/unit-77.service"
 ctl show here-7.service >"$T/out"
 changes here-7.service "$T/here/units/here-7.service"
+# comes_and_goes DIR: a unit that is wanted; microseconds of harkd's time for the reload after it has come, and after it is gone
+comes_and_goes() {
+	local i begin
+	for i in $(seq 5); do
+		printf '[Service]\nExecStart=/bin/sleep 1\n[Install]\nWantedBy=test.target\n' >"$1/new.service"
+		begin=$(cpu_ns)
+		ctl daemon-reload >"$T/out" 2>&1
+		echo $((($(cpu_ns) - begin) / 1000)) >>"$T/come"
+		known="$known $(ctl show -p LoadState --value new.service | grep -oE "loaded|not-found")"
+		rm "$1/new.service"
+		begin=$(cpu_ns)
+		ctl daemon-reload >"$T/out" 2>&1
+		echo $((($(cpu_ns) - begin) / 1000)) >>"$T/go"
+		wait_for 'ctl show -p LoadState --value new.service | grep -q not-found' 5 && known="$known not-found"
+	done
+}
+for dir in "$T/many" "$T/here/units"; do
+	rm -f "$T/come" "$T/go"
+	known=
+	comes_and_goes "$dir"
+	is "a name that comes and goes in $(basename "$dir") is known and not known" "" \
+		"$(for i in 1 2 3 4 5; do printf ' loaded not-found'; done)" "$known"
+	come=$(sort -n "$T/come" | head -1) go=$(sort -n "$T/go" | head -1)
+	note "a name among 10,000 comes: $come us of harkd's time at best, $(median <"$T/come") in the median; goes: $go, $(median <"$T/go")"
+	ok_if "in under 5 ms of harkd's time" "" test "$come" -lt 5000 -a "$go" -lt 5000
+done
 is "and what runs goes on" "" "active $stays" "$(active stays.service) $(prop stays.service MainPID)"
 
 # ---- a file that goes while its service runs
