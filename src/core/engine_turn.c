@@ -381,6 +381,7 @@ void engine_retire(struct engine *e, struct unit *u)
 {
 	if (!list_is_linked(&u->retire_node))
 		list_add_tail(&e->retired, &u->retire_node);
+	loop_defer(e->loop, &e->turn);
 }
 
 static void drop_retired(struct engine *e)
