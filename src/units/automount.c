@@ -34,12 +34,12 @@ const char *const automount_result_names[AUTOMOUNT_RESULTS] = {
 #undef RESULT
 };
 
-enum { TIMEOUT_NONE, TIMEOUT_ARM, TIMEOUT_ANSWER, TIMEOUT_IDLE, TIMEOUT_ASK };
+enum { TIMEOUT_NONE, TIMEOUT_ARM, TIMEOUT_LAY, TIMEOUT_ANSWER, TIMEOUT_IDLE, TIMEOUT_ASK };
 
 static const struct fsm_state states[AUTO_STATES] = {
 	[AUTO_DEAD] = {"dead", INACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_ARMING] = {"arming", ACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
-	[AUTO_LAYING] = {"laying", ACTIVATING, ACMD_LAY, TIMEOUT_ARM, false},
+	[AUTO_LAYING] = {"laying", ACTIVATING, ACMD_LAY, TIMEOUT_LAY, false},
 	[AUTO_ABANDONING] = {"abandoning", DEACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
 	[AUTO_WAITING] = {"waiting", ACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_MOUNTING] = {"mounting", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
@@ -477,6 +477,8 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 	case TIMEOUT_ARM:
 	case TIMEOUT_ASK:
 		return 10 * US_PER_SEC;
+	case TIMEOUT_LAY: /* much for a machine that is short of time, little for a boot that waits for a server */
+		return 30 * US_PER_SEC;
 	case TIMEOUT_ANSWER:
 		return answer_us(a);
 	case TIMEOUT_IDLE: /* how often it is asked */
