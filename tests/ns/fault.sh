@@ -9,32 +9,14 @@ FAULTS=${HARK_FULL:+1000}
 : "${FAULTS:=120}"
 hark_up fault || finish
 
-
-busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
-busy_service stay "ExecStart=$SOCK listen"
-busy_socket brief "ListenStream=$T/brief"
-busy_service brief "ExecStart=$SOCK listen once"
-busy_socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
-busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
-busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
-ctl daemon-reload >/dev/null 2>&1
-ctl start stay.socket brief.socket each.socket witness.service >/dev/null
-"$SOCK" ask "$T/stay" 1 >/dev/null
+busy_house
 manager=$(manager_pid) stay_pid=$(main_of stay.service) witness_pid=$(main_of witness.service)
 
-: >"$T/go"
-i=0 asking=""
-for address in "$T/stay" tcp:127.0.0.1:7101 "$T/brief" "$T/each" tcp:127.0.0.1:7103; do
-	i=$((i + 1))
-	timeout -k 5 500 "$SOCK" ask "$address" 0 3 while "$T/go" >"$T/sum.$i" &
-	asking="$asking $!"
-done
-timeout -k 5 500 "$NS_BIN/strike" "$INIT_PID" "$FAULTS" 2000 20000 >"$T/struck"
-sleep 0.2
-rm "$T/go"
-# shellcheck disable=SC2086
-wait $asking
-cat "$T"/sum.* >"$T/sums"
+strike() {
+	timeout -k 5 500 "$NS_BIN/strike" "$INIT_PID" "$FAULTS" 2000 20000 >"$T/struck"
+	sleep 0.2
+}
+busy_clients strike
 figures="served=$(field served "$T/sums") refused=$(field refused "$T/sums") lost=$(field lost "$T/sums") late=$(field late "$T/sums") wrong=$(field wrong "$T/sums")"
 note "$(cat "$T/struck") $figures worst_client_ms=$(sed -n 's/.*worst_ms=//p' "$T/sums" | sort -n | tail -1)"
 is "PID 1 survives $FAULTS of $FAULTS faults of its own" "" "$FAULTS" "$(field survived "$T/struck")"

@@ -257,6 +257,34 @@ busy_service() {
 	shift
 	{ printf '[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]\n' && printf '%s\n' "$@"; } >"$UNITS/$name.service"
 }
+# busy_house: stay: one service for all; brief: a new one for each request; each: one for each connection; witness: nothing happens to it.
+busy_house() {
+	busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
+	busy_service stay "ExecStart=$SOCK listen"
+	busy_socket brief "ListenStream=$T/brief"
+	busy_service brief "ExecStart=$SOCK listen once"
+	busy_socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
+	busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
+	busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start stay.socket brief.socket each.socket witness.service >/dev/null
+	"$SOCK" ask "$T/stay" 1 >/dev/null
+}
+# busy_clients COMMAND...: clients of all of them for as long as it runs; what they say is in $T/sums.
+busy_clients() {
+	local i=0 address asking=""
+	: >"$T/go"
+	for address in "$T/stay" tcp:127.0.0.1:7101 "$T/brief" "$T/each" tcp:127.0.0.1:7103; do
+		i=$((i + 1))
+		timeout -k 5 500 "$SOCK" ask "$address" 0 3 while "$T/go" >"$T/sum.$i" &
+		asking="$asking $!"
+	done
+	"$@"
+	rm "$T/go"
+	# shellcheck disable=SC2086
+	wait $asking
+	cat "$T"/sum.[1-5] >"$T/sums"
+}
 # field NAME FILE: the sum of all NAME=NUMBER in it.
 field() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
 

@@ -14,37 +14,18 @@ STOPPED=${FULL:+10}
 : "${STOPPED:=2}"
 ctl() { timeout 20 "$BIN/harkctl" "$@"; }
 hark_up together || finish
-busy_socket stay "ListenStream=$T/stay" "ListenStream=127.0.0.1:7101"
-busy_service stay "ExecStart=$SOCK listen"
-busy_socket brief "ListenStream=$T/brief"
-busy_service brief "ExecStart=$SOCK listen once"
-busy_socket each "ListenStream=$T/each" "ListenStream=127.0.0.1:7103" Accept=yes
-busy_service each@ "ExecStart=$SOCK answer" StandardInput=socket
-busy_service witness Restart=always "ExecStart=$PAYLOAD log $T/witness x pause"
 busy_service again Type=notify "ExecStart=$PAYLOAD log $T/again x notify READY=1 pause"
 bus_units
-ctl daemon-reload >/dev/null 2>&1
-ctl start stay.socket brief.socket each.socket witness.service again.service >/dev/null
-"$SOCK" ask "$T/stay" 1 >/dev/null
+busy_house
+ctl start again.service >/dev/null
 STAY=$(main_of stay.service) WITNESS=$(main_of witness.service)
 lines() { wc -l <"$1"; }
 
 # under_clients NAME COMMAND...: clients of every kind come in meanwhile, and none of them notices.
 under_clients() {
-	local name=$1 i=0 address asking=""
+	local name=$1
 	shift
-	: >"$T/go"
-	for address in "$T/stay" tcp:127.0.0.1:7101 "$T/brief" "$T/each" tcp:127.0.0.1:7103; do
-		i=$((i + 1))
-		timeout -k 5 500 "$SOCK" ask "$address" 0 3 while "$T/go" >"$T/sum.$i" &
-		asking="$asking $!"
-	done
-	"$@"
-	rm "$T/go"
-	# shellcheck disable=SC2086
-	wait $asking
-	cat "$T"/sum.* >"$T/sums"
-	rm "$T"/sum.*
+	busy_clients "$@"
 	ok_if "$name: a manager answers" "" wait_for 'ctl is-active test.target' 10
 	is "$name: nobody is refused, lost or late, nothing is started again" "" \
 		"refused=0 lost=0 late=0 wrong=0 stay $STAY witness $WITNESS 1" \
