@@ -320,8 +320,10 @@ hark_down
 ok_if "a shutdown takes mount and point away" "" sh -c '! findmnt -n /run/usual'
 hark_up automount || finish
 ctl start run-slow.automount >/dev/null
-kill -9 "$INIT_PID" "$(manager_pid)" # in this order: it would start another one
+manager=$(manager_pid)
+kill -9 "$INIT_PID" "$manager" # in this order: it would start another one
 wait "$INIT_PID" 2>/dev/null
+wait_for "! alive $manager" 10 # until then its end of the pipe takes requests
 is "when all of hark is gone nobody waits" "" "$(out ENOENT)" "$(said slow)"
 hark_up automount || finish
 ctl start run-slow.automount >/dev/null
