@@ -45,6 +45,7 @@ struct hark {
 	struct watch cgroup_watch; /* inotify of cgroup.events */
 	struct watch clock_watch;  /* timerfd that tells of steps of the wall clock */
 	struct watch zone_watch;   /* inotify: another /etc/localtime */
+	struct watch key_watch;    /* signalfd of the key for attention */
 	struct watch path_watch;   /* inotify of what path units look at */
 	struct list watched_paths; /* path units that wait */
 	const char *run_dir;       /* "/run/hark" */

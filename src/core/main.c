@@ -463,6 +463,7 @@ static int open_all(struct hark *h, const struct options *o)
 	open_paths(h);
 	open_mounts(h);
 	open_swaps(h);
+	run_hear_key(h);
 	return r == 0 ? server_open(h) : r;
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <linux/kd.h>
 #include <linux/reboot.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
 
 #include "core/fd.h"
 #include "core/final.h"
@@ -206,4 +210,32 @@ void run_on_signal(struct hark *h, int sig)
 	else if ((!h->is_pid1 || h->is_shutting_down || !start_ordered(h, o, &cause)) &&
 		 o->command != COMMAND_NONE && run_shutdown(h, (int)o->command, 0, &cause) < 0)
 		log_at(LOG_ERROR, "cannot end in order");
+}
+
+static void on_key(struct watch *w, uint32_t events UNUSED)
+{
+	struct hark *h = container_of(w, struct hark, key_watch);
+	struct signalfd_siginfo si;
+
+	if (fd_read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		run_on_signal(h, (int)si.ssi_signo);
+}
+
+void run_hear_key(struct hark *h)
+{
+	AUTO_FD int tty = h->is_pid1 ? fd_open(AT_FDCWD, "/dev/tty0", O_RDWR, 0) : -1;
+	sigset_t key;
+	int fd;
+
+	if (tty < 0 || ioctl(tty, KDSIGACCEPT, SIGWINCH) < 0)
+		return;
+	sigemptyset(&key);
+	sigaddset(&key, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &key, NULL);
+	fd = signalfd(-1, &key, SFD_CLOEXEC | SFD_NONBLOCK);
+	h->key_watch.fn = on_key;
+	if (fd < 0 || loop_watch(&h->loop, &h->key_watch, fd, EPOLLIN) < 0) {
+		log_at(LOG_WARN, "the key for attention is not heard: %s", strerror(errno));
+		fd_close(fd);
+	}
 }

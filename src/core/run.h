@@ -36,3 +36,5 @@ MUST_USE int run_shutdown(struct hark *h, int command, int exit_code, const stru
 void run_shutdown_check(struct hark *h);
 /* Signals that hark-init received: SIGTERM, SIGINT (Ctrl-Alt-Del) ... */
 void run_on_signal(struct hark *h, int sig);
+/* The kernel tells of the key for attention only who asks for it: this process. Where there are no consoles there is no such key. console_ioctl(4) */
+void run_hear_key(struct hark *h);

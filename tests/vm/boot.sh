@@ -57,6 +57,10 @@ vm_unit on-ctrl-alt-del.service <<X
 [Service]
 ExecStart=/bin/touch /run/ctrl-alt-del
 X
+vm_unit on-key.service <<X
+[Service]
+ExecStart=/bin/touch /run/key
+X
 vm_check "steady.service disk.service echo.socket" <<'X'
 for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "devpts /dev/pts" "tmpfs /dev/shm" "tmpfs /run" "cgroup2 /sys/fs/cgroup"; do
 	set -- $m
@@ -111,6 +115,17 @@ echo "monitor sendkey ctrl-alt-delete"
 i=0; until [ -e /run/ctrl-alt-del ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
 [ -e /run/ctrl-alt-del ]
 report $? "Ctrl-Alt-Del starts ctrl-alt-del.target, where there is one" "$(harkctl status ctrl-alt-del.target)"
+printf '[Unit]\nWants=on-key.service\n' >/etc/units/kbrequest.target
+harkctl reload-config >/dev/null
+# The kernel's own key map has no such key: Alt-Up becomes it (entry 103 of map 8, which is the seventh in the dump; KeyboardSignal is 0x0212).
+dumpkmap >/tmp/map
+printf '\022\002' | dd of=/tmp/map bs=1 seek=$((7 + 256 + 6 * 256 + 103 * 2)) conv=notrunc 2>/dev/null
+loadkmap </tmp/map
+echo "monitor sendkey alt-up"
+i=0; until [ -e /run/key ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+[ -e /run/key ]
+report $? "the key for attention starts kbrequest.target [rows: E23]" "$(harkctl status kbrequest.target)"
+rm /etc/units/kbrequest.target
 rm /etc/units/ctrl-alt-del.target
 harkctl reload-config >/dev/null
 harkctl stop ctrl-alt-del.target
