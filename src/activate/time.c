@@ -250,16 +250,14 @@ static void on_zone(struct watch *w, uint32_t events UNUSED)
 /* It is a link, which is replaced: so its directory is watched. */
 static int open_zone_watch(struct hark *h)
 {
-	AUTO_FD int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	int r;
+	int fd = bank_lasting(&h->bank, "zone", fd_inotify);
 
-	if (fd < 0 || inotify_add_watch(fd, "/etc", IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+	if (fd < 0)
+		return fd;
+	if (inotify_add_watch(fd, "/etc", IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
 		return err_here(-errno);
 	h->zone_watch.fn = on_zone;
-	r = loop_watch(&h->loop, &h->zone_watch, fd, EPOLLIN);
-	if (r == 0)
-		take_fd(fd);
-	return r;
+	return loop_watch(&h->loop, &h->zone_watch, fd, EPOLLIN);
 }
 
 int time_open(struct hark *h)
