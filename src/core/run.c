@@ -388,6 +388,19 @@ static void elapsed(void *arg, struct unit *u, enum unit_due which)
 	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
 }
 
+/* What FailureAction=exit and SuccessAction=exit leave with: as the unit says, else as its main process ended. */
+static int status_to_leave(struct unit *u)
+{
+	const struct service *s = service_of(u);
+	bool has_failed = unit_coarse(u) == FAILED;
+	int status = has_failed ? u->config->unit->failure_exit_status
+				: u->config->unit->success_exit_status;
+
+	if (status < 0 && s && s->main.code == CLD_EXITED)
+		status = s->main.status;
+	return status >= 0 ? status : has_failed ? 255 : 0;
+}
+
 static void emergency(void *arg, struct unit *u, enum emergency_action action)
 {
 	static const int commands[EMERGENCY_ACTIONS] = {
@@ -405,11 +418,7 @@ static void emergency(void *arg, struct unit *u, enum emergency_action action)
 	if (action == ACTION_NONE || action >= EMERGENCY_ACTIONS)
 		return;
 	log_at(LOG_ERROR, "%s: its configuration asks for the end of the system now", u->name);
-	if (run_shutdown(arg, commands[action],
-			 u->config->unit->failure_exit_status > 0
-				 ? u->config->unit->failure_exit_status
-				 : 0,
-			 &cause) < 0)
+	if (run_shutdown(arg, commands[action], status_to_leave(u), &cause) < 0)
 		log_at(LOG_ERROR, "the end of the system cannot be planned; going on");
 }
 

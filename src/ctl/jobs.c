@@ -59,7 +59,7 @@ static const uint8_t refusal_exits[PLAN_REFUSALS] = {
 static const char *const result_words[JOB_RESULTS] = {
 	[JOB_RES_DONE] = "done",
 	[JOB_RES_CANCELED] = "another request replaced it, or it was cancelled",
-	[JOB_RES_TIMEOUT] = "JobTimeoutSec= ran out",
+	[JOB_RES_TIMEOUT] = "it took longer than JobTimeoutSec= or JobRunningTimeoutSec= allows",
 	[JOB_RES_FAILED] = "failed",
 	[JOB_RES_DEPENDENCY] = "a unit it needs could not be started",
 	[JOB_RES_SKIPPED] = "a condition does not hold",

@@ -350,12 +350,15 @@ static void show_because(struct paint *p, const struct row *row)
 static void show_why_head(struct paint *p, const struct row *row)
 {
 	bool is_down = str_eq_z(row_text(row, "reason_kind"), "not-running");
-	struct str by = row_text(row, "reason_unit");
+	struct str by = row_text(row, "reason_unit"), active = row_text(row, "active");
 
-	paint_sign(p, row_text(row, "active"), row_value(row, "waiting"));
+	paint_sign(p, active, row_value(row, "waiting"));
 	paint_z(p, " ");
 	paint_text(p, row_text(row, "unit"));
-	paint_z(p, is_down ? " is not running" : " is running");
+	paint_z(p, is_down                            ? " is not running"
+		   : str_eq_z(active, "activating")   ? " is starting"
+		   : str_eq_z(active, "deactivating") ? " is stopping"
+						      : " is running");
 	if (!is_down) {
 		paint_z(p, "  (");
 		paint_text(p, row_text(row, "reason_kind"));

@@ -168,4 +168,19 @@ follows
 states
 early_answer
 hark_down >/dev/null 2>&1
+
+# leaves NAME STATUS LINES...: hark-init ends so when this service has ended.
+leaves() {
+	local name=$1 status=$2
+	shift 2
+	hark_up "$name"
+	{ printf '[Unit]\nDefaultDependencies=no\n' && printf '%s\n' "$@"; } | unit "$name.service"
+	ctl start "$name.service" >/dev/null 2>&1
+	wait "$INIT_PID"
+	is "$name leaves with its status" "" "$status" $?
+}
+leaves done-well 7 SuccessAction=exit SuccessActionExitStatus=7 '[Service]' Type=oneshot ExecStart=/bin/true
+leaves broken 5 FailureAction=exit '[Service]' Type=oneshot "ExecStart=/bin/sh -c 'exit 5'"
+leaves broken-so 6 FailureAction=exit-force FailureActionExitStatus=6 '[Service]' Type=oneshot ExecStart=/bin/false
+leaves killed 255 FailureAction=exit '[Service]' Type=oneshot "ExecStart=$PAYLOAD raise KILL"
 finish
