@@ -111,6 +111,7 @@ static uint64_t reckon(struct hark *h, const struct timer_unit *t)
 		.now_wall_us = clock_wall_us(),
 		.active_us = t->unit.inactive_exit_us,
 		.startup_us = h->boot_us,
+		.active_wall_us = t->active_wall_us,
 		.last_us = t->last_us,
 		.last_wall_us = t->last_wall_us,
 		.unit_start_us = unit ? unit->inactive_exit_us : 0,
@@ -146,6 +147,8 @@ static int arm(struct hark *h UNUSED, struct unit *u, char **ret_why UNUSED)
 {
 	struct timer_unit *t = timer_of(u);
 
+	/* What the clock jumps over is made up for. */
+	t->active_wall_us = clock_wall_us();
 	if (!u->config->timer->persistent)
 		return 0;
 	t->last_wall_us = read_stamp(u);

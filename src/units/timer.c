@@ -8,10 +8,15 @@ static uint64_t calendar_due(const struct calendar *c, const struct timer_facts 
 {
 	const struct zone *zone = c->is_utc ? NULL : f->zone(f->zone_arg, c->zone);
 	uint64_t since_active = f->now_us - f->active_us;
-	uint64_t base = f->last_wall_us ? f->last_wall_us
-			: f->active_us  ? f->now_wall_us - since_active
-					: f->now_wall_us;
+	uint64_t base = f->last_wall_us     ? f->last_wall_us
+			: f->active_wall_us ? f->active_wall_us
+			: f->active_us      ? f->now_wall_us - since_active
+					    : f->now_wall_us;
 	uint64_t next;
+
+	/* A clock that was set back: what it had not come to yet is to come. */
+	if (!f->last_wall_us && base > f->now_wall_us)
+		base = f->now_wall_us;
 
 	if (!calendar_next(c, zone, base, &next))
 		return TIME_NEVER;

@@ -65,7 +65,9 @@ enum timer_state {
 struct timer_unit {
 	struct unit unit;
 	struct timer due;
-	struct hark *hark;              /* that armed it */
+	struct hark *hark; /* that armed it */
+	uint64_t
+		active_wall_us; /* when it was started, as the clock was set then; 0: before this manager */
 	uint64_t last_us, last_wall_us; /* when it elapsed last, on both clocks; 0: never */
 	bool is_over_start_limit;
 };
@@ -79,9 +81,10 @@ static inline struct timer_unit *timer_of(struct unit *u)
 
 /* What the next time depends on. Times are of CLOCK_MONOTONIC, but for *_wall_us; 0: never. */
 struct timer_facts {
-	uint64_t now_us, now_wall_us;        /* the same instant */
-	uint64_t active_us;                  /* the timer was started */
-	uint64_t startup_us;                 /* the manager began */
+	uint64_t now_us, now_wall_us; /* the same instant */
+	uint64_t active_us;           /* the timer was started */
+	uint64_t active_wall_us; /* as the clock was set then; 0: not known, as it is set now */
+	uint64_t startup_us;     /* the manager began */
 	uint64_t last_us, last_wall_us;      /* it elapsed last */
 	uint64_t unit_start_us, unit_end_us; /* its unit left its rest, and came to it */
 	uint64_t delay_us;                   /* random: is added */

@@ -99,6 +99,11 @@ START_TEST(calendars)
 	ck_assert_uint_eq(next_s("OnCalendar=2020-1-1", &f), TIME_NEVER);
 	/* Missed since the timer was started: now. */
 	ck_assert_uint_eq(next_s("OnCalendar=23:59", &f), 1000);
+	/* The clock was set forward, over the time: now. It was set back: the time is still to come. */
+	f.active_wall_us = WALL - 3600 * S;
+	ck_assert_uint_eq(next_s("OnCalendar=23:10", &f), 1000);
+	f.active_wall_us = WALL + 3600 * S;
+	ck_assert_uint_eq(next_s("OnCalendar=00:10", &f), 1600);
 	/* Missed while the machine was off, as the stamp says: now. Done a moment ago: tomorrow. */
 	f.last_wall_us = WALL - 3 * DAY_S * S;
 	ck_assert_uint_eq(next_s("OnCalendar=daily", &f), 1000);

@@ -57,6 +57,10 @@ vm_unit on-ctrl-alt-del.service <<X
 [Service]
 ExecStart=/bin/touch /run/ctrl-alt-del
 X
+for timer in "hour OnCalendar=*:00:00" "soon OnActiveSec=6s"; do
+	printf '[Unit]\nDefaultDependencies=no\n[Timer]\n%s\nAccuracySec=1us\n' "${timer#* }" | vm_unit "${timer% *}.timer"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo >>/run/%s"\n' "${timer% *}" | vm_unit "${timer% *}.service"
+done
 vm_unit on-key.service <<X
 [Service]
 ExecStart=/bin/touch /run/key
@@ -115,6 +119,19 @@ echo "monitor sendkey ctrl-alt-delete"
 i=0; until [ -e /run/ctrl-alt-del ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
 [ -e /run/ctrl-alt-del ]
 report $? "Ctrl-Alt-Del starts ctrl-alt-del.target, where there is one" "$(harkctl status ctrl-alt-del.target)"
+began=$(harkctl show -p ActiveEnterTimestampMonotonic --value steady.service)
+date -s "2030-01-01 10:30:00" >/dev/null
+harkctl start hour.timer soon.timer
+date -s "2030-01-01 11:30:00" >/dev/null
+i=0; until [ -e /run/hour ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+[ ! -e /run/soon ] && early=no
+date -s "2030-01-01 10:30:00" >/dev/null
+i=0; until [ -e /run/soon ] || [ $i -gt 120 ]; do i=$((i + 1)); usleep 100000; done
+[ "$(wc -l </run/hour) $(wc -l </run/soon)" = "1 1" ]
+report $? "timers fire once when the clock goes an hour to and fro [rows: B31]" "$(wc -l /run/hour /run/soon) $(harkctl status hour.timer)"
+[ "$early $(harkctl show -p ActiveEnterTimestampMonotonic --value steady.service)" = "no $began" ] && [ "$(cut -d. -f1 /proc/uptime)" -lt 600 ] &&
+	harkctl status steady.service | grep -q running
+report $? "... and nothing that counts seconds minds [rows: E24]" "$early $began $(harkctl status steady.service)"
 printf '[Unit]\nWants=on-key.service\n' >/etc/units/kbrequest.target
 harkctl reload-config >/dev/null
 # The kernel's own key map has no such key: Alt-Up becomes it (entry 103 of map 8, which is the seventh in the dump; KeyboardSignal is 0x0212).
