@@ -197,6 +197,19 @@ static void refuse_start(struct engine *e, struct unit *u, enum job_result resul
 		engine_give(e, u, EV_STOP);
 }
 
+/* Without an order nothing has waited for the job that looks at the other unit; it may run later, or have failed already. */
+static bool lacks_requisite(const struct engine *e, const struct unit *u)
+{
+	graph_for_each(d, u, DEP_REQUISITE)
+	{
+		const struct unit *v = registry_unit(e->reg, d->to);
+
+		if (v && unit_is_at_rest(v) && (!v->job.id || v->job.type == JOB_VERIFY))
+			return true;
+	}
+	return false;
+}
+
 static void start_from_rest(struct engine *e, struct unit *u)
 {
 	enum emergency_action action = (enum emergency_action)u->config->unit->start_limit_action;
@@ -206,6 +219,8 @@ static void start_from_rest(struct engine *e, struct unit *u)
 		refuse_start(e, u, JOB_RES_INVALID);
 	else if (r > 0)
 		refuse_start(e, u, (enum job_result)r);
+	else if (lacks_requisite(e, u))
+		refuse_start(e, u, JOB_RES_DEPENDENCY);
 	else if (u->config->unit->conditions && !e->ops->condition(e->arg, u, false))
 		refuse_start(e, u, JOB_RES_SKIPPED);
 	else if (u->config->unit->conditions && !e->ops->condition(e->arg, u, true))

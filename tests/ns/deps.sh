@@ -63,6 +63,13 @@ print(1 if "f2.service" in json.dumps(r) else 0)')"
 	is "Requisite= starts nothing" "A8" "1 inactive inactive" "$? $(states q1 q2)"
 	q start q2.service && q start q1.service
 	is "but is content with what runs" "A8" "active active" "$(states q1 q2)"
+	service q3 Requisite=q4.service
+	service q4
+	scan
+	q start q3.service
+	is "Requisite= without an order, too" "A8" "1 inactive inactive" "$? $(states q3 q4)"
+	q start q4.service && q start q3.service
+	is "... is content with what runs" "A8" "active active" "$(states q3 q4)"
 	service b1 BindsTo=b2.service After=b2.service
 	service b2
 	scan
