@@ -83,6 +83,8 @@ static void trigger(struct socket_port *p)
 		port_fail_by_limit(h, k);
 		return;
 	}
+	k->n_accepted++;
+	engine_touch(&h->engine, &k->unit);
 	e.cause = cause_of(p);
 	engine_note_trigger(&h->engine, &k->unit, &e.cause);
 	engine_post(&h->engine, &e);

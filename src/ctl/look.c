@@ -171,7 +171,8 @@ static void put_listeners(struct call *c, struct unit *u)
 		return;
 	for (const struct listener *l = u->config->socket->listeners; l; l = l->next)
 		reply_item(&c->reply, "listens", l->text);
-	reply_value(&c->reply, TAG_NUMBER, "accepted", s->n_accepted);
+	reply_value(&c->reply, TAG_NUMBER, "accepted",
+		    u->config->socket->accept ? s->n_accepted : 0);
 	reply_value(&c->reply, TAG_NUMBER, "connections", s->n_connections);
 }
 

@@ -391,20 +391,23 @@ static void print_exit_code(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_NUMBER, p->name, (uint64_t)service_of(v->u)->main.code);
 }
 
-/* Id first, then the aliases. */
-static bool is_alias_of(const struct view *v, const char *name)
+/* Id first, then the links to its file. */
+static void print_all_names(struct view *v, const struct property *p)
 {
-	return strcmp(name, v->u->name) != 0 && registry_find(&v->h->reg, name) == v->u;
+	const struct load_entry *e = index_find(&v->h->load, str_of(v->u->name));
+
+	reply_item(v->reply, p->name, v->u->name);
+	for (const struct load_entry *a = e ? e->tie->aliases : NULL; a; a = a->tie->alias_next)
+		reply_item(v->reply, p->name, a->name);
 }
 
-static void print_all_names(struct view *v, const struct property *p)
+/* What is counted without Accept=yes is no connection. */
+static void print_accepted(struct view *v, const struct property *p)
 {
 	const struct unit_config *c = v->u->config;
 
-	reply_item(v->reply, p->name, v->u->name);
-	for (const struct name_list *l = c ? c->unit->alias : NULL; l; l = l->next)
-		if (is_alias_of(v, l->text))
-			reply_item(v->reply, p->name, l->text);
+	reply_value(v->reply, TAG_NUMBER, p->name,
+		    c && c->socket && c->socket->accept ? socket_of(v->u)->n_accepted : 0);
 }
 
 static void print_listen(struct view *v, const struct property *p)
@@ -503,7 +506,7 @@ static const struct property properties[] = {
 	{ "ExecStopPost", SERVICES, CONFIG_FIELD(commands[CMD_STOP_POST]), print_commands, NULL },
 
 	{ "Listen", SOCKETS, SOCKET_FIELD(listeners), print_listen, NULL },
-	{ "NAccepted", SOCKETS, SOCKET_OBJECT(n_accepted), print_u32, NULL },
+	{ "NAccepted", SOCKETS, WHOLE, print_accepted, NULL },
 	{ "NConnections", SOCKETS, SOCKET_OBJECT(n_connections), print_u32, NULL },
 	{ "NRefused", SOCKETS, SOCKET_OBJECT(n_refused), print_u32, NULL },
 

@@ -128,7 +128,8 @@ struct socket_unit {
 	struct proc_ref control;
 	uint32_t command_at;
 	uint8_t result;
-	uint32_t n_accepted, n_connections, n_refused; /* Accept=yes */
+	uint32_t n_accepted;               /* connections; without Accept=yes: times it fired */
+	uint32_t n_connections, n_refused; /* Accept=yes */
 	struct socket_port *ports;
 	uint32_t ports_n;
 	uint64_t trigger_begin_us; /* TriggerLimit window */

@@ -258,6 +258,7 @@ files() {
 	ln -s /dev/null "$UNITS/masked.service"
 	scan
 	is "an alias is the unit" "" "active drop.service" "$(active alias.service) $(prop alias.service Id)"
+	is "... which has both names" "" "alias.service drop.service" "$(prop drop.service Names | tr ' ' '\n' | sort | paste -sd' ')"
 	q start masked.service
 	is "a masked unit does not start" "" "no masked" "$([ $? -eq 0 ] && echo yes || echo no) $(prop masked.service LoadState)"
 	ok_if "and says so" "" grep -q masked "$T/out"

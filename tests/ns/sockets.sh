@@ -31,6 +31,8 @@ kinds() {
 	# the first word comes as a datagram
 	"$SOCK" send udp:127.0.0.1:7201 1 "by udp4"
 	ok_if "a datagram starts the service" "D17 D48" wait_for "grep -q 'by udp4' $T/kinds.got"
+	is "triggers counts it, and no connection" "" "1 0" \
+		"$(ctl triggers kinds.socket -o json | grep -o '"accepted":[0-9]*' | sort -u | cut -d: -f2) $(prop kinds.socket NAccepted)"
 	is "all of them are passed, in order" "D48" \
 		"unix stream listening,unix dgram,unix seq listening,unix stream listening,unix dgram,unix seq listening,v4 stream listening,v4 dgram,v6 stream listening,v6 dgram,fifo -" \
 		"$(sed -n 's/^fd[0-9]*=//p' "$T/kinds.passed" | paste -sd,)"
