@@ -32,6 +32,7 @@ static void free_call(struct bus_call *c)
 	dbus_message_unref(c->message);
 	while (c->fds_n > 0)
 		fd_close(c->fds[--c->fds_n]);
+	sbuf_fini(&c->told);
 	mem_put(c->text);
 	mem_put(c);
 }
@@ -177,6 +178,7 @@ void bus_ask(struct bus_call *c, enum verb_id verb, unsigned args_n,
 			c->peer->seat->subscribe(c, true);
 	}
 	snprintf(c->caller, sizeof(c->caller), "%u:%d", c->is_authorized ? 0 : c->uid, c->pid);
+	q->id = 0; /* each question has a number of its own */
 	q->verb = &verbs[verb];
 	q->args = c->args;
 	q->args_n = args_n;

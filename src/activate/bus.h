@@ -95,8 +95,9 @@ struct bus_call {
 	void (*go_on)(struct bus_call *c);
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
 	char unit[UNIT_NAME_MAX + 1];
-	char *text; /* owned: what the arguments point to, when that is made here */
-	int fds[3]; /* owned; that came with the call */
+	struct sbuf told; /* collected over several questions */
+	char *text;       /* owned: what the arguments point to, when that is made here */
+	int fds[3];       /* owned; that came with the call */
 	unsigned fds_n;
 	char caller[32];                    /* of the option */
 	void (*finish)(struct bus_call *c); /* the answer of the manager is in ask.rows */

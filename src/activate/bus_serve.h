@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_lists.c, bus_files.c, bus_hark.c, bus_transient.c, bus_users.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_lists.c, bus_files.c, bus_hark.c, bus_marked.c, bus_transient.c, bus_users.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -37,6 +37,7 @@ void serve_cancel_job(struct bus_call *c);
 void serve_environment(struct bus_call *c);
 void serve_clean(struct bus_call *c);
 void serve_clear_jobs(struct bus_call *c);
+void serve_enqueue_marked(struct bus_call *c);
 void serve_enqueue(struct bus_call *c);
 void serve_dump(struct bus_call *c);
 void serve_set_properties(struct bus_call *c);

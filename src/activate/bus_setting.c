@@ -575,7 +575,8 @@ static bool name_of(const char *property, char key[64])
 static bool is_list_of_lines(const char *property)
 {
 	return strncmp(property, "Timers", 6) == 0 || strcmp(property, "Listen") == 0 ||
-	       strcmp(property, "Paths") == 0 || strcmp(property, "EnvironmentFiles") == 0;
+	       strcmp(property, "Markers") == 0 || strcmp(property, "Paths") == 0 ||
+	       strcmp(property, "EnvironmentFiles") == 0;
 }
 
 /* LimitNOFILESoft, MemoryMaxScale: further forms of LimitNOFILE= and MemoryMax=. False: none of these. */

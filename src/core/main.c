@@ -169,6 +169,10 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 {
 	struct hark *h = arg;
 
+	if (unit_is_at_rest(u))
+		u->markers = 0;
+	else if (unit_coarse(u) == RELOADING)
+		u->markers &= (uint8_t)~UNIT_NEEDS_RELOAD;
 	run_ops.changed(arg, u, old_state);
 	server_changed(arg, u);
 	live_changed(arg, u);

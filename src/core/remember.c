@@ -74,6 +74,15 @@ static void remember_job(const struct job *j, struct state_unit *st)
 				j->ignores_order * STATE_JOB_UNORDERED);
 }
 
+static uint16_t flags_of(const struct unit *u)
+{
+	bool is_present = u->config && u->config->is_present;
+
+	return (uint16_t)((is_present ? STATE_IS_PRESENT : 0) |
+			  (u->markers & UNIT_NEEDS_RELOAD ? STATE_NEEDS_RELOAD : 0) |
+			  (u->markers & UNIT_NEEDS_RESTART ? STATE_NEEDS_RESTART : 0));
+}
+
 void remember_unit(struct hark *h, struct unit *u)
 {
 	struct state_unit st = {.state = u->state, .type = u->type};
@@ -97,8 +106,7 @@ void remember_unit(struct hark *h, struct unit *u)
 	st.limit_count = u->start_limit_count;
 	st.n_activations = u->n_activations;
 	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
-	if (u->config && u->config->is_present)
-		st.flags |= STATE_IS_PRESENT;
+	st.flags |= flags_of(u);
 	if (u->job.id)
 		remember_job(&u->job, &st);
 	if (control) {

@@ -53,7 +53,9 @@ struct state_unit {
 	FLAG(IS_RELOADING, 7)     \
 	FLAG(EXITED_CLEAN, 8)     \
 	FLAG(HAS_TEXT, 9)         \
-	FLAG(IS_PRESENT, 10)
+	FLAG(IS_PRESENT, 10)      \
+	FLAG(NEEDS_RELOAD, 11)    \
+	FLAG(NEEDS_RESTART, 12)
 enum {
 #define FLAG(name, bit) STATE_##name = 1 << (bit),
 	STATE_FLAGS(FLAG)

@@ -318,6 +318,8 @@ static void restore_unit_facts(struct unit *u, const struct state_unit *st)
 	u->n_activations = st->n_activations;
 	u->last_job_result = st->last_job_result;
 	memcpy(u->invocation, st->invocation, sizeof(u->invocation));
+	u->markers = (st->flags & STATE_NEEDS_RELOAD ? UNIT_NEEDS_RELOAD : 0) |
+		     (st->flags & STATE_NEEDS_RESTART ? UNIT_NEEDS_RESTART : 0);
 }
 
 static void restore_job(struct hark *h, struct unit *u, const struct state_unit *st)

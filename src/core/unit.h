@@ -299,10 +299,14 @@ enum unit_due {
 
 struct unit_type_ops;
 
+/* What a unit is marked with, for a later restart of all that are. */
+enum { UNIT_NEEDS_RELOAD = 1, UNIT_NEEDS_RESTART = 2 };
+
 struct unit {
 	uint32_t id;
 	uint8_t type;            /* enum unit_type */
 	uint8_t state;           /* of the type's fsm; 0 is "dead" for every type */
+	uint8_t markers;         /* UNIT_NEEDS_*, said by somebody; the unit at rest has none */
 	bool is_changed_on_disk; /* reload marked it as changed on disk */
 	bool has_perpetual;      /* always active: slices, "-.mount" */
 	bool is_cgroup_gone;     /* removed since the last process was started */

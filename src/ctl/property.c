@@ -323,6 +323,15 @@ static void print_restart_signal(struct view *v, const struct property *p)
 							      : e->kill.signal));
 }
 
+const char *const marker_names[2] = {"needs-reload", "needs-restart"};
+
+static void print_markers(struct view *v, const struct property *p)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(marker_names); i++)
+		if (v->u->markers >> i & 1)
+			reply_item(v->reply, p->name, marker_names[i]);
+}
+
 static void print_job(struct view *v, const struct property *p)
 {
 	reply_value(v->reply, TAG_NUMBER, p->name, v->u->job.id);
@@ -453,6 +462,7 @@ static const struct property properties[] = {
 	{ "UnitFileState", ALL_TYPES, WHOLE, print_file_state, NULL },
 	{ "Transient", ALL_TYPES, WHOLE, print_transient, NULL },
 	{ "NeedDaemonReload", ALL_TYPES, WHOLE, print_stale, NULL },
+	{ "Markers", ALL_TYPES, WHOLE, print_markers, NULL },
 	{ "Job", ALL_TYPES, WHOLE, print_job, NULL },
 	{ "JobType", ALL_TYPES, WHOLE, print_job_type, NULL },
 	{ "InvocationID", ALL_TYPES, WHOLE, print_invocation, NULL },

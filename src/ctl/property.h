@@ -19,6 +19,8 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 		   bool with_empty);
 void property_manager(struct reply *r, struct hark *h, const char *only);
 /* "running", "degraded", "starting", "stopping": the word of is-system-running. */
+/* The bits of unit.markers. */
+extern const char *const marker_names[2];
 /* LogLevel= as it is in force. */
 const char *property_log_level(void);
 /* When PID 1 began (CLOCK_MONOTONIC). */

@@ -315,6 +315,41 @@ static bool set_one(struct call *c, const struct unit *u, unsigned at, bool does
 	return is_good;
 }
 
+/* "needs-restart needs-reload" are all of them; with + or - in front they are added or taken away. False: told why not. */
+static bool set_markers(struct call *c, struct unit *u, const char *assignment)
+{
+	struct str rest = str_of(strchr(assignment, '=') + 1), word;
+	uint8_t markers = u->markers;
+	bool is_first_word = true;
+
+	if (!str_trim(rest).n)
+		markers = 0;
+	while (str_cut(&rest, ' ', &word)) {
+		bool is_change = word.n && (word.p[0] == '+' || word.p[0] == '-');
+		struct str name = str_sub(word, is_change, word.n);
+		uint8_t bit = str_eq_z(name, marker_names[0])   ? UNIT_NEEDS_RELOAD
+			      : str_eq_z(name, marker_names[1]) ? UNIT_NEEDS_RESTART
+								: 0;
+
+		if (!word.n)
+			continue;
+		if (!bit) {
+			call_error(c, EXIT_USAGE, u->name,
+				   "\"%s\": a unit can be marked with needs-restart and "
+				   "needs-reload; it is as before",
+				   assignment);
+			return false;
+		}
+		if (!is_change && is_first_word)
+			markers = 0;
+		markers = (uint8_t)(word.p[0] == '-' ? markers & ~bit : markers | bit);
+		is_first_word = false;
+	}
+	u->markers = markers;
+	remember_unit(c->h, u);
+	return true;
+}
+
 /* What becomes of other files that changed meanwhile is told in the log. */
 static void ignore_reloaded(void *arg UNUSED, struct unit *u UNUSED, enum refresh how UNUSED,
 			    const struct unit_config *config UNUSED)
@@ -325,6 +360,11 @@ int serve_set_property(struct call *c)
 {
 	struct unit *u = call_unit(c, c->request.args[0], EXIT_FAILED);
 
+	if (u && c->request.args_n == 2 &&
+	    str_has_prefix(str_of(c->request.args[1]), STR("Markers="))) {
+		set_markers(c, u, c->request.args[1]);
+		return CALL_DONE;
+	}
 	for (unsigned k = 0; u && k < 2; k++)
 		for (unsigned i = 1; i < c->request.args_n; i++)
 			if (is_first(c, i) && !set_one(c, u, i, k == 1))
