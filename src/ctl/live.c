@@ -309,6 +309,19 @@ static bool is_touched(const struct live *l, const struct unit *u)
 	return false;
 }
 
+/* Has the name a file of its own, which nothing in a more important directory hides, a mask, say? */
+static bool has_own_file(struct live *l, const struct load_entry *entry, const char *name)
+{
+	struct stat st;
+	uint16_t k = 0;
+
+	if (!entry || !entry->has_file || entry->tie->alias_of || entry->is_masked)
+		return false;
+	while (k < entry->dir && lstat(path_in(l, k, name), &st) < 0)
+		k++;
+	return k == entry->dir;
+}
+
 /*
  * Whatever editors do to write a file: is there a regular one again where the index has one, with the same [Install] where presence is
  * enablement? Then the index holds.
@@ -320,7 +333,7 @@ static bool is_rewritten(struct live *l, const struct live_name *n)
 	const char *path;
 	struct stat st;
 
-	if (!entry || !entry->has_file || entry->tie->alias_of || entry->is_masked)
+	if (!has_own_file(l, entry, n->name))
 		return false;
 	path = path_in(l, entry->dir, n->name);
 	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
