@@ -217,23 +217,25 @@ static int take_tmpfs(struct assignment *a, const char *text)
 static int take_each(struct assignment *a, int (*fn)(struct assignment *a, const char *text),
 		     const char *what)
 {
-	struct str rest = a->value;
+	struct str rest = a->value, raw;
 	const char *text;
 	char *word;
-	size_t at = 0;
+	size_t at = 0, from = 0;
 	int r;
 
 	a->is_off = a->value.n == 0;
 	if (a->value.n == 0)
 		parse_reset(a, a->target);
 	while ((r = words_next(&rest, WORDS_UNQUOTE, a->scratch, &word, &at)) > 0) {
+		raw = str_sub(a->value, from + at, parse_offset(a, rest));
+		from = parse_offset(a, rest);
 		r = parse_expand(a, str_of(word), 0, &text);
 		if (r == 0)
 			r = fn(a, text);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
-			parse_word_ignored(a, CODE_BAD_PATH, str_of(word), what);
+			parse_word_ignored(a, CODE_BAD_PATH, raw, what);
 	}
 	return r;
 }
