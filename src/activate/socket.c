@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -44,8 +43,6 @@ static void learn_peer(struct task *t)
 
 	if (!port_may_look_up(h))
 		return;
-	/* The kernel has put PID 1 on our own processor, taking us for one that goes to sleep now: it spawns first. */
-	sched_yield();
 	/* While the system boots, hundreds of services may be woken at once: their clients are not searched for. */
 	if (!p->slot || !peer_of_waiting(bank_fd(p->slot - 1), h->ready_us != 0, &peer))
 		return;

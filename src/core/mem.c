@@ -77,7 +77,7 @@ struct arena_chunk {
  */
 static size_t chunk_size(const struct arena *a, size_t want)
 {
-	size_t size = a->bytes ? a->bytes / 4 & ~(size_t)(ARENA_ALIGN - 1) : ARENA_FIRST;
+	size_t size = a->bytes ? a->bytes / 8 & ~(size_t)(ARENA_ALIGN - 1) : ARENA_FIRST;
 
 	size = size < ARENA_LEAST ? ARENA_LEAST : size > ARENA_CHUNK ? ARENA_CHUNK : size;
 	size = size > a->least ? size : a->least;
