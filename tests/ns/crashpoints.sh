@@ -156,7 +156,7 @@ play_accept() {
 }
 play_restart() {
 	ctl start again.service
-	wait_for '[ -n "$(main_of again.service)" ]'
+	wait_for '[ -n "$(main_of again.service)" ] && [ -s "$W/trace.again.main" ]' 5 # not before it runs its program
 	kill -KILL "$(main_of again.service)"
 	wait_for '[ "$(prop again.service NRestarts)" = 1 ] && [ "$(sub again.service)" = running ]' 5
 	ctl start gives-up.service
