@@ -323,8 +323,8 @@ static bool has_own_file(struct live *l, const struct load_entry *entry, const c
 }
 
 /*
- * Whatever editors do to write a file: is there a regular one again where the index has one, with the same [Install] where presence is
- * enablement? Then the index holds.
+ * Whatever editors do to write a file: is there a regular one again where the index has one, and nothing of that name in a directory
+ * above, with the same [Install] where presence is enablement? Then the index holds.
  */
 static bool is_rewritten(struct live *l, const struct live_name *n)
 {
@@ -336,7 +336,8 @@ static bool is_rewritten(struct live *l, const struct live_name *n)
 	if (!has_own_file(l, entry, n->name))
 		return false;
 	path = path_in(l, entry->dir, n->name);
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+	if (load_find_file(&l->h->load, n->name) != entry->dir || lstat(path, &st) < 0 ||
+	    st.st_size == 0)
 		return false;
 	if (!index_is_presence(l->h->load.dirs[entry->dir]))
 		return true;

@@ -25,8 +25,7 @@ static bool is_tied(const struct load_entry *e)
 	       e->tie->aliases;
 }
 
-/* The most important directory with a regular file of that name: its rank. -ENOENT: none has; -EAGAIN: something else lies there. */
-static int find_file(const struct load *l, const char *name)
+int load_find_file(const struct load *l, const char *name)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -110,7 +109,7 @@ static int renew_sides(struct load *l, struct load_entry *e, const char *name)
 static int renew_file(struct load *l, const char *name, load_owner_fn owner, void *arg)
 {
 	struct load_entry *e = index_find(l, str_of(name));
-	int rank = find_file(l, name), r;
+	int rank = load_find_file(l, name), r;
 
 	if (rank == -EAGAIN)
 		return LOAD_NEEDS_SCAN;

@@ -26,3 +26,5 @@ typedef void (*load_owner_fn)(void *arg, const char *owner);
  */
 MUST_USE int load_renew(struct load *l, const char *name, bool has_sides, load_owner_fn owner,
 			void *arg);
+/* The rank of the most important directory with a regular file of that name. -ENOENT: none has; -EAGAIN: something else lies there. */
+MUST_USE int load_find_file(const struct load *l, const char *name);

@@ -175,4 +175,18 @@ is "disable --now takes both back" "" "no inactive" "$([ -e "$T/main/links/test.
 ctl disable last.service >"$T/out" 2>&1
 is "disable of a file in /etc/units is a drop-in, and does not stop it" "" "disabled active" "$(ctl is-enabled last.service) $(active last.service)"
 is "the target does not want it any more" "" no "$(ctl deps test.target | grep -q last.service || echo no)"
+
+# ---- a file or a mask above one that is loaded
+
+ctl start linked.service >/dev/null 2>&1
+sed 's/^\[Unit\]/&\nDescription=from above/' "$T/vendor/linked.service" >"$T/main/links/linked.service"
+ctl daemon-reload >/dev/null 2>&1
+is "a file in a more important directory is the unit's" "" "from above" "$(prop linked.service Description)"
+rm "$T/main/links/linked.service"
+ctl daemon-reload >/dev/null 2>&1
+is "... and the other one again when it is gone" "" "$T/vendor/linked.service" "$(prop linked.service FragmentPath)"
+ctl stop linked.service >/dev/null 2>&1
+ctl mask linked.service >/dev/null 2>&1
+ctl start linked.service >"$T/out" 2>&1
+is "a mask holds for what was loaded" "" "1 masked inactive" "$? $(prop linked.service LoadState) $(active linked.service)"
 finish
