@@ -58,7 +58,7 @@ static void add_common(struct sbuf *b)
 	add_verbs(b);
 	sbuf_add_z(b, "' ;;\n"
 		      "\tunits) harkctl list -a -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
-		      "\tunit_files) harkctl list-unit-files 2>/dev/null | sed 's/ .*//' ;;\n"
+		      "\tunit_files) harkctl list-unit-files -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
 		      "\tshells) echo 'bash zsh' ;;\n"
 		      "\tesac\n}\n"
 		      "_harkctl_verb() {\n\tlocal word\n\tshift\n\tfor word; do\n"

@@ -2,6 +2,7 @@
 #include "ctl/file_work.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 
 #include "units/name.h"
 
@@ -128,31 +129,71 @@ static bool is_first(const struct file_work *w, const struct tree_node *n)
 	return true;
 }
 
+/* By the kind of unit, then by name. */
+static int compare_files(const void *a, const void *b)
+{
+	const struct tree_node *const *x = a, *const *y = b;
+	int r = unit_type_of((*x)->name) - unit_type_of((*y)->name);
+
+	return r ? r : strcmp((*x)->name, (*y)->name);
+}
+
+/* The unit files that are wanted, in *ret_all (mem_put). How many, or -ENOMEM. */
+static int collect(const struct file_work *w, const char *const *patterns, unsigned n,
+		   const struct tree_node ***ret_all)
+{
+	const struct tree_node **all = NULL;
+	unsigned found = 0, cap = 0;
+
+	for (unsigned k = 0; k < w->tree.dirs_n; k++)
+		list_for_each(node, &w->tree.dirs[k].nodes) {
+			const struct tree_node *t = list_entry(node, struct tree_node, list_node);
+
+			if (!is_wanted(t, patterns, n) || !is_first(w, t))
+				continue;
+			if (found == cap) {
+				unsigned more = cap ? 2 * cap : 64;
+				void *p = mem_grow(all, cap * sizeof(*all), more * sizeof(*all));
+
+				if (!p) {
+					mem_put(all);
+					return -ENOMEM;
+				}
+				all = p;
+				cap = more;
+			}
+			all[found++] = t;
+		}
+	if (found)
+		qsort(all, found, sizeof(*all), compare_files);
+	*ret_all = all;
+	return (int)found;
+}
+
 int file_work_list(struct file_work *w, const char *const *patterns, unsigned n, file_work_fn fn,
 		   void *arg)
 {
+	AUTO_MEM const struct tree_node **all = NULL;
+	int found = collect(w, patterns, n, &all);
 	bool goes_on = true;
 	struct preset p;
 	int r;
 
+	if (found < 0)
+		return found;
 	preset_init(&p);
 	r = preset_read(&p, w->load.root);
-	for (unsigned k = 0; k < w->tree.dirs_n; k++)
-		list_for_each(node, &w->tree.dirs[k].nodes) {
-			const struct tree_node *t = list_entry(node, struct tree_node, list_node);
-			enum install_state state = INSTALL_NOT_FOUND;
-			const char *preset;
-			struct str instances;
+	for (int k = 0; k < found && r == 0 && goes_on; k++) {
+		enum install_state state = INSTALL_NOT_FOUND;
+		const char *preset, *name = all[k]->name;
+		struct str instances;
 
-			if (r < 0 || !goes_on || !is_wanted(t, patterns, n) || !is_first(w, t))
-				continue;
-			r = install_state(&w->install, t->name, &state);
-			preset = preset_wants(&p, t->name, &instances) ? "enabled" : "disabled";
-			if (state == INSTALL_STATIC || state == INSTALL_ALIAS ||
-			    state == INSTALL_GENERATED)
-				preset = NULL;
-			goes_on = r == 0 && fn(arg, t, state, preset);
-		}
+		r = install_state(&w->install, name, &state);
+		preset = preset_wants(&p, name, &instances) ? "enabled" : "disabled";
+		if (state == INSTALL_STATIC || state == INSTALL_ALIAS || state == INSTALL_GENERATED)
+			preset = NULL;
+		goes_on = r == 0 && fn(arg, all[k], state, preset);
+	}
 	preset_fini(&p);
 	return r;
 }

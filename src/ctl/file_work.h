@@ -33,6 +33,6 @@ MUST_USE int file_work_plan(struct file_work *w, enum verb_id verb, const char *
 /* A unit file of the list. preset: what the presets want, NULL where they have no say. False: no more. */
 typedef bool (*file_work_fn)(void *arg, const struct tree_node *n, enum install_state state,
 			     const char *preset);
-/* Every unit file, each name once, whose name matches one of the patterns (n 0: all). 0 or -errno. */
+/* Every unit file, each name once, by kind and name, whose name matches one of the patterns (n 0: all). 0 or -errno. */
 MUST_USE int file_work_list(struct file_work *w, const char *const *patterns, unsigned n,
 			    file_work_fn fn, void *arg);

@@ -331,14 +331,19 @@ static local_fn local_of(const struct question *q)
 	return locals[q->verb->id];
 }
 
-static int answer(const struct line *l, local_fn fn)
+/* form: for the verbs that have a screen; the others make their text themselves. */
+static int answer(const struct line *l, local_fn fn, enum form form)
 {
 	struct screen screen = {.verb = l->question.verb};
 	int status;
 
+	rows_init(&screen.own);
 	paint_init(&screen.paint, l->question.options[OPT_FULL]);
 	status = fn(&screen, &l->question);
+	if (screens[screen.verb->id] && !l->question.options[OPT_QUIET])
+		render(&screen, &screen.own, form);
 	screen_flush(&screen);
+	rows_fini(&screen.own);
 	paint_fini(&screen.paint);
 	sbuf_fini(&screen.errors);
 	return status;
@@ -392,9 +397,9 @@ static int perform(struct line *l, char **argv)
 		return manual_print(l->question.verb->id, l->question.args_n ? l->args[0] : NULL,
 				    l->question.options[OPT_MAN]);
 	local = local_of(&l->question);
-	if (local)
-		return answer(l, local);
-	return find_form(l, &form) < 0 ? EXIT_STATUS_USAGE : ask(l, form);
+	if (screens[l->question.verb->id] && find_form(l, &form) < 0)
+		return EXIT_STATUS_USAGE;
+	return local ? answer(l, local, form) : ask(l, form);
 }
 
 int main(UNUSED int argc, char **argv)

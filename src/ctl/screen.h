@@ -11,6 +11,7 @@ struct screen {
 	struct paint paint;
 	struct sbuf errors; /* goes to descriptor 2 */
 	const struct verb *verb;
+	struct rows own; /* of verbs that harkctl answers itself and that have a screen */
 	bool is_value_only;
 	bool has_several;   /* units were asked for */
 	bool has_live_line; /* a line without end stands on the terminal */
@@ -57,4 +58,5 @@ void show_show(struct screen *s, const struct row *rows);
 void show_word(struct screen *s, const struct row *rows);
 void show_ledger(struct screen *s, const struct row *rows);
 void show_trace(struct screen *s, const struct row *rows);
+void show_unit_files(struct screen *s, const struct row *rows);
 void show_crashes(struct screen *s, const struct row *rows);

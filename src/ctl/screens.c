@@ -385,3 +385,42 @@ void show_word(struct screen *s, const struct row *rows)
 		paint_end(&s->paint);
 	}
 }
+
+/* --- unit files --- */
+
+static void show_link(struct paint *p, const struct row *row)
+{
+	paintf(p, "%s ", row->kind);
+	paint_text(p, row_text(row, "path"));
+	if (row_field(row, "target")) {
+		paint_z(p, " -> ");
+		paint_text(p, row_text(row, "target"));
+	}
+	paint_z(p, "\n");
+}
+
+static void cell_preset(struct paint *p, const struct row *row)
+{
+	paint_text(p, row_field(row, "preset") ? row_text(row, "preset") : STR("-"));
+}
+
+/* A list of unit files; or the links that were made and the states and the name that were asked for. */
+void show_unit_files(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{"UNIT FILE", "unit", NULL, false},
+		{"STATE", "state", NULL, false},
+		{"PRESET", NULL, cell_preset, false},
+	};
+
+	if (rows && row_is(rows, "unit-file"))
+		paint_table(&s->paint, rows, "unit-file", columns, ARRAY_SIZE(columns));
+	for (const struct row *row = rows; row; row = row->next)
+		if (row_field(row, "path")) {
+			show_link(&s->paint, row);
+		} else if (!row_is(row, "unit-file")) {
+			paint_text(&s->paint,
+				   row_text(row, row_is(row, "state") ? "state" : "unit"));
+			paint_z(&s->paint, "\n");
+		}
+}

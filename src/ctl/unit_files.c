@@ -149,14 +149,13 @@ static void told(void *arg, const struct tree_node *n)
 	struct command *c = arg;
 
 	c->changes++;
-	if (c->is_quiet)
-		return;
+	rows_begin(&c->screen->own, n->kind == TREE_LINK   ? "linked"
+				    : n->kind == TREE_NONE ? "removed"
+							   : "wrote");
+	rows_text(&c->screen->own, "path", n->path);
 	if (n->kind == TREE_LINK)
-		paintf(&c->screen->paint, "linked %s -> %s\n", n->path, n->target);
-	else if (n->kind == TREE_NONE)
-		paintf(&c->screen->paint, "removed %s\n", n->path);
-	else
-		paintf(&c->screen->paint, "wrote %s\n", n->path);
+		rows_text(&c->screen->own, "target", n->target);
+	rows_end(&c->screen->own);
 }
 
 /* An enable that made no link: why. 0 or -ENOMEM. */
@@ -212,9 +211,23 @@ static int get_default(struct command *c)
 
 	if (r == 0 && !name)
 		complain(c, "there is no default.target");
-	else if (r == 0)
-		paintf(&c->screen->paint, "%s\n", name);
-	return name ? STATUS_OK : STATUS_FAILED;
+	if (r < 0 || !name)
+		return no_memory(c, r) | STATUS_FAILED;
+	rows_begin(&c->screen->own, "default");
+	rows_text(&c->screen->own, "unit", name);
+	rows_end(&c->screen->own);
+	return STATUS_OK;
+}
+
+static void say_state(struct command *c, const char *kind, const char *name,
+		      enum install_state state, const char *preset)
+{
+	rows_begin(&c->screen->own, kind);
+	rows_text(&c->screen->own, "unit", name);
+	rows_text(&c->screen->own, "state", install_state_names[state]);
+	if (preset)
+		rows_text(&c->screen->own, "preset", preset);
+	rows_end(&c->screen->own);
 }
 
 static int is_enabled(struct command *c)
@@ -231,8 +244,8 @@ static int is_enabled(struct command *c)
 			complain(c, "%s: %s", c->work.names[k],
 				 state == INSTALL_BAD ? "its file or link is broken"
 						      : "there is no such unit file");
-		else if (!c->is_quiet)
-			paintf(&c->screen->paint, "%s\n", install_state_names[state]);
+		else
+			say_state(c, "state", c->work.names[k], state, NULL);
 		if (install_state_is_good(state))
 			status = STATUS_OK;
 	}
@@ -242,10 +255,7 @@ static int is_enabled(struct command *c)
 static bool list_file(void *arg, const struct tree_node *n, enum install_state state,
 		      const char *preset)
 {
-	struct command *c = arg;
-
-	paintf(&c->screen->paint, "%-50s %-16s %s\n", n->name, install_state_names[state],
-	       preset ? preset : "-");
+	say_state(arg, "unit-file", n->name, state, preset);
 	return true;
 }
 

@@ -37,7 +37,7 @@ own_system() {
 	is "the links of this system's units after preset-all, mask, set-default and disable are systemctl's" "E19" "" \
 		"$(diff <(links_of "$T/theirs") <(links_of "$T/ours"))"
 	systemctl --root="$T/theirs" list-unit-files --no-legend --no-pager | awk '{print $1, $2, $3}' | sort >"$T/theirs.list"
-	ctl --root="$T/ours" list-unit-files | awk '{print $1, $2, $3}' | sort >"$T/ours.list"
+	ctl --root="$T/ours" list-unit-files | awk 'NR > 1 {print $1, $2, $3}' | sort >"$T/ours.list"
 	is "list-unit-files says the same of all $(wc -l <"$T/theirs.list") unit files" "" "" "$(diff "$T/theirs.list" "$T/ours.list" | head -20)"
 }
 
@@ -71,6 +71,15 @@ is "and the unit is enabled again" "" enabled "$(e is-enabled here.service)"
 e mask here.service >"$T/out" 2>&1
 is "a mask that would hide nothing is refused" "" "1 enabled" "$? $(e is-enabled here.service)"
 is "a name that is not there" "" 1 "$(e is-enabled nothing.service >/dev/null 2>&1; echo $?)"
+printf '[Socket]\nListenStream=/run/x\n[Install]\nWantedBy=sockets.target\n' >"$R/usr/lib/systemd/system/a.socket"
+printf '[Service]\nExecStart=/bin/true\n' >"$R/usr/lib/systemd/system/z.service"
+is "unit files are listed by kind, then by name" "" "here.service static.service z.service a.socket" \
+	"$(e list-unit-files | awk 'NR > 1 {print $1}' | grep -E '^(here|static|z|a)\.' | xargs)"
+is "is-enabled -o json" "" '[{"row":"state","unit":"z.service","state":"static"}]' "$(e is-enabled z.service -o json)"
+is "enable -o json tells the links" "" \
+	'[{"row":"linked","path":"/etc/systemd/system/sockets.target.wants/a.socket","target":"/usr/lib/systemd/system/a.socket"}]' \
+	"$(e enable a.socket -o json)"
+is "and -q tells nothing" "" "" "$(e disable -q a.socket)"
 
 # ---- killed on the way (F27)
 
