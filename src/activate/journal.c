@@ -119,10 +119,19 @@ static const char *const words[COARSES][COARSES] = {
 	[DEACTIVATING] = {[INACTIVE] = "stopped"},
 };
 
+/* Devices, and mounts and swaps that have no file, come and go without us, a thousand a second under containers. */
+static bool is_ours(const struct unit *u)
+{
+	bool is_in_table = u->type == UNIT_MOUNT || u->type == UNIT_SWAP;
+
+	return !u->ops->is_outside &&
+	       (!is_in_table || (u->config && unit_config_has_file(u->config)));
+}
+
 void journal_changed(struct hark *h, const struct unit *u, uint8_t old_state)
 {
 	enum coarse from = u->ops->fsm->states[old_state].coarse;
-	const char *word = u->ops->is_outside ? NULL : words[from][unit_coarse(u)];
+	const char *word = is_ours(u) ? words[from][unit_coarse(u)] : NULL;
 	const char *about = unit_description(u);
 	char text[512];
 

@@ -369,6 +369,12 @@ struct unit_type_ops {
 			*u); /* releases what the object holds besides struct unit; NULL: nothing */
 };
 
+/* A file says what it is; not a table of the kernel, and it is not built in. */
+static inline bool unit_config_has_file(const struct unit_config *c)
+{
+	return c->fragment && c->fragment[0] != '(';
+}
+
 static inline enum coarse unit_coarse(const struct unit *u)
 {
 	return u->ops->fsm->states[u->state].coarse;

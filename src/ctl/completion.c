@@ -56,14 +56,16 @@ static void add_common(struct sbuf *b)
 	add_cases(b);
 	sbuf_add_z(b, "\tesac\n\tcase $what in\n\tverbs) echo '");
 	add_verbs(b);
-	sbuf_add_z(b, "' ;;\n"
-		      "\tunits) harkctl list -a -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
-		      "\tunit_files) harkctl list-unit-files -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
-		      "\tshells) echo 'bash zsh' ;;\n"
-		      "\tesac\n}\n"
-		      "_harkctl_verb() {\n\tlocal word\n\tshift\n\tfor word; do\n"
-		      "\t\tcase $word in\n\t\t-*) ;;\n\t\t*) echo \"$word\"; return ;;\n\t\tesac\n"
-		      "\tdone\n}\n");
+	sbuf_add_z(
+		b,
+		"' ;;\n"
+		"\tunits) harkctl list -a -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
+		"\tunit_files) harkctl list-unit-files -o kv 2>/dev/null | sed -n 's/^unit=//p' ;;\n"
+		"\tshells) echo 'bash zsh' ;;\n"
+		"\tesac\n}\n"
+		"_harkctl_verb() {\n\tlocal word\n\tshift\n\tfor word; do\n"
+		"\t\tcase $word in\n\t\t-*) ;;\n\t\t*) echo \"$word\"; return ;;\n\t\tesac\n"
+		"\tdone\n}\n");
 }
 
 static void add_bash(struct sbuf *b)

@@ -320,9 +320,8 @@ int mount_links(struct unit_config *c)
 void mount_verify(struct unit_config *c)
 {
 	const struct mount_config *m = c->mount;
-	bool has_file = c->fragment && c->fragment[0] != '('; /* else the mount table says so */
 
-	if (check_name(c, m->where, "mount") && mount_is_api(m->where) && has_file)
+	if (check_name(c, m->where, "mount") && mount_is_api(m->where) && unit_config_has_file(c))
 		refuse_unit(c, CODE_API_MOUNT, NULL, 0, NULL,
 			    "the file system at that place is there before any unit");
 	if (!m->what && strcmp(c->name, root_mount) != 0)

@@ -37,6 +37,10 @@ chmod +x /run/listen
 timeout 20 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
 harkctl start listen.service
 harkctl start once.service
+mkdir -p /run/by-hand
+mount -t tmpfs by-hand /run/by-hand
+timeout 10 sh -c 'until harkctl is-active run-by\x2dhand.mount >/dev/null; do sleep 0.1; done'
+umount /run/by-hand
 harkctl start speaker.service
 timeout 10 sh -c 'until harkctl is-failed speaker.service >/dev/null; do sleep 0.1; done'
 sleep 0.3
@@ -50,6 +54,7 @@ is "each line with its priority; what it was; why it failed" "" \
 	"1 6 hark 32|speaker.service: starting (one that speaks);1 6 hark 32|speaker.service: started (one that speaks);1 6 sh 32|plain;1 3 sh 32|worse;1 6 sh 32|other;1 3 hark 32|speaker.service: failed (exit-code)" \
 	"$(said speaker.service | sed 's/1 6 hark 32|speaker.service: stopping[^;]*;//')"
 grep -q 'speaker.service: failed' "$OUT/log" && ok "an error is shown on the console, too" || not_ok "an error is shown on the console, too" "$(tail -3 "$OUT/log" | paste -sd' ')"
+is "a mount that somebody else makes is none of ours" "" "" "$(said 'run-by.*mount')"
 grep -q 'once.service: starting' "$OUT/log" && not_ok "what journald takes goes nowhere else" || ok "what journald takes goes nowhere else"
 box_drop journal
 finish
