@@ -178,7 +178,8 @@ START_TEST(switching_a_watch_cannot_fail)
 	ck_assert_uint_eq(asked[EPOLL_CTL_ADD], 0);
 	ck_assert_uint_eq(asked[EPOLL_CTL_DEL], 0);
 	ck_assert_uint_eq(asked[EPOLL_CTL_MOD], 2 * TIMES);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &most), 0); /* whoever looks for leaks opens files */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &most),
+			 0); /* whoever looks for leaks opens files */
 	printf("rows: B30\n");
 }
 END_TEST
