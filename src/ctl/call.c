@@ -185,18 +185,12 @@ static bool list_has(const char *list, const char *word)
 	return false;
 }
 
-static bool matches(const struct call *c, const struct unit *u)
+bool call_means(const struct call *c, const struct unit *u)
 {
 	const char *types = c->request.options[OPT_TYPE];
-	const char *states = c->request.options[OPT_STATE];
 	bool is_named = c->request.args_n == 0;
 
 	if (types && !list_has(types, unit_type_names[u->type]))
-		return false;
-	if (states && !list_has(states, coarse_names[unit_coarse(u)]) &&
-	    !list_has(states, unit_substate(u)) &&
-	    !list_has(states, load_state_names[unit_load_state(u)]) &&
-	    !(call_is_waiting_unit(c->h, u) && list_has(states, "waiting")))
 		return false;
 	for (unsigned i = 0; i < c->request.args_n && !is_named; i++) {
 		char name[UNIT_NAME_MAX + 1];
@@ -209,6 +203,16 @@ static bool matches(const struct call *c, const struct unit *u)
 	return is_named;
 }
 
+static bool is_in_state(const struct call *c, const struct unit *u)
+{
+	const char *states = c->request.options[OPT_STATE];
+
+	return !states || list_has(states, coarse_names[unit_coarse(u)]) ||
+	       list_has(states, unit_substate(u)) ||
+	       list_has(states, load_state_names[unit_load_state(u)]) ||
+	       (call_is_waiting_unit(c->h, u) && list_has(states, "waiting"));
+}
+
 struct unit *call_next_unit(struct call *c, uint64_t *at)
 {
 	const struct registry *r = &c->h->reg;
@@ -216,7 +220,7 @@ struct unit *call_next_unit(struct call *c, uint64_t *at)
 	while (*at < r->n) {
 		struct unit *u = r->units[(*at)++];
 
-		if (u && matches(c, u))
+		if (u && is_in_state(c, u) && call_means(c, u))
 			return u;
 	}
 	return NULL;

@@ -79,7 +79,9 @@ struct unit *call_unit(struct call *c, const char *word, int exit_code);
 struct unit *call_known_unit(struct call *c, const char *word, char *name);
 /* The wall clock time of a moment of CLOCK_MONOTONIC, 0 stays 0. */
 uint64_t call_wall_us(uint64_t mono_us);
-/* Next unit of the registry from cursor *at on that matches the patterns and --type, --state; NULL at the end. */
+/* Is the unit one of those that the patterns and --type are about? */
+bool call_means(const struct call *c, const struct unit *u);
+/* Next unit of the registry from cursor *at on that is meant, and is as --state wants it; NULL at the end. */
 struct unit *call_next_unit(struct call *c, uint64_t *at);
 /* The rows of findings about the unit's files, and of the output lines since then (of CLOCK_MONOTONIC; 0: all that are kept). */
 void call_diags(struct call *c, const char *unit, const struct unit_config *config,

@@ -432,6 +432,12 @@ static void wake(struct hark *h, struct conn *c)
 	loop_defer(&h->loop, &c->task);
 }
 
+/* What that client is to be told of the unit by; NULL: it did not ask. */
+static struct monitor *follower(struct conn *c, const struct unit *u)
+{
+	return c->call.monitor && call_means(&c->call, u) ? c->call.monitor : NULL;
+}
+
 void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type type,
 		     enum job_result result)
 {
@@ -439,9 +445,10 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 		return;
 	list_for_each(node, &h->server->conns) {
 		struct conn *c = list_entry(node, struct conn, node);
+		struct monitor *m = follower(c, u);
 
-		if (c->call.monitor) {
-			monitor_job_done(c->call.monitor, u, id, type, result);
+		if (m) {
+			monitor_job_done(m, u, id, type, result);
 			wake(h, c);
 		}
 		for (unsigned i = 0; i < c->call.waits_n; i++) {
@@ -478,9 +485,10 @@ void server_changed(struct hark *h, struct unit *u)
 		return;
 	list_for_each(node, &h->server->conns) {
 		struct conn *c = list_entry(node, struct conn, node);
+		struct monitor *m = follower(c, u);
 
-		if (c->call.monitor) {
-			monitor_changed(c->call.monitor, u);
+		if (m) {
+			monitor_changed(m, u);
 			wake(h, c);
 		}
 		for (unsigned i = 0; i < c->call.waits_n; i++)
@@ -489,43 +497,33 @@ void server_changed(struct hark *h, struct unit *u)
 	}
 }
 
-/* Each that follows is told. */
-static void each_monitor(struct hark *h, void (*tell)(struct monitor *m, const void *arg),
-			 const void *arg)
+void server_gone(struct hark *h, const struct unit *u)
 {
 	if (!h->server)
 		return;
 	list_for_each(node, &h->server->conns) {
 		struct conn *c = list_entry(node, struct conn, node);
+		struct monitor *m = follower(c, u);
 
-		if (!c->call.monitor)
-			continue;
-		tell(c->call.monitor, arg);
-		wake(h, c);
+		if (m) {
+			monitor_gone(m, u);
+			wake(h, c);
+		}
 	}
-}
-
-static void tell_gone(struct monitor *m, const void *unit)
-{
-	monitor_gone(m, unit);
-}
-
-void server_gone(struct hark *h, const struct unit *u)
-{
-	each_monitor(h, tell_gone, u);
-}
-
-static void tell_reloaded(struct monitor *m, const void *arg UNUSED)
-{
-	m->has_reloaded = true;
-}
-
-static void tell_ready(struct monitor *m, const void *arg UNUSED)
-{
-	m->is_ready = true;
 }
 
 void server_news(struct hark *h, bool is_ready)
 {
-	each_monitor(h, is_ready ? tell_ready : tell_reloaded, NULL);
+	if (!h->server)
+		return;
+	list_for_each(node, &h->server->conns) {
+		struct conn *c = list_entry(node, struct conn, node);
+		struct monitor *m = c->call.monitor;
+
+		if (m) {
+			m->is_ready |= is_ready;
+			m->has_reloaded |= !is_ready;
+			wake(h, c);
+		}
+	}
 }
