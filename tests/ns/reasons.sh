@@ -10,7 +10,8 @@ tells() {
 	shift 2
 	{ printf '[Unit]\nDefaultDependencies=no\n' && printf '%s\n' "$UNIT_LINES" '[Service]' "$@"; } >"$UNITS/$name.service"
 	ctl start "$name.service" >"$T/start" 2>&1
-	wait_for "! ctl is-active -q $name.service && [ \"\$(prop $name.service Job)\" = 0 ]" 5
+	# A unit that is to be restarted is activating.
+	wait_for "prop $name.service ActiveState | grep -qxE 'failed|inactive' && [ \"\$(prop $name.service Job)\" = 0 ]" 5
 	out=$(ctl why "$name.service" 2>&1)
 	if grep -q -e "$words" <<<"$out"; then ok "$name is told"; else not_ok "$name is told" "$(paste -sd'|' <<<"$out")"; fi
 }
