@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "activate/bus.h"
 #include "activate/bus_body.h"
@@ -54,44 +55,30 @@ void serve_dynamic_user_by_uid(struct bus_call *c)
 	bus_reply(c, reply);
 }
 
-/* Each user's number and name are given to told(); true ends it. */
-static void each_user(struct bus_call *c, bool (*told)(void *arg, uint32_t uid, const char *name),
-		      void *arg)
-{
-	char path[512], name[256];
-	bool is_over = false;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/" FOLDER, c->bus->run_dir);
-	dir = opendir(path);
-	for (struct dirent *e; dir && !is_over && (e = readdir(dir));) {
-		uint64_t uid;
-
-		if (str_to_u64(str_of(e->d_name), &uid) == 0 &&
-		    name_of_user(c->bus, uid, name, sizeof(name)))
-			is_over = told(arg, (uint32_t)uid, name);
-	}
-	if (dir)
-		closedir(dir);
-}
-
-static bool put_user(void *arg, uint32_t uid, const char *name)
-{
-	bus_body_struct(arg);
-	bus_body_number(arg, uid);
-	bus_body_text(arg, str_of(name));
-	return false;
-}
-
 void serve_dynamic_users(struct bus_call *c)
 {
 	struct bus_body body = {0};
 	DBusMessage *reply = bus_reply_new(c);
+	char path[512], name[256];
+	DIR *dir;
 
 	if (!reply)
 		return;
 	bus_body_begin(&body);
-	each_user(c, put_user, &body);
+	snprintf(path, sizeof(path), "%s/" FOLDER, c->bus->run_dir);
+	dir = fd_opendir(AT_FDCWD, path);
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		uint64_t uid;
+
+		if (str_to_u64(str_of(e->d_name), &uid) < 0 ||
+		    !name_of_user(c->bus, uid, name, sizeof(name)))
+			continue;
+		bus_body_struct(&body);
+		bus_body_number(&body, (uint32_t)uid);
+		bus_body_text(&body, str_of(name));
+	}
+	if (dir)
+		closedir(dir);
 	reply = bus_body_end(&body, reply, "(us)");
 	if (reply)
 		bus_reply(c, reply);
@@ -99,36 +86,35 @@ void serve_dynamic_users(struct bus_call *c)
 		bus_fail(c, DBUS_ERROR_NO_MEMORY, "memory ran out");
 }
 
-struct wanted {
-	const char *name;
-	uint32_t uid;
-};
-
-static bool is_wanted(void *arg, uint32_t uid, const char *name)
+/* 0: there is none of that name. */
+static uint32_t number_of_user(const struct bus *b, const char *name)
 {
-	struct wanted *w = arg;
+	char path[512], text[16];
+	uint64_t uid = 0;
+	ssize_t n;
 
-	if (strcmp(name, w->name) != 0)
-		return false;
-	w->uid = uid;
-	return true;
+	snprintf(path, sizeof(path), "%s/" FOLDER "/%s", b->run_dir, name);
+	n = strchr(name, '/') ? -1 : readlink(path, text, sizeof(text));
+	if (n <= 0 || str_to_u64((struct str){text, (size_t)n}, &uid) < 0 || !is_dynamic(uid))
+		return 0;
+	return (uint32_t)uid;
 }
 
 void serve_dynamic_user_by_name(struct bus_call *c)
 {
-	struct wanted w = {.name = bus_text_argument(c, 0)};
+	const char *name = bus_text_argument(c, 0);
+	uint32_t uid = number_of_user(c->bus, name);
 	DBusMessageIter it;
 	DBusMessage *reply;
 
-	each_user(c, is_wanted, &w);
-	if (!w.uid) {
-		bus_fail(c, "NoSuchDynamicUser", "Dynamic user %s does not exist.", w.name);
+	if (!uid) {
+		bus_fail(c, "NoSuchDynamicUser", "Dynamic user %s does not exist.", name);
 		return;
 	}
 	reply = bus_reply_new(c);
 	if (!reply)
 		return;
 	dbus_message_iter_init_append(reply, &it);
-	bus_put_basic(&it, DBUS_TYPE_UINT32, w.uid, STR(""));
+	bus_put_basic(&it, DBUS_TYPE_UINT32, uid, STR(""));
 	bus_reply(c, reply);
 }

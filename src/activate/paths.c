@@ -304,8 +304,8 @@ const char *paths_cited(struct unit *u, const char *cited, struct arena *arena)
 		cite(text, sizeof(text), w->path);
 		if (strcmp(text, cited) != 0)
 			continue;
-		if (w->kind == PATH_EXISTS_GLOB && glob_find(w->path, true, arena, &found) == 0 &&
-		    found)
+		if (w->kind == PATH_EXISTS_GLOB && arena &&
+		    glob_find(w->path, true, arena, &found) == 0 && found)
 			return found->text;
 		return w->path;
 	}

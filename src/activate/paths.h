@@ -21,7 +21,7 @@ void paths_look_again(struct hark *h);
  *
  * @u: any unit
  * @cited: the text, cut in front when the path was too long for it
- * @arena: where a path that matches PathExistsGlob= is put: the first that is there now
+ * @arena: where a path that matches PathExistsGlob= is put: the first that is there now; NULL: the pattern itself will do
  *
  * Returns NULL when u is no path unit or watches no such path (any more).
  */

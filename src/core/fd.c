@@ -248,6 +248,13 @@ int fd_mkdir_parents(const char *path, bool last, mode_t mode)
 	return last ? make_last(part, mode) : 0;
 }
 
+int fd_inotify(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	return fd < 0 ? err_here(-errno) : fd;
+}
+
 static uint64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
@@ -255,13 +262,6 @@ static uint64_t read_clock(clockid_t id)
 	/* Cannot fail for these two clocks. */
 	(void)clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
-int fd_inotify(void)
-{
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-	return fd < 0 ? err_here(-errno) : fd;
 }
 
 uint64_t clock_mono_us(void)

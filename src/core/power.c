@@ -19,13 +19,11 @@ enum { COMMAND_EXIT = -1, WORDS_MOST = 8192 };
 /* What hark-init was started with, for the one that it becomes. */
 static void keep_words(const char *path)
 {
-	AUTO_MEM char *text = NULL;
-	AUTO_FD int fd = -1;
-	size_t n = 0;
-	int r = fd_read_file(AT_FDCWD, "/proc/1/cmdline", WORDS_MOST, &text, &n);
+	static char text[WORDS_MOST]; /* nothing is allocated on the way down */
+	ssize_t n = fd_read_small(AT_FDCWD, "/proc/1/cmdline", text, sizeof(text));
+	AUTO_FD int fd = n < 0 ? -1 : fd_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-	fd = r < 0 ? r : fd_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (r < 0 || fd < 0 || fd_write_all(fd, text, n) < 0)
+	if (fd < 0 || fd_write_all(fd, text, (size_t)n) < 0)
 		log_at(LOG_ERROR,
 		       "hark-init begins anew without its words: they cannot be kept in %s", path);
 }

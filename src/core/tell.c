@@ -124,7 +124,9 @@ static void tell_trigger(struct hark *h, const struct unit *u, struct tell *e)
 		add(e, "TRIGGER_TIMER_REALTIME_USEC=%llu", (unsigned long long)timer->last_wall_us);
 		add(e, "TRIGGER_TIMER_MONOTONIC_USEC=%llu", (unsigned long long)timer->last_us);
 	}
-	path = paths_cited(trigger, trigger_text(h, by), &arena);
+	/* What ends allocates nothing. */
+	path = paths_cited(trigger, trigger_text(h, by),
+			   unit_coarse(u) == DEACTIVATING ? NULL : &arena);
 	if (path)
 		add(e, "TRIGGER_PATH=%s", path);
 	arena_fini(&arena);

@@ -59,7 +59,7 @@ static void ask(struct expansion *e, const char *word, struct rows *rows)
 	unsigned before = e->n;
 	int status = 0, r;
 
-	q.options[OPT_ALL] = is_process ? NULL : "";
+	q.options[OPT_ALL] = is_process ? NULL : e->question->options[OPT_ALL];
 	r = client_ask(e->path, &q, rows, &status);
 	if (r < 0) {
 		e->status = r; /* the question itself is going to say why */
