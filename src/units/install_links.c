@@ -419,7 +419,10 @@ static int write_ban(struct install *in, const struct install_unit *u, const str
 	return tree_find(in->tree, path) ? 0 : tree_set_file(in->tree, path, ban_text);
 }
 
-/* The names of a set, and what Also= adds to it, are doomed. */
+/*
+ * The names of a set, and what Also= adds to it, are doomed. That of an alias, too, although systemctl leaves it: a link of that name that
+ * leads elsewhere enables the unit as well, and the same command would take it away the next time, when the alias is gone.
+ */
 static int doom_set(struct install *in, struct install_set *s, struct doomed **list)
 {
 	for (struct install_unit *u = s->first; u; u = u->next) {
@@ -429,7 +432,7 @@ static int doom_set(struct install *in, struct install_set *s, struct doomed **l
 
 		if (r < 0)
 			return r;
-		if (r == FOUND && u->mode != MODE_FILE)
+		if (r == FOUND && u->mode != MODE_FILE && u->mode != MODE_ALIAS)
 			continue;
 		if (r == FOUND_NOTHING && !u->is_auxiliary)
 			r = install_tell(in, false, "%s: %s; links of that name are removed",

@@ -80,6 +80,11 @@ is "enable -o json tells the links" "" \
 	'[{"row":"linked","path":"/etc/systemd/system/sockets.target.wants/a.socket","target":"/usr/lib/systemd/system/a.socket"}]' \
 	"$(e enable a.socket -o json)"
 is "and -q tells nothing" "" "" "$(e disable -q a.socket)"
+mkdir -p "$R/etc/systemd/system/x.target.wants"
+ln -s /usr/lib/systemd/system/z.service "$R/etc/systemd/system/alias.service"
+ln -s /opt/alias.service "$R/etc/systemd/system/x.target.wants/alias.service"
+e disable alias.service >/dev/null 2>&1
+is "disable of an alias takes all links of that name at once, wherever they lead" "" "" "$(find "$R" -name alias.service)"
 
 # ---- killed on the way (F27)
 
