@@ -15,6 +15,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/proc.h"
+#include "core/procs.h"
 #include "core/remember.h"
 
 enum {
@@ -98,19 +99,13 @@ static bool told_number(const struct message *m, enum tell what, uint64_t *ret)
 
 /* --- who may speak --- */
 
-/* Is the process one of the unit's, as far as its cgroup tells? A part of the path must be the unit's name. */
+/* Is the process in the unit's own cgroup or below? Names alone prove nothing: any user may call a cgroup of his own as he likes. */
 static bool is_member(struct hark *h, const struct service *s, pid_t pid)
 {
-	char path[512];
-	struct str rest, part;
+	char path[CGROUP_PATH];
 
-	if (!h->cgroups.has_cgroups || cgroup_of_pid(&h->cgroups, pid, path, sizeof(path)) < 0)
-		return false;
-	rest = str_of(path);
-	while (str_cut(&rest, '/', &part))
-		if (str_eq_z(part, s->unit.name))
-			return true;
-	return false;
+	procs_cgroup(&s->unit, path);
+	return h->cgroups.has_cgroups && cgroup_has_pid(&h->cgroups, path, pid);
 }
 
 /*

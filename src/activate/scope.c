@@ -42,14 +42,14 @@ static int take_in(struct hark *h, const struct unit *u, const char *path, char 
 
 static int arm(struct hark *h, struct unit *u, char **ret_why)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	int fd, n;
 
 	if (!h->cgroups.has_cgroups) {
 		*ret_why = sentence("a scope needs cgroups, and there are none");
 		return -EOPNOTSUPP;
 	}
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0) {
 		*ret_why = sentence("its cgroup cannot be made: %s", strerror(-fd));

@@ -9,12 +9,12 @@
 /* Without a cgroup it is a name by which units are stopped together. */
 static int arm(struct hark *h, struct unit *u, char **ret_why UNUSED)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	int fd;
 
 	if (!h->cgroups.has_cgroups)
 		return 0;
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0) {
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; what is in it has no limits",

@@ -19,7 +19,6 @@
 
 enum {
 	CGROUP_DEPTH = 12,       /* levels of one walk */
-	CGROUP_PATH = 1024,      /* longest path below the root */
 	CGROUP_DENTS = 304,      /* one directory entry of the longest name fits */
 	CGROUP_KILL_ROUNDS = 16, /* looks for children forked meanwhile, without cgroup.kill */
 	MOUNTINFO_MAX = 4 << 20,
@@ -33,6 +32,8 @@ static int join(const struct cgroup_root *r, char out[CGROUP_PATH], const char *
 
 	if (!r->has_cgroups)
 		return -EOPNOTSUPP;
+	if (strlen(path) >= CGROUP_PATH - 1)
+		return err_here(-ENAMETOOLONG);
 	n = snprintf(out, CGROUP_PATH, "%s%s%s", *path ? path : ".", *file ? "/" : "", file);
 	return n < CGROUP_PATH ? 0 : err_here(-ENAMETOOLONG);
 }
@@ -479,13 +480,10 @@ int cgroup_of_pid(struct cgroup_root *r, pid_t pid, char *out, size_t cap)
 
 int cgroup_freeze(struct cgroup_root *r, const char *path, bool is_frozen)
 {
-	char file[600];
+	char file[CGROUP_PATH];
+	int n = join(r, file, path, "cgroup.freeze");
 
-	if (!r->has_cgroups)
-		return -EOPNOTSUPP;
-	if ((size_t)snprintf(file, sizeof(file), "%s/cgroup.freeze", path) >= sizeof(file))
-		return -ENAMETOOLONG;
-	return fd_write_small(r->dir_fd, file, is_frozen ? "1" : "0");
+	return n < 0 ? n : fd_write_small(r->dir_fd, file, is_frozen ? "1" : "0");
 }
 
 bool cgroup_has_pid(struct cgroup_root *r, const char *path, pid_t pid)

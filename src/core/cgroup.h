@@ -14,6 +14,9 @@
 
 #include <sys/types.h>
 
+/* Room for the longest path with its NUL. One that fills it was cut, and every call refuses it with -ENAMETOOLONG. */
+enum { CGROUP_PATH = 1024 };
+
 struct cgroup_root {
 	bool has_cgroups;
 	bool has_kill;    /* cgroup.kill, Linux 5.14 */

@@ -46,13 +46,13 @@ static void signal_sessions(struct unit *u, int sig, pid_t except)
 
 static void signal_members(struct hark *h, struct unit *u, int sig, pid_t except)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 
 	if (!h->cgroups.has_cgroups) {
 		signal_sessions(u, sig, except);
 		return;
 	}
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (cgroup_signal(&h->cgroups, path, sig, except) < 0)
 		log_debug("kill", "%s: no cgroup to signal", u->name);
 }
@@ -65,9 +65,9 @@ static bool is_restarting(const struct unit *u)
 /* What `freeze` has suspended could not obey. */
 static void thaw(struct hark *h, const struct unit *u)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (h->cgroups.has_cgroups && cgroup_freeze(&h->cgroups, path, false) < 0)
 		log_debug("kill", "%s: no cgroup to thaw", u->name);
 }
@@ -118,14 +118,14 @@ void kill_watchdog(struct hark *h, struct unit *u)
 void kill_all(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
-	char path[600];
+	char path[CGROUP_PATH];
 
 	if (!k || !k->send_kill || k->mode == KILL_NONE)
 		return;
 	log_at(LOG_WARN, "%s: did not end in time; sending %s", u->name,
 	       value_signal_name(k->final_signal));
 	signal_own(h, u, k->final_signal);
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (k->mode == KILL_PROCESS)
 		return;
 	if (k->final_signal != SIGKILL)
@@ -138,10 +138,10 @@ void kill_all(struct hark *h, struct unit *u)
 
 void kill_await_empty(struct hark *h, struct unit *u)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	int wd;
 
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	wd = cgroup_watch(&h->cgroups, path);
 
 	if (wd >= 0)
@@ -171,9 +171,9 @@ void kill_leftovers(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
 	bool are_spared = !k || k->mode == KILL_PROCESS || k->mode == KILL_NONE;
-	char path[600];
+	char path[CGROUP_PATH];
 
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (!are_spared && h->cgroups.has_cgroups && !is_empty(h, u, path)) {
 		signal_members(h, u, final_signal(u, k), 0);
 		kill_await_empty(h, u);
@@ -187,7 +187,7 @@ void kill_leftovers(struct hark *h, struct unit *u)
 int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig)
 {
 	int sent = 0;
-	char path[600];
+	char path[CGROUP_PATH];
 
 	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
 		const struct proc_ref *p = procs_ref(u, (enum proc_role)role);
@@ -198,7 +198,7 @@ int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig)
 	if (whom == (ROLE_MAIN | ROLE_CONTROL) && h->cgroups.has_cgroups) {
 		int n;
 
-		spawn_cgroup_path(u, path, sizeof(path));
+		procs_cgroup(u, path);
 		n = cgroup_signal(&h->cgroups, path, sig, main_pid(u));
 		sent += n > 0 ? n : 0;
 	}

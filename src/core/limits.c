@@ -14,7 +14,6 @@
 #include "units/service.h"
 
 enum {
-	PATH_ROOM = 600,
 	VALUE_ROOM = 4096,      /* a page, which is what the kernel takes */
 	PERIOD_US = 100 * 1000, /* of cpu.max, where nothing else is said */
 	BITS = 8,
@@ -81,7 +80,7 @@ static uint8_t needs_of(const struct cgroup_config *g)
 /* Turn them on for what lies in a cgroup; those that are there already cost nothing. */
 static void turn_on(int dir, const char *path, uint8_t wanted)
 {
-	char file[PATH_ROOM], word[16];
+	char file[CGROUP_PATH], word[16];
 
 	snprintf(file, sizeof(file), "%s%scgroup.subtree_control", path, *path ? "/" : "");
 	for (unsigned k = 0; k < CGROUP_CONTROLLERS; k++) {
@@ -224,7 +223,7 @@ static bool find_disk(const char *path, char *out, size_t cap)
 static void put_devices(struct limiting *l, const struct name_list *list, const char *file,
 			const char *key)
 {
-	char path[PATH_ROOM], disk[32], value[128];
+	char path[CGROUP_PATH], disk[32], value[128];
 
 	for (; list; list = list->next) {
 		struct str device, rest = str_of(list->text);
@@ -329,12 +328,13 @@ static void write_all(struct unit *u, int dir)
 }
 
 /* The slice whose cgroup is the first n bytes of the path, which are put into part; NULL where nobody has said anything of it. */
-static struct unit *slice_at(const struct hark *h, const char *path, size_t n, char part[PATH_ROOM])
+static struct unit *slice_at(const struct hark *h, const char *path, size_t n,
+			     char part[CGROUP_PATH])
 {
 	const char *name;
 	struct unit *slice;
 
-	snprintf(part, PATH_ROOM, "%.*s", (int)n, path);
+	snprintf(part, CGROUP_PATH, "%.*s", (int)n, path);
 	name = strrchr(part, '/') ? strrchr(part, '/') + 1 : part;
 	slice = registry_find(&h->reg, name);
 	return slice && slice->config && slice->config->cgroup ? slice : NULL;
@@ -357,7 +357,7 @@ static struct net_rules gather(const struct hark *h, const struct unit *u, const
 {
 	struct net_rules rules = {.levels = {cgroup_config_of(u->config)}, .n = 1};
 	bool is_wanted = net_gate_is_wanted(rules.levels[0]);
-	char part[PATH_ROOM];
+	char part[CGROUP_PATH];
 
 	for (size_t k = 0; path[k]; k++) {
 		struct unit *slice = path[k] == '/' ? slice_at(h, path, k, part) : NULL;
@@ -387,7 +387,7 @@ static void drop_gates(struct hark *h, const struct cgroup_config *g, const stru
 /* The slices on the way get what is said of them, and the controllers that are wanted below. */
 static void apply_above(struct hark *h, const char *path, uint8_t wanted)
 {
-	char part[PATH_ROOM];
+	char part[CGROUP_PATH];
 
 	turn_on(h->cgroups.dir_fd, "", wanted);
 	for (size_t k = 0; path[k]; k++) {
@@ -408,7 +408,7 @@ bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 	struct net_rules rules = gather(h, u, path);
 	bool has_gate = rules.n || (g && device_gate_is_wanted(g));
 	uint8_t wanted = g ? needs_of(g) : 0;
-	char part[PATH_ROOM];
+	char part[CGROUP_PATH];
 	struct unit *slice;
 
 	for (size_t k = 0; path[k]; k++)

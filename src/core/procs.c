@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/procs.h"
 
+#include <stdio.h>
+
 #include "units/automount.h"
 #include "units/mount_unit.h"
+#include "units/name.h"
 #include "units/path.h"
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
+
+void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
+{
+	const char *slice = u->config && u->config->slice ? u->config->slice : "system.slice";
+
+	struct str prefix = name_prefix(u->type == UNIT_SLICE ? u->name : slice);
+	size_t n = 0;
+
+	out[0] = '\0';
+	/* "a-b.slice" lies in "a.slice", all lie in the root, "-.slice" */
+	for (size_t i = 1; prefix.n && i <= prefix.n && n < CGROUP_PATH; i++)
+		if ((i == prefix.n || prefix.p[i] == '-') && !str_eq_z(prefix, "-"))
+			n += (size_t)snprintf(out + n, CGROUP_PATH - n, "%s" STR_FMT ".slice",
+					      n ? "/" : "", STR_ARG(str_sub(prefix, 0, i)));
+	if (u->type != UNIT_SLICE && n < CGROUP_PATH)
+		snprintf(out + n, CGROUP_PATH - n, "%s%s", n ? "/" : "", u->name);
+}
 
 struct bank_user *procs_find(const struct hark *h, uint32_t slot, uint64_t token)
 {

@@ -38,5 +38,7 @@ const char **procs_fail_text(struct unit *u);
 void procs_disown(struct hark *h, struct unit *u);
 /* Ask PID 1 to watch a process that is its child by re-parenting, as the unit's main one; MAIN_PID is posted with the answer. 0 or -errno. */
 MUST_USE int procs_adopt_main(struct hark *h, struct unit *u, pid_t pid);
+/* Path of the unit's cgroup relative to the root: "system.slice/ssh.service", "user.slice/user-1000.slice"; "": the root slice. */
+void procs_cgroup(const struct unit *u, char out[CGROUP_PATH]);
 /* Signal by slot. 0 or -errno; a process that is gone is fine. */
 MUST_USE int procs_signal(struct hark *h, const struct proc_ref *p, int sig);

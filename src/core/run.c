@@ -125,7 +125,7 @@ static void let_instance_go(struct hark *h, struct service *s)
 
 static void fx_forget(struct hark *h, struct unit *u)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	struct service *s = service_of(u);
 
 	if (u->events_wd) {
@@ -137,7 +137,7 @@ static void fx_forget(struct hark *h, struct unit *u)
 		spawn_forget_pid_file(s);
 	if (!unit_is_at_rest(u))
 		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (u->type == UNIT_MOUNT && u->config->fragment && u->config->fragment[0] == '(')
 		engine_retire(&h->engine, u); /* only the mount table said that it was there */
 	if (h->cgroups.has_cgroups && !u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
@@ -683,7 +683,7 @@ void run_on_note(struct bank *b, const struct bank_note *n)
 void run_on_cgroup(struct watch *w, uint32_t events UNUSED)
 {
 	struct hark *h = container_of(w, struct hark, cgroup_watch);
-	char path[600];
+	char path[CGROUP_PATH];
 
 	for (int wd; (wd = cgroup_next_change(&h->cgroups)) >= 0;)
 		for (uint32_t i = 0; i < h->reg.n; i++) {
@@ -691,7 +691,7 @@ void run_on_cgroup(struct watch *w, uint32_t events UNUSED)
 
 			if (!u || u->events_wd != wd + 1)
 				continue;
-			spawn_cgroup_path(u, path, sizeof(path));
+			procs_cgroup(u, path);
 			if (cgroup_is_populated(&h->cgroups, path) <= 0)
 				engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 		}

@@ -30,25 +30,7 @@ enum {
 	PID_RETRY_FIRST_US = 5000,
 	PID_RETRY_MOST_US = 200000,
 	GUESS_PIDS = 64,
-	CGROUP_PATH = 600,
 };
-
-void spawn_cgroup_path(const struct unit *u, char *out, size_t cap)
-{
-	const char *slice = u->config && u->config->slice ? u->config->slice : "system.slice";
-
-	struct str prefix = name_prefix(u->type == UNIT_SLICE ? u->name : slice);
-	size_t n = 0;
-
-	out[0] = '\0';
-	/* "a-b.slice" lies in "a.slice", all lie in the root, "-.slice" */
-	for (size_t i = 1; prefix.n && i <= prefix.n && n < cap; i++)
-		if ((i == prefix.n || prefix.p[i] == '-') && !str_eq_z(prefix, "-"))
-			n += (size_t)snprintf(out + n, cap - n, "%s" STR_FMT ".slice", n ? "/" : "",
-					      STR_ARG(str_sub(prefix, 0, i)));
-	if (u->type != UNIT_SLICE && n < cap)
-		snprintf(out + n, cap - n, "%s%s", n ? "/" : "", u->name);
-}
 
 void spawn_set_fail(struct unit *u, uint8_t exit_code, char *owned_text)
 {
@@ -213,12 +195,12 @@ static void hand_over(const struct unit *u, int dir)
 /* -1: there is none, and it goes without. flags: those of the spawn into it. */
 static int open_cgroup(struct hark *h, struct unit *u, uint32_t *flags)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	int fd;
 
 	if (!h->cgroups.has_cgroups)
 		return -1;
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	u->is_cgroup_gone = false;
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0)
@@ -368,7 +350,7 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 	char notify[128], cgroup[CGROUP_PATH];
 	int r = equip(h, u, &in, ret_why);
 
-	spawn_cgroup_path(u, cgroup, sizeof(cgroup));
+	procs_cgroup(u, cgroup);
 	in.cgroup = cgroup;
 	if (r >= 0 && u->type == UNIT_SERVICE) {
 		tell_service(h, service_of(u), &env);
@@ -418,7 +400,7 @@ static void post_main(struct hark *h, struct service *s, pid_t pid)
 /* A pid file counts only when root (or the service's owner, inside its cgroup) wrote it and the process is one of the unit's. */
 static int read_pid_file(struct hark *h, struct service *s, const char *path)
 {
-	char text[32], cgroup[600];
+	char text[32], cgroup[CGROUP_PATH];
 	struct stat st;
 	uint64_t pid = 0;
 	ssize_t n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
@@ -428,7 +410,7 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 	if (str_to_u64(str_trim((struct str){text, (size_t)n}), &pid) < 0 || pid < 2 ||
 	    pid > INT32_MAX)
 		return -EINVAL;
-	spawn_cgroup_path(&s->unit, cgroup, sizeof(cgroup));
+	procs_cgroup(&s->unit, cgroup);
 	if (h->cgroups.has_cgroups && !cgroup_has_pid(&h->cgroups, cgroup, (pid_t)pid))
 		return -ESRCH; /* stale, or somebody else's */
 	if (!h->cgroups.has_cgroups &&
@@ -449,10 +431,10 @@ void spawn_forget_pid_file(const struct service *s)
 static pid_t guess_main(struct hark *h, struct service *s)
 {
 	pid_t pids[GUESS_PIDS], found = 0;
-	char path[600];
+	char path[CGROUP_PATH];
 	int n;
 
-	spawn_cgroup_path(&s->unit, path, sizeof(path));
+	procs_cgroup(&s->unit, path);
 	n = cgroup_pids(&h->cgroups, path, pids, GUESS_PIDS);
 	for (int i = 0; i < n && i < GUESS_PIDS; i++) {
 		uint64_t start;
@@ -469,10 +451,10 @@ static pid_t guess_main(struct hark *h, struct service *s)
 
 void spawn_watch_members(struct hark *h, struct service *s)
 {
-	char path[600];
+	char path[CGROUP_PATH];
 	int wd;
 
-	spawn_cgroup_path(&s->unit, path, sizeof(path));
+	procs_cgroup(&s->unit, path);
 	wd = h->cgroups.has_cgroups ? cgroup_watch(&h->cgroups, path) : -1;
 	if (wd < 0)
 		return;
@@ -491,7 +473,7 @@ static void adopt(struct hark *h, struct service *s, pid_t pid)
 
 void spawn_look_for_pid_file(struct hark *h, struct service *s)
 {
-	char cgroup[600];
+	char cgroup[CGROUP_PATH];
 	int pid;
 
 	if (s->unit.state != SVC_START)
@@ -501,7 +483,7 @@ void spawn_look_for_pid_file(struct hark *h, struct service *s)
 		adopt(h, s, pid);
 		return;
 	}
-	spawn_cgroup_path(&s->unit, cgroup, sizeof(cgroup));
+	procs_cgroup(&s->unit, cgroup);
 	if (h->cgroups.has_cgroups && cgroup_is_populated(&h->cgroups, cgroup) == 0) {
 		/* nobody is left who would write it */
 		engine_post_simple(&h->engine, &s->unit, EV_EMPTY, 0, 0, 0);

@@ -9,8 +9,6 @@
 
 /* Run the command whose turn it is in the unit's state. Posts SPAWN_FAILED when it cannot even be asked for. */
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role);
-/* Path of the unit's cgroup relative to the root: "system.slice/ssh.service", "user.slice/user-1000.slice"; "": the root slice. */
-void spawn_cgroup_path(const struct unit *u, char *out, size_t cap);
 /*
  * Type=forking, the starter has ended well: find the main process by PIDFile= or by the cgroup; posts MAIN_PID now or later.
  * ExitType=cgroup, the main process has ended: see to it that EMPTY is posted when the others have, too.

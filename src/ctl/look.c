@@ -20,7 +20,7 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-enum { PROCESSES = 64, CMDLINE = 160, CGROUP_PATH = 512, RUNS = 5, LACKS_ROOM = 512 };
+enum { PROCESSES = 64, CMDLINE = 160, RUNS = 5, LACKS_ROOM = 512 };
 
 /* --- status --- */
 
@@ -36,7 +36,7 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 	reply_text_z(&c->reply, "role", role);
 	reply_text_z(&c->reply, "command", words);
 	if (c->h->cgroups.has_cgroups) {
-		spawn_cgroup_path(u, cgroup, sizeof(cgroup));
+		procs_cgroup(u, cgroup);
 		reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, cgroup);
 	}
 	reply_row_end(&c->reply);
@@ -54,13 +54,13 @@ static void tell_processes(struct call *c, struct unit *u)
 {
 	const struct service *s = service_of(u);
 	struct cgroup_root *root = &c->h->cgroups;
-	char path[512];
+	char path[CGROUP_PATH];
 	pid_t pids[PROCESSES];
 	int n;
 
 	if ((!s && u->type != UNIT_SCOPE) || unit_is_at_rest(u))
 		return;
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	n = root->has_cgroups ? cgroup_pids(root, path, pids, PROCESSES) : -EOPNOTSUPP;
 	if (n < 0 && s) {
 		if (proc_pid(&s->main) > 0)
@@ -82,13 +82,13 @@ static void put_usages(struct call *c, const struct unit *u)
 		{"memory", "memory.current", NULL, TAG_NUMBER},
 		{"tasks", "pids.current", NULL, TAG_NUMBER},
 	};
-	char path[512];
+	char path[CGROUP_PATH];
 	uint64_t value;
 
 	if ((u->type != UNIT_SERVICE && u->type != UNIT_SCOPE) || !c->h->cgroups.has_cgroups ||
 	    unit_is_at_rest(u))
 		return;
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, path);
 	if (property_usage(c->h, u, "cgroup.freeze", NULL, &value) && value)
 		reply_value(&c->reply, TAG_BOOL, "frozen", 1);
@@ -225,14 +225,14 @@ static void tell_changes(struct call *c, struct unit *u)
 /* Of this run: an attribute of its cgroup that hark-exec writes. Others may, too: nothing of it is to move a cursor. */
 static bool find_lacks(struct call *c, const struct unit *u, char *out, size_t cap)
 {
-	char path[1024], run[UNIT_RUN_TEXT];
-	size_t n;
+	char below[CGROUP_PATH], path[CGROUP_PATH + sizeof(c->h->cgroups.path)];
+	char run[UNIT_RUN_TEXT];
 	ssize_t got;
 
 	if (!c->h->cgroups.has_cgroups || unit_is_at_rest(u))
 		return false;
-	n = (size_t)snprintf(path, sizeof(path), "%s/", c->h->cgroups.path);
-	spawn_cgroup_path(u, path + n, sizeof(path) - n);
+	procs_cgroup(u, below);
+	snprintf(path, sizeof(path), "%s/%s", c->h->cgroups.path, below);
 	got = getxattr(path, PLAN_LACKS_ATTRIBUTE, out, cap - 1);
 	unit_run_text(u, run);
 	if (got < UNIT_RUN_TEXT || strncmp(out, run, UNIT_RUN_TEXT - 1) != 0)

@@ -345,13 +345,13 @@ static void print_job_type(struct view *v, const struct property *p)
 
 static void print_cgroup(struct view *v, const struct property *p)
 {
-	char path[512];
+	char path[CGROUP_PATH];
 
 	if (!v->h->cgroups.has_cgroups || unit_is_at_rest(v->u)) {
 		put_text(v, p->name, NULL);
 		return;
 	}
-	spawn_cgroup_path(v->u, path, sizeof(path));
+	procs_cgroup(v->u, path);
 	reply_textf(v->reply, p->name, "%s%s%s", v->h->cgroups.prefix,
 		    path[0] || !v->h->cgroups.prefix[0] ? "/" : "", path);
 }

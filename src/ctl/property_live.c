@@ -188,11 +188,11 @@ bool property_usage(struct hark *h, const struct unit *u, const char *file, cons
 		    uint64_t *ret)
 {
 	struct str rest, line, word;
-	char path[512], full[600], text[2048];
+	char path[CGROUP_PATH], full[CGROUP_PATH + 64], text[2048];
 
 	if (!h->cgroups.has_cgroups)
 		return false;
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	snprintf(full, sizeof(full), "%s/%s", path, file);
 	if (fd_read_small(h->cgroups.dir_fd, full, text, sizeof(text)) <= 0)
 		return false;
@@ -233,12 +233,12 @@ static void put_cpu(const struct live_view *v)
 static void put_traffic(const struct live_view *v)
 {
 	struct net_count count;
-	char path[512];
+	char path[CGROUP_PATH];
 	int dir, r;
 
 	if (!v->h->cgroups.has_cgroups || !cgroup_config_of(v->u->config)->ip_accounting)
 		return;
-	spawn_cgroup_path(v->u, path, sizeof(path));
+	procs_cgroup(v->u, path);
 	dir = fd_open(v->h->cgroups.dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	r = dir < 0 ? dir : net_gate_count(dir, v->name[2] == 'E', &count);
 	fd_close(dir);

@@ -101,10 +101,10 @@ int serve_show_environment(struct call *c)
 static int freeze_unit(struct call *c, const struct unit *u, bool is_frozen)
 {
 	uint64_t now = !is_frozen;
-	char path[600];
+	char path[CGROUP_PATH];
 	int r;
 
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	r = cgroup_freeze(&c->h->cgroups, path, is_frozen);
 	if (r < 0)
 		return r;

@@ -127,7 +127,7 @@ static bool find_below(struct call *c, const struct unit *u, char *path, size_t 
 
 int serve_attach(struct call *c)
 {
-	char path[600], name[UNIT_NAME_MAX + 1];
+	char path[CGROUP_PATH], name[UNIT_NAME_MAX + 1];
 	struct unit *u = call_known_unit(c, c->request.args[0], name);
 	uint64_t pid = 0;
 
@@ -136,7 +136,7 @@ int serve_attach(struct call *c)
 			    "does not run, or cannot have processes");
 		return CALL_DONE;
 	}
-	spawn_cgroup_path(u, path, sizeof(path));
+	procs_cgroup(u, path);
 	if (!find_below(c, u, path, sizeof(path)))
 		return CALL_DONE;
 	for (unsigned i = 1; i < c->request.args_n; i++) {

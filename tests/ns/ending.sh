@@ -250,6 +250,14 @@ notifications() {
 	service all Type=notify NotifyAccess=all TimeoutStartSec=2s "ExecStart=/bin/sh -c '$PAYLOAD notify READY=1; sleep 60'"
 	ok_if "NotifyAccess=all: those of the cgroup are" "" ctl start all.service
 	ctl stop all.service
+	service robbed Type=notify NotifyAccess=all "ExecStart=$PAYLOAD notify READY=1\\\\nSTATUS=own pause"
+	ctl start robbed.service
+	mkdir -p "$CGROUP/mine/robbed.service"
+	NOTIFY_SOCKET=$HARK_RUN_DIR/notify/robbed.service sh -c "echo \$\$ >$CGROUP/mine/robbed.service/cgroup.procs; exec $PAYLOAD notify STATUS=stolen sleep 300"
+	is "... but not those of a cgroup that only has the same name" "" "own 1" \
+		"$(prop robbed.service StatusText) $(grep -c 'robbed.service: a notification from pid .* is ignored' "$HARK_LOG")"
+	rmdir -p "$CGROUP/mine/robbed.service" 2>/dev/null
+	ctl stop robbed.service
 	service keeps Type=notify FileDescriptorStoreMax=2 Restart=on-failure RestartSec=20ms \
 		"ExecStart=/bin/sh -c 'if [ -n \"\$LISTEN_FDS\" ]; then $PAYLOAD fd 3 $T/kept; echo \"\$LISTEN_FDNAMES\" >$T/keptname; $PAYLOAD notify READY=1; sleep 60; else $PAYLOAD store mine hello notify READY=1; sleep 0.1; exit 1; fi'" \
 		NotifyAccess=all

@@ -124,6 +124,18 @@ START_TEST(too_deep_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_path_that_was_cut_is_refused)
+{
+	char path[CGROUP_PATH];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	ck_assert_int_eq(cgroup_make(&root, path), -ENAMETOOLONG);
+	ck_assert_int_eq(cgroup_kill(&root, path), -ENAMETOOLONG);
+	ck_assert_int_eq(cgroup_freeze(&root, path, true), -ENAMETOOLONG);
+}
+END_TEST
+
 START_TEST(members_are_found)
 {
 	pid_t a = settle("s/a");
@@ -270,6 +282,7 @@ static void add_real_tests(TCase *tc)
 	tcase_add_test(tc, make_and_remove);
 	tcase_add_test(tc, wide_trees_are_walked_whole);
 	tcase_add_test(tc, too_deep_is_left_alone);
+	tcase_add_test(tc, a_path_that_was_cut_is_refused);
 	tcase_add_test(tc, members_are_found);
 	tcase_add_test(tc, signals_spare_the_exception);
 	tcase_add_loop_test(tc, kill_reaches_all, 0, 2);
