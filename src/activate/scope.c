@@ -4,7 +4,7 @@
 #include "core/fd.h"
 #include "core/kill.h"
 #include "core/limits.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 #include "units/scope.h"
 
 static char *sentence(const char *fmt, ...) PRINTF_LIKE(1, 2);

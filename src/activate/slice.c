@@ -4,7 +4,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/log.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 
 /* Without a cgroup it is a name by which units are stopped together. */
 static int arm(struct hark *h, struct unit *u, char **ret_why UNUSED)

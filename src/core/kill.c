@@ -5,7 +5,7 @@
 
 #include "core/log.h"
 #include "core/proc.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 #include "units/service.h"
 #include "units/value.h"
 

@@ -10,7 +10,7 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 #include "ctl/property.h"
 #include "ctl/property_live.h"
 #include "ctl/refresh.h"

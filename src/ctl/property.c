@@ -5,7 +5,7 @@
 
 #include "core/fd.h"
 #include "core/graph.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 #include "core/transient.h"
 #include "ctl/property_live.h"
 #include "ctl/property_setting.h"

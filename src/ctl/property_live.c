@@ -9,7 +9,7 @@
 #include "activate/time.h"
 #include "core/fd.h"
 #include "core/net_gate.h"
-#include "core/spawn.h"
+#include "core/procs.h"
 #include "units/cgroup_config.h"
 #include "units/path.h"
 #include "units/timer.h"

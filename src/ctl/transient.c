@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Units that a request brings along, and scopes, whose processes are somebody else's. */
 #include "core/transient.h"
+#include "core/procs.h"
 
 #include <stdio.h>
 
 #include "core/fd.h"
 #include "core/log.h"
-#include "core/spawn.h"
 #include "ctl/refresh.h"
 #include "ctl/serve.h"
 #include "units/name.h"
