@@ -299,10 +299,10 @@ static uint64_t judge_death(const siginfo_t *si)
 static void check_manager(void)
 {
 	siginfo_t si = {0};
+	int r = waitid(P_PID, (id_t)keeper.manager, &si, WEXITED | WNOHANG);
 
-	/* ECHILD: it was reaped in a life that ended right then. */
-	if (!keeper.manager ||
-	    (!waitid(P_PID, (id_t)keeper.manager, &si, WEXITED | WNOHANG) && !si.si_pid))
+	/* ECHILD: it was reaped in a life that ended right then. Another error says nothing, and there may never be two. */
+	if (!keeper.manager || (r < 0 ? errno != ECHILD : !si.si_pid))
 		return;
 	/* It is reaped; now everything it asked for is done before there is another. */
 	while (bank_serve() == BANK_SERVED_SOME)

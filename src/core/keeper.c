@@ -156,9 +156,9 @@ void bank_reap(void)
 		siginfo_t si = {0};
 		uint32_t i;
 
-		keeper.want_reap = false;
 		waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT);
-		if (!si.si_pid || si.si_pid == keeper.manager)
+		keeper.want_reap = si.si_pid && si.si_pid == keeper.manager; /* it goes first */
+		if (!si.si_pid || keeper.want_reap)
 			return;
 		i = slot_of(si.si_pid);
 		if (i == bank->high) {
