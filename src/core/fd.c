@@ -255,13 +255,18 @@ int fd_inotify(void)
 	return fd < 0 ? err_here(-errno) : fd;
 }
 
+uint64_t timespec_us(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * US_PER_SEC + (uint64_t)ts->tv_nsec / 1000;
+}
+
 static uint64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
 
-	/* Cannot fail for these two clocks. */
+	/* Cannot fail for these clocks. */
 	(void)clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+	return timespec_us(&ts);
 }
 
 uint64_t clock_mono_us(void)
@@ -272,6 +277,11 @@ uint64_t clock_mono_us(void)
 uint64_t clock_wall_us(void)
 {
 	return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t clock_file_us(void)
+{
+	return read_clock(CLOCK_REALTIME_COARSE);
 }
 
 /* --- remove a tree without recursion: a stack of open directories --- */

@@ -40,6 +40,9 @@ MUST_USE int fd_inotify(void);
 /* Microseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
 uint64_t clock_mono_us(void);
 uint64_t clock_wall_us(void);
+/* CLOCK_REALTIME as the kernel stamps files with it (inode_set_ctime_current): up to a tick behind. */
+uint64_t clock_file_us(void);
+uint64_t timespec_us(const struct timespec *ts);
 /*
  * fd_memory() - memory that others may map too, read and write, of a size that nobody can change (a cut-off page would be SIGBUS).
  *

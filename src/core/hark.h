@@ -98,4 +98,6 @@ struct hark {
 		unsigned n;
 	} keys;                     /* Ctrl-Alt-Del, how often since then */
 	uint64_t boot_us, ready_us; /* CLOCK_MONOTONIC: manager start, default unit reached */
+	uint64_t
+		looked_us; /* clock_file_us(): what came to the unit directories before was started; 0: not known */
 };

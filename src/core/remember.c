@@ -161,7 +161,8 @@ void remember_manager(struct hark *h)
 				  .log_level_set = h->log_level_set,
 				  .final_command = h->final_command,
 				  .exit_code = h->exit_code,
-				  .ready_us = h->ready_us};
+				  .ready_us = h->ready_us,
+				  .looked_us = h->looked_us};
 
 	state_put_manager(&h->state, &m);
 }

@@ -70,6 +70,7 @@ struct state_manager {
 	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */
 	int32_t final_command, exit_code;
 	uint64_t ready_us;
+	uint64_t looked_us;
 };
 
 /* Words of a unit, written in place: a text torn by a death is no text. */

@@ -501,6 +501,7 @@ static void restore_manager(struct hark *h)
 	}
 	h->did_boot = m.did_boot;
 	h->ready_us = m.ready_us;
+	h->looked_us = m.looked_us;
 	h->no_watchdogs = m.no_watchdogs;
 	h->log_level_set = m.log_level_set;
 	if (m.log_level_set)

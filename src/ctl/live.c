@@ -12,6 +12,7 @@
 #include "activate/busname.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/remember.h"
 #include "units/config.h"
 #include "units/load_renew.h"
 #include "units/name.h"
@@ -56,6 +57,7 @@ struct live {
 	struct live_name *names;
 	unsigned names_n;
 	uint64_t first_us; /* when the change began, 0: nothing is to be done by itself */
+	uint64_t read_us;  /* clock_file_us(): of all that happened before the names are noted */
 	bool want_scan;    /* more has come or gone than names that are noted */
 	bool want_all;     /* what has changed is not known */
 	bool is_missing[LIVE_DIRS_MOST]; /* by rank: the search directory was not there */
@@ -287,6 +289,7 @@ static void on_events(struct watch *w, uint32_t events UNUSED)
 	_Alignas(struct inotify_event) char bytes[EVENTS_BYTES];
 	ssize_t n;
 
+	l->read_us = clock_file_us();
 	while ((n = fd_read(l->fd, bytes, sizeof(bytes))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *e = (const void *)(bytes + at);
@@ -466,20 +469,37 @@ static void start_new(struct live *l, const struct live_name *n)
 		request(l, u, JOB_START);
 }
 
-/* Events were lost: whatever lies there and was never loaded may be new. */
+/* Has the file of e come, or changed, since changes were last taken into use? */
+static bool came_since(struct live *l, const struct load_entry *e)
+{
+	struct stat st;
+
+	return lstat(path_in(l, e->dir, e->name), &st) == 0 &&
+	       timespec_us(&st.st_ctim) >= l->h->looked_us;
+}
+
+/* Events were lost, or heard by a manager that died: what has come, and of which nothing is remembered, is new. */
 static void start_unknown(struct live *l)
 {
 	const void *at = NULL;
 	const char *name;
 
-	while (load_next_name(&l->h->load, &at, &name)) {
+	while (l->h->looked_us && load_next_name(&l->h->load, &at, &name)) {
 		const struct load_entry *e = index_find(&l->h->load, str_of(name));
 		const struct unit *u = registry_find(&l->h->reg, name);
 		struct live_name n = {.name = name, .is_present = true};
 
-		if (e && !(u && u->config) && index_is_presence(l->h->load.dirs[e->dir]))
+		if (e && !(u && u->state_slot) && index_is_presence(l->h->load.dirs[e->dir]) &&
+		    came_since(l, e))
 			start_new(l, &n);
 	}
+}
+
+/* What has come was started: the next manager need not look for it. */
+static void note_look(struct live *l)
+{
+	l->h->looked_us = l->read_us;
+	remember_manager(l->h);
 }
 
 /* Ordering cycles are told when their files come, not only when somebody starts what they hold up. */
@@ -523,6 +543,7 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 		start_new(l, n);
 	if (l->want_all && l->fd >= 0)
 		start_unknown(l);
+	note_look(l);
 	examine(l);
 	busname_look(l->h);
 	forget_names(l);
@@ -584,6 +605,8 @@ static void find_missing(struct live *l)
 void live_look_back(struct hark *h)
 {
 	stop_gone(h->live);
+	start_unknown(h->live);
+	note_look(h->live);
 }
 
 int live_reload(struct hark *h, live_told_fn told, void *arg)
@@ -631,6 +654,7 @@ int live_open(struct hark *h)
 	l->watch.fn = on_events;
 	l->settle.fn = on_settled;
 	l->settle.due_us = TIME_NEVER;
+	l->read_us = clock_file_us();
 	l->fd = bank_lasting(&h->bank, "units", fd_inotify);
 	if (l->fd >= 0 && loop_watch(&h->loop, &l->watch, l->fd, EPOLLIN) < 0)
 		l->fd = -1;

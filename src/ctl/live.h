@@ -30,7 +30,7 @@ typedef void (*live_told_fn)(void *arg, struct unit *u, enum refresh how,
  * Returns 0, or -ENOMEM and everything is as before.
  */
 MUST_USE int live_reload(struct hark *h, live_told_fn told, void *arg);
-/* After a takeover: what went from a presence directory while no manager lived is stopped. */
+/* At the beginning: what went from a presence directory while no manager lived is stopped, what came there is started. */
 void live_look_back(struct hark *h);
 /* One unit that rests is to be started: take its files into use; what is wrong with them is logged. */
 void live_renew(struct hark *h, struct unit *u);

@@ -162,6 +162,30 @@ ok_if "what is removed while no manager lives is stopped" "E12" wait_for '! aliv
 is "elsewhere it runs on" "B18" "$keeps active" "$(main_of keeps.service) $(active keeps.service)"
 ctl stop keeps.service >/dev/null
 
+wanted() { # NAME
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s log %s/ran %s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" "$T" "$1"
+}
+wanted rests | drop rests.service
+wait_active rests.service active
+ctl stop rests.service >/dev/null
+manager=$(manager_pid)
+kill -STOP "$manager"
+wanted came | drop came.service
+wanted rests | drop rests.service
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | drop idle.service
+kill -KILL "$manager"
+ok_if "what comes while no manager lives is started" "E12" wait_active came.service active
+is "... why says its file came" "" yes "$(ctl why came.service | grep -q 'its unit file changed' && echo yes)"
+for i in 1 2 3; do
+	wanted "heard$i" | drop "heard$i.service"
+	sleep 0.0$((i * 3)) # it has been heard of by a manager that waits for more
+	kill -KILL "$(manager_pid)"
+	ok_if "what a manager heard of before it died is started ($i)" "" wait_active "heard$i.service" active
+done
+sleep 0.3 # what else is heard of it changes nothing
+is "... once; what was stopped by hand or nobody wants stays" "" "came heard1 heard2 heard3 rests inactive inactive" \
+	"$(sort "$T/ran" | paste -sd' ') $(active rests.service) $(active idle.service)"
+
 # ---- harkctl enable and disable reload by themselves
 
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" >"$T/vendor/linked.service"

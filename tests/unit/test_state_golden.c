@@ -37,8 +37,12 @@ static const struct {
 	const char *name;
 	uint8_t type, seed;
 } units[] = {{"ssh.service", UNIT_SERVICE, 3}, {"cups.socket", UNIT_SOCKET, 40}};
-static const struct state_manager manager = {
-	.did_boot = 1, .is_ending = 1, .final_command = 0x1234567, .exit_code = 3, .ready_us = 99};
+static const struct state_manager manager = {.did_boot = 1,
+					     .is_ending = 1,
+					     .final_command = 0x1234567,
+					     .exit_code = 3,
+					     .ready_us = 99,
+					     .looked_us = 77};
 static const struct state_text text = {
 	.status_errno = 5, .remote = "10.0.0.7:51344", .status = "listening"};
 
