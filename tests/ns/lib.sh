@@ -71,13 +71,19 @@ finish() {
 # ---- time
 
 # Milliseconds of CLOCK_MONOTONIC, near enough.
-now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
+now_ms() {
+	local up
+	read -r up _ </proc/uptime
+	echo $((10#${up/./} * 10))
+}
 
-# wait_for COMMAND SECONDS: tries every 20 ms; the command is one string for eval.
+# wait_for COMMAND SECONDS: tries every 20 ms; the command is one string for eval. On a machine so busy that a try takes more than
+# 100 ms it waits longer: what is waited for gets on as slowly.
 wait_for() {
-	local until=$(($(now_ms) + ${2:-5} * 1000))
+	local tries=0 until=$(($(now_ms) + ${2:-5} * 1000))
 	until eval "$1" >/dev/null 2>&1; do
-		[ "$(now_ms)" -gt $until ] && return 1
+		tries=$((tries + 1))
+		[ $tries -ge $((${2:-5} * 10)) ] && [ "$(now_ms)" -gt $until ] && return 1
 		sleep 0.02
 	done
 }
