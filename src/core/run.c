@@ -29,6 +29,7 @@
 #include "units/condition.h"
 #include "units/config.h"
 #include "units/mount_unit.h"
+#include "units/name.h"
 #include "units/passive.h"
 #include "units/service.h"
 #include "units/socket.h"
@@ -211,40 +212,34 @@ static void run(void *arg, struct unit *u, uint32_t fx)
 
 /* --- the other doors of the engine --- */
 
-/* A mount or swap without a file is what the kernel's table says of it. *config is replaced. 0 or -ENOMEM. */
-static int load_mounted(struct hark *h, const char *name, struct unit_config **config)
+/* A unit of which no file tells: hark's own, or a mount or swap of the kernel's table. 0 or -errno; -ENOENT: there is none. */
+static int load_without_file(struct hark *h, const char *name, struct unit_config **ret)
 {
-	bool is_swap = unit_type_of(name) == UNIT_SWAP;
-	AUTO_MEM char *text = is_swap ? swaps_unit_text(name) : mounts_unit_text(h, name);
-	const char *from = is_swap ? "(swap table)" : "(mount table)";
-	struct unit_config *c;
-	int r = text ? load_unit_text(&h->load, name, from, str_of(text), &c) : -ENOENT;
+	const char *known = builtin_unit(name), *from = "(built in)";
+	AUTO_MEM char *text = NULL;
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	unit_config_free(*config);
-	*config = c;
-	return 0;
+	if (!known && unit_type_of(name) == UNIT_MOUNT) {
+		from = "(mount table)";
+		text = mounts_unit_text(h, name);
+	} else if (!known && unit_type_of(name) == UNIT_SWAP) {
+		from = "(swap table)";
+		text = swaps_unit_text(name);
+	}
+	known = text ? text : known;
+	return known ? load_unit_text(&h->load, name, from, str_of(known), ret) : -ENOENT;
 }
 
 int run_load(struct hark *h, const char *name, struct unit_config **ret)
 {
+	bool has_file = load_canonical(&h->load, name) != NULL || !name_is_valid(name, NAME_ANY);
 	struct unit_config *c = NULL;
-	int r = load_unit(&h->load, name, &c);
+	int r = has_file ? -ENOENT : load_without_file(h, name, &c);
 
+	if (r == -ENOENT)
+		r = load_unit(&h->load, name, &c);
 	if (r < 0)
 		return r;
-	if (c->load == LOAD_NOT_FOUND && builtin_unit(name)) {
-		unit_config_free(c);
-		r = load_unit_text(&h->load, name, "(built in)", str_of(builtin_unit(name)), &c);
-		if (r < 0)
-			return r;
-	}
-	if (c->load == LOAD_NOT_FOUND &&
-	    (unit_type_of(name) == UNIT_MOUNT || unit_type_of(name) == UNIT_SWAP))
-		r = load_mounted(h, name, &c);
-	if (r == 0)
-		r = mount_prepare(c, h->mount_path);
+	r = mount_prepare(c, h->mount_path);
 	if (r == 0 && c->automount)
 		r = automount_prepare(c, h->mount_path);
 	if (r < 0)

@@ -28,7 +28,8 @@ bool str_eq(struct str a, struct str b)
 
 bool str_eq_z(struct str a, const char *z)
 {
-	return str_eq(a, str_of(z));
+	/* Most are compared with the words of a table, which begin otherwise: their length is not needed. */
+	return (!a.n || !z || a.p[0] == z[0]) && str_eq(a, str_of(z));
 }
 
 bool str_eq_case(struct str a, struct str b)
@@ -286,15 +287,17 @@ void sbuf_addf(struct sbuf *b, const char *fmt, ...)
 
 void sbuf_addv(struct sbuf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->err ? 0 : b->cap - b->n;
 	va_list again;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
 	if (n < 0 && !b->err)
 		b->err = -ENOMEM;
 	if (n > 0 && reserve(b, (size_t)n)) {
-		vsnprintf(b->p + b->n, b->cap - b->n, fmt, again);
+		if ((size_t)n >= room)
+			vsnprintf(b->p + b->n, b->cap - b->n, fmt, again);
 		b->n += (size_t)n;
 	}
 	va_end(again);
