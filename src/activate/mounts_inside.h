@@ -22,12 +22,13 @@ struct seen {
 struct mounts {
 	struct proc_table table;
 	struct hark *hark;
-	const struct mount_line *line; /* in hand: the unit of it is loaded */
-	struct str whole;              /* the table while it is looked at as a whole */
+	/* In hand: the unit of it is loaded, and the table need not be searched for it. */
+	const struct mount_line *line;
+	const char *line_name;
+	struct str whole; /* the table while it is looked at as a whole */
 	struct watch events;
 	struct timer pause;
 	int events_fd; /* -1: the kernel cannot, or only the machine's own manager needs it */
-	uint64_t heard_us;
 	struct map seen;
 	bool is_point_gone; /* some automount point is no longer there */
 	uint64_t parent_id; /* of the mount that was looked for last, by its id */

@@ -59,14 +59,6 @@ static void add_value(struct sbuf *b, const char *key, const struct mount_line *
 	sbuf_add_c(b, '\n');
 }
 
-/* The unit whose line is in hand; the table need not be searched for it. */
-static bool is_in_hand(const struct mount_line *line, const char *name)
-{
-	char own[UNIT_NAME_MAX + 1];
-
-	return line && mounts_name_of(line, own) && strcmp(own, name) == 0;
-}
-
 /*
  * The unit of the mount that this one lies on; "": the root, or one without a unit. table: of which the line is, if it is of one. True: the
  * same is so for all that lie on that mount.
@@ -87,8 +79,10 @@ static bool find_parent(const struct mount_line *line, struct str table,
 		bool is_known = line->is_plain ? mountns_stat(id, text, &above) == 0
 					       : mounts_find_id(table, id, &above);
 
-		if (!is_known || !mounts_name_of(&above, name) || str_eq_z(above.point, "/"))
+		if (!is_known)
 			break;
+		if (!mounts_name_of(&above, name) || str_eq_z(above.point, "/"))
+			name[0] = '\0';
 		if (strcmp(name, own) != 0)
 			return n == 0;
 	}
@@ -118,13 +112,15 @@ static void add_order(struct sbuf *b, struct hark *h, const struct mount_line *l
 
 char *mounts_unit_text(struct hark *h, const char *name)
 {
-	const struct mount_line *line = h->mounts ? h->mounts->line : NULL;
-	struct str whole = h->mounts ? h->mounts->whole : (struct str){NULL, 0};
+	const struct mounts *w = h->mounts;
+	const struct mount_line *line = w && w->line && strcmp(w->line_name, name) == 0 ? w->line
+											: NULL;
+	struct str whole = w ? w->whole : (struct str){NULL, 0};
 	AUTO_MEM char *table = NULL;
 	struct mount_line found;
 	struct sbuf b = {0};
 
-	if (!is_in_hand(line, name)) {
+	if (!line) {
 		line = mounts_find_line(name, &table, &found) ? &found : NULL;
 		whole = str_of(table);
 	}

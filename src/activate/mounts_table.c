@@ -35,6 +35,7 @@ static struct mount_unit *unit_of(struct hark *h, const struct mount_line *line,
 		return NULL;
 	}
 	h->mounts->line = line;
+	h->mounts->line_name = name;
 	*ret_err = engine_load(&h->engine, u) < 0 ? -ENOMEM : 0;
 	h->mounts->line = NULL;
 	return *ret_err < 0 ? NULL : mount_of(u);
@@ -230,8 +231,7 @@ static int list_all(struct mounts *w)
 
 static void close_events(struct mounts *w)
 {
-	if (!w->pause.is_armed)
-		loop_unwatch(&w->hark->loop, &w->events);
+	loop_unwatch(&w->hark->loop, &w->events);
 	loop_timer_disarm(&w->hark->loop, &w->pause);
 	fd_close(w->events_fd);
 	w->events_fd = -1;
@@ -267,14 +267,15 @@ static int take_change(struct mounts *w, const struct mount_change *c)
 	return c->has_come ? note(w, c->id) : 0;
 }
 
-/* Take in all that was told. */
-static void take_changes(struct mounts *w)
+/* Take in all that was told. False: nothing was. */
+static bool take_changes(struct mounts *w)
 {
 	struct mount_change changes[CHANGES_MOST];
+	bool was_told = false;
 	int n, r = 0;
 
-	w->heard_us = loop_now_us(&w->hark->loop);
 	while (r == 0 && (n = mountns_read(w->events_fd, changes, CHANGES_MOST)) != 0) {
+		was_told = true;
 		r = n < 0 ? n : 0;
 		for (int k = 0; k < n && r == 0; k++)
 			r = take_change(w, &changes[k]);
@@ -284,34 +285,37 @@ static void take_changes(struct mounts *w)
 	else if (w->is_point_gone)
 		check_points(w, (struct str){NULL, 0});
 	w->is_point_gone = false;
-	paths_look_again(w->hark);
+	if (was_told)
+		paths_look_again(w->hark);
+	return was_told;
+}
+
+/*
+ * A change is taken in at once; those that follow are taken in together, one pause after the other, until one goes by without any: a storm
+ * does not wake us for each.
+ */
+static void on_events(struct watch *watch, uint32_t events UNUSED)
+{
+	struct mounts *w = container_of(watch, struct mounts, events);
+
+	loop_unwatch(&w->hark->loop, watch);
+	loop_timer_arm(&w->hark->loop, &w->pause, loop_now_us(&w->hark->loop) + PAUSE_US);
+	take_changes(w);
 }
 
 static void on_pause_over(struct timer *t)
 {
 	struct mounts *w = container_of(t, struct mounts, pause);
+	struct loop *l = &w->hark->loop;
 	int r;
 
-	take_changes(w);
-	if (w->events_fd < 0)
+	loop_timer_arm(l, t, loop_now_us(l) + PAUSE_US);
+	if (take_changes(w) || w->events_fd < 0)
 		return;
-	r = loop_watch(&w->hark->loop, &w->events, w->events_fd, EPOLLIN);
+	loop_timer_disarm(l, t);
+	r = loop_watch(l, &w->events, w->events_fd, EPOLLIN);
 	if (r < 0)
 		give_up(w, r);
-}
-
-/* A change is taken in at once; those that follow it soon are taken in together, so that a storm does not wake us for each. */
-static void on_events(struct watch *watch, uint32_t events UNUSED)
-{
-	struct mounts *w = container_of(watch, struct mounts, events);
-	uint64_t now_us = loop_now_us(&w->hark->loop);
-
-	if (now_us - w->heard_us < PAUSE_US) {
-		loop_unwatch(&w->hark->loop, watch);
-		loop_timer_arm(&w->hark->loop, &w->pause, now_us + PAUSE_US);
-	} else {
-		take_changes(w);
-	}
 }
 
 static int open_events(struct mounts *w)
