@@ -86,14 +86,6 @@ size_t str_rindex(struct str s, char c)
 	return at ? (size_t)(at - s.p) : s.n;
 }
 
-struct str str_sub(struct str s, size_t from, size_t to)
-{
-	to = to < s.n ? to : s.n;
-	from = from < to ? from : to;
-	/* No arithmetic on the null pointer of an empty view: undefined even for 0. */
-	return (struct str){from ? s.p + from : s.p, to - from};
-}
-
 bool str_cut(struct str *rest, char sep, struct str *ret_piece)
 {
 	size_t at = str_index(*rest, sep);

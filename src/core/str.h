@@ -39,7 +39,13 @@ struct str str_trim(struct str s);
 /* Index of c, or s.n. */
 size_t str_index(struct str s, char c);
 size_t str_rindex(struct str s, char c);
-struct str str_sub(struct str s, size_t from, size_t to);
+static inline struct str str_sub(struct str s, size_t from, size_t to)
+{
+	to = to < s.n ? to : s.n;
+	from = from < to ? from : to;
+	/* No arithmetic on the null pointer of an empty view: undefined even for 0. */
+	return (struct str){from ? s.p + from : s.p, to - from};
+}
 /* Cut the text before the first `sep` off *rest; false when *rest is used up (rest->p NULL). Empty pieces are given. */
 bool str_cut(struct str *rest, char sep, struct str *ret_piece);
 /* Next word separated by blanks; false at the end. No quoting. */

@@ -6,9 +6,25 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Seen once for the whole text, by eight bytes: then no line needs to be looked at for it. */
+static bool is_plain(struct str s)
+{
+	const uint64_t low = UINT64_C(0x0101010101010101), high = low << 7;
+	uint64_t found = 0, word;
+	size_t at = 0;
+
+	for (; at + sizeof(word) <= s.n; at += sizeof(word)) {
+		memcpy(&word, s.p + at, sizeof(word));
+		found |= (word | (word - low)) & high;
+	}
+	for (; at < s.n; at++)
+		found |= s.p[at] <= 0;
+	return found == 0;
+}
+
 void ini_init(struct ini *i, struct str text, struct arena *arena)
 {
-	*i = (struct ini){.text = text, .arena = arena};
+	*i = (struct ini){.text = text, .arena = arena, .is_plain = is_plain(text)};
 	if (str_has_prefix(text, STR("\xef\xbb\xbf")))
 		i->at = 3;
 }
@@ -194,9 +210,9 @@ int ini_next(struct ini *i, struct ini_item *ret_item)
 		line = str_trim(line);
 	} while (line.n == 0);
 	ret_item->end_col = ret_item->col + (uint32_t)line.n;
-	if (memchr(line.p, '\0', line.n))
+	if (!i->is_plain && memchr(line.p, '\0', line.n))
 		return INI_NUL;
-	ret_item->is_utf8 = is_utf8(line);
+	ret_item->is_utf8 = i->is_plain || is_utf8(line);
 	return line.p[0] == '[' ? take_header(i, line, ret_item)
 				: take_assignment(i, line, ret_item);
 }

@@ -29,6 +29,7 @@ enum ini_kind {
 struct ini {
 	struct str text;
 	struct arena *arena; /* takes joined lines */
+	bool is_plain;       /* neither NUL nor anything but ASCII in it */
 	size_t at;           /* next byte */
 	uint32_t line;       /* lines read so far */
 	struct str section;  /* p NULL: none yet */

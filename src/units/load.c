@@ -34,7 +34,7 @@ static const char *name_for_specifiers(struct loading *g)
 	char full[UNIT_NAME_MAX + 1];
 	const char *name = g->config->name;
 
-	if (!name_is_valid(name, NAME_TEMPLATE) ||
+	if (name_form(name) != NAME_TEMPLATE || !name_is_valid(name, NAME_TEMPLATE) ||
 	    name_with_instance(name, STR("i"), full, sizeof(full)) < 0)
 		return name;
 	return arena_dup(&g->scratch, full, strlen(full));
@@ -327,11 +327,12 @@ static int load_all(struct loading *g)
 
 int load_unit(struct load *l, const char *name, struct unit_config **ret_config)
 {
-	const char *canonical = name_is_valid(name, NAME_ANY) ? load_canonical(l, name) : NULL;
+	bool is_name = name_is_valid(name, NAME_ANY);
+	const char *canonical = is_name ? load_canonical(l, name) : NULL;
 	struct loading g;
 	int r = loading_init(&g, l, canonical ? canonical : name);
 
-	if (r == 0 && !name_is_valid(name, NAME_ANY)) {
+	if (r == 0 && !is_name) {
 		report_unit(&g, CODE_BAD_UNIT_FILE_NAME, NULL, "this is not the name of a unit");
 		g.config->load = LOAD_BAD;
 	} else if (r == 0) {
@@ -537,7 +538,7 @@ static int scan(struct load *l)
 
 	memset(&fresh.names, 0, sizeof(fresh.names));
 	memset(&fresh.arena, 0, sizeof(fresh.arena));
-	fresh.has_prefixes = fresh.has_strays = false;
+	fresh.has_prefixes = fresh.has_types = fresh.has_strays = false;
 	fresh.renewals_n = 0;
 	memset(&fresh.present_arena, 0, sizeof(fresh.present_arena));
 	fresh.present = NULL;

@@ -67,7 +67,7 @@ void index_drop(struct load *l)
 	arena_fini(&l->arena);
 	arena_fini(&l->present_arena);
 	l->present = NULL;
-	l->has_prefixes = l->has_strays = false;
+	l->has_prefixes = l->has_types = l->has_strays = false;
 	l->renewals_n = 0;
 }
 
@@ -177,16 +177,20 @@ void load_forget_file(struct load *l, const char *name, unsigned dir)
 		e->has_file = false;
 }
 
-/* Is there a file of that name, or of its template? */
-static bool is_known(const struct load *l, const char *name)
+/* Is there a file of that name, of which e is the entry or NULL, or of its template? */
+static bool is_known_as(const struct load *l, const char *name, const struct load_entry *e)
 {
-	const struct load_entry *e = index_find(l, str_of(name));
 	char template[UNIT_NAME_MAX + 1];
 
 	if (!(e && e->has_file) && name_form(name) == NAME_INSTANCE &&
 	    name_template(name, template, sizeof(template)) == 0)
 		e = index_find(l, str_of(template));
 	return e && e->has_file;
+}
+
+static bool is_known(const struct load *l, const char *name)
+{
+	return is_known_as(l, name, index_find(l, str_of(name)));
 }
 
 int index_add_alias(struct load *l, const char *name, const char *of)
@@ -226,6 +230,7 @@ int index_add_part(struct load *l, struct load_entry *e, struct load_part part)
 	if (!p)
 		return -ENOMEM;
 	l->has_prefixes |= prefix.n > 0 && prefix.p[prefix.n - 1] == '-';
+	l->has_types |= prefix.n == strlen(e->name);
 	part.name = keep_name(l, &part);
 	part.owner = e->name;
 	part.next = e->parts;
@@ -339,7 +344,7 @@ const char *index_canonical(struct load *l, const char *name)
 		const char *next = is_itself ? e->tie->alias_of : alias_instance(l, at);
 
 		if (!next)
-			break;
+			return is_known_as(l, at, e) ? at : NULL;
 		at = next;
 	}
 	return is_known(l, at) ? at : NULL;
@@ -365,16 +370,21 @@ static int keep_part(struct load_parts *v, struct arena *scratch, const struct l
 	return 0;
 }
 
-static int keep_parts(const struct load *l, struct str owner, bool links, struct arena *scratch,
-		      struct load_parts *v)
+static int keep_of_entry(const struct load_entry *e, bool links, struct arena *scratch,
+			 struct load_parts *v)
 {
-	const struct load_entry *e = index_find(l, owner);
 	int r = 0;
 
 	for (const struct load_part *p = e ? e->parts : NULL; r == 0 && p; p = p->next)
 		if (p->is_dropin != links)
 			r = keep_part(v, scratch, p);
 	return r;
+}
+
+static int keep_parts(const struct load *l, struct str owner, bool links, struct arena *scratch,
+		      struct load_parts *v)
+{
+	return keep_of_entry(index_find(l, owner), links, scratch, v);
 }
 
 /* The name without what stands behind its last dash but one: "a-b-c.service" -> "a-b-.service" -> "a-.service". False: no more. */
@@ -396,12 +406,12 @@ static bool shorten(char *name, size_t cap)
 	return true;
 }
 
-/* Of one name: itself and its template. */
-static int keep_of_name(const struct load *l, const char *name, bool links, struct arena *scratch,
-			struct load_parts *v)
+/* Of one name: itself, of which e is the entry or NULL, and its template. */
+static int keep_of_name(const struct load *l, const char *name, const struct load_entry *e,
+			bool links, struct arena *scratch, struct load_parts *v)
 {
 	char template[UNIT_NAME_MAX + 1];
-	int r = keep_parts(l, str_of(name), links, scratch, v);
+	int r = keep_of_entry(e, links, scratch, v);
 
 	if (r == 0 && name_form(name) == NAME_INSTANCE &&
 	    name_template(name, template, sizeof(template)) == 0)
@@ -418,7 +428,7 @@ static int keep_prefixes(const struct load *l, const char *name, bool links, str
 
 	snprintf(at, sizeof(at), "%s", name);
 	while (r == 0 && shorten(at, sizeof(at))) {
-		r = keep_of_name(l, at, links, scratch, v);
+		r = keep_of_name(l, at, index_find(l, str_of(at)), links, scratch, v);
 		if (r < 0 || name_form(at) == NAME_PLAIN)
 			continue;
 		snprintf(plain, sizeof(plain), STR_FMT "." STR_FMT, STR_ARG(name_prefix(at)),
@@ -428,10 +438,10 @@ static int keep_prefixes(const struct load *l, const char *name, bool links, str
 	return r;
 }
 
-static int keep_family(const struct load *l, const char *name, bool links, struct arena *scratch,
-		       struct load_parts *v)
+static int keep_family(const struct load *l, const char *name, const struct load_entry *e,
+		       bool links, struct arena *scratch, struct load_parts *v)
 {
-	int r = keep_of_name(l, name, links, scratch, v);
+	int r = keep_of_name(l, name, e, links, scratch, v);
 
 	return r == 0 && l->has_prefixes ? keep_prefixes(l, name, links, scratch, v) : r;
 }
@@ -482,12 +492,12 @@ int index_parts(const struct load *l, const char *name, bool links, struct arena
 {
 	const struct load_entry *e = index_find(l, str_of(name));
 	struct load_parts v = {0};
-	int r = keep_family(l, name, links, scratch, &v);
+	int r = keep_family(l, name, e, links, scratch, &v);
 
 	for (const struct load_entry *alias = e ? e->tie->aliases : NULL; r == 0 && alias;
 	     alias = alias->tie->alias_next)
-		r = keep_family(l, alias->name, links, scratch, &v);
-	if (r == 0)
+		r = keep_family(l, alias->name, alias, links, scratch, &v);
+	if (r == 0 && l->has_types)
 		r = keep_parts(l, name_suffix(name), links, scratch, &v);
 	if (r < 0)
 		return r;

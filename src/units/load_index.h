@@ -28,6 +28,7 @@ struct load {
 	bool links_only;       /* presence enables nothing: as other loaders have it */
 	bool in_container;     /* hark itself */
 	bool has_prefixes; /* some NAME-.d, NAME-.wants ... is there, which is for all whose names begin so */
+	bool has_types;      /* ... or service.d and its like, which is for all of a type */
 	bool has_strays;     /* some link leads to a name that no directory has */
 	uint32_t renewals_n; /* load_renew() since the last scan */
 	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */

@@ -16,8 +16,16 @@ static bool is_letter(char c)
 /* Bytes a name may hold; '@' divides prefix and instance and is looked at by the callers. */
 static bool is_name_char(char c)
 {
-	return is_digit(c) || is_letter(c) || c == ':' || c == '-' || c == '_' || c == '.' ||
+	return is_letter(c) || is_digit(c) || c == ':' || c == '-' || c == '_' || c == '.' ||
 	       c == '\\';
+}
+
+static bool has_name_chars(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_name_char(s.p[i]) && s.p[i] != '@')
+			return false;
+	return true;
 }
 
 /* The name without its type suffix; a name without a dot is taken whole. */
@@ -28,26 +36,26 @@ static struct str stem(const char *name)
 	return str_sub(s, 0, str_rindex(s, '.'));
 }
 
-bool name_is_valid(const char *name, unsigned forms)
+static unsigned form_of(struct str s)
 {
-	struct str s = stem(name);
-
-	if (s.n == 0 || s.p[0] == '@' || strlen(name) > UNIT_NAME_MAX || unit_type_of(name) < 0)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_name_char(s.p[i]) && s.p[i] != '@')
-			return false;
-	return (name_form(name) & forms) != 0;
-}
-
-unsigned name_form(const char *name)
-{
-	struct str s = stem(name);
 	size_t at = str_index(s, '@');
 
 	if (at == s.n)
 		return NAME_PLAIN;
 	return at + 1 == s.n ? NAME_TEMPLATE : NAME_INSTANCE;
+}
+
+bool name_is_valid(const char *name, unsigned forms)
+{
+	struct str s = stem(name);
+
+	return s.n > 0 && s.p[0] != '@' && s.n + strlen(name + s.n) <= UNIT_NAME_MAX &&
+	       has_name_chars(s) && unit_type_of(name) >= 0 && (form_of(s) & forms) != 0;
+}
+
+unsigned name_form(const char *name)
+{
+	return form_of(stem(name));
 }
 
 struct str name_prefix(const char *name)
@@ -105,9 +113,8 @@ int name_with_instance(const char *name, struct str instance, char *out, size_t 
 
 	if (name_form(name) == NAME_PLAIN)
 		return err_here(-EINVAL);
-	for (size_t i = 0; i < instance.n; i++)
-		if (!is_name_char(instance.p[i]) && instance.p[i] != '@')
-			return err_here(-EINVAL);
+	if (!has_name_chars(instance))
+		return err_here(-EINVAL);
 	return join(pieces, ARRAY_SIZE(pieces), out, cap);
 }
 
