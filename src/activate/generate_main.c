@@ -15,6 +15,7 @@
 
 #include "activate/unit_tree.h"
 #include "core/fd.h"
+#include "core/tree.h"
 #include "units/boot_words.h"
 #include "units/conf_files.h"
 
@@ -148,7 +149,7 @@ static int heed_words(struct unit_tree *tree)
 
 static int make_staging(const char *staging)
 {
-	int r = fd_remove_tree(staging);
+	int r = tree_remove(staging);
 
 	r = r == -ENOENT ? 0 : r;
 	for (size_t i = 0; i < OUTPUTS && r == 0; i++) {
@@ -196,6 +197,6 @@ int main(int argc, char **argv)
 			strerror(-r));
 	for (size_t i = 0; i < OUTPUTS; i++)
 		r |= put_in_place(argv[1], i);
-	(void)!fd_remove_tree(argv[1]);
+	(void)!tree_remove(argv[1]);
 	return r != 0;
 }

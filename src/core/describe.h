@@ -42,3 +42,15 @@ struct describe_in {
  */
 MUST_USE int describe(struct hark *h, const struct describe_in *in, struct process *out,
 		      uint8_t *ret_exit, char **ret_why);
+/* A directory of RuntimeDirectory= or its like. */
+struct unit_directory {
+	char path[1024];
+	char link[1024]; /* where it is looked for, when it lies in "private"; else "" */
+};
+/* text: of the directive, "NAME" or "NAME:LINK". 0, -ENAMETOOLONG. */
+MUST_USE int describe_directory(const struct hark *h, const struct unit *u, enum exec_dir kind,
+				const char *text, struct unit_directory *ret);
+/* Where the credentials of a unit lie while it runs. */
+enum { CREDENTIALS_ROOM = 600 };
+void describe_credentials_place(const struct hark *h, const struct unit *u,
+				char out[CREDENTIALS_ROOM]);

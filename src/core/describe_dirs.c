@@ -30,13 +30,40 @@ static void root_of(const struct hark *h, enum exec_dir kind, char *out, size_t 
 		snprintf(out, cap, "%s", exec_dir_roots[kind]);
 }
 
+static struct str name_of(const char *text)
+{
+	return str_sub(str_of(text), 0, str_index(str_of(text), ':'));
+}
+
+static bool is_private_dir(const struct hark *h, const struct unit *u, enum exec_dir kind)
+{
+	return !h->is_user && sandbox_is_private_dir(u->config, kind);
+}
+
+int describe_directory(const struct hark *h, const struct unit *u, enum exec_dir kind,
+		       const char *text, struct unit_directory *ret)
+{
+	bool is_private = is_private_dir(h, u, kind);
+	struct str name = name_of(text);
+	char root[256];
+	int n;
+
+	root_of(h, kind, root, sizeof(root));
+	ret->link[0] = '\0';
+	if (is_private)
+		(void)snprintf(ret->link, sizeof(ret->link), "%s/" STR_FMT, root, STR_ARG(name));
+	n = snprintf(ret->path, sizeof(ret->path), "%s/%s" STR_FMT, root,
+		     is_private ? "private/" : "", STR_ARG(name));
+	return n < 0 || (size_t)n >= sizeof(ret->path) ? -ENAMETOOLONG : 0;
+}
+
 static int put_directories_of(struct making *m, enum exec_dir kind)
 {
 	const struct identity *who = &m->who;
 	bool is_owned = kind != DIR_CONFIGURATION;
 	uint64_t uid = who->user.name && is_owned ? who->user.uid : m->h->uid;
 	uint64_t gid = who->has_gid && is_owned ? who->gid : getegid();
-	bool is_private = !m->h->is_user && sandbox_is_private_dir(m->in->unit->config, kind);
+	bool is_private = is_private_dir(m->h, m->in->unit, kind);
 	char root[256];
 	struct sbuf all = {0};
 	AUTO_MEM char *text = NULL;
@@ -44,15 +71,14 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 	root_of(m->h, kind, root, sizeof(root));
 	for (const struct name_list *l = m->exec->directories[kind]; l; l = l->next) {
 		uint64_t w[4] = {m->exec->directory_mode[kind], uid, gid, !is_owned};
-		struct str name = str_of(l->text);
+		struct str name = name_of(l->text);
 		struct sbuf place = {0};
 
 		if (all.n)
 			sbuf_add_c(&all, ':');
-		name = str_sub(name, 0, str_index(name, ':'));
 		sbuf_addf(&all, "%s/%s" STR_FMT, root, is_private ? "private/" : "", STR_ARG(name));
 		sbuf_add_z(&place, root);
-		sbuf_add(&place, is_private ? (struct str){"", 1} : STR("/"));
+		sbuf_add(&place, (struct str){"", 1});
 		sbuf_add(&place, name);
 		m->plan->bad |= !place.p;
 		if (place.p)
@@ -135,10 +161,19 @@ static void put_credentials(struct making *m, const struct name_list *list, bool
 	}
 }
 
+void describe_credentials_place(const struct hark *h, const struct unit *u,
+				char out[CREDENTIALS_ROOM])
+{
+	char root[256];
+
+	root_of(h, DIR_RUNTIME, root, sizeof(root));
+	snprintf(out, CREDENTIALS_ROOM, "%s/credentials/%s", root, u->name);
+}
+
 int describe_credentials(struct making *m)
 {
 	const struct sandbox *s = sandbox_of(m->in->unit->config);
-	char root[256], path[600];
+	char path[CREDENTIALS_ROOM];
 	uid_t reader;
 	uint64_t w0;
 	int r;
@@ -148,8 +183,7 @@ int describe_credentials(struct making *m)
 	r = find_reader(m, &reader);
 	if (r < 0)
 		return r;
-	root_of(m->h, DIR_RUNTIME, root, sizeof(root));
-	snprintf(path, sizeof(path), "%s/credentials/%s", root, m->in->unit->name);
+	describe_credentials_place(m->h, m->in->unit, path);
 	w0 = reader;
 	plan_put(m->plan, PLAN_CREDENTIALS, &w0, 1, str_of(path));
 	/* What is loaded goes before what is set. */

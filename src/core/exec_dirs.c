@@ -2,139 +2,170 @@
 #include "core/exec_dirs.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/tree.h"
 
-enum { WALK_FDS = 32, PATH_ROOM = 1024 };
+enum { PATH_ROOM = 1024 };
 
 static int sys(long result)
 {
 	return result < 0 ? -errno : 0;
 }
 
-/* nftw(3) hands nothing on. */
-static struct {
-	uid_t uid;
-	gid_t gid;
-} heir;
-
-/* The walk is in the directory of what it is shown: no part of the path can be swapped for a link. */
-static int give(const char *path, const struct stat *st, int kind, struct FTW *where)
+/* fd is a directory; who had it loses all in it. */
+static int own(int fd, mode_t mode, uid_t uid, gid_t gid)
 {
-	(void)st;
-	(void)kind;
-	return fchownat(AT_FDCWD, where->level ? path + where->base : path, heir.uid, heir.gid,
-			AT_SYMLINK_NOFOLLOW) < 0;
-}
-
-static int own(const char *path, mode_t mode, uid_t uid, gid_t gid)
-{
-	/* By descriptor and never through a link: the parent may belong to somebody who swaps it meanwhile. */
-	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	int r;
+	int r = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_uid != uid || st.st_gid != gid) {
-		heir.uid = uid;
-		heir.gid = gid;
-		if (nftw(path, give, WALK_FDS, FTW_PHYS | FTW_MOUNT | FTW_CHDIR) != 0)
-			return -errno;
-	}
-	r = sys(fchown(fd, uid, gid));
+	if (st.st_uid != uid || st.st_gid != gid)
+		r = tree_give(fd, uid, gid);
+	if (r == 0)
+		r = sys(fchown(fd, uid, gid));
 	return r == 0 ? sys(fchmod(fd, mode)) : r;
 }
 
-/* What is left of "../../private/a/b" behind the dots; NULL for other links. */
-static const char *private_part(const char *link)
+/* The text of the link from the usual place of "a/b": "../private/a/b". */
+static int write_link(const char *name, char *out, size_t cap)
 {
-	while (strncmp(link, "../", 3) == 0)
-		link += 3;
-	return strncmp(link, "private/", 8) == 0 ? link : NULL;
+	size_t n = 0;
+	int r;
+
+	out[0] = '\0';
+	for (const char *p = strchr(name, '/'); p && n < cap; p = strchr(p + 1, '/'))
+		n += (size_t)snprintf(out + n, cap - n, "../");
+	if (n >= cap)
+		return -ENAMETOOLONG;
+	r = snprintf(out + n, cap - n, "private/%s", name);
+	return r < 0 || (size_t)r >= cap - n ? -ENAMETOOLONG : 0;
 }
 
-/* A link into "private" was made for a user of a run; the unit has another one now. */
-static int bring_back(const char *path)
+/*
+ * A link into "private" was made for a user of a run; the unit has another one now. Only the very link that we make counts: in a directory of
+ * the user's anything may lie.
+ */
+static int bring_back(int parent, const char *base, const char *name)
 {
-	char link[PATH_ROOM], inner[2 * PATH_ROOM];
-	ssize_t n = readlink(path, link, sizeof(link) - 1);
+	char link[PATH_ROOM], wanted[PATH_ROOM];
+	ssize_t n = readlinkat(parent, base, link, sizeof(link) - 1);
+	int r;
 
 	if (n < 0)
 		return 0;
 	link[n] = '\0';
-	if (!private_part(link))
-		return 0;
-	snprintf(inner, sizeof(inner), "%.*s/%s", (int)(strrchr(path, '/') - path), path, link);
-	if (unlink(path) < 0 || (rename(inner, path) < 0 && errno != ENOENT))
+	r = write_link(name, wanted, sizeof(wanted));
+	if (r < 0 || strcmp(link, wanted) != 0)
+		return r;
+	if (unlinkat(parent, base, 0) < 0 ||
+	    (renameat(parent, link, parent, base) < 0 && errno != ENOENT))
 		return -errno;
 	return 0;
 }
 
+/* "ROOT NUL NAME": the name, or NULL. */
+static const char *name_in(const struct plan_record *rec)
+{
+	const char *name = rec->text + strlen(rec->text) + 1;
+
+	return name < rec->text + rec->text_n ? name : NULL;
+}
+
+static int write_path(char *out, size_t cap, const char *root, const char *between,
+		      const char *name)
+{
+	int n = snprintf(out, cap, "%s%s%s", root, between, name);
+
+	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+}
+
 int exec_dirs_make(const struct plan_record *rec)
 {
+	const char *name = name_in(rec), *base = NULL;
 	mode_t mode = (mode_t)rec->w[0];
-	int r = fd_mkdir_parents(rec->text, false, 0755);
+	AUTO_FD int parent = -1, fd = -1;
+	char path[PATH_ROOM];
+	int r = name ? write_path(path, sizeof(path), rec->text, "/", name) : -EBADMSG;
 
-	if (r == 0)
-		r = bring_back(rec->text);
 	if (r < 0)
 		return r;
-	if (mkdir(rec->text, mode) < 0) {
+	parent = tree_open_parent(path, true, &base);
+	if (parent < 0)
+		return parent;
+	r = bring_back(parent, base, name);
+	if (r < 0)
+		return r;
+	if (mkdirat(parent, base, mode) < 0) {
 		if (errno != EEXIST)
 			return -errno;
 		if (rec->w[3])
 			return 0;
 	}
-	return own(rec->text, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
+	/* By descriptor: the parent may belong to somebody who swaps it meanwhile. */
+	fd = tree_open(path, false);
+	return fd < 0 ? fd : own(fd, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
 }
 
-/* "a/b" is found from its usual place by "../private/a/b". */
-static int put_link(const char *outer, const char *name)
+/* Where only root gets in. */
+static int make_door(const char *root)
 {
-	char link[PATH_ROOM] = "";
-	size_t n = 0;
+	AUTO_FD int parent = tree_open(root, true), fd = -1;
 
-	for (const char *p = strchr(name, '/'); p && n < sizeof(link); p = strchr(p + 1, '/'))
-		n += (size_t)snprintf(link + n, sizeof(link) - n, "../");
-	if (n >= sizeof(link) ||
-	    (size_t)snprintf(link + n, sizeof(link) - n, "private/%s", name) >= sizeof(link) - n)
-		return -ENAMETOOLONG;
-	return symlink(link, outer) == 0 || errno == EEXIST ? 0 : -errno;
+	if (parent < 0)
+		return parent;
+	if (mkdirat(parent, "private", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = fd_open(parent, "private", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	return fchown(fd, 0, 0) < 0 ? -errno : sys(fchmod(fd, 0700));
+}
+
+/* From the time when the unit had a lasting user; where both are there somebody has to choose. */
+static int move_in(int outer, int inner, const char *base)
+{
+	struct stat st;
+
+	if (fstatat(outer, base, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return sys(renameat(outer, base, inner, base));
+}
+
+/* ROOT/BETWEENNAME's parent; *ret_base is in `path`, of PATH_ROOM bytes. */
+static int open_parent(const char *root, const char *between, const char *name, char *path,
+		       const char **ret_base)
+{
+	int r = write_path(path, PATH_ROOM, root, between, name);
+
+	return r < 0 ? r : tree_open_parent(path, true, ret_base);
 }
 
 int exec_dirs_make_private(const struct plan_record *rec)
 {
-	const char *root = rec->text, *name = root + strlen(root) + 1;
-	char all[PATH_ROOM], inner[PATH_ROOM], outer[PATH_ROOM];
+	const char *root = rec->text, *name = name_in(rec), *base = NULL;
+	char path[PATH_ROOM], link[PATH_ROOM];
+	AUTO_FD int inner = -1, outer = -1, fd = -1;
 	mode_t mode = (mode_t)rec->w[0];
-	struct stat st;
-	int r;
+	int r = name ? write_link(name, link, sizeof(link)) : -EBADMSG;
 
-	if (name >= root + rec->text_n)
-		return -EBADMSG;
-	if (snprintf(all, sizeof(all), "%s/private", root) >= PATH_ROOM ||
-	    snprintf(inner, sizeof(inner), "%s/private/%s", root, name) >= PATH_ROOM ||
-	    snprintf(outer, sizeof(outer), "%s/%s", root, name) >= PATH_ROOM)
-		return -ENAMETOOLONG;
-	r = fd_mkdir_parents(all, true, 0700);
 	if (r == 0)
-		r = own(all, 0700, 0, 0);
+		r = make_door(root);
 	if (r == 0)
-		r = fd_mkdir_parents(inner, false, 0755);
-	if (r == 0)
-		r = fd_mkdir_parents(outer, false, 0755);
+		r = inner = open_parent(root, "/private/", name, path, &base);
+	if (r >= 0)
+		r = outer = open_parent(root, "/", name, path, &base);
+	if (r >= 0)
+		r = move_in(outer, inner, base);
 	if (r < 0)
 		return r;
-	/* From the time when the unit had a lasting user; where both are there somebody has to choose. */
-	if (lstat(outer, &st) == 0 && S_ISDIR(st.st_mode) && rename(outer, inner) < 0)
+	if (mkdirat(inner, base, mode) < 0 && errno != EEXIST)
 		return -errno;
-	if (mkdir(inner, mode) < 0 && errno != EEXIST)
-		return -errno;
-	r = own(inner, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
-	return r == 0 ? put_link(outer, name) : r;
+	fd = fd_open(inner, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	r = fd < 0 ? fd : own(fd, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
+	return r == 0 && symlinkat(link, outer, base) < 0 && errno != EEXIST ? -errno : r;
 }

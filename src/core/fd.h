@@ -52,5 +52,3 @@ uint64_t timespec_us(const struct timespec *ts);
  */
 MUST_USE int fd_memory(const char *name, size_t n, int fd, void **ret_map);
 void fd_unmap(void *map, size_t n);
-/* Remove a directory with everything in it, not following links, not crossing file systems, at most 16 levels deep. 0 or -errno. */
-MUST_USE int fd_remove_tree(const char *path);

@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/describe.h"
 #include "core/describe_view.h"
 #include "core/dynamic_user.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/tree.h"
 #include "core/utmp.h"
 #include "units/exec_config.h"
 #include "units/sandbox.h"
@@ -128,7 +130,7 @@ static uid_t static_uid(const struct unit *u)
 
 static void remove_tree(const struct unit *u, const char *path)
 {
-	int r = fd_remove_tree(path);
+	int r = tree_remove(path);
 
 	if (r < 0 && r != -ENOENT)
 		log_debug("leftovers", "%s: %s stays: %s", u->name, path, strerror(-r));
@@ -146,30 +148,28 @@ static void remove_private_tmp(const struct hark *h, const struct unit *u)
 	}
 }
 
-static void remove_runtime(const struct unit *u)
+static void remove_runtime(const struct hark *h, const struct unit *u)
 {
 	const struct exec_config *x = u->config->exec;
-	const char *root = exec_dir_roots[DIR_RUNTIME];
-	char path[512];
+	struct unit_directory dir;
 
 	if (x->runtime_directory_preserve == 2)
 		return;
 	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
-		snprintf(path, sizeof(path), "%s/%s", root, d->text);
-		if (sandbox_is_private_dir(u->config, DIR_RUNTIME)) {
-			unlink(path);
-			snprintf(path, sizeof(path), "%s/private/%s", root, d->text);
-		}
-		remove_tree(u, path);
+		if (describe_directory(h, u, DIR_RUNTIME, d->text, &dir) < 0)
+			continue; /* it could not be made either */
+		if (dir.link[0])
+			unlink(dir.link);
+		remove_tree(u, dir.path);
 	}
 }
 
-static void remove_credentials(const struct unit *u)
+static void remove_credentials(const struct hark *h, const struct unit *u)
 {
 	const struct sandbox *s = sandbox_of(u->config);
-	char path[512];
+	char path[CREDENTIALS_ROOM];
 
-	snprintf(path, sizeof(path), "%s/credentials/%s", exec_dir_roots[DIR_RUNTIME], u->name);
+	describe_credentials_place(h, u, path);
 	if (s->credentials || s->set_credentials)
 		remove_tree(u, path);
 }
@@ -181,8 +181,8 @@ void leftovers_remove(struct hark *h, struct unit *u)
 	if (!u->config->exec || h->is_shutting_down)
 		return;
 	remove_private_tmp(h, u);
-	remove_runtime(u);
-	remove_credentials(u);
+	remove_runtime(h, u);
+	remove_credentials(h, u);
 	if (u->config->exec->utmp_id && !h->is_user && u->type == UNIT_SERVICE)
 		utmp_end(u->config->exec->utmp_id, service_of(u)->main.pid);
 	if (!sandbox_of(u->config)->dynamic_user && !sandbox_of(u->config)->remove_ipc)

@@ -18,7 +18,7 @@
 #include "core/buf.h"
 
 enum plan_where { PLAN_ANYWHERE, PLAN_APART, PLAN_EXEC_ONLY };
-/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, LACKS, PRIVATE_DIR and CREDENTIAL two, for UTMP three), or bytes of any length. */
+/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, LACKS, MKDIR, PRIVATE_DIR and CREDENTIAL two, for UTMP three), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
 /* STEP(name, where, exit code, number of 64-bit words w0, w1 ... at the start of the payload, tail, what). */
@@ -42,7 +42,7 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(RLIMIT, PLAN_EXEC_ONLY, 205, 3, PLAN_NONE, "w0 resource, w1 soft, w2 hard") \
 	STEP(TIMERSLACK, PLAN_EXEC_ONLY, 212, 1, PLAN_NONE, "w0 nanoseconds") \
 	STEP(PERSONALITY, PLAN_EXEC_ONLY, 230, 1, PLAN_NONE, "w0 personality(2)") \
-	STEP(MKDIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, w3 1: leave owner of existing, path; parents 0755") \
+	STEP(MKDIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, w3 1: leave owner of existing, place NUL name NUL; parents 0755") \
 	STEP(CHROOT, PLAN_EXEC_ONLY, 210, 0, PLAN_STR, "path") \
 	STEP(CHDIR, PLAN_ANYWHERE, 200, 1, PLAN_STR, "w0 1: missing is fine, path") \
 	STEP(GROUPS, PLAN_ANYWHERE, 216, 0, PLAN_BYTES, "gids, 32 bits each (none: empty list)") \

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs that set something: variables of all services, directives of a unit; and what is done to a unit's cgroup and directories. */
 #include <stdio.h>
+#include <unistd.h>
 
+#include "core/describe.h"
 #include "core/environment.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/procs.h"
 #include "core/remember.h"
+#include "core/tree.h"
 #include "ctl/live.h"
 #include "ctl/property.h"
 #include "ctl/property_live.h"
@@ -173,15 +176,16 @@ static unsigned clean_unit(struct call *c, const struct unit *u, unsigned kinds)
 		const struct name_list *l = kinds >> k & 1 ? e->directories[k] : NULL;
 
 		for (; l; l = l->next, n++) {
-			char path[1024];
-			int r;
+			struct unit_directory dir;
+			int r = describe_directory(c->h, u, (enum exec_dir)k, l->text, &dir);
 
-			snprintf(path, sizeof(path), "%s/%.*s", exec_dir_roots[k],
-				 (int)str_index(str_of(l->text), ':'), l->text);
-			r = fd_remove_tree(path);
+			if (r == 0)
+				r = tree_remove(dir.path);
+			if (r == 0 && dir.link[0])
+				unlink(dir.link);
 			if (r < 0)
 				call_error(c, EXIT_FAILED, u->name, "%s cannot be removed: %s",
-					   path, strerror(-r));
+					   dir.path, strerror(-r));
 		}
 	}
 	return n;

@@ -55,6 +55,8 @@ first=$(tail -1 "$T/look.out")
 is "inside it sees its own directory and no other" "" "/var/lib/private/look|mine|look|linked|no" "$(sed '$d' "$T/look.out" | paste -sd'|')"
 ctl start look.service >/dev/null
 is "the next run has the same number" "" "$first" "$(tail -1 "$T/look.out")"
+ctl clean --what=state look.service >/dev/null
+is "its directory can be cleaned away, with the link to it" "" "" "$(ls -d /var/lib/look /var/lib/private/look 2>/dev/null)"
 ok_if "and another unit another one" "" [ "$first" != "$uid" ]
 
 long two User=one

@@ -181,6 +181,33 @@ directories() {
 	service dirs2 RemainAfterExit=yes RuntimeDirectory=hark-t3 RuntimeDirectoryPreserve=yes "ExecStart=/bin/true"
 	ctl start dirs2.service && ctl stop dirs2.service
 	ok_if "RuntimeDirectoryPreserve=yes" "" test -d /run/hark-t3
+	stolen_directories
+}
+
+# What a service has put into its own directory leads root nowhere else.
+stolen_directories() {
+	local state=/var/lib/hark-t
+	mkdir -p "$T/victim/b" /var/lib/private/hark-victim
+	touch "$T/victim/b/secret" /var/lib/private/hark-victim/secret
+	service thief Type=oneshot User=nobody "StateDirectory=hark-t hark-t/a/b hark-t/c" ExecStart=/bin/true
+	ctl start thief.service >/dev/null 2>&1
+	rm -r $state/a
+	ln -s "$T/victim" $state/a
+	chown -h nobody $state/a
+	ctl start thief.service >/dev/null 2>&1
+	is "a link of the service's is not followed to give somebody else's directory away" "" "failed 233 root root" \
+		"$(active thief.service) $(prop thief.service ExecMainStatus) $(stat -c %U "$T/victim/b" "$T/victim/b/secret" | paste -sd' ')"
+	rm -r $state/a $state/c
+	ln -s ../private/hark-victim $state/c
+	chown -h nobody $state/c
+	ctl start thief.service >/dev/null 2>&1
+	is "... nor to bring back what was never there" "" "root secret" "$(stat -c %U /var/lib/private/hark-victim) $(ls /var/lib/private/hark-victim)"
+	rm -rf $state
+	mkdir "$T/elsewhere"
+	ln -s "$T/elsewhere" $state
+	ctl start thief.service >/dev/null 2>&1
+	is "a link of root's is" "" "inactive nobody" "$(active thief.service) $(stat -c %U "$T/elsewhere/a/b")"
+	rm -rf $state /var/lib/private/hark-victim
 }
 
 for test in clean limits users environment words streams directories; do

@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/plan.h"
+#include "core/tree.h"
 #include "suite.h"
 #include "units/load.h"
 
@@ -107,7 +108,7 @@ START_TEST(ssh)
 		 "refs -1 9 9\n"
 		 "SETSID\n"
 		 "UMASK 22\n"
-		 "MKDIR 755 %o %o 0 /run/sshd\n"
+		 "MKDIR 755 %o %o 0 /run\n"
 		 "ENV PATH=/usr/bin:/bin\n"
 		 "ENV RUNTIME_DIRECTORY=/run/sshd\n"
 		 "ENV NOTIFY_SOCKET=/run/hark/notify/ssh.service\n"
@@ -426,7 +427,7 @@ START_TEST(variables_are_kept)
 	ck_assert_ptr_null(variable("C"));
 	ck_assert_str_eq(variable("PATH"),
 			 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	ck_assert_int_eq(fd_remove_tree(dir), 0);
+	ck_assert_int_eq(tree_remove(dir), 0);
 }
 END_TEST
 

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/tree.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+
+enum { LINKS_MOST = 40, DEPTH = 128 };
+
+/* --- the way to a directory --- */
+
+/* Could nobody but root have put that link where it is? */
+static bool is_trusted_link(int dir, const struct stat *link)
+{
+	struct stat st;
+
+	return geteuid() != 0 || (link->st_uid == 0 && fstat(dir, &st) == 0 && st.st_uid == 0);
+}
+
+/* What is in that directory under the name, itself when it is a link. */
+static int look_at(int dir, const char *name, bool make)
+{
+	int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd != -ENOENT || !make)
+		return fd;
+	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+}
+
+/* The text of the link in front of what is left of the way (cap bytes, of which `rest` is the end in use). 0 or -errno. */
+static int put_in_front(int link, char *left, size_t cap, const char *rest)
+{
+	size_t rest_n = strlen(rest) + 1;
+	char *end = left + cap - rest_n;
+	ssize_t n;
+
+	memmove(end, rest, rest_n);
+	n = readlinkat(link, "", left, cap - rest_n);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == cap - rest_n)
+		return -ENAMETOOLONG;
+	left[n] = '/';
+	memmove(left + n + 1, end, rest_n);
+	return 0;
+}
+
+/* Cuts the next name off. NULL: there is none left; *rest is what is behind it. */
+static const char *next_name(char *left, char **rest)
+{
+	char *name = left + strspn(left, "/");
+	size_t n = strcspn(name, "/");
+
+	*rest = name + n + (name[n] == '/');
+	name[n] = '\0';
+	return n ? name : NULL;
+}
+
+int tree_open(const char *path, bool make)
+{
+	char left[PATH_MAX], *rest = left;
+	AUTO_FD int at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	unsigned links = 0;
+	const char *name;
+
+	if (strlen(path) >= sizeof(left))
+		return -ENAMETOOLONG;
+	memcpy(left, path, strlen(path) + 1);
+	while (at >= 0 && (name = next_name(rest, &rest))) {
+		AUTO_FD int next = look_at(at, name, make);
+		struct stat st;
+		int r;
+
+		if (next < 0 || fstat(next, &st) < 0)
+			return next < 0 ? next : -errno;
+		if (S_ISLNK(st.st_mode)) {
+			if (links++ == LINKS_MOST || !is_trusted_link(at, &st))
+				return -ELOOP;
+			r = put_in_front(next, left, sizeof(left), rest);
+			rest = left;
+			if (r < 0)
+				return r;
+			if (left[0] != '/')
+				continue;
+			fd_close(next);
+			next = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+		} else if (!S_ISDIR(st.st_mode)) {
+			return -ENOTDIR;
+		}
+		fd_close(at);
+		at = take_fd(next);
+	}
+	return at < 0 ? at : fd_open(at, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+int tree_open_parent(const char *path, bool make, const char **ret_name)
+{
+	const char *name = strrchr(path, '/');
+	char parent[PATH_MAX];
+	size_t n = name ? (size_t)(name - path) : 0;
+
+	if (!name || !name[1])
+		return -EINVAL;
+	if (n >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	*ret_name = name + 1;
+	return tree_open(parent, make);
+}
+
+/* --- all that is in a directory: a stack of open ones, for there is no recursion --- */
+
+struct walk {
+	/* What is to be done with one entry: 0 it is done, 1 enter it, -errno. */
+	int (*take)(struct walk *w, int dir, const char *name);
+	/* ... and with a directory when all in it is done; its name is in `parent`. */
+	int (*leave)(struct walk *w, int dir, int parent, const char *name);
+	uid_t uid; /* tree_give(): whose it is to be */
+	gid_t gid;
+	dev_t dev;
+	int depth;
+	DIR *dir[DEPTH];
+	uid_t owner[DEPTH];
+	const char *name[DEPTH];
+	char names[PATH_MAX]; /* what `name` points to, one behind the other */
+};
+
+/* fd is used up. */
+static int push(struct walk *w, int fd, const char *name)
+{
+	const char *last = w->depth ? w->name[w->depth - 1] : NULL;
+	size_t at = last ? (size_t)(last - w->names) + strlen(last) + 1 : 0, n = strlen(name) + 1;
+	struct stat st;
+	int r = 0;
+
+	if (w->depth == DEPTH || n > sizeof(w->names) - at)
+		r = -ELOOP;
+	else if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (w->depth && st.st_dev != w->dev)
+		r = -EXDEV;
+	else if (!(w->dir[w->depth] = fdopendir(fd)))
+		r = -ENOMEM;
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	w->dev = st.st_dev;
+	w->owner[w->depth] = st.st_uid;
+	w->name[w->depth++] = memcpy(w->names + at, name, n);
+	return 0;
+}
+
+/* One entry of the directory on top; at its end back to the one below. */
+static int step(struct walk *w)
+{
+	DIR *top = w->dir[w->depth - 1];
+	struct dirent *d = readdir(top);
+	int r = 0, fd;
+
+	if (!d) {
+		w->depth--;
+		if (w->depth)
+			r = w->leave(w, dirfd(top), dirfd(w->dir[w->depth - 1]), w->name[w->depth]);
+		closedir(top);
+		return r;
+	}
+	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+		return 0;
+	r = w->take(w, dirfd(top), d->d_name);
+	if (r <= 0)
+		return r;
+	fd = fd_open(dirfd(top), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0; /* it was changed meanwhile, by who may */
+	return fd < 0 ? fd : push(w, fd, d->d_name);
+}
+
+/* fd is used up. */
+static int walk(struct walk *w, int fd)
+{
+	int r = push(w, fd, "");
+
+	while (r == 0 && w->depth)
+		r = step(w);
+	while (w->depth)
+		closedir(w->dir[--w->depth]);
+	return r;
+}
+
+static int give_one(struct walk *w, int dir, const char *name)
+{
+	AUTO_FD int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd == -ENOENT ? 0 : fd < 0 ? fd : -errno;
+	if (st.st_dev != w->dev)
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return 1;
+	if (st.st_nlink > 1 && st.st_uid != w->owner[w->depth - 1])
+		return 0;
+	return fchownat(fd, "", w->uid, w->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int give_directory(struct walk *w, int dir, int parent UNUSED, const char *name UNUSED)
+{
+	return fchown(dir, w->uid, w->gid) < 0 ? -errno : 0;
+}
+
+int tree_give(int fd, uid_t uid, gid_t gid)
+{
+	struct walk w = {.take = give_one, .leave = give_directory, .uid = uid, .gid = gid};
+	int own = fd_open(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	return own < 0 ? own : walk(&w, own);
+}
+
+static int remove_one(struct walk *w UNUSED, int dir, const char *name)
+{
+	return unlinkat(dir, name, 0) < 0 && (errno == EISDIR || errno == EPERM);
+}
+
+static int remove_directory(struct walk *w UNUSED, int dir UNUSED, int parent, const char *name)
+{
+	return unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+int tree_remove(const char *path)
+{
+	struct walk w = {.take = remove_one, .leave = remove_directory};
+	const char *name = NULL;
+	AUTO_FD int parent = tree_open_parent(path, false, &name);
+	int fd, r;
+
+	if (parent < 0)
+		return parent;
+	fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	r = fd < 0 ? fd : walk(&w, fd);
+	return r < 0 ? r : remove_directory(&w, -1, parent, name);
+}
