@@ -72,6 +72,7 @@ END_TEST
 
 static void check_ours(struct state_table *t)
 {
+	const size_t fields = offsetof(struct state_unit, exit_code) + 1; /* then comes padding */
 	struct state_manager m;
 
 	ck_assert_uint_eq(t->damaged_n, 0);
@@ -79,7 +80,7 @@ static void check_ours(struct state_table *t)
 		struct state_unit want = unit_of(units[i].type, units[i].seed), got;
 
 		ck_assert_int_eq(state_get(t, state_find(t, units[i].name), &got), 0);
-		ck_assert_mem_eq(&got, &want, sizeof(got));
+		ck_assert_mem_eq(&got, &want, fields);
 	}
 	ck_assert_int_eq(state_get_manager(t, &m), 0);
 	ck_assert_mem_eq(&m, &manager, sizeof(m));
