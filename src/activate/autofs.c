@@ -121,6 +121,8 @@ static bool answer(struct automount_unit *a, const struct autofs_request *q)
 {
 	bool is_mounted = autofs_is_covered(bank_fd(a->point_slot - 1)) > 0;
 
+	if (automount_is_going(a->unit.state))
+		return reply(a, q, EHOSTDOWN);
 	if (q->is_expire)
 		return answer_expiry(a, q, is_mounted);
 	if (is_mounted)
@@ -257,11 +259,22 @@ static int make(struct hark *h, struct automount_unit *a)
 	return r < 0 ? r : keep_as(h, a, "point", point, &a->point_slot);
 }
 
+/* hark-mount has taken it away before. What is left, because that could not be, does not keep us: nothing is written back here. */
+static void remove_point(const struct automount_unit *a)
+{
+	int point = bank_fd(a->point_slot - 1);
+	int r = autofs_is_covered(point) > 0 ? -EBUSY : autofs_detach(point);
+
+	if (r < 0 && a->result != ARES_UNMOUNTED)
+		log_at(LOG_ERROR, "%s: the mount point at %s stays: %s", a->unit.name, where_of(a),
+		       strerror(-r));
+	autofs_close(point);
+}
+
 static void drop(struct hark *h, struct unit *u)
 {
 	struct automount_unit *a = automount_of(u);
 	struct autofs_request q;
-	int r = 0;
 
 	loop_unwatch(&h->loop, &a->watch);
 	if (!a->point_slot && !take_over(h, a)) {
@@ -270,10 +283,7 @@ static void drop(struct hark *h, struct unit *u)
 	}
 	if (autofs_peek(bank_fd(a->pipe_slot - 1), &q) > 0)
 		reply(a, &q, EHOSTDOWN);
-	r = autofs_remove(bank_fd(a->point_slot - 1));
-	if (r < 0)
-		log_at(LOG_ERROR, "%s: the mount point at %s stays: %s", u->name, where_of(a),
-		       strerror(-r));
+	remove_point(a);
 	forget(h, a);
 }
 
@@ -344,7 +354,7 @@ static void disarm(struct hark *h, struct unit *u)
 	loop_unwatch(&h->loop, &automount_of(u)->watch);
 }
 
-/* For hark-mount, which lays the point, or asks the kernel whether the mount is in use. */
+/* For hark-mount, which lays the point, takes it away, or asks the kernel whether the mount is in use. */
 static unsigned fds(struct hark *h UNUSED, struct unit *u, int32_t *slots, const char **names,
 		    unsigned max)
 {

@@ -11,6 +11,7 @@
  *	hark-mount fstab FILE DIR SPAN		(generator: units from the file; devices of which it says nothing are waited for SPAN)
  *	hark-mount lay WHERE MODE		(the automount point in descriptor 3 over that directory)
  *	hark-mount expire
+ *	hark-mount remove			(the automount point in descriptor 3, with what is mounted over it)
  *
  * MODE: octal, of a mount point that has to be made. PRIORITY may be empty. Exits with 0 when the kernel's table shows what was asked for,
  * else see MOUNT_EXIT_ERRNO.
@@ -285,6 +286,13 @@ static int do_expire(struct libmnt_context *cx UNUSED, char **argv UNUSED)
 	return 1;
 }
 
+static int do_remove(struct libmnt_context *cx UNUSED, char **argv UNUSED)
+{
+	int r = autofs_detach(POINT);
+
+	return r < 0 ? status_of(-r) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -295,7 +303,7 @@ int main(int argc, char **argv)
 		     {"remount", 4, do_remount}, {"remount-all", 3, do_remount_all},
 		     {"swapon", 5, do_swapon},   {"swapoff", 3, do_swapoff},
 		     {"fstab", 5, do_fstab},     {"lay", 4, do_lay},
-		     {"expire", 2, do_expire}};
+		     {"expire", 2, do_expire},   {"remove", 2, do_remove}};
 	struct libmnt_context *cx = mnt_new_context();
 
 	if (!cx) {

@@ -97,10 +97,9 @@ int autofs_expire(int point)
 	return call(AUTOFS_DEV_IOCTL_EXPIRE, &q, point);
 }
 
-int autofs_remove(int point)
+int autofs_detach(int point)
 {
 	enum { LAYERS_MOST = 64 };
-	struct autofs_dev_ioctl q = {.size = 0};
 	char path[32];
 	int r = 0;
 
@@ -108,11 +107,14 @@ int autofs_remove(int point)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", point);
 	for (unsigned n = 0; r == 0 && n < LAYERS_MOST; n++)
 		r = umount2(path, MNT_DETACH) < 0 ? -errno : 0;
-	if (r == -EINVAL)
-		r = 0;
-	/* Nobody can come any more; who came before is let go. */
+	return r == -EINVAL ? 0 : r;
+}
+
+void autofs_close(int point)
+{
+	struct autofs_dev_ioctl q = {.size = 0};
+
 	(void)!call(AUTOFS_DEV_IOCTL_CATATONIC, &q, point);
-	return r;
 }
 
 /* --- the mount --- */
@@ -276,7 +278,9 @@ static int remove_dead(const char *where)
 	if (r == 0)
 		r = call_at(AUTOFS_DEV_IOCTL_OPENMOUNT, &c, -1, where);
 	if (r == 0)
-		r = autofs_remove(c.q.ioctlfd); /* goes with the process */
+		r = autofs_detach(c.q.ioctlfd);
+	if (r == 0)
+		autofs_close(c.q.ioctlfd); /* goes with the process */
 	return r < 0 ? -EEXIST : 0;
 }
 

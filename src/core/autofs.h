@@ -51,5 +51,10 @@ MUST_USE int autofs_is_covered(int point);
 MUST_USE int autofs_set_idle(int point, uint64_t idle_us);
 /* Ask the kernel for an expiry, and wait for its answer. 0: it has gone; -EAGAIN: it is in use; -errno. */
 MUST_USE int autofs_expire(int point);
-/* Take the point away with all that is mounted over it. Who waits is told ENOENT; who is inside stays there. 0 or -errno. */
-MUST_USE int autofs_remove(int point);
+/*
+ * Take the point away with all that is mounted over it; who is inside stays there. What is mounted may have to be written back first: for a
+ * process that may wait, unless nothing is. Nobody can come any more. 0 (also when it lies nowhere) or -errno.
+ */
+MUST_USE int autofs_detach(int point);
+/* Who waits there is told ENOENT, and so is whoever comes where it still lies. */
+void autofs_close(int point);

@@ -264,13 +264,15 @@ static uint8_t restore_automount(struct hark *h, struct automount_unit *a,
 	a->err = st->exit_status;
 	automount_hold_again(a, st->trigger_count, st->trigger_begin_us);
 	restore_proc(h, &a->unit, ROLE_CONTROL, st->control_slot, st->control_token);
-	if ((st->state < AUTO_WAITING || st->state > AUTO_EXPIRING) && st->state != AUTO_LAYING)
+	if (st->state < AUTO_WAITING || st->state == AUTO_FAILED)
 		return st->state;
 	if (st->state != AUTO_LAYING)
 		*fx |= FX_WATCH;
 	if (h->activators[UNIT_AUTOMOUNT]->arm(h, &a->unit, &why) == 0)
 		return st->state;
 	mem_put(why);
+	if (automount_is_going(st->state))
+		return st->state;
 	*fx = FX_ARM;
 	return AUTO_ARMING;
 }

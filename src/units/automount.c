@@ -34,13 +34,22 @@ const char *const automount_result_names[AUTOMOUNT_RESULTS] = {
 #undef RESULT
 };
 
-enum { TIMEOUT_NONE, TIMEOUT_ARM, TIMEOUT_LAY, TIMEOUT_ANSWER, TIMEOUT_IDLE, TIMEOUT_ASK };
+enum {
+	TIMEOUT_NONE,
+	TIMEOUT_ARM,
+	TIMEOUT_LAY,
+	TIMEOUT_ANSWER,
+	TIMEOUT_IDLE,
+	TIMEOUT_ASK,
+	TIMEOUT_REMOVE
+};
 
 static const struct fsm_state states[AUTO_STATES] = {
 	[AUTO_DEAD] = {"dead", INACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_ARMING] = {"arming", ACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
 	[AUTO_LAYING] = {"laying", ACTIVATING, ACMD_LAY, TIMEOUT_LAY, false},
 	[AUTO_ABANDONING] = {"abandoning", DEACTIVATING, ACMD_NONE, TIMEOUT_ARM, false},
+	[AUTO_REMOVING] = {"removing", DEACTIVATING, ACMD_REMOVE, TIMEOUT_REMOVE, false},
 	[AUTO_WAITING] = {"waiting", ACTIVE, ACMD_NONE, TIMEOUT_NONE, false},
 	[AUTO_MOUNTING] = {"mounting", ACTIVE, ACMD_NONE, TIMEOUT_ANSWER, false},
 	[AUTO_RUNNING] = {"running", ACTIVE, ACMD_NONE, TIMEOUT_IDLE, false},
@@ -53,13 +62,15 @@ static const struct fsm_state states[AUTO_STATES] = {
 /*
  * How to read it: as in service.c. WATCH answers the request at the head of the pipe, if what is mounted or what became of the mount
  * unit says how, and goes on listening; what it cannot answer comes back as ACCESS or IDLE. So each state that somebody may wait in
- * is left by the mount unit or, at last, by its timeout, and always with WATCH.
+ * is left by the mount unit or, at last, by its timeout, and always with WATCH, which refuses them on the way out.
  */
 #define GO(state, effects)                              \
 	{                                               \
 		.go = AUTO_##state + 1, .fx = (effects) \
 	}
 #define GONE (FX_DISARM | FX_DROP | FX_FORGET)
+#define STOP_IT GO(ABANDONING, FX_KILL_CONTROL | FX_WATCH)
+#define REMOVE GO(REMOVING, FX_SPAWN_CONTROL | FX_WATCH)
 
 /* clang-format off */
 static const struct fsm_cell cells[AUTO_STATES][AE_EVENTS] = {
@@ -83,41 +94,46 @@ static const struct fsm_cell cells[AUTO_STATES][AE_EVENTS] = {
 		[AE_ASKED]    = GO(FAILED, GONE),
 		[AE_TIMEOUT]  = GO(FAILED, FX_KILL_CONTROL | GONE),
 		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
-		[AE_STOP]     = GO(ABANDONING, FX_KILL_CONTROL),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_ABANDONING] = {
-		[AE_LAID]     = GO(DEAD, GONE),
-		[AE_ASKED]    = GO(DEAD, GONE),
+		[AE_LAID]     = REMOVE,
+		[AE_ASKED]    = REMOVE,
 		[AE_TIMEOUT]  = GO(DEAD, GONE),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
+	},
+	[AUTO_REMOVING] = {
+		[AE_ASKED]    = GO(DEAD, GONE),
+		[AE_TIMEOUT]  = GO(DEAD, FX_KILL_CONTROL | GONE),
+		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
 	},
 	[AUTO_WAITING] = {
 		[AE_ACCESS]   = GO(MOUNTING, FX_ACTIVATE),
 		[AE_UP]       = GO(RUNNING, FX_WATCH),
 		[AE_REST]     = GO(WAITING, FX_WATCH),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
-		[AE_STOP]     = GO(DEAD, GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_MOUNTING] = {
 		[AE_UP]       = GO(RUNNING, FX_WATCH),
 		[AE_REST]     = GO(WAITING, FX_WATCH),
 		[AE_TIMEOUT]  = GO(WAITING, FX_WATCH),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
-		[AE_STOP]     = GO(DEAD, GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_RUNNING] = {
 		[AE_REST]     = GO(WAITING, FX_WATCH),
 		[AE_ACCESS]   = GO(LEAVING, 0),
 		[AE_TIMEOUT]  = GO(ASKING, FX_SPAWN_CONTROL),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
-		[AE_STOP]     = GO(DEAD, GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_LEAVING] = {
 		[AE_REST]     = GO(WAITING, FX_WATCH),
 		[AE_UP]       = GO(RUNNING, FX_WATCH),
 		[AE_TIMEOUT]  = GO(WAITING, FX_WATCH),
 		[AE_ARM_FAIL] = GO(FAILED, GONE),
-		[AE_STOP]     = GO(DEAD, GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_ASKING] = {
 		[AE_IDLE]     = GO(EXPIRING, FX_DEACTIVATE),
@@ -126,14 +142,14 @@ static const struct fsm_cell cells[AUTO_STATES][AE_EVENTS] = {
 		[AE_ACCESS]   = GO(LEAVING, FX_KILL_CONTROL),
 		[AE_TIMEOUT]  = GO(RUNNING, FX_KILL_CONTROL | FX_WATCH),
 		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
-		[AE_STOP]     = GO(DEAD, FX_KILL_CONTROL | GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 	[AUTO_EXPIRING] = {
 		[AE_REST]     = GO(WAITING, FX_WATCH),
 		[AE_UP]       = GO(RUNNING, FX_WATCH),
 		[AE_TIMEOUT]  = GO(RUNNING, FX_KILL_CONTROL | FX_WATCH),
 		[AE_ARM_FAIL] = GO(FAILED, FX_KILL_CONTROL | GONE),
-		[AE_STOP]     = GO(DEAD, FX_KILL_CONTROL | GONE),
+		[AE_STOP]     = STOP_IT,
 	},
 };
 /* clang-format on */
@@ -274,9 +290,9 @@ static void forget_failures(struct automount_unit *a)
 /* --- events --- */
 
 /* A start of it is on its way: what it rests from is not the end of that. */
-static bool is_to_start(const struct unit *mount)
+static bool is_to_start(const struct unit *u)
 {
-	return job_pending(mount) == JOB_START;
+	return job_pending(u) == JOB_START;
 }
 
 static int on_alive(struct automount_unit *a, const struct event *e)
@@ -477,6 +493,8 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 	case TIMEOUT_ARM:
 	case TIMEOUT_ASK:
 		return 10 * US_PER_SEC;
+	case TIMEOUT_REMOVE: /* what is mounted may have to be written back */
+		return 90 * US_PER_SEC;
 	case TIMEOUT_LAY: /* much for a machine that is short of time, little for a boot that waits for a server */
 		return 30 * US_PER_SEC;
 	case TIMEOUT_ANSWER:
@@ -521,16 +539,18 @@ int automount_prepare(struct unit_config *c, const char *program)
 {
 	const struct automount_config *a = c->automount;
 	const char *mode = mount_mode(c, a->directory_mode);
-	struct command *lay, *expire;
+	struct command *lay, *expire, *removal;
 
 	if (!a->where)
 		return 0;
 	lay = mount_command(c, program, (const char *[MOUNT_WORDS]){"lay", a->where, mode});
 	expire = mount_command(c, program, (const char *[MOUNT_WORDS]){"expire"});
-	if (!mode || !lay || !expire)
+	removal = mount_command(c, program, (const char *[MOUNT_WORDS]){"remove"});
+	if (!mode || !lay || !expire || !removal)
 		return -ENOMEM;
-	lay->full_privileges = expire->full_privileges = true;
+	lay->full_privileges = expire->full_privileges = removal->full_privileges = true;
 	c->commands[ACMD_LAY] = lay;
 	c->commands[ACMD_EXPIRE] = expire;
+	c->commands[ACMD_REMOVE] = removal;
 	return 0;
 }

@@ -21,12 +21,13 @@ enum automount_state {
 	AUTO_EXPIRING, /* nobody does: it is unmounted */
 	AUTO_FAILED,
 	AUTO_LAYING,     /* hark-mount lays it over its directory */
-	AUTO_ABANDONING, /* it is stopped meanwhile: that process has to be gone */
+	AUTO_ABANDONING, /* it is stopped: a process of its that lays or asks has to be gone */
+	AUTO_REMOVING,   /* hark-mount takes the point away, and what is mounted over it */
 	AUTO_STATES
 };
 
 /* Command lists of an automount's configuration, made by automount_prepare(). */
-enum automount_commands { ACMD_NONE, ACMD_LAY, ACMD_EXPIRE };
+enum automount_commands { ACMD_NONE, ACMD_LAY, ACMD_EXPIRE, ACMD_REMOVE };
 
 /* RESULT(name, word): API */
 #define AUTOMOUNT_RESULTS_LIST(RESULT)         \
@@ -44,7 +45,8 @@ extern const char *const automount_result_names[AUTOMOUNT_RESULTS];
 
 struct automount_unit {
 	struct unit unit;
-	struct proc_ref control;    /* hark-mount while it lays or asks, and a little longer */
+	struct proc_ref
+		control; /* hark-mount while it lays, asks or removes, and a little longer */
 	const struct registry *reg; /* where its mount unit is found */
 	uint8_t result;             /* enum automount_result */
 	uint32_t token;             /* of the request for which the mount unit was asked last */
@@ -77,6 +79,12 @@ static inline bool automount_is_armed(const struct unit *u)
 	return u->state >= AUTO_WAITING && u->state <= AUTO_EXPIRING;
 }
 
+/* Is it on its way out? Whoever comes is refused. */
+static inline bool automount_is_going(uint8_t state)
+{
+	return state == AUTO_ABANDONING || state == AUTO_REMOVING;
+}
+
 /* Its mount unit, or NULL. */
 struct unit *automount_mount(const struct automount_unit *a);
 /* What whoever waits for that mount unit, which rests, is told: a positive errno. */
@@ -85,5 +93,5 @@ int automount_errno(const struct registry *reg, const struct unit *mount);
 void automount_hold(struct automount_unit *a, uint64_t now_us);
 /* As a manager before had it. */
 void automount_hold_again(struct automount_unit *a, uint32_t failures, uint64_t until_us);
-/* The command lines that lay a point and ask for an expiry, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
+/* The command lines that lay a point, ask for an expiry and take the point away, in its arena: program is hark-mount's path, borrowed. 0 or -ENOMEM. */
 MUST_USE int automount_prepare(struct unit_config *c, const char *program);

@@ -169,7 +169,14 @@ is "a stop lets nobody wait" "" "$(out EHOSTDOWN 3)" "$(sed 's/ worst_ms=[0-9]*/
 ok_if "... and leaves nothing there" "" sh -c '! findmnt -n /run/stopped'
 ctl start run-place.automount >/dev/null
 said place >/dev/null
+if command -v strace >/dev/null; then
+	strace -q -e trace=umount2 -o "$T/umounts" -p "$(manager_pid)" &
+	strace=$!
+	wait_for 'grep -q "TracerPid:[[:space:]]*[1-9]" "/proc/$(manager_pid)/status"' 5
+fi
 ok_if "a stop while it is mounted" "" ctl stop run-place.automount
+[ -n "$strace" ] && kill $strace && wait $strace 2>/dev/null
+ok_if "... by another process than harkd, which what has to be written back would hold" "" sh -c "! grep ' = 0' '$T/umounts' 2>/dev/null"
 ok_if "... unmounts it, too" "" sh -c '! findmnt -n /run/place'
 ok_if "... and its unit knows" "" wait_active run-place.mount inactive 3
 

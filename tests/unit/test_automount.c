@@ -86,7 +86,28 @@ START_TEST(the_way_in_and_out)
 	ck_assert_uint_eq(point->token, 7); /* that is of who wants in */
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_DEAD), "waiting");
 	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_EXITED, .c = ROLE_CONTROL), "waiting");
-	ck_assert_str_eq(HEAR(.kind = EV_STOP), "dead");
+	ck_assert_str_eq(HEAR(.kind = EV_STOP), "removing");
+	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_EXITED, .c = ROLE_CONTROL), "dead");
+}
+END_TEST
+
+START_TEST(a_point_that_is_stopped)
+{
+	static const uint8_t armed[] = {AUTO_WAITING, AUTO_MOUNTING, AUTO_RUNNING,
+					AUTO_LEAVING, AUTO_ASKING,   AUTO_EXPIRING};
+
+	/* What may have to be written back is hark-mount's to take away; one that still asks has to be gone first. */
+	for (size_t i = 0; i < ARRAY_SIZE(armed); i++) {
+		point->unit.state = armed[i];
+		point->control.slot = 1;
+		ck_assert_str_eq(HEAR(.kind = EV_STOP), "abandoning");
+		ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_KILLED, .b = 9,
+				      .c = ROLE_CONTROL),
+				 "removing");
+		point->control.slot = 1;
+		ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_DEAD), "removing");
+		ck_assert_str_eq(HEAR(.kind = i % 2 ? EV_TIMEOUT : EV_SPAWN_FAILED), "dead");
+	}
 }
 END_TEST
 
@@ -108,9 +129,9 @@ START_TEST(a_point_that_cannot_be_laid)
 	point->unit.state = AUTO_LAYING;
 	ck_assert_str_eq(HEAR(.kind = EV_STOP), "abandoning");
 	ck_assert_str_eq(HEAR(.kind = EV_EXITED, .a = CLD_KILLED, .b = 9, .c = ROLE_CONTROL),
-			 "dead");
+			 "removing");
 	point->unit.state = AUTO_LAYING;
-	ck_assert_str_eq(HEAR(.kind = EV_STOP), "dead");
+	ck_assert_str_eq(HEAR(.kind = EV_STOP), "removing");
 }
 END_TEST
 
@@ -265,6 +286,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, the_way_in_and_out);
+	tcase_add_test(t, a_point_that_is_stopped);
 	tcase_add_test(t, a_point_that_cannot_be_laid);
 	tcase_add_test(t, who_comes_while_it_goes);
 	tcase_add_test(t, one_that_is_needed_is_not_asked);
