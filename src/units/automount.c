@@ -316,10 +316,27 @@ static int on_rest(struct automount_unit *a, const struct event *e)
 	return AE_REST;
 }
 
+/* A unit that cannot be without the mount would be stopped with it. */
+static bool is_needed(const struct automount_unit *a)
+{
+	const struct unit *mount = automount_mount(a);
+
+	for (uint32_t i = 0; mount && i < mount->edges_n; i++) {
+		enum dep_type t = (enum dep_type)mount->edges[i].type;
+		const struct unit *v = registry_unit(a->reg, mount->edges[i].to);
+
+		if ((t == DEP_REQUIRED_BY || t == DEP_BOUND_BY || t == DEP_REQUISITE_OF) &&
+		    (!unit_is_at_rest(v) || is_to_start(v)))
+			return true;
+	}
+	return false;
+}
+
 static int on_request(struct automount_unit *a, const struct event *e)
 {
 	if (e->b)
-		return AE_IDLE;
+		return is_needed(a) ? AE_ASKED
+				    : AE_IDLE; /* who needs it may have come since it was asked */
 	if (a->unit.state == AUTO_WAITING || a->unit.state == AUTO_RUNNING ||
 	    a->unit.state == AUTO_ASKING) {
 		a->token = (uint32_t)e->a;
@@ -431,22 +448,6 @@ static int classify(struct unit *u, const struct event *e)
 		break;
 	}
 	return -1;
-}
-
-/* A unit that cannot be without the mount would be stopped with it. */
-static bool is_needed(const struct automount_unit *a)
-{
-	const struct unit *mount = automount_mount(a);
-
-	for (uint32_t i = 0; mount && i < mount->edges_n; i++) {
-		enum dep_type t = (enum dep_type)mount->edges[i].type;
-		const struct unit *v = registry_unit(a->reg, mount->edges[i].to);
-
-		if ((t == DEP_REQUIRED_BY || t == DEP_BOUND_BY || t == DEP_REQUISITE_OF) &&
-		    !unit_is_at_rest(v))
-			return true;
-	}
-	return false;
 }
 
 static enum event_kind entered(struct unit *u)

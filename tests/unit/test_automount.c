@@ -163,6 +163,11 @@ START_TEST(one_that_is_needed_is_not_asked)
 	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "running");
 	user->state = SVC_DEAD;
 	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "asking");
+	/* It is needed by one that comes before the kernel's answer. */
+	user->job.id = 5;
+	user->job.type = JOB_START;
+	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 8, .b = 1), "running");
+	user->job.id = 0;
 	/* The one before has not ended. */
 	point->unit.state = AUTO_RUNNING;
 	point->control.slot = 4;
