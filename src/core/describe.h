@@ -47,9 +47,9 @@ struct unit_directory {
 	char path[1024];
 	char link[1024]; /* where it is looked for, when it lies in "private"; else "" */
 };
-/* text: of the directive, "NAME" or "NAME:LINK". 0, -ENAMETOOLONG. */
+/* name: of exec_directories.names. 0, -ENAMETOOLONG. */
 MUST_USE int describe_directory(const struct hark *h, const struct unit *u, enum exec_dir kind,
-				const char *text, struct unit_directory *ret);
+				const char *name, struct unit_directory *ret);
 /* Where the credentials of a unit lie while it runs. */
 enum { CREDENTIALS_ROOM = 600 };
 void describe_credentials_place(const struct hark *h, const struct unit *u,

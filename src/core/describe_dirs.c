@@ -30,30 +30,24 @@ static void root_of(const struct hark *h, enum exec_dir kind, char *out, size_t 
 		snprintf(out, cap, "%s", exec_dir_roots[kind]);
 }
 
-static struct str name_of(const char *text)
-{
-	return str_sub(str_of(text), 0, str_index(str_of(text), ':'));
-}
-
 static bool is_private_dir(const struct hark *h, const struct unit *u, enum exec_dir kind)
 {
 	return !h->is_user && sandbox_is_private_dir(u->config, kind);
 }
 
 int describe_directory(const struct hark *h, const struct unit *u, enum exec_dir kind,
-		       const char *text, struct unit_directory *ret)
+		       const char *name, struct unit_directory *ret)
 {
 	bool is_private = is_private_dir(h, u, kind);
-	struct str name = name_of(text);
 	char root[256];
 	int n;
 
 	root_of(h, kind, root, sizeof(root));
 	ret->link[0] = '\0';
 	if (is_private)
-		(void)snprintf(ret->link, sizeof(ret->link), "%s/" STR_FMT, root, STR_ARG(name));
-	n = snprintf(ret->path, sizeof(ret->path), "%s/%s" STR_FMT, root,
-		     is_private ? "private/" : "", STR_ARG(name));
+		(void)snprintf(ret->link, sizeof(ret->link), "%s/%s", root, name);
+	n = snprintf(ret->path, sizeof(ret->path), "%s/%s%s", root, is_private ? "private/" : "",
+		     name);
 	return n < 0 || (size_t)n >= sizeof(ret->path) ? -ENAMETOOLONG : 0;
 }
 
@@ -69,17 +63,16 @@ static int put_directories_of(struct making *m, enum exec_dir kind)
 	AUTO_MEM char *text = NULL;
 
 	root_of(m->h, kind, root, sizeof(root));
-	for (const struct name_list *l = m->exec->directories[kind]; l; l = l->next) {
+	for (const struct name_list *l = m->exec->directories[kind].names; l; l = l->next) {
 		uint64_t w[4] = {m->exec->directory_mode[kind], uid, gid, !is_owned};
-		struct str name = name_of(l->text);
 		struct sbuf place = {0};
 
 		if (all.n)
 			sbuf_add_c(&all, ':');
-		sbuf_addf(&all, "%s/%s" STR_FMT, root, is_private ? "private/" : "", STR_ARG(name));
+		sbuf_addf(&all, "%s/%s%s", root, is_private ? "private/" : "", l->text);
 		sbuf_add_z(&place, root);
 		sbuf_add(&place, (struct str){"", 1});
-		sbuf_add(&place, name);
+		sbuf_add_z(&place, l->text);
 		m->plan->bad |= !place.p;
 		if (place.p)
 			plan_put(m->plan, is_private ? PLAN_PRIVATE_DIR : PLAN_MKDIR, w, 4,
@@ -98,7 +91,7 @@ int describe_directories(struct making *m)
 	for (unsigned kind = 0; kind < EXEC_DIRS; kind++) {
 		int r;
 
-		if (!m->exec->directories[kind])
+		if (!m->exec->directories[kind].names)
 			continue;
 		if (m->who.by_nss) {
 			excuse_set(
@@ -112,6 +105,29 @@ int describe_directories(struct making *m)
 			return r;
 	}
 	return 0;
+}
+
+void describe_links(struct making *m, const char *above)
+{
+	for (unsigned kind = 0; kind < EXEC_DIRS; kind++)
+		for (const struct name_list *l = m->exec->directories[kind].links; l; l = l->next) {
+			struct str link = str_of(l->text), name;
+			struct sbuf text = {0};
+			char root[256];
+
+			(void)str_cut(&link, ':', &name);
+			root_of(m->h, (enum exec_dir)kind, root, sizeof(root));
+			sbuf_addf(&text, "%s%s", above, root);
+			sbuf_add_c(&text, '\0');
+			sbuf_add(&text, link);
+			sbuf_add_c(&text, '\0');
+			sbuf_add(&text, name);
+			m->plan->bad |= !text.p;
+			if (text.p)
+				plan_put(m->plan, PLAN_DIR_LINK, NULL, 0,
+					 (struct str){text.p, text.n});
+			sbuf_fini(&text);
+		}
 }
 
 /* --- credentials --- */

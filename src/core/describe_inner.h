@@ -34,6 +34,8 @@ MUST_USE int describe_listen_fds(struct making *m, struct process *out);
 void describe_listen_env(struct making *m);
 /* Limits, scheduling, masks. */
 void describe_scheduling(struct making *m);
+/* Links to directories of the unit (StateDirectory=NAME:LINK); above: "" or its root. */
+void describe_links(struct making *m, const char *above);
 /* LoadCredential= and SetCredential=. 0 or -errno. */
 MUST_USE int describe_credentials(struct making *m);
 /* RuntimeDirectory= and its like. 0 or -errno. */

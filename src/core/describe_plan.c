@@ -285,6 +285,7 @@ static void put_sandbox(struct making *m)
 		if (m->plan->n == after && !sandbox_of(c)->private_users && !describe_has_filter(c))
 			m->plan->n = before;
 	}
+	describe_links(m, wants_root(m) ? m->exec->root_directory : "");
 	put_groups(m);
 	put_users(m);
 	if (wants_root(m))

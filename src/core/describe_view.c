@@ -269,7 +269,7 @@ static void put_own_directories(struct views *v, const struct unit_config *c)
 	char path[PATH_ROOM];
 
 	for (unsigned kind = 0; kind < EXEC_DIRS; kind++) {
-		const struct name_list *l = c->exec->directories[kind];
+		const struct name_list *l = c->exec->directories[kind].names;
 		bool is_private = sandbox_is_private_dir(c, kind);
 
 		if (kind == DIR_CONFIGURATION)
@@ -277,10 +277,8 @@ static void put_own_directories(struct views *v, const struct unit_config *c)
 		if (l && is_private)
 			open_private(v, exec_dir_roots[kind]);
 		for (; l; l = l->next) {
-			struct str name =
-				str_sub(str_of(l->text), 0, str_index(str_of(l->text), ':'));
-			int n = snprintf(path, sizeof(path), "%s/%s" STR_FMT, exec_dir_roots[kind],
-					 is_private ? "private/" : "", STR_ARG(name));
+			int n = snprintf(path, sizeof(path), "%s/%s%s", exec_dir_roots[kind],
+					 is_private ? "private/" : "", l->text);
 
 			if (n > 0 && (size_t)n < sizeof(path))
 				put(v, &(struct view_row){is_private ? VIEW_BIND : VIEW_SAME, 0,

@@ -466,6 +466,8 @@ static int step_extra(const struct plan_record *rec, struct plan_space *space)
 		return exec_dirs_make(rec);
 	case PLAN_PRIVATE_DIR:
 		return exec_dirs_make_private(rec);
+	case PLAN_DIR_LINK:
+		return exec_dirs_link(rec);
 	case PLAN_CREDENTIALS:
 		return exec_credentials_open(rec);
 	case PLAN_CREDENTIAL:

@@ -31,18 +31,19 @@ static int own(int fd, mode_t mode, uid_t uid, gid_t gid)
 	return r == 0 ? sys(fchmod(fd, mode)) : r;
 }
 
-/* The text of the link from the usual place of "a/b": "../private/a/b". */
-static int write_link(const char *name, char *out, size_t cap)
+/* The text of a link at "a/b" to "c/d", both below the same directory, where c/ is `between`: "../c/d". */
+static int write_link(const char *link, const char *between, const char *name, char *out,
+		      size_t cap)
 {
 	size_t n = 0;
 	int r;
 
 	out[0] = '\0';
-	for (const char *p = strchr(name, '/'); p && n < cap; p = strchr(p + 1, '/'))
+	for (const char *p = strchr(link, '/'); p && n < cap; p = strchr(p + 1, '/'))
 		n += (size_t)snprintf(out + n, cap - n, "../");
 	if (n >= cap)
 		return -ENAMETOOLONG;
-	r = snprintf(out + n, cap - n, "private/%s", name);
+	r = snprintf(out + n, cap - n, "%s%s", between, name);
 	return r < 0 || (size_t)r >= cap - n ? -ENAMETOOLONG : 0;
 }
 
@@ -59,7 +60,7 @@ static int bring_back(int parent, const char *base, const char *name)
 	if (n < 0)
 		return 0;
 	link[n] = '\0';
-	r = write_link(name, wanted, sizeof(wanted));
+	r = write_link(name, "private/", name, wanted, sizeof(wanted));
 	if (r < 0 || strcmp(link, wanted) != 0)
 		return r;
 	if (unlinkat(parent, base, 0) < 0 ||
@@ -151,7 +152,7 @@ int exec_dirs_make_private(const struct plan_record *rec)
 	char path[PATH_ROOM], link[PATH_ROOM];
 	AUTO_FD int inner = -1, outer = -1, fd = -1;
 	mode_t mode = (mode_t)rec->w[0];
-	int r = name ? write_link(name, link, sizeof(link)) : -EBADMSG;
+	int r = name ? write_link(name, "private/", name, link, sizeof(link)) : -EBADMSG;
 
 	if (r == 0)
 		r = make_door(root);
@@ -168,4 +169,31 @@ int exec_dirs_make_private(const struct plan_record *rec)
 	fd = fd_open(inner, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	r = fd < 0 ? fd : own(fd, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
 	return r == 0 && symlinkat(link, outer, base) < 0 && errno != EEXIST ? -errno : r;
+}
+
+/* Does a link with that text lie there? */
+static bool is_link(int parent, const char *base, const char *text)
+{
+	char link[PATH_ROOM];
+	ssize_t n = readlinkat(parent, base, link, sizeof(link));
+
+	return n >= 0 && str_eq_z((struct str){link, (size_t)n}, text);
+}
+
+int exec_dirs_link(const struct plan_record *rec)
+{
+	const char *root = rec->text, *link = name_in(rec), *base = NULL;
+	const char *name = link ? link + strlen(link) + 1 : NULL;
+	char path[PATH_ROOM], text[PATH_ROOM];
+	AUTO_FD int parent = -1;
+	int r = name && name < root + rec->text_n ? write_link(link, "", name, text, sizeof(text))
+						  : -EBADMSG;
+
+	if (r == 0)
+		r = parent = open_parent(root, "/", link, path, &base);
+	if (r < 0)
+		return r;
+	if (symlinkat(text, parent, base) == 0 || (errno == EEXIST && is_link(parent, base, text)))
+		return 0;
+	return -errno;
 }

@@ -13,3 +13,5 @@
 /* The steps MKDIR and PRIVATE_DIR. What belonged to another user is given away with all that is in it. 0 or -errno. */
 MUST_USE int exec_dirs_make(const struct plan_record *rec);
 MUST_USE int exec_dirs_make_private(const struct plan_record *rec);
+/* The step DIR_LINK. 0, -EEXIST (something else is there), -errno. */
+MUST_USE int exec_dirs_link(const struct plan_record *rec);

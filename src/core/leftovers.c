@@ -148,6 +148,26 @@ static void remove_private_tmp(const struct hark *h, const struct unit *u)
 	}
 }
 
+/* RuntimeDirectory=NAME:LINK */
+static void remove_links(const struct hark *h, const struct unit *u)
+{
+	const struct name_list *l = u->config->exec->directories[DIR_RUNTIME].links;
+	struct unit_directory dir;
+
+	for (; l; l = l->next) {
+		AUTO_FD int parent = -1;
+		const char *base;
+		struct stat st;
+
+		if (describe_directory(h, u, DIR_RUNTIME, strchr(l->text, ':') + 1, &dir) < 0)
+			continue; /* it could not be made either */
+		parent = tree_open_parent(dir.link[0] ? dir.link : dir.path, false, &base);
+		if (parent >= 0 && fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode))
+			(void)unlinkat(parent, base, 0);
+	}
+}
+
 static void remove_runtime(const struct hark *h, const struct unit *u)
 {
 	const struct exec_config *x = u->config->exec;
@@ -155,7 +175,8 @@ static void remove_runtime(const struct hark *h, const struct unit *u)
 
 	if (x->runtime_directory_preserve == 2)
 		return;
-	for (const struct name_list *d = x->directories[DIR_RUNTIME]; d; d = d->next) {
+	remove_links(h, u);
+	for (const struct name_list *d = x->directories[DIR_RUNTIME].names; d; d = d->next) {
 		if (describe_directory(h, u, DIR_RUNTIME, d->text, &dir) < 0)
 			continue; /* it could not be made either */
 		if (dir.link[0])

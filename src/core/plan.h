@@ -18,7 +18,7 @@
 #include "core/buf.h"
 
 enum plan_where { PLAN_ANYWHERE, PLAN_APART, PLAN_EXEC_ONLY };
-/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, LACKS, MKDIR, PRIVATE_DIR and CREDENTIAL two, for UTMP three), or bytes of any length. */
+/* What follows the words of a payload: nothing, a string with its NUL (for USER, VIEW, LACKS, MKDIR, PRIVATE_DIR and CREDENTIAL two, for UTMP and DIR_LINK three), or bytes of any length. */
 enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 
 /* STEP(name, where, exit code, number of 64-bit words w0, w1 ... at the start of the payload, tail, what). */
@@ -76,7 +76,8 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(FILTER_CALLS, PLAN_EXEC_ONLY, 228, 2, PLAN_STR, "w0 kind of the list, w1 errno (0: kill), names of system calls") \
 	STEP(FILTER_FAMILIES, PLAN_EXEC_ONLY, 228, 1, PLAN_STR, "w0 1: these are denied, names of address families") \
 	STEP(FILTER_ARCHITECTURES, PLAN_EXEC_ONLY, 228, 0, PLAN_STR, "names of architectures") \
-	STEP(NONBLOCK, PLAN_EXEC_ONLY, 202, 2, PLAN_NONE, "w0 first descriptor, w1 how many: O_NONBLOCK")
+	STEP(NONBLOCK, PLAN_EXEC_ONLY, 202, 2, PLAN_NONE, "w0 first descriptor, w1 how many: O_NONBLOCK") \
+	STEP(DIR_LINK, PLAN_EXEC_ONLY, 233, 0, PLAN_STR, "place NUL link NUL name NUL: a symbolic link there, to the directory there")
 /* clang-format on */
 
 enum plan_step {

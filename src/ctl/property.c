@@ -303,7 +303,7 @@ static void print_can_clean(struct view *v, const struct property *p)
 	const struct unit_config *c = v->u->config;
 
 	for (unsigned i = 0; c && c->exec && i < EXEC_DIRS; i++)
-		if (c->exec->directories[i])
+		if (c->exec->directories[i].names)
 			reply_item(v->reply, p->name, words[i]);
 }
 

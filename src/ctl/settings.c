@@ -173,7 +173,7 @@ static unsigned clean_unit(struct call *c, const struct unit *u, unsigned kinds)
 	unsigned n = 0;
 
 	for (unsigned k = 0; e && k < EXEC_DIRS; k++) {
-		const struct name_list *l = kinds >> k & 1 ? e->directories[k] : NULL;
+		const struct name_list *l = kinds >> k & 1 ? e->directories[k].names : NULL;
 
 		for (; l; l = l->next, n++) {
 			struct unit_directory dir;

@@ -184,8 +184,10 @@ void dump_exec_directories(struct dumping *d)
 
 	for (unsigned k = 0; k < EXEC_DIRS; k++) {
 		sbuf_addf(d->out, "\t%sMode: %04o\n", names[k], e->directory_mode[k]);
-		for (const struct name_list *n = e->directories[k]; n; n = n->next)
+		for (const struct name_list *n = e->directories[k].names; n; n = n->next)
 			dump_line(d, names[k], "%s", n->text);
+		for (const struct name_list *n = e->directories[k].links; n; n = n->next)
+			sbuf_addf(d->out, "\t%sSymlink: %s\n", names[k], n->text);
 	}
 }
 

@@ -61,6 +61,10 @@ struct limit {
 enum exec_dir { DIR_RUNTIME, DIR_STATE, DIR_CACHE, DIR_LOGS, DIR_CONFIGURATION, EXEC_DIRS };
 extern const char
 	*const exec_dir_roots[EXEC_DIRS]; /* "/run", "/var/lib", "/var/cache", "/var/log", "/etc" */
+/* Of one kind, each name once; links: "NAME:LINK", both below the root of the kind. */
+struct exec_directories {
+	struct name_list *names, *links;
+};
 extern const char *const exec_dir_env[EXEC_DIRS]; /* "RUNTIME_DIRECTORY" ... */
 
 enum kill_mode { KILL_CONTROL_GROUP, KILL_PROCESS, KILL_MIXED, KILL_NONE, KILL_MODES };
@@ -85,7 +89,7 @@ struct exec_config {
 	bool working_directory_optional;
 	const char *root_directory;
 	struct limit *limits;
-	struct name_list *directories[EXEC_DIRS];
+	struct exec_directories directories[EXEC_DIRS];
 	uint32_t directory_mode[EXEC_DIRS];
 	uint8_t runtime_directory_preserve; /* 0 no, 1 restart, 2 yes */
 	uint32_t umask;

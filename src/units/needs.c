@@ -39,7 +39,8 @@ static int need_directories(struct arena *arena, const struct exec_config *e,
 	int r = 0;
 
 	for (unsigned k = 0; r == 0 && k < EXEC_DIRS; k++)
-		for (const struct name_list *n = e->directories[k]; r == 0 && n; n = n->next) {
+		for (const struct name_list *n = e->directories[k].names; r == 0 && n;
+		     n = n->next) {
 			size_t root_n = strlen(exec_dir_roots[k]);
 			size_t name_n = strlen(n->text);
 			char *path = arena_get(arena, root_n + name_n + 2);

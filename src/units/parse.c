@@ -244,27 +244,38 @@ const char *parse_path_now(const char *path)
 	return strncmp(path, old, sizeof(old) - 1) == 0 ? path + strlen("/var") : path;
 }
 
-bool parse_path_clean(const char *path)
+/* The path, which lies in an arena of ours, without what means nothing in it. False: there is ".." in it. */
+static bool shorten(const char *path)
 {
 	struct str rest = str_of(path), part;
-	char *out = (char *)(uintptr_t)path; /* in an arena of ours */
+	char *out = (char *)(uintptr_t)path;
+	bool is_absolute = path[0] == '/';
 
-	if (path[0] != '/')
-		return false;
 	for (struct str look = rest; str_cut(&look, '/', &part);)
 		if (str_eq(part, STR("..")))
 			return false;
 	while (str_cut(&rest, '/', &part)) {
 		if (part.n == 0 || str_eq(part, STR(".")))
 			continue;
-		*out++ = '/';
+		if (is_absolute || out != path)
+			*out++ = '/';
 		memmove(out, part.p, part.n);
 		out += part.n;
 	}
-	if (out == path)
+	if (is_absolute && out == path)
 		out++; /* the root */
 	*out = '\0';
 	return true;
+}
+
+bool parse_path_clean(const char *path)
+{
+	return path[0] == '/' && shorten(path);
+}
+
+bool parse_path_below(const char *path)
+{
+	return path[0] != '/' && shorten(path) && path[0];
 }
 
 /* --- single values --- */

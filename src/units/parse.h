@@ -215,6 +215,8 @@ MUST_USE int parse_add_name(struct assignment *a, struct name_list **head, const
 void parse_reset(struct assignment *a, void *head);
 /* Brings an absolute path, which lies in an arena, into its shortest form: no "//", no ".", no slash at its end. False: it is none, or has ".." in it. */
 bool parse_path_clean(const char *path);
+/* The same with a relative path. False also: nothing is left of it. */
+bool parse_path_below(const char *path);
 /* The same path below /run when it lies below /var/run, where it is the same file: for what is made there at boot. */
 const char *parse_path_now(const char *path);
 /* C escapes and specifiers of a text with any blanks in it, which is part of the value. As parse_expand(). */

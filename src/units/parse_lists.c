@@ -362,24 +362,65 @@ int parse_environment_file(struct assignment *a)
 	return parse_add_name(a, a->target, path);
 }
 
-/* "name" or "name:link"; the link is made by nobody yet. */
-static bool is_directory_name(const char *name)
+/* What is called so is made by hark itself, for users that exist for a run only. */
+static bool is_reserved(const char *name)
 {
-	struct str rest = str_of(name);
-	struct str part;
+	return str_has_prefix(str_of(name), STR("private")) && (!name[7] || name[7] == '/');
+}
 
-	if (name[0] == '/' || name[0] == '\0' || strcmp(name, "private") == 0)
-		return false;
-	while (str_cut(&rest, '/', &part))
-		if (str_eq(part, STR("..")) || str_eq(part, STR(".")))
-			return false;
-	return !strchr(name, ':');
+static bool has_name(const struct name_list *l, const char *name)
+{
+	while (l && strcmp(l->text, name) != 0)
+		l = l->next;
+	return l;
+}
+
+/* "NAME" or "NAME:LINK", which lies in an arena. 0, -EINVAL (nothing is taken), -ENOMEM. */
+static int take_directory(struct assignment *a, char *name)
+{
+	struct exec_directories *d = a->target;
+	char *link = strchr(name, ':');
+	struct sbuf both = {0};
+	int r = 0;
+
+	if (link)
+		*link++ = '\0';
+	if (!parse_path_below(name) || is_reserved(name) ||
+	    (link && (!parse_path_below(link) || strchr(link, ':') || !a->num)))
+		return -EINVAL;
+	if (!has_name(d->names, name))
+		r = parse_add_name(a, &d->names, name);
+	if (r < 0 || !link)
+		return r;
+	sbuf_addf(&both, "%s:%s", name, link);
+	link = both.err ? NULL : arena_dup(a->arena, both.p, both.n);
+	sbuf_fini(&both);
+	return link ? parse_add_name(a, &d->links, link) : -ENOMEM;
 }
 
 int parse_directories(struct assignment *a)
 {
-	return take_names(a, WORDS_UNQUOTE, is_directory_name, CODE_BAD_DIRECTORY,
-			  "a relative directory name without \"..\"");
+	struct exec_directories *d = a->target;
+	struct str rest = a->value, raw;
+	const char *text;
+	int r;
+
+	a->is_off = a->value.n == 0;
+	if (a->is_off) {
+		parse_reset(a, &d->names);
+		parse_reset(a, &d->links);
+	}
+	while ((r = take_word(a, &rest, WORDS_UNQUOTE, &text, &raw)) > 0) {
+		r = take_directory(a, (char *)(uintptr_t)text);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			parse_word_ignored(
+				a, CODE_BAD_DIRECTORY, raw,
+				a->num ? "a relative directory name without \"..\", or NAME:LINK"
+				       : "a relative directory name without \"..\"");
+	}
+	return r;
 }
 
 int parse_exit_set(struct assignment *a)

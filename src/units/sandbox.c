@@ -167,8 +167,8 @@ int exec_links(struct dep_list *l)
 	const struct exec_config *e = l->config->exec;
 	const struct sandbox *s = sandbox_of(l->config);
 	/* Directories below /var may lie on the root, which must be writable by then. */
-	bool has_var = e->directories[DIR_STATE] || e->directories[DIR_CACHE] ||
-		       e->directories[DIR_LOGS];
+	bool has_var = e->directories[DIR_STATE].names || e->directories[DIR_CACHE].names ||
+		       e->directories[DIR_LOGS].names;
 	bool has_log = (is_logged(&e->out) && !e->out_is_default) || is_logged(&e->err);
 	const struct {
 		bool is_needed;

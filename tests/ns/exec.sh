@@ -178,6 +178,19 @@ directories() {
 	is "RuntimeDirectory= goes with the service" "" gone "$([ -e /run/hark-t2 ] || [ -e /run/hark-t/one ] || echo gone)"
 	ok_if "StateDirectory= stays" "" test -d /var/lib/hark-t
 	rmdir /var/lib/hark-t
+	service links RemainAfterExit=yes "RuntimeDirectory=hark-t5/:hark-t6 hark-t5:hark-t7/deep" "StateDirectory=hark-t:hark-t8" "ExecStart=$PAYLOAD report $T/links"
+	ctl start links.service >/dev/null
+	is "RuntimeDirectory=NAME:LINK" "" "hark-t5 ../hark-t5 hark-t" "$(readlink /run/hark-t6) $(readlink /run/hark-t7/deep) $(readlink /var/lib/hark-t8)"
+	ok_if "... which the service is not told of" "" grep -qx 'env RUNTIME_DIRECTORY=/run/hark-t5' "$T/links"
+	ctl restart links.service >/dev/null
+	is "... may be there already" "" exited "$(sub links.service)"
+	ctl stop links.service
+	is "... and goes with the service" "" "gone hark-t" "$([ -L /run/hark-t6 ] || [ -L /run/hark-t7/deep ] || [ -e /run/hark-t5 ] || echo gone) $(readlink /var/lib/hark-t8)"
+	mkdir /run/hark-t6
+	ctl start links.service >/dev/null 2>&1
+	is "... but takes the place of nothing" "" "1 233" "$? $(prop links.service ExecMainStatus)"
+	rmdir /run/hark-t6 /var/lib/hark-t
+	rm /var/lib/hark-t8
 	service dirs2 RemainAfterExit=yes RuntimeDirectory=hark-t3 RuntimeDirectoryPreserve=yes "ExecStart=/bin/true"
 	ctl start dirs2.service && ctl stop dirs2.service
 	ok_if "RuntimeDirectoryPreserve=yes" "" test -d /run/hark-t3

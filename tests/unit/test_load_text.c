@@ -69,7 +69,7 @@ START_TEST(ssh)
 	ck_assert_str_eq(c->commands[CMD_RELOAD]->next->argv[2], "$MAINPID");
 	ck_assert_int_eq(c->exec->kill.mode, KILL_PROCESS);
 	ck_assert_str_eq(c->exec->environment_files->text, "-/etc/default/ssh");
-	ck_assert_str_eq(c->exec->directories[DIR_RUNTIME]->text, "sshd");
+	ck_assert_str_eq(c->exec->directories[DIR_RUNTIME].names->text, "sshd");
 	ck_assert(c->unit->conditions->is_negated && !c->unit->conditions->is_assert);
 	ck_assert(has_dep(c, DEP_AFTER, "auditd.service") &&
 		  has_dep(c, DEP_REQUIRES, "sysinit.target"));
