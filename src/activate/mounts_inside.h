@@ -6,6 +6,7 @@
 
 #include "activate/mounts.h"
 #include "activate/proc_table.h"
+#include "activate/utab.h"
 #include "core/loop.h"
 #include "core/mountinfo.h"
 
@@ -21,6 +22,7 @@ struct seen {
 /* Either the kernel tells of each mount (events_fd), or the table is looked at when it has changed. */
 struct mounts {
 	struct proc_table table;
+	struct utab utab;
 	struct hark *hark;
 	/* In hand: the unit of it is loaded, and the table need not be searched for it. */
 	const struct mount_line *line;

@@ -39,9 +39,9 @@ bool mounts_find_line(const char *name, char **text, struct mount_line *ret)
 	return false;
 }
 
-/* A path or word of the table as a value of a unit file: not more than one line, and no specifier. */
+/* A path or word of the table as a value of a unit file, and more behind it: not more than one line, and no specifier. */
 static void add_value(struct sbuf *b, const char *key, const struct mount_line *line,
-		      struct str value)
+		      struct str value, const char *more)
 {
 	static char text[4096];
 
@@ -56,6 +56,7 @@ static void add_value(struct sbuf *b, const char *key, const struct mount_line *
 			sbuf_add_c(b, '%');
 		sbuf_add_c(b, value.p[k] == '\n' ? ' ' : value.p[k]);
 	}
+	sbuf_add_z(b, more);
 	sbuf_add_c(b, '\n');
 }
 
@@ -110,6 +111,18 @@ static void add_order(struct sbuf *b, struct hark *h, const struct mount_line *l
 		sbuf_addf(b, "After=%s\n", w->parent);
 }
 
+/* Was mount(8) told so? */
+static bool needs_network(const struct mounts *w, const char *name)
+{
+	char place[UNIT_NAME_MAX + 1], own[UNIT_NAME_MAX + 1];
+	struct str rest = utab_lines(&w->utab);
+
+	while (utab_next(&rest, place, sizeof(place)))
+		if (mount_unit_name(str_of(place), own) && strcmp(own, name) == 0)
+			return true;
+	return false;
+}
+
 char *mounts_unit_text(struct hark *h, const char *name)
 {
 	const struct mounts *w = h->mounts;
@@ -129,9 +142,10 @@ char *mounts_unit_text(struct hark *h, const char *name)
 	sbuf_add_z(&b, "[Unit]\n");
 	add_order(&b, h, line, whole);
 	sbuf_add_z(&b, "[Mount]\n");
-	add_value(&b, "What=", line, line->source);
-	add_value(&b, "Where=", line, line->point);
-	add_value(&b, "Type=", line, line->type);
-	add_value(&b, "Options=", line, line->options);
+	add_value(&b, "What=", line, line->source, "");
+	add_value(&b, "Where=", line, line->point, "");
+	add_value(&b, "Type=", line, line->type, "");
+	add_value(&b, "Options=", line, line->options,
+		  w && needs_network(w, name) ? ",_netdev" : "");
 	return sbuf_take(&b);
 }

@@ -356,6 +356,47 @@ void mounts_compare(struct hark *h)
 		settle(h, m, m->mounts_n > 0);
 }
 
+/* --- what mount(8) was told beside --- */
+
+/* A unit of the table's line, of which more is known now. What is about to change keeps what it has. */
+static void read_again(struct hark *h, struct unit *u)
+{
+	struct unit_config *old = u->config;
+	enum coarse c = unit_coarse(u);
+	int r;
+
+	if (c != ACTIVE && c != INACTIVE && c != FAILED)
+		return;
+	u->config = NULL;
+	r = engine_load(&h->engine, u);
+	h->mounts->parent_id = 0; /* as the whole table has it */
+	if (r < 0) {
+		log_at(LOG_ERROR, "%s: it is not known to need the network: %s", u->name,
+		       strerror(-r));
+		unit_config_free(u->config);
+		u->config = old;
+		return;
+	}
+	u->condition_failed = NULL; /* pointed into the old one */
+	unit_config_free(old);
+}
+
+static void on_utab(struct utab *t)
+{
+	struct hark *h = container_of(t, struct mounts, utab)->hark;
+	char place[UNIT_NAME_MAX + 1], name[UNIT_NAME_MAX + 1];
+	struct str rest = utab_lines(t);
+
+	while (utab_next(&rest, place, sizeof(place))) {
+		struct unit *u = mount_unit_name(str_of(place), name) ? registry_find(&h->reg, name)
+								      : NULL;
+
+		if (u && u->config && !unit_config_has_file(u->config) && u->config->mount &&
+		    u->config->mount->where && !mount_is_network(u->config->mount))
+			read_again(h, u);
+	}
+}
+
 int mounts_open(struct hark *h)
 {
 	struct mounts *w = mem_get(sizeof(*w));
@@ -365,8 +406,13 @@ int mounts_open(struct hark *h)
 		return err_here(-ENOMEM);
 	w->hark = h;
 	h->mounts = w;
+	r = h->is_pid1 ? utab_open(&w->utab, &h->loop, on_utab) : 0;
+	if (r < 0)
+		log_at(LOG_WARN, "what mount(8) is told beside (_netdev) is not heard: %s",
+		       strerror(-r));
 	r = open_events(w) == 0 ? 0 : open_table(w);
 	if (r < 0) {
+		utab_close(&w->utab);
 		h->mounts = NULL;
 		mem_put(w);
 	}

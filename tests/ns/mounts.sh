@@ -222,19 +222,45 @@ ok_if "the end of hark unmounts what was mounted, last first" "" sh -c "! findmn
 # ---- PID 1's own end
 if command -v strace >/dev/null; then
 	mkdir -p "$T/one/units" "$T/one/run"
-	printf '[Unit]\nDefaultDependencies=no\nWants=inside.service\n' >"$T/one/units/test.target"
+	printf '[Unit]\nDefaultDependencies=no\nWants=inside.service net.service far.service\n' >"$T/one/units/test.target"
+	cat >"$T/one/units/net.service" <<X
+[Unit]
+DefaultDependencies=no
+Before=network.target
+Wants=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=-/bin/sh -c 'findmnt -n $T/one/far && echo still >$T/one/still'
+X
+	cat >"$T/one/units/far.service" <<X
+[Unit]
+DefaultDependencies=no
+After=remote-fs.target
+Wants=remote-fs.target
+[Service]
+ExecStart=/bin/bash -c 'until findmnt -n $T/one/far; do sleep 0.05; done; cd $T/one/far; trap "sleep 0.3; exit" TERM; while :; do sleep 0.1; done'
+X
 	printf '[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\nWants=local-fs.target\n[Service]\nExecStart=/bin/sh -c "until cd %s; do sleep 0.05; done; exec sleep 100"\n' \
 		"$T/one/m/in" >"$T/one/units/inside.service"
 	(cd "$T/one" && timeout -s KILL 30 strace -f -q -o "$T/one/calls" -e trace=sync,reboot,umount2 unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" \
 		--unit-path "$T/one/units" --run-dir "$T/one/run" ${CGROUP:+--cgroup-root "$CGROUP"} --default test.target >"$T/one/log" 2>&1 </dev/null) &
 	HARK_RUN_DIR=$T/one/run wait_for "ctl list" 20
 	nsenter -t "$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")" -m sh -c 'mkdir -p "$0/m" && mount -t tmpfs m "$0/m" && mkdir "$0/m/in" && mount -t tmpfs in "$0/m/in"' "$T/one"
+	nsenter -t "$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")" -m sh -c 'mkdir "$0/far" && mount -t tmpfs -o _netdev far "$0/far"' "$T/one"
+	HARK_RUN_DIR=$T/one/run
+	ok_if "a _netdev that mount(8) was told is heard" "" wait_for "needs '$(at "$T/one/far")' After network.target" 5
+	kill -9 "$(pgrep -n -x harkd)"
+	wait_for 'ctl list' 10
+	ok_if "... also by the next manager" "" wait_for "needs '$(at "$T/one/far")' Before remote-fs.target" 5
 	HARK_RUN_DIR=$T/one/run wait_for "[ \"\$(sub $(at "$T/one/m/in"))\" = mounted ] && ls -l /proc/*/cwd 2>/dev/null | grep -q $T/one/m/in" 5
 	HARK_RUN_DIR=$T/one/run ctl poweroff >/dev/null
 	wait $!
 	last=$(sed -n 's/^\([0-9]*\) *reboot(.*POWER_OFF.*/\1/p' "$T/one/calls" | head -1)
 	is "what others mounted goes in its turn, after who uses it, not by PID 1" "" "$T/one/m/in $T/one/m" \
 		"$(grep -v "^$last \|= -1" "$T/one/calls" | sed -n "s|.*umount2(\"\($T/one/m[^\"]*\)\".*|\1|p" | paste -sd' ')"
+	ok_if "... what needs the network before the network goes" "" test ! -e "$T/one/still"
 	ok_if "... at the first try" "" sh -c "! grep 'cannot unmount $T/one/m' '$T/one/log'"
 	is "everything is synced, then comes reboot(2)" "C14" "sync reboot" "$(grep -o 'sync()\|reboot(LINUX_REBOOT_MAGIC1[^)]*POWER_OFF' "$T/one/calls" | sed 's/(.*//' | uniq | paste -sd' ')"
 fi
