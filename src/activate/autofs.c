@@ -15,7 +15,7 @@
 
 static const char *where_of(const struct automount_unit *a)
 {
-	return a->unit.config->automount->where;
+	return a->unit.config->own->automount->where;
 }
 
 /* --- answers --- */
@@ -240,7 +240,7 @@ static int keep_as(struct hark *h, struct automount_unit *a, const char *what, i
 /* Into the bank, so that whoever comes, once it lies there, waits for the next manager when this one dies. */
 static int make(struct hark *h, struct automount_unit *a)
 {
-	const struct automount_config *c = a->unit.config->automount;
+	const struct automount_config *c = a->unit.config->own->automount;
 	AUTO_FD int in = -1, out = -1, mount = -1, point = -1;
 	int ends[2], r;
 

@@ -391,8 +391,8 @@ static void on_utab(struct utab *t)
 		struct unit *u = mount_unit_name(str_of(place), name) ? registry_find(&h->reg, name)
 								      : NULL;
 
-		if (u && u->config && !unit_config_has_file(u->config) && u->config->mount &&
-		    u->config->mount->where && !mount_is_network(u->config->mount))
+		if (u && u->config && !unit_config_has_file(u->config) && u->config->own->mount &&
+		    u->config->own->mount->where && !mount_is_network(u->config->own->mount))
 			read_again(h, u);
 	}
 }

@@ -296,7 +296,7 @@ static void cite(char *out, size_t cap, const char *path)
 
 const char *paths_cited(struct unit *u, const char *cited, struct arena *arena)
 {
-	const struct path_watch *w = path_of(u) ? u->config->path->watches : NULL;
+	const struct path_watch *w = path_of(u) ? u->config->own->path->watches : NULL;
 	struct name_list *found = NULL;
 	char text[LEDGER_TEXT];
 
@@ -314,7 +314,7 @@ const char *paths_cited(struct unit *u, const char *cited, struct arena *arena)
 
 static void trigger(struct hark *h, struct path_unit *p, const struct path_watch *w)
 {
-	const struct path_config *c = p->unit.config->path;
+	const struct path_config *c = p->unit.config->own->path;
 	struct event e = {
 		.kind = EV_TRIGGER,
 		.unit = p->unit.id,
@@ -340,7 +340,7 @@ static void trigger(struct hark *h, struct path_unit *p, const struct path_watch
 /* Watch what is there now. is_anew: nothing was watched, so a path that is there has not just come. */
 static void look(struct hark *h, struct path_unit *p, bool is_anew)
 {
-	const struct path_watch *first = p->unit.config->path->watches, *fired = NULL;
+	const struct path_watch *first = p->unit.config->own->path->watches, *fired = NULL;
 	struct search s = {.h = h, .unit = p};
 	struct path_spot *old = p->spots;
 	uint32_t old_n = p->spots_n;
@@ -376,7 +376,7 @@ static void watch(struct hark *h, struct unit *u)
 
 static int arm(struct hark *h UNUSED, struct unit *u, char **ret_why UNUSED)
 {
-	const struct path_config *c = u->config->path;
+	const struct path_config *c = u->config->own->path;
 	mode_t mask = umask(0);
 
 	for (const struct path_watch *w = c->watches; c->make_directory && w; w = w->next) {
@@ -420,7 +420,7 @@ static void note_event(struct path_unit *p, const struct inotify_event *e)
 static void note_loss(struct path_unit *p)
 {
 	p->want_look = true;
-	for (const struct path_watch *w = p->unit.config->path->watches; w; w = w->next)
+	for (const struct path_watch *w = p->unit.config->own->path->watches; w; w = w->next)
 		if (!path_is_level(w->kind))
 			p->fired = w;
 }

@@ -24,7 +24,7 @@ static int take_in(struct hark *h, const struct unit *u, const char *path, char 
 {
 	int n = 0;
 
-	for (const struct name_list *l = u->config->scope->pids; l; l = l->next) {
+	for (const struct name_list *l = u->config->own->scope->pids; l; l = l->next) {
 		uint64_t pid = 0;
 		int r = str_to_u64(str_of(l->text), &pid);
 

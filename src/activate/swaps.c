@@ -90,8 +90,8 @@ static int take_swap(struct hark *h, const char *path)
 	struct unit *u;
 
 	while ((u = next_unit(h, &at)))
-		if (u->config->swap && u->config->swap->what &&
-		    is_same(u->config->swap->what, path)) {
+		if (u->config->own->swap && u->config->own->swap->what &&
+		    is_same(u->config->own->swap->what, path)) {
 			note_unit(h, u);
 			is_known = true;
 		}
@@ -159,10 +159,10 @@ bool swaps_priority(const struct unit *u, int *ret)
 	struct str rest;
 	int priority;
 
-	if (!u->config->swap->what || proc_table_read(table_path, &text, &rest) < 0)
+	if (!u->config->own->swap->what || proc_table_read(table_path, &text, &rest) < 0)
 		return false;
 	while (next_swap(&rest, path, &priority))
-		if (is_same(u->config->swap->what, path)) {
+		if (is_same(u->config->own->swap->what, path)) {
 			*ret = priority;
 			return true;
 		}

@@ -32,7 +32,7 @@ static void touch_stamp(const struct unit *u)
 	char path[PATH_MAX];
 	AUTO_FD int fd = -1;
 
-	if (!u->config->timer->persistent || !stamp_path(u, path))
+	if (!u->config->own->timer->persistent || !stamp_path(u, path))
 		return;
 	(void)!fd_mkdir_parents(path, false, 0755);
 	fd = fd_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NONBLOCK, 0644);
@@ -81,7 +81,7 @@ static const struct zone *read_zone(void *arg, const char *name)
 /* Up to RandomizedDelaySec=; always the same for a unit and machine with FixedRandomDelay=. */
 static uint64_t random_delay(const struct hark *h, const struct unit *u)
 {
-	const struct timer_config *t = u->config->timer;
+	const struct timer_config *t = u->config->own->timer;
 	uint64_t random = 0;
 
 	if (!t->randomized_delay_us)
@@ -120,7 +120,7 @@ static uint64_t reckon(struct hark *h, const struct timer_unit *t)
 		.zone = read_zone,
 		.zone_arg = &cache,
 	};
-	uint64_t next = timer_next_us(t->unit.config->timer, &f);
+	uint64_t next = timer_next_us(t->unit.config->own->timer, &f);
 
 	mem_put(cache.bytes);
 	return next;
@@ -149,7 +149,7 @@ static int arm(struct hark *h UNUSED, struct unit *u, char **ret_why UNUSED)
 
 	/* What the clock jumps over is made up for. */
 	t->active_wall_us = clock_wall_us();
-	if (!u->config->timer->persistent)
+	if (!u->config->own->timer->persistent)
 		return 0;
 	t->last_wall_us = read_stamp(u);
 	if (!t->last_wall_us)
@@ -165,8 +165,8 @@ static void watch(struct hark *h, struct unit *u)
 	t->hark = h;
 	t->due.fn = on_due;
 	loop_timer_arm(&h->loop, &t->due, due);
-	if (due == TIME_NEVER && !u->config->timer->on_clock_change &&
-	    !u->config->timer->on_timezone_change)
+	if (due == TIME_NEVER && !u->config->own->timer->on_clock_change &&
+	    !u->config->own->timer->on_timezone_change)
 		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);
 }
 
@@ -209,8 +209,8 @@ static void reckon_all(struct hark *h, bool is_zone)
 
 		if (!u || u->type != UNIT_TIMER || u->state != TIMER_WAITING)
 			continue;
-		if (is_zone ? u->config->timer->on_timezone_change
-			    : u->config->timer->on_clock_change)
+		if (is_zone ? u->config->own->timer->on_timezone_change
+			    : u->config->own->timer->on_clock_change)
 			on_due(&timer_of(u)->due);
 		else
 			watch(h, u);

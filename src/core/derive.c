@@ -151,7 +151,7 @@ static void settle_automount(struct search *d, struct automount_unit *a)
 	char *why = NULL;
 	bool is_armed;
 
-	if (u->state_slot || !u->config->automount)
+	if (u->state_slot || !u->config->own->automount)
 		return;
 	is_armed = d->h->activators[UNIT_AUTOMOUNT]->arm(d->h, u, &why) == 0;
 	mem_put(why);

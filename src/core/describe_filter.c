@@ -38,7 +38,7 @@ static bool is_on(const struct sandbox *s, size_t offset)
 
 bool describe_has_filter(const struct unit_config *c)
 {
-	const struct sandbox *s = c->sandbox;
+	const struct sandbox *s = c->own->sandbox;
 	bool has = s && (s->has_syscalls || s->has_families || s->logged_syscalls ||
 			 s->architectures || s->allowed_namespaces != NAMESPACES_ALL);
 
@@ -86,7 +86,7 @@ static void put_kind(struct wbuf *plan, enum filter_kind kind, uint64_t argument
 
 void describe_filter(const struct unit_config *c, struct wbuf *plan)
 {
-	const struct sandbox *s = c->sandbox;
+	const struct sandbox *s = c->own->sandbox;
 
 	if (!s)
 		return;

@@ -261,7 +261,8 @@ static void put_lacks(struct making *m)
 	char text[1024], run[UNIT_RUN_TEXT];
 	int n;
 
-	if (!m->in->unit->config->sandbox && !m->exec->private_tmp && !m->exec->private_network)
+	if (!m->in->unit->config->own->sandbox && !m->exec->private_tmp &&
+	    !m->exec->private_network)
 		return;
 	unit_run_text(m->in->unit, run);
 	n = snprintf(text, sizeof(text), "%s/%s%c%s", m->h->cgroups.path, m->in->cgroup, '\0', run);

@@ -43,7 +43,7 @@ enum job_refusal draft_refusal(const struct unit *u)
 {
 	switch (unit_load_state(u)) {
 	case LOAD_LOADED:
-		return u->config->refusals ? PLAN_UNSUPPORTED : PLAN_OK;
+		return u->config->own->refusals ? PLAN_UNSUPPORTED : PLAN_OK;
 	case LOAD_STUB:
 	case LOAD_NOT_FOUND:
 		return PLAN_NOT_FOUND;

@@ -337,7 +337,7 @@ static struct unit *slice_at(const struct hark *h, const char *path, size_t n,
 	snprintf(part, CGROUP_PATH, "%.*s", (int)n, path);
 	name = strrchr(part, '/') ? strrchr(part, '/') + 1 : part;
 	slice = registry_find(&h->reg, name);
-	return slice && slice->config && slice->config->cgroup ? slice : NULL;
+	return slice && slice->config && slice->config->own->cgroup ? slice : NULL;
 }
 
 static void write_slice(struct hark *h, struct unit *slice, const char *path)
@@ -346,8 +346,9 @@ static void write_slice(struct hark *h, struct unit *slice, const char *path)
 
 	if (dir >= 0)
 		write_all(slice, dir);
-	if (dir >= 0 && slice->config->cgroup->ip_accounting)
-		close_network(slice, &(struct net_rules){.levels = {slice->config->cgroup}, .n = 1},
+	if (dir >= 0 && slice->config->own->cgroup->ip_accounting)
+		close_network(slice,
+			      &(struct net_rules){.levels = {slice->config->own->cgroup}, .n = 1},
 			      dir);
 	fd_close(dir);
 }
@@ -362,10 +363,10 @@ static struct net_rules gather(const struct hark *h, const struct unit *u, const
 	for (size_t k = 0; path[k]; k++) {
 		struct unit *slice = path[k] == '/' ? slice_at(h, path, k, part) : NULL;
 
-		if (!slice || !net_gate_is_wanted(slice->config->cgroup) ||
+		if (!slice || !net_gate_is_wanted(slice->config->own->cgroup) ||
 		    rules.n == NET_GATE_LEVELS)
 			continue;
-		rules.levels[rules.n++] = slice->config->cgroup;
+		rules.levels[rules.n++] = slice->config->own->cgroup;
 		is_wanted = true;
 	}
 	rules.n = is_wanted ? rules.n : 0;
@@ -404,7 +405,7 @@ static void apply_above(struct hark *h, const char *path, uint8_t wanted)
 
 bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 {
-	const struct cgroup_config *g = u->config->cgroup;
+	const struct cgroup_config *g = u->config->own->cgroup;
 	struct net_rules rules = gather(h, u, path);
 	bool has_gate = rules.n || (g && device_gate_is_wanted(g));
 	uint8_t wanted = g ? needs_of(g) : 0;
@@ -413,7 +414,7 @@ bool limits_apply(struct hark *h, struct unit *u, const char *path, int dir)
 
 	for (size_t k = 0; path[k]; k++)
 		if (path[k] == '/' && (slice = slice_at(h, path, k, part)))
-			wanted |= needs_of(slice->config->cgroup);
+			wanted |= needs_of(slice->config->own->cgroup);
 	drop_gates(h, g, &rules, dir);
 	if (!wanted && !has_gate)
 		return false;

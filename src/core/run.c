@@ -240,7 +240,7 @@ int run_load(struct hark *h, const char *name, struct unit_config **ret)
 	if (r < 0)
 		return r;
 	r = mount_prepare(c, h->mount_path);
-	if (r == 0 && c->automount)
+	if (r == 0 && c->own->automount)
 		r = automount_prepare(c, h->mount_path);
 	if (r < 0)
 		unit_config_free(c);

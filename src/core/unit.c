@@ -47,6 +47,20 @@ int unit_type_of(const char *name)
 	return -1;
 }
 
+static const struct unit_own nothing_own;
+
+struct unit_own *unit_config_own(struct unit_config *c)
+{
+	struct unit_own *own = (struct unit_own *)(uintptr_t)c->own;
+
+	if (own != &nothing_own)
+		return own;
+	own = arena_get(&c->arena, sizeof(*own));
+	if (own)
+		c->own = own;
+	return own;
+}
+
 struct unit_config *unit_config_new(const struct unit_config *from)
 {
 	struct arena arena = {.least = sizeof(*from) + CONFIG_TEXTS};
@@ -64,6 +78,7 @@ struct unit_config *unit_config_new(const struct unit_config *from)
 		return NULL;
 	}
 	c->arena = arena;
+	c->own = &nothing_own;
 	diag_init(&c->diags, &c->arena);
 	return c;
 }

@@ -184,6 +184,20 @@ struct unit_settings {
 		job_timeout_action; /* enum emergency_action */
 };
 
+/* What few units have or say: the part of a rare type, and settings that most leave alone. */
+struct unit_own {
+	struct timer_config *timer; /* NULL when the type has none, as those below */
+	struct path_config *path;
+	struct scope_config *scope;
+	struct mount_config *mount;
+	struct automount_config *automount;
+	struct swap_config *swap;
+	struct cgroup_config *cgroup; /* NULL: nothing said, cgroup_config_of() */
+	struct sandbox *sandbox;      /* NULL: nothing said, sandbox_of() */
+	struct name_list *refusals;   /* "DynamicUser= cannot be done ...": loaded, never started */
+	struct name_list *notes;      /* "accepted and not enforced: ..." shown in status */
+};
+
 /* Everything the files of one unit say. Immutable once loaded; owned by the unit. It lies in its own arena. */
 struct unit_config {
 	struct arena arena;
@@ -209,20 +223,13 @@ struct unit_config {
 	struct exec_config *exec;       /* the same; NULL when the type has none, as those below */
 	struct service_config *service; /* the same */
 	struct socket_config *socket;   /* the same */
-	struct cgroup_config *cgroup;   /* NULL: nothing said, cgroup_config_of() */
-	struct sandbox *sandbox;        /* NULL: nothing said, sandbox_of() */
-	struct timer_config *timer;
-	struct path_config *path;
-	struct scope_config *scope;
-	struct mount_config *mount;
-	struct automount_config *automount;
-	struct swap_config *swap;
-	struct name_list *refusals; /* "DynamicUser= cannot be done ...": loaded, never started */
-	struct name_list *notes;    /* "accepted and not enforced: ..." shown in status */
+	const struct unit_own *own;     /* never NULL; written by unit_config_own() */
 };
 /* A copy of that one, whose arena is empty, or with NULL one of zeroed settings of its own; it lies in its own arena. NULL without memory. */
 MUST_USE struct unit_config *unit_config_new(const struct unit_config *from);
 void unit_config_free(struct unit_config *c);
+/* c->own to be written to: made in the arena when it has none yet. NULL without memory. */
+MUST_USE struct unit_own *unit_config_own(struct unit_config *c);
 
 enum emergency_action {
 	ACTION_NONE,

@@ -113,7 +113,7 @@ static void tell_trigger(struct call *c, struct unit *u, const char *trigger, co
 
 static void tell_timer(struct call *c, struct unit *u)
 {
-	for (const struct timer_event *e = u->config->timer->events; e; e = e->next) {
+	for (const struct timer_event *e = u->config->own->timer->events; e; e = e->next) {
 		struct sbuf text = {0};
 		char span[128];
 
@@ -140,7 +140,7 @@ void serve_put_mounted(struct call *c, const struct unit *u)
 
 static void put_watches(struct call *c, const struct unit *u)
 {
-	const struct path_config *path = u->config ? u->config->path : NULL;
+	const struct path_config *path = u->config ? u->config->own->path : NULL;
 	char text[PATH_MAX + 64];
 
 	for (const struct path_watch *w = path ? path->watches : NULL; w; w = w->next) {
@@ -226,8 +226,9 @@ int serve_triggers(struct call *c)
 	l = u->type == UNIT_SOCKET && u->config->socket ? u->config->socket->listeners : NULL;
 	for (; l; l = l->next)
 		tell_trigger(c, u, l->text, listen_names[l->kind]);
-	for (const struct path_watch *w = u->config->path ? u->config->path->watches : NULL; w;
-	     w = w->next)
+	for (const struct path_watch *w = u->config->own->path ? u->config->own->path->watches
+							       : NULL;
+	     w; w = w->next)
 		tell_trigger(c, u, w->path, path_kind_names[w->kind]);
 	if (u->type == UNIT_TIMER)
 		tell_timer(c, u);

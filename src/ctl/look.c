@@ -127,7 +127,7 @@ static void put_config(struct call *c, const struct unit *u)
 		reply_item(&c->reply, "dropins", l->text);
 	for (const struct name_list *l = config->unit->documentation; l; l = l->next)
 		reply_item(&c->reply, "docs", l->text);
-	for (const struct name_list *l = config->notes; l; l = l->next)
+	for (const struct name_list *l = config->own->notes; l; l = l->next)
 		reply_item(&c->reply, "notes", l->text);
 	if (config->fragment && (u->is_changed_on_disk || load_is_stale(&c->h->load, config)))
 		reply_value(&c->reply, TAG_BOOL, "changed_on_disk", 1);

@@ -58,7 +58,7 @@ static uint64_t to_wall_us(uint64_t mono_us)
 static void put_next_wall(const struct live_view *v)
 {
 	uint64_t due = time_next_us(v->u);
-	bool is_so = due != TIME_NEVER && has_calendar(v->u->config->timer);
+	bool is_so = due != TIME_NEVER && has_calendar(v->u->config->own->timer);
 
 	reply_value(v->reply, TAG_STAMP, v->name, is_so ? to_wall_us(due) : 0);
 }
@@ -66,7 +66,7 @@ static void put_next_wall(const struct live_view *v)
 static void put_next_mono(const struct live_view *v)
 {
 	uint64_t due = time_next_us(v->u);
-	bool is_so = !has_calendar(v->u->config->timer);
+	bool is_so = !has_calendar(v->u->config->own->timer);
 
 	reply_value(v->reply, TAG_SPAN, v->name, is_so ? due : 0);
 }
@@ -93,7 +93,7 @@ static void put_spans(const struct live_view *v)
 {
 	uint64_t due = time_next_us(v->u);
 
-	for (const struct timer_event *e = v->u->config->timer->events; e; e = e->next) {
+	for (const struct timer_event *e = v->u->config->own->timer->events; e; e = e->next) {
 		const char *name = timer_base_names[e->base];
 		struct sbuf item = {0};
 
@@ -111,7 +111,7 @@ static void put_calendars(const struct live_view *v)
 {
 	uint64_t due = time_next_us(v->u);
 
-	for (const struct timer_event *e = v->u->config->timer->events; e; e = e->next) {
+	for (const struct timer_event *e = v->u->config->own->timer->events; e; e = e->next) {
 		struct sbuf item = {0};
 
 		if (e->base != TIMER_CALENDAR)
@@ -139,7 +139,7 @@ static void put_unit(const struct live_view *v)
 
 static void put_paths(const struct live_view *v)
 {
-	for (const struct path_watch *w = v->u->config->path->watches; w; w = w->next) {
+	for (const struct path_watch *w = v->u->config->own->path->watches; w; w = w->next) {
 		struct sbuf item = {0};
 
 		sbuf_addf(&item, "%s (%s)", w->path, path_kind_names[w->kind]);
@@ -161,22 +161,22 @@ static void put_fact(const struct live_view *v, enum mount_fact which, const cha
 
 static void put_what(const struct live_view *v)
 {
-	put_fact(v, MOUNT_WHAT, v->u->config->mount->what);
+	put_fact(v, MOUNT_WHAT, v->u->config->own->mount->what);
 }
 
 static void put_type(const struct live_view *v)
 {
-	put_fact(v, MOUNT_TYPE, v->u->config->mount->type);
+	put_fact(v, MOUNT_TYPE, v->u->config->own->mount->type);
 }
 
 static void put_options(const struct live_view *v)
 {
-	put_fact(v, MOUNT_OPTIONS, v->u->config->mount->options);
+	put_fact(v, MOUNT_OPTIONS, v->u->config->own->mount->options);
 }
 
 static void put_priority(const struct live_view *v)
 {
-	int priority = v->u->config->swap->priority;
+	int priority = v->u->config->own->swap->priority;
 
 	(void)swaps_priority(v->u, &priority);
 	reply_value(v->reply, TAG_SIGNED, v->name, (uint64_t)(int64_t)priority);
@@ -291,10 +291,10 @@ static const struct {
 void property_live(struct reply *r, struct hark *h, struct unit *u, const char *only)
 {
 	struct live_view v = {.reply = r, .h = h, .u = u};
-	bool is_readable = u->config && ((u->type != UNIT_TIMER || u->config->timer) &&
-					 (u->type != UNIT_PATH || u->config->path) &&
-					 (u->type != UNIT_MOUNT || u->config->mount) &&
-					 (u->type != UNIT_SWAP || u->config->swap));
+	bool is_readable = u->config && ((u->type != UNIT_TIMER || u->config->own->timer) &&
+					 (u->type != UNIT_PATH || u->config->own->path) &&
+					 (u->type != UNIT_MOUNT || u->config->own->mount) &&
+					 (u->type != UNIT_SWAP || u->config->own->swap));
 
 	for (unsigned i = 0; is_readable && i < ARRAY_SIZE(rows); i++) {
 		v.name = rows[i].name;

@@ -162,7 +162,7 @@ static void add_finding(struct verify *v, const char *unit, const struct diag *d
 /* What is accepted without effect is a note in the status of a unit; here it is a finding. */
 static void note_settings(struct unit_config *c)
 {
-	for (const struct name_list *n = c->notes; n; n = n->next)
+	for (const struct name_list *n = c->own->notes; n; n = n->next)
 		diag_add(&c->diags, codes[CODE_NOT_ENFORCED].code, DIAG_NOTE, false,
 			 (struct diag_place){n->file, n->line, 0, 0}, NULL, "%s", n->text);
 }

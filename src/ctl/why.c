@@ -418,9 +418,9 @@ void why_down(const struct registry *r, const struct unit *u, struct sbuf *text,
 
 	*ret_file = NULL;
 	*ret_line = 0;
-	if (u->config && u->config->refusals) {
+	if (u->config && u->config->own->refusals) {
 		sbuf_addf(text, "it asks for %s=, which this hark cannot do",
-			  u->config->refusals->text);
+			  u->config->own->refusals->text);
 		return;
 	}
 	if (unit_load_state(u) != LOAD_LOADED) {

@@ -478,8 +478,8 @@ static uint64_t answer_us(const struct automount_unit *a)
 {
 	const uint64_t usual_us = 90 * US_PER_SEC;
 	const struct unit *mount = automount_mount(a);
-	uint64_t own_us = mount && mount->config && mount->config->mount
-				  ? mount->config->mount->timeout_us
+	uint64_t own_us = mount && mount->config && mount->config->own->mount
+				  ? mount->config->own->mount->timeout_us
 				  : usual_us;
 
 	return usual_us + (own_us == TIME_NEVER ? usual_us : own_us);
@@ -488,7 +488,7 @@ static uint64_t answer_us(const struct automount_unit *a)
 static uint64_t timeout_us(const struct unit *u, uint8_t which)
 {
 	const struct automount_unit *a = container_of(u, const struct automount_unit, unit);
-	uint64_t idle_us = u->config->automount->idle_us;
+	uint64_t idle_us = u->config->own->automount->idle_us;
 
 	switch (which) {
 	case TIMEOUT_ARM:
@@ -538,7 +538,7 @@ const struct unit_type_ops automount_ops = {
 
 int automount_prepare(struct unit_config *c, const char *program)
 {
-	const struct automount_config *a = c->automount;
+	const struct automount_config *a = c->own->automount;
 	const char *mode = mount_mode(c, a->directory_mode);
 	struct command *lay, *expire, *removal;
 

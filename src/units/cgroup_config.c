@@ -29,15 +29,17 @@ static const struct cgroup_config defaults = {
 
 const struct cgroup_config *cgroup_config_of(const struct unit_config *c)
 {
-	return c->cgroup ? c->cgroup : &defaults;
+	return c->own->cgroup ? c->own->cgroup : &defaults;
 }
 
 struct cgroup_config *cgroup_config_own(struct unit_config *c)
 {
-	if (c->cgroup)
-		return c->cgroup;
-	c->cgroup = arena_get(&c->arena, sizeof(*c->cgroup));
-	if (c->cgroup)
-		*c->cgroup = defaults;
-	return c->cgroup;
+	struct unit_own *own = unit_config_own(c);
+
+	if (!own || own->cgroup)
+		return own ? own->cgroup : NULL;
+	own->cgroup = arena_get(&c->arena, sizeof(*own->cgroup));
+	if (own->cgroup)
+		*own->cgroup = defaults;
+	return own->cgroup;
 }

@@ -52,24 +52,27 @@ static void unit_settings_defaults(struct unit_settings *c)
 }
 
 /* What few units have is not shared, and lies in the arena. */
-#define ADD_PART(c, part)                                               \
-	({                                                              \
-		(c)->part = arena_get(&(c)->arena, sizeof(*(c)->part)); \
-		if ((c)->part)                                          \
-			part##_config_defaults((c)->part);              \
-		(c)->part != NULL;                                      \
+#define ADD_PART(c, own, part)                                              \
+	({                                                                  \
+		(own)->part = arena_get(&(c)->arena, sizeof(*(own)->part)); \
+		if ((own)->part)                                            \
+			part##_config_defaults((own)->part);                \
+		(own)->part != NULL;                                        \
 	})
 
 static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 {
-	bool is_there = (!parts->has_timer || ADD_PART(c, timer)) &&
-			(!parts->has_path || ADD_PART(c, path)) &&
-			(!parts->has_scope || ADD_PART(c, scope)) &&
-			(!parts->has_mount || ADD_PART(c, mount)) &&
-			(!parts->has_automount || ADD_PART(c, automount)) &&
-			(!parts->has_swap || ADD_PART(c, swap));
+	bool has_own = parts->has_timer || parts->has_path || parts->has_scope ||
+		       parts->has_mount || parts->has_automount || parts->has_swap;
+	struct unit_own *own = has_own ? unit_config_own(c) : NULL;
+	bool is_there = own && (!parts->has_timer || ADD_PART(c, own, timer)) &&
+			(!parts->has_path || ADD_PART(c, own, path)) &&
+			(!parts->has_scope || ADD_PART(c, own, scope)) &&
+			(!parts->has_mount || ADD_PART(c, own, mount)) &&
+			(!parts->has_automount || ADD_PART(c, own, automount)) &&
+			(!parts->has_swap || ADD_PART(c, own, swap));
 
-	return is_there ? 0 : -ENOMEM;
+	return is_there || !has_own ? 0 : -ENOMEM;
 }
 
 /*

@@ -384,12 +384,12 @@ const void *directive_member(const struct directive *d, const struct unit_config
 		[BASE_EXEC] = c->exec,
 		[BASE_SERVICE] = c->service,
 		[BASE_SOCKET] = c->socket,
-		[BASE_TIMER] = c->timer,
-		[BASE_PATH] = c->path,
-		[BASE_SCOPE] = c->scope,
-		[BASE_MOUNT] = c->mount,
-		[BASE_AUTOMOUNT] = c->automount,
-		[BASE_SWAP] = c->swap,
+		[BASE_TIMER] = c->own->timer,
+		[BASE_PATH] = c->own->path,
+		[BASE_SCOPE] = c->own->scope,
+		[BASE_MOUNT] = c->own->mount,
+		[BASE_AUTOMOUNT] = c->own->automount,
+		[BASE_SWAP] = c->own->swap,
 		[BASE_CGROUP] = cgroup_config_of(c),
 		[BASE_SANDBOX] = sandbox_of(c),
 	};
@@ -463,11 +463,15 @@ static void report_bad(struct assignment *a, const struct directive *d)
 	sbuf_fini(&words);
 }
 
-/* One text a directive in the list, gone again when the last line asks for nothing. */
-static int note(struct assignment *a, struct name_list **at, const char *text)
+/* One text a directive among the notes or refusals, gone again when the last line asks for nothing. */
+static int note(struct assignment *a, bool refuses, const char *text)
 {
-	struct name_list **head = at;
+	struct unit_own *own = unit_config_own(a->config);
+	struct name_list **head, **at;
 
+	if (!own)
+		return -ENOMEM;
+	head = at = refuses ? &own->refusals : &own->notes;
 	while (*at && (*at)->text != text)
 		at = &(*at)->next;
 	if (*at && a->is_off)
@@ -486,7 +490,7 @@ static int after_effect(struct assignment *a, const struct directive *d, enum se
 	case ENFORCED:
 		return 0;
 	case INERT:
-		return note(a, &a->config->notes, d->note);
+		return note(a, false, d->note);
 	case REFUSED:
 		a->is_strict = false; /* the files are good */
 		if (!a->is_off)
@@ -494,12 +498,12 @@ static int after_effect(struct assignment *a, const struct directive *d, enum se
 				a, CODE_REFUSED_DIRECTIVE, DIAG_ERROR, PARSE_WHOLE,
 				"%s= cannot be done by this hark: %s; the unit cannot be started",
 				d->name, d->why);
-		return note(a, &a->config->refusals, d->name);
+		return note(a, true, d->name);
 	case LEGACY:
 		a->value = (struct str){NULL, 0}; /* the place is the name's */
 		parse_report(a, CODE_OLD_NAME, DIAG_NOTE, PARSE_WHOLE,
 			     "%s= is the old form of %s and taken as that", d->name, d->why);
-		return now && now->verdict == INERT ? note(a, &a->config->notes, now->note) : 0;
+		return now && now->verdict == INERT ? note(a, false, now->note) : 0;
 	}
 	return 0;
 }

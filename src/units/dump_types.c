@@ -26,7 +26,7 @@ static void dump_or_na(struct dumping *d, const char *key, const char *text)
 
 void dump_mount_source(struct dumping *d)
 {
-	const struct mount_config *m = d->config->mount;
+	const struct mount_config *m = d->config->own->mount;
 
 	dump_or_na(d, "What", m->what);
 	dump_or_na(d, "File System Type", m->type);
@@ -35,19 +35,20 @@ void dump_mount_source(struct dumping *d)
 
 void dump_mount_extrinsic(struct dumping *d)
 {
-	dump_line(d, "Extrinsic", "%s", mount_is_extrinsic(d->config->mount->where) ? "yes" : "no");
+	dump_line(d, "Extrinsic", "%s",
+		  mount_is_extrinsic(d->config->own->mount->where) ? "yes" : "no");
 }
 
 void dump_automount_options(struct dumping *d)
 {
-	const char *options = d->config->automount->extra_options;
+	const char *options = d->config->own->automount->extra_options;
 
 	dump_line(d, "ExtraOptions", "%s", options ? options : "(null)");
 }
 
 void dump_swap_source(struct dumping *d)
 {
-	const struct swap_config *s = d->config->swap;
+	const struct swap_config *s = d->config->own->swap;
 
 	dump_line(d, "Priority", "%d", s->priority);
 	dump_line(d, "Options", "%s", s->options ? s->options : "");
@@ -97,8 +98,8 @@ void dump_timer_events(struct dumping *d)
 {
 	const struct timer_event *end = NULL;
 
-	while (d->config->timer->events != end) {
-		const struct timer_event *e = d->config->timer->events;
+	while (d->config->own->timer->events != end) {
+		const struct timer_event *e = d->config->own->timer->events;
 
 		while (e->next != end)
 			e = e->next;
@@ -111,8 +112,8 @@ void dump_path_watches(struct dumping *d)
 {
 	const struct path_watch *end = NULL;
 
-	while (d->config->path->watches != end) {
-		const struct path_watch *w = d->config->path->watches;
+	while (d->config->own->path->watches != end) {
+		const struct path_watch *w = d->config->own->path->watches;
 
 		while (w->next != end)
 			w = w->next;

@@ -89,8 +89,8 @@ int finish_config(const struct load *l, struct unit_config *c)
 
 	if (r == 0)
 		r = sandbox_settle(c);
-	if (c->swap)
-		c->swap->in_container = l->in_container;
+	if (c->own->swap)
+		c->own->swap->in_container = l->in_container;
 	if (r == 0 && f->settle)
 		r = f->settle(c);
 	find_slice(l, c);

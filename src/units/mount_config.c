@@ -204,8 +204,8 @@ int mount_settle(struct unit_config *c)
 {
 	int r = 0;
 
-	if (!c->mount->where)
-		r = path_of_name(c, &c->mount->where);
+	if (!c->own->mount->where)
+		r = path_of_name(c, &c->own->mount->where);
 	if (strcmp(c->name, root_mount) == 0) {
 		c->unit->default_dependencies = false;
 		c->is_perpetual = true;
@@ -216,8 +216,8 @@ int mount_settle(struct unit_config *c)
 	}
 	exec_config_settle(c->exec);
 	if (!c->description)
-		c->description = c->mount->where;
-	if (!c->slice_is_set && c->mount->where && mount_is_extrinsic(c->mount->where))
+		c->description = c->own->mount->where;
+	if (!c->slice_is_set && c->own->mount->where && mount_is_extrinsic(c->own->mount->where))
 		c->slice = "-.slice";
 	return r;
 }
@@ -297,7 +297,7 @@ static int add_order(struct dep_list *l, const struct mount_config *m)
 
 int mount_links(struct unit_config *c)
 {
-	const struct mount_config *m = c->mount;
+	const struct mount_config *m = c->own->mount;
 	bool has_defaults = c->unit->default_dependencies && m->where &&
 			    !mount_is_extrinsic(m->where);
 	struct dep_list l;
@@ -319,7 +319,7 @@ int mount_links(struct unit_config *c)
 
 void mount_verify(struct unit_config *c)
 {
-	const struct mount_config *m = c->mount;
+	const struct mount_config *m = c->own->mount;
 
 	if (check_name(c, m->where, "mount") && mount_is_api(m->where) && unit_config_has_file(c))
 		refuse_unit(c, CODE_API_MOUNT, NULL, 0, NULL,
@@ -332,7 +332,7 @@ void mount_verify(struct unit_config *c)
 
 int automount_settle(struct unit_config *c)
 {
-	return c->automount->where ? 0 : path_of_name(c, &c->automount->where);
+	return c->own->automount->where ? 0 : path_of_name(c, &c->own->automount->where);
 }
 
 static const struct dep automount_deps[] = {
@@ -355,7 +355,7 @@ int automount_links(struct unit_config *c)
 
 void automount_verify(struct unit_config *c)
 {
-	const char *where = c->automount->where;
+	const char *where = c->own->automount->where;
 
 	if (check_name(c, where, "automount") && (strcmp(where, "/") == 0 || mount_is_api(where)))
 		refuse_unit(c, CODE_API_MOUNT, NULL, 0, NULL,
@@ -368,12 +368,12 @@ int swap_settle(struct unit_config *c)
 {
 	int r = 0;
 
-	c->swap->what_is_set = c->swap->what;
-	if (!c->swap->what)
-		r = path_of_name(c, &c->swap->what);
+	c->own->swap->what_is_set = c->own->swap->what;
+	if (!c->own->swap->what)
+		r = path_of_name(c, &c->own->swap->what);
 	exec_config_settle(c->exec);
 	if (!c->description)
-		c->description = c->swap->what;
+		c->description = c->own->swap->what;
 	return r;
 }
 
@@ -385,7 +385,7 @@ static const struct dep swap_deps[] = {
 
 int swap_links(struct unit_config *c)
 {
-	const struct swap_config *s = c->swap;
+	const struct swap_config *s = c->own->swap;
 	struct dep_list l;
 	int r = 0;
 
@@ -403,5 +403,5 @@ int swap_links(struct unit_config *c)
 
 void swap_verify(struct unit_config *c)
 {
-	check_name(c, c->swap->what, "swap");
+	check_name(c, c->own->swap->what, "swap");
 }

@@ -285,7 +285,8 @@ static uint64_t timeout_us(const struct unit *u, uint8_t which)
 {
 	if (which != TIMEOUT_COMMAND)
 		return TIME_NEVER;
-	return u->type == UNIT_MOUNT ? u->config->mount->timeout_us : u->config->swap->timeout_us;
+	return u->type == UNIT_MOUNT ? u->config->own->mount->timeout_us
+				     : u->config->own->swap->timeout_us;
 }
 
 static void fini(struct unit *u)
@@ -334,7 +335,7 @@ const char *mount_mode(struct unit_config *c, uint32_t mode)
 
 static int prepare_swap(struct unit_config *c, const char *program)
 {
-	const struct swap_config *w = c->swap;
+	const struct swap_config *w = c->own->swap;
 	char *priority;
 
 	if (!w->what)
@@ -355,7 +356,7 @@ static int prepare_swap(struct unit_config *c, const char *program)
 
 static int prepare_mount(struct unit_config *c, const char *program)
 {
-	const struct mount_config *m = c->mount;
+	const struct mount_config *m = c->own->mount;
 	static const char *const flags[] = {"", "sloppy", "rwonly", "sloppy,rwonly"};
 	const char *mode = mount_mode(c, m->directory_mode);
 	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
@@ -384,5 +385,7 @@ int mount_prepare(struct unit_config *c, const char *program)
 {
 	if (c->load != LOAD_LOADED)
 		return 0;
-	return c->mount ? prepare_mount(c, program) : c->swap ? prepare_swap(c, program) : 0;
+	return c->own->mount  ? prepare_mount(c, program)
+	       : c->own->swap ? prepare_swap(c, program)
+			      : 0;
 }

@@ -109,17 +109,17 @@ static int need_own(struct arena *arena, const struct unit_config *c, struct mou
 {
 	int r = 0;
 
-	for (const struct path_watch *w = c->path ? c->path->watches : NULL; r == 0 && w;
+	for (const struct path_watch *w = c->own->path ? c->own->path->watches : NULL; r == 0 && w;
 	     w = w->next)
 		r = need(arena, first, w->path, DEP_FILE);
-	if (r == 0 && c->timer && c->timer->persistent)
+	if (r == 0 && c->own->timer && c->own->timer->persistent)
 		r = need(arena, first, timer_stamps_dir, DEP_FILE);
-	if (r == 0 && c->mount)
-		r = need_mount(arena, c->mount, first);
-	if (r == 0 && c->automount)
-		r = need_parent(arena, c->automount->where, first);
-	if (r == 0 && c->swap && c->swap->what)
-		r = need(arena, first, c->swap->what, DEP_IMPLICIT);
+	if (r == 0 && c->own->mount)
+		r = need_mount(arena, c->own->mount, first);
+	if (r == 0 && c->own->automount)
+		r = need_parent(arena, c->own->automount->where, first);
+	if (r == 0 && c->own->swap && c->own->swap->what)
+		r = need(arena, first, c->own->swap->what, DEP_IMPLICIT);
 	return r;
 }
 

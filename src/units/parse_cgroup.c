@@ -176,7 +176,7 @@ int parse_controllers(struct assignment *a)
 /* A boolean, or the controllers that the processes are given. */
 int parse_delegate(struct assignment *a)
 {
-	struct cgroup_config *g = a->config->cgroup;
+	struct cgroup_config *g = a->config->own->cgroup;
 	bool value;
 
 	if (a->value.n == 0 || value_bool(a->value, &value) < 0) {
@@ -428,7 +428,7 @@ int parse_interfaces(struct assignment *a)
 		return 0;
 	}
 	if (!*(struct name_list **)a->target)
-		a->config->cgroup->interfaces_are_denied = is_inverted;
+		a->config->own->cgroup->interfaces_are_denied = is_inverted;
 	while (r == 0 && str_word(&rest, &word))
 		if (word.n > 15 || str_index(word, '/') < word.n)
 			parse_word_ignored(a, CODE_BAD_TEXT, word,

@@ -72,7 +72,7 @@ static bool is_family(struct str name)
 
 int parse_families(struct assignment *a)
 {
-	struct sandbox *s = a->config->sandbox;
+	struct sandbox *s = a->config->own->sandbox;
 
 	if (!str_eq(a->value, STR("none")))
 		return take_filter(a, &s->has_families, &s->families_are_denied, is_family,
@@ -118,7 +118,7 @@ static int take_exceptions(struct assignment *a, struct str rest)
 
 int parse_syscalls(struct assignment *a)
 {
-	struct sandbox *s = a->config->sandbox;
+	struct sandbox *s = a->config->own->sandbox;
 	bool is_inverted = a->value.n && a->value.p[0] == '~', is_later = s->has_syscalls;
 	int r;
 	bool is_logged = a->target == &s->logged_syscalls;
@@ -276,7 +276,7 @@ int parse_search_path(struct assignment *a)
 
 int parse_mount_api(struct assignment *a)
 {
-	a->config->sandbox->mount_api_is_set = true;
+	a->config->own->sandbox->mount_api_is_set = true;
 	return parse_bool(a);
 }
 
@@ -301,7 +301,7 @@ int parse_coredump_filter(struct assignment *a)
 		"shared-file-backed", "elf-headers",      "private-huge",
 		"shared-huge",        "private-dax",      "shared-dax",
 	};
-	struct sandbox *s = a->config->sandbox;
+	struct sandbox *s = a->config->own->sandbox;
 	struct str rest = a->value;
 	struct str word;
 	uint64_t mask = 0, number;
@@ -329,7 +329,7 @@ int parse_log_level_max(struct assignment *a)
 	int r = a->value.n ? parse_word(a) : 0;
 
 	if (r == 0)
-		a->config->sandbox->has_log_level_max = a->value.n > 0;
+		a->config->own->sandbox->has_log_level_max = a->value.n > 0;
 	return r;
 }
 
@@ -338,7 +338,7 @@ int parse_numa_policy(struct assignment *a)
 	int r = a->value.n ? parse_word(a) : 0;
 
 	if (r == 0)
-		a->config->sandbox->has_numa_policy = a->value.n > 0;
+		a->config->own->sandbox->has_numa_policy = a->value.n > 0;
 	return r;
 }
 

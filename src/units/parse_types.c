@@ -110,6 +110,6 @@ int parse_swap_priority(struct assignment *a)
 	int r = value_int(a->value, -1, 32767, a->target);
 
 	if (r == 0)
-		a->config->swap->priority_is_set = true;
+		a->config->own->swap->priority_is_set = true;
 	return r;
 }

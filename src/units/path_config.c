@@ -21,7 +21,7 @@ void path_config_defaults(struct path_config *p)
 
 void path_unit_name(const struct unit_config *c, char *out, size_t cap)
 {
-	dep_triggered_name(c->name, c->path->unit, "service", out, cap);
+	dep_triggered_name(c->name, c->own->path->unit, "service", out, cap);
 }
 
 static const struct dep default_deps[] = {
@@ -38,14 +38,14 @@ int path_links(struct unit_config *c)
 	int r;
 
 	dep_list_init(&l, c);
-	r = dep_add_trigger(&l, c->path->unit, "service");
+	r = dep_add_trigger(&l, c->own->path->unit, "service");
 	dep_add_defaults(&l, default_deps);
 	return r;
 }
 
 void path_verify(struct unit_config *c)
 {
-	if (!c->path->watches)
+	if (!c->own->path->watches)
 		refuse_unit(c, CODE_NO_WATCH, NULL, 0,
 			    "add PathExists= or PathChanged=", "the unit has no path to watch");
 }

@@ -23,17 +23,19 @@ static const struct sandbox defaults = {
 
 const struct sandbox *sandbox_of(const struct unit_config *c)
 {
-	return c->sandbox ? c->sandbox : &defaults;
+	return c->own->sandbox ? c->own->sandbox : &defaults;
 }
 
 struct sandbox *sandbox_own(struct unit_config *c)
 {
-	if (c->sandbox)
-		return c->sandbox;
-	c->sandbox = arena_get(&c->arena, sizeof(*c->sandbox));
-	if (c->sandbox)
-		*c->sandbox = defaults;
-	return c->sandbox;
+	struct unit_own *own = unit_config_own(c);
+
+	if (!own || own->sandbox)
+		return own ? own->sandbox : NULL;
+	own->sandbox = arena_get(&c->arena, sizeof(*own->sandbox));
+	if (own->sandbox)
+		*own->sandbox = defaults;
+	return own->sandbox;
 }
 
 bool sandbox_has_credential(const struct unit_config *c, struct str id)
@@ -81,7 +83,7 @@ static void drop_capabilities(const struct sandbox *s, struct exec_config *e)
 /* Devices beside those of the policy are named where there is a list, which forbids all others. */
 static int close_devices(struct unit_config *c, const struct sandbox *s)
 {
-	struct cgroup_config *g = s->private_devices ? cgroup_config_own(c) : c->cgroup;
+	struct cgroup_config *g = s->private_devices ? cgroup_config_own(c) : c->own->cgroup;
 	struct name_list **end;
 
 	if (!g)
@@ -127,12 +129,12 @@ int sandbox_settle(struct unit_config *c)
 {
 	int r = 0;
 
-	if (!c->sandbox || !c->exec)
+	if (!c->own->sandbox || !c->exec)
 		return 0;
-	drop_capabilities(c->sandbox, c->exec);
-	if (c->sandbox->dynamic_user)
-		r = settle_dynamic_user(c, c->sandbox);
-	return r == 0 ? close_devices(c, c->sandbox) : r;
+	drop_capabilities(c->own->sandbox, c->exec);
+	if (c->own->sandbox->dynamic_user)
+		r = settle_dynamic_user(c, c->own->sandbox);
+	return r == 0 ? close_devices(c, c->own->sandbox) : r;
 }
 
 /* --- dependencies --- */

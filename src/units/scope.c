@@ -176,7 +176,7 @@ static void reset(struct unit *u)
 
 static uint64_t timeout_us(const struct unit *u, uint8_t which)
 {
-	const struct scope_config *c = u->config->scope;
+	const struct scope_config *c = u->config->own->scope;
 
 	return which == TIMEOUT_STOP ? c->timeout_stop_us : c->runtime_max_us;
 }

@@ -167,7 +167,7 @@ static int classify(struct unit *u, const struct event *e)
 		[EV_NOTHING] = TE_SPENT + 1,
 	};
 	/* clang-format on */
-	if (e->kind == EV_NOTHING && !u->config->timer->remain_after_elapse)
+	if (e->kind == EV_NOTHING && !u->config->own->timer->remain_after_elapse)
 		return TE_GONE;
 	return events[e->kind] - 1;
 }

@@ -20,7 +20,7 @@ void timer_config_defaults(struct timer_config *t)
 
 void timer_unit_name(const struct unit_config *c, char *out, size_t cap)
 {
-	dep_triggered_name(c->name, c->timer->unit, "service", out, cap);
+	dep_triggered_name(c->name, c->own->timer->unit, "service", out, cap);
 }
 
 static const struct dep default_deps[] = {
@@ -53,14 +53,14 @@ int timer_links(struct unit_config *c)
 	int r;
 
 	dep_list_init(&l, c);
-	r = dep_add_trigger(&l, c->timer->unit, "service");
-	dep_add_defaults(&l, has_calendar(c->timer) ? calendar_deps : default_deps);
+	r = dep_add_trigger(&l, c->own->timer->unit, "service");
+	dep_add_defaults(&l, has_calendar(c->own->timer) ? calendar_deps : default_deps);
 	return r;
 }
 
 void timer_verify(struct unit_config *c)
 {
-	const struct timer_config *t = c->timer;
+	const struct timer_config *t = c->own->timer;
 
 	if (!t->events && !t->on_clock_change && !t->on_timezone_change)
 		refuse_unit(c, CODE_NO_TIME, NULL, 0,

@@ -275,10 +275,10 @@ static uint64_t timeout_in(uint8_t state)
 START_TEST(how_long_they_wait)
 {
 	ck_assert_uint_eq(timeout_in(AUTO_MOUNTING), 95 * US_PER_SEC);
-	mount->config->mount->timeout_us = TIME_NEVER;
+	mount->config->own->mount->timeout_us = TIME_NEVER;
 	ck_assert_uint_eq(timeout_in(AUTO_MOUNTING), 180 * US_PER_SEC);
 	ck_assert_uint_eq(timeout_in(AUTO_RUNNING), 10 * US_PER_SEC);
-	point->unit.config->automount->idle_us = 0;
+	point->unit.config->own->automount->idle_us = 0;
 	ck_assert_uint_eq(timeout_in(AUTO_RUNNING), TIME_NEVER);
 	ck_assert_uint_eq(timeout_in(AUTO_WAITING), TIME_NEVER);
 }

@@ -178,10 +178,10 @@ static void try_row(enum section section, const struct directive *d, const char 
 			      "%s%s", text, f->message);
 	}
 	if (d->verdict == REFUSED)
-		ck_assert_msg(c->refusals != NULL, "%s", text);
+		ck_assert_msg(c->own->refusals != NULL, "%s", text);
 	if (d->verdict == INERT)
-		ck_assert_msg(c->notes && !c->notes->next &&
-				      strstr(c->notes->text, d->name) == c->notes->text,
+		ck_assert_msg(c->own->notes && !c->own->notes->next &&
+				      strstr(c->own->notes->text, d->name) == c->own->notes->text,
 			      "%s", text);
 	unit_config_free(c);
 }

@@ -57,7 +57,7 @@ START_TEST(ssh)
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_ptr_null(c->diags.first);
-	ck_assert_ptr_null(c->notes);
+	ck_assert_ptr_null(c->own->notes);
 	ck_assert_int_eq(s->type, SERVICE_NOTIFY);
 	ck_assert_int_eq(s->notify_access, NOTIFY_MAIN);
 	ck_assert_int_eq(s->restart, RESTART_ON_FAILURE);
@@ -290,8 +290,8 @@ START_TEST(resets_and_overrides)
 	ck_assert_uint_eq(c->service->timeout_start_us, TIME_NEVER);
 	ck_assert_uint_eq(c->diags.n[DIAG_ERROR], 1);
 	/* RemoveIPC=no asks for nothing */
-	ck_assert(c->notes && !c->notes->next &&
-		  strncmp(c->notes->text, "SELinuxContext=", 15) == 0);
+	ck_assert(c->own->notes && !c->own->notes->next &&
+		  strncmp(c->own->notes->text, "SELinuxContext=", 15) == 0);
 	ck_assert(c->exec->has_capability_bounding && c->exec->capability_bounding == 1);
 	unit_config_free(c);
 }
@@ -365,10 +365,10 @@ START_TEST(what_cannot_be_done_is_not_started)
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_str_eq(c->diags.first->code, "U040");
-	ck_assert_str_eq(c->refusals->text, "RootImage");
+	ck_assert_str_eq(c->own->refusals->text, "RootImage");
 	unit_config_free(c);
 	c = parse("a.service", "[Service]\nExecStart=/a\nRootImage=/i\nRootImage=\n");
-	ck_assert_ptr_null(c->refusals);
+	ck_assert_ptr_null(c->own->refusals);
 	unit_config_free(c);
 }
 END_TEST

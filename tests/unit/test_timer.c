@@ -51,7 +51,7 @@ static uint64_t next_s(const char *lines, const struct timer_facts *f)
 	sbuf_addf(&text, "[Timer]\n%s\n", lines);
 	ck_assert_int_eq(load_unit_text(&load, "a.timer", "t", str_of(text.p), &c), 0);
 	ck_assert_int_eq(c->load, LOAD_LOADED);
-	due = timer_next_us(c->timer, f);
+	due = timer_next_us(c->own->timer, f);
 	unit_config_free(c);
 	sbuf_fini(&text);
 	return due == TIME_NEVER ? due : due / S;
@@ -129,7 +129,8 @@ static uint8_t after(struct unit *u, uint8_t state, enum event_kind kind, uint32
 START_TEST(the_machine)
 {
 	struct timer_config config = {.remain_after_elapse = true};
-	struct unit_config c = {.timer = &config};
+	struct unit_own own = {.timer = &config};
+	struct unit_config c = {.own = &own};
 	struct timer_unit t = {.unit = {.type = UNIT_TIMER, .config = &c}};
 	uint32_t fx;
 
