@@ -53,7 +53,7 @@ static void tell_failure(struct automount_unit *a, const struct autofs_request *
 	char command[32];
 
 	read_command(q->pid, command, sizeof(command));
-	if (!mount || mount->job.id) {
+	if (!mount || mount->work->job.id) {
 		log_at(LOG_WARN, "%s: %s (pid %d) waited too long for %s: %s", a->unit.name,
 		       command, q->pid, where_of(a), strerror(a->err));
 		return;

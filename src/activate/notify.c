@@ -318,7 +318,7 @@ static void serve_watchdog(struct hark *h, struct service *s, const struct messa
 	else if (!is_told(m, TELL_WATCHDOG))
 		return;
 	us = s->watchdog_us ? s->watchdog_us : s->unit.config->service->watchdog_us;
-	if (s->unit.due_us[DUE_WATCHDOG] && us && us != TIME_NEVER)
+	if (s->unit.work->due_us[DUE_WATCHDOG] && us && us != TIME_NEVER)
 		engine_arm(&h->engine, &s->unit, DUE_WATCHDOG, time_add(loop_now_us(&h->loop), us));
 	engine_touch(&h->engine, &s->unit);
 }

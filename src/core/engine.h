@@ -60,6 +60,7 @@ struct engine {
 	struct list touched;   /* units to be stored with the next commit */
 	struct task turn;
 	struct timer resume; /* the next turn, when this one has done its share of effects */
+	struct timer rest;   /* then units with which nothing goes on any more take less memory */
 	uint32_t next_job;
 	uint32_t jobs_n;
 	bool is_digesting, is_running_fx;

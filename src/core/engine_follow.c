@@ -56,7 +56,7 @@ static bool is_needed(const struct engine *e, const struct unit *u)
 		const struct unit *v = registry_unit(e->reg, u->edges[i].to);
 
 		if (is_needing((enum dep_type)u->edges[i].type) &&
-		    (!unit_is_at_rest(v) || v->job.id))
+		    (!unit_is_at_rest(v) || v->work->job.id))
 			return true;
 	}
 	return false;
@@ -73,7 +73,7 @@ static void release_unneeded(struct engine *e, const struct unit *u, uint64_t en
 		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config ||
 		    !v->config->unit->stop_when_unneeded)
 			continue;
-		if (unit_is_active(v) && !v->job.id && !is_needed(e, v))
+		if (unit_is_active(v) && !v->work->job.id && !is_needed(e, v))
 			engine_ask(e, v, JOB_STOP, MODE_FAIL, &cause, 0);
 	}
 }
@@ -84,7 +84,7 @@ static void uphold(struct engine *e, struct unit *u)
 		struct unit *v = registry_unit(e->reg, u->edges[i].to);
 		struct cause cause;
 
-		if (u->edges[i].type != DEP_UPHELD_BY || !unit_is_active(v) || u->job.id)
+		if (u->edges[i].type != DEP_UPHELD_BY || !unit_is_active(v) || u->work->job.id)
 			continue;
 		cause = engine_cause_from(v, CAUSE_UPHELD);
 		engine_ask(e, u, JOB_START, MODE_REPLACE, &cause, 0);
@@ -98,7 +98,7 @@ void engine_uphold(struct engine *e, const struct unit *u)
 	for (uint32_t i = 0; i < u->edges_n && unit_is_active(u); i++) {
 		struct unit *v = registry_unit(e->reg, u->edges[i].to);
 
-		if (u->edges[i].type == DEP_UPHOLDS && unit_is_at_rest(v) && !v->job.id)
+		if (u->edges[i].type == DEP_UPHOLDS && unit_is_at_rest(v) && !v->work->job.id)
 			engine_ask(e, v, JOB_START, MODE_REPLACE, &cause, 0);
 	}
 }
@@ -145,8 +145,8 @@ void engine_propagate(struct engine *e, struct unit *u, enum coarse before, enum
 	bool is_resting = now == INACTIVE || now == FAILED;
 
 	tell_rise(e, u, before, now);
-	if (is_up(before) && (is_resting || now == DEACTIVATING) && u->job.type != JOB_STOP &&
-	    u->job.type != JOB_RESTART)
+	if (is_up(before) && (is_resting || now == DEACTIVATING) && u->work->job.type != JOB_STOP &&
+	    u->work->job.type != JOB_RESTART)
 		ask_all(e, u, DEP_BOUND_BY, JOB_STOP, MODE_REPLACE, &died);
 	if (!was_resting && is_resting)
 		came_to_rest(e, u, now, entry);

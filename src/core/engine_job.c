@@ -11,8 +11,8 @@ enum { UNITS_A_STEP = 16 }; /* half a millisecond */
 
 void engine_wake_job(struct engine *e, struct unit *u)
 {
-	if (u->job.id && !list_is_linked(&u->job.run_node))
-		list_add_tail(&e->run_queue, &u->job.run_node);
+	if (u->work->job.id && !list_is_linked(&u->work->job.run_node))
+		list_add_tail(&e->run_queue, &unit_work(u)->job.run_node);
 }
 
 /* A job ended: those ordered against its unit may run now. */
@@ -40,28 +40,28 @@ static void doom_dependents(struct engine *e, const struct unit *u)
 
 		if (t != DEP_REQUIRED_BY && t != DEP_REQUISITE_OF && t != DEP_BOUND_BY)
 			continue;
-		if (!v->job.id || !is_start_like(v->job.type))
+		if (!v->work->job.id || !is_start_like(v->work->job.type))
 			continue;
-		list_del(&v->job.run_node);
-		list_add_tail(&e->doomed, &v->job.run_node);
+		list_del(&v->work->job.run_node);
+		list_add_tail(&e->doomed, &unit_work(v)->job.run_node);
 	}
 }
 
 /* Restart= has asked for its start, and that is not going to be: nothing else would ever take it out of there. */
 static bool waits_in_vain(const struct unit *u)
 {
-	return u->ops->fsm->states[u->state].is_between_runs && !u->due_us[DUE_STATE];
+	return u->ops->fsm->states[u->state].is_between_runs && !u->work->due_us[DUE_STATE];
 }
 
 void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 {
-	struct job old = u->job;
+	struct job old = u->work->job;
 	struct cause cause = cause_again(&old.cause);
 
 	if (old.type == JOB_RESTART &&
 	    result == JOB_RES_DONE) { /* stopped: the second half is a start */
-		u->job.type = JOB_START;
-		u->job.is_running = false;
+		u->work->job.type = JOB_START;
+		u->work->job.is_running = false;
 		engine_touch(e, u);
 		e->want_order = true;
 		engine_wake_job(e, u);
@@ -69,8 +69,8 @@ void engine_finish_job(struct engine *e, struct unit *u, enum job_result result)
 		return;
 	}
 	engine_arm(e, u, DUE_JOB, TIME_NEVER);
-	list_del(&u->job.run_node);
-	memset(&u->job, 0, sizeof(u->job));
+	list_del(&u->work->job.run_node);
+	memset(&u->work->job, 0, sizeof(u->work->job));
 	u->last_job_result = (uint8_t)result;
 	e->jobs_n--;
 	engine_touch(e, u);
@@ -106,7 +106,7 @@ static int result_of(const struct unit *u, enum coarse before)
 	enum coarse now = unit_coarse(u);
 	bool at_rest = unit_is_at_rest(u);
 
-	switch ((enum job_type)u->job.type) {
+	switch ((enum job_type)u->work->job.type) {
 	case JOB_START:
 	case JOB_VERIFY:
 		if (unit_is_active(u) || at_rest)
@@ -135,9 +135,9 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 {
 	int result;
 
-	if (!u->job.id)
+	if (!u->work->job.id)
 		return;
-	if (!u->job.is_running) { /* it waited for this unit to come to rest, perhaps */
+	if (!u->work->job.is_running) { /* it waited for this unit to come to rest, perhaps */
 		engine_wake_job(e, u);
 		return;
 	}
@@ -151,7 +151,7 @@ void engine_judge_job(struct engine *e, struct unit *u, enum coarse before)
 void engine_give_up_job(struct engine *e, struct unit *u)
 {
 	log_at(LOG_WARN, "%s: its %s job took longer than JobTimeoutSec= allows; it is given up",
-	       u->name, job_type_names[u->job.type]);
+	       u->name, job_type_names[u->work->job.type]);
 	if (u->config)
 		e->ops->emergency(e->arg, u,
 				  (enum emergency_action)u->config->unit->job_timeout_action);
@@ -166,8 +166,8 @@ static void arm_job_timer(struct engine *e, struct unit *u)
 	uint64_t due = TIME_NEVER, running = TIME_NEVER;
 
 	if (c && c->unit->job_timeout_us)
-		due = time_add(u->job.begin_us, c->unit->job_timeout_us);
-	if (c && c->unit->job_running_timeout_us && u->job.is_running)
+		due = time_add(u->work->job.begin_us, c->unit->job_timeout_us);
+	if (c && c->unit->job_running_timeout_us && u->work->job.is_running)
 		running = time_add(loop_now_us(e->loop), c->unit->job_running_timeout_us);
 	engine_arm(e, u, DUE_JOB, due < running ? due : running);
 }
@@ -204,7 +204,8 @@ static bool lacks_requisite(const struct engine *e, const struct unit *u)
 	{
 		const struct unit *v = registry_unit(e->reg, d->to);
 
-		if (v && unit_is_at_rest(v) && (!v->job.id || v->job.type == JOB_VERIFY))
+		if (v && unit_is_at_rest(v) &&
+		    (!v->work->job.id || v->work->job.type == JOB_VERIFY))
 			return true;
 	}
 	return false;
@@ -227,12 +228,12 @@ static void start_from_rest(struct engine *e, struct unit *u)
 		refuse_start(e, u, JOB_RES_ASSERT);
 	else if (hits_start_limit(e, u)) {
 		engine_give(e, u, EV_START_LIMIT);
-		if (u->job.id)
+		if (u->work->job.id)
 			engine_finish_job(e, u, JOB_RES_FAILED);
 		e->ops->emergency(e->arg, u, action);
 	} else {
-		if (u->job.cause.kind != CAUSE_RESTART)
-			u->why_entry = u->job.cause.entry;
+		if (u->work->job.cause.kind != CAUSE_RESTART)
+			u->why_entry = u->work->job.cause.entry;
 		u->n_activations++;
 		engine_give(e, u, EV_START);
 	}
@@ -245,7 +246,7 @@ static void run_start(struct engine *e, struct unit *u)
 	if (unit_is_active(u))
 		engine_finish_job(e, u, JOB_RES_DONE);
 	else if (now == DEACTIVATING)
-		u->job.is_running = false; /* woken when it has come to rest */
+		u->work->job.is_running = false; /* woken when it has come to rest */
 	else if (now != ACTIVATING || u->ops->fsm->states[u->state].is_between_runs)
 		start_from_rest(e, u);
 	/* else it is under way: the job ends with what is going on */
@@ -282,24 +283,25 @@ static void run_reload(struct engine *e, struct unit *u)
 /* A unit that is to start from rest takes new files into use, also between the halves of a restart. */
 static void renew(struct engine *e, struct unit *u)
 {
-	if (u->is_changed_on_disk && e->ops->renew && !u->job.is_running &&
-	    u->job.type == JOB_START && unit_is_at_rest(u))
+	if (u->is_changed_on_disk && e->ops->renew && !u->work->job.is_running &&
+	    u->work->job.type == JOB_START && unit_is_at_rest(u))
 		e->ops->renew(e->arg, u);
 }
 
 static void run_job(struct engine *e, struct unit *u)
 {
 	renew(e, u);
-	if (u->job.is_running || !job_is_runnable(e->reg, u))
+	if (u->work->job.is_running || !job_is_runnable(e->reg, u))
 		return; /* woken again when one that is ordered before it ends */
-	u->job.is_running = true;
+	u->work->job.is_running = true;
 	arm_job_timer(e, u);
 	engine_touch(e, u);
 	if (!u->config) { /* a stop of something never loaded */
-		engine_finish_job(e, u, u->job.type == JOB_STOP ? JOB_RES_DONE : JOB_RES_INVALID);
+		engine_finish_job(e, u,
+				  u->work->job.type == JOB_STOP ? JOB_RES_DONE : JOB_RES_INVALID);
 		return;
 	}
-	switch ((enum job_type)u->job.type) {
+	switch ((enum job_type)u->work->job.type) {
 	case JOB_START:
 		run_start(e, u);
 		break;
@@ -330,7 +332,6 @@ static int load_one(void *arg, struct unit *u)
 	struct engine *e = arg;
 	int r;
 
-	u->engine = e;
 	if (u->config)
 		return 0;
 	r = e->ops->load(e->arg, u);
@@ -362,23 +363,22 @@ int engine_gather(struct engine *e, struct graph_walk *walk, struct unit *u)
 /* The engine knows of the job from here on: it counts, times out, and runs when its order allows. */
 static void take_job(struct engine *e, struct unit *u)
 {
-	u->engine = e;
-	e->jobs_n += !u->job.is_counted; /* a merged one is counted already */
-	u->job.is_counted = true;
+	e->jobs_n += !u->work->job.is_counted; /* a merged one is counted already */
+	u->work->job.is_counted = true;
 	arm_job_timer(e, u);
 	engine_wake_job(e, u);
 }
 
 void engine_restore_job(struct engine *e, struct unit *u, const struct job *job)
 {
-	u->job = (struct job){.id = job->id,
-			      .type = job->type,
-			      .is_running = job->is_running,
-			      .is_irreversible = job->is_irreversible,
-			      .ignores_order = job->ignores_order,
-			      .after_stop = job->type == JOB_RESTART ? JOB_START : JOB_NONE,
-			      .begin_us = job->begin_us,
-			      .cause = job->cause};
+	u->work->job = (struct job){.id = job->id,
+				    .type = job->type,
+				    .is_running = job->is_running,
+				    .is_irreversible = job->is_irreversible,
+				    .ignores_order = job->ignores_order,
+				    .after_stop = job->type == JOB_RESTART ? JOB_START : JOB_NONE,
+				    .begin_us = job->begin_us,
+				    .cause = job->cause};
 	if (e->next_job < job->id)
 		e->next_job = job->id;
 	e->want_order = true; /* which edges the plan dropped to break a cycle is not remembered */
@@ -396,12 +396,12 @@ static void on_installed(void *arg, struct unit *u)
 {
 	const struct asking *a = arg;
 	struct engine *e = a->e;
-	struct cause cause = cause_again(&u->job.cause);
+	struct cause cause = cause_again(&u->work->job.cause);
 
 	cause.pid = a->cause->pid;
 	if (cause.kind == a->cause->kind)
 		memcpy(cause.text, a->cause->text, sizeof(cause.text));
-	u->job.cause.entry = engine_note(e, LEDGER_JOB, u, &cause, u->job.type, 0);
+	u->work->job.cause.entry = engine_note(e, LEDGER_JOB, u, &cause, u->work->job.type, 0);
 	take_job(e, u);
 	wake_neighbours(e, u); /* the order between two jobs depends on their types */
 	engine_touch(e, u);
@@ -422,11 +422,12 @@ static void on_canceled(void *arg, struct unit *u)
 	struct engine *e = ((const struct asking *)arg)->e;
 
 	engine_arm(e, u, DUE_JOB, TIME_NEVER);
-	list_del(&u->job.run_node);
+	list_del(&u->work->job.run_node);
 	e->jobs_n--;
 	engine_touch(e, u);
 	wake_neighbours(e, u);
-	e->ops->job_done(e->arg, u, u->job.id, (enum job_type)u->job.type, JOB_RES_CANCELED);
+	e->ops->job_done(e->arg, u, u->work->job.id, (enum job_type)u->work->job.type,
+			 JOB_RES_CANCELED);
 }
 
 /* Into e->last_plan. As engine_request() returns. */
@@ -474,7 +475,7 @@ int engine_request(struct engine *e, struct unit *u, enum job_type type, enum jo
 	job_plan_forget_steps(&e->last_plan);
 	loop_defer(e->loop, &e->turn);
 	if (ret_job)
-		*ret_job = u->job.id;
+		*ret_job = u->work->job.id;
 	return 0;
 }
 
@@ -506,14 +507,14 @@ void engine_log_cycles(const struct engine *e)
 
 void engine_cancel(struct engine *e, struct unit *u)
 {
-	if (u->job.id)
+	if (u->work->job.id)
 		engine_finish_job(e, u, JOB_RES_CANCELED);
 	loop_defer(e->loop, &e->turn);
 }
 
 void engine_run_again(struct engine *e, struct unit *u)
 {
-	u->job.is_running = false;
+	u->work->job.is_running = false;
 	engine_wake_job(e, u);
 	loop_defer(e->loop, &e->turn);
 }
@@ -541,9 +542,9 @@ static void order_again(struct engine *e)
 	for (uint32_t i = 0; p.steps && i < e->reg->n && p.n < e->jobs_n; i++) {
 		struct unit *u = e->reg->units[i];
 
-		if (u && u->job.id)
+		if (u && u->work->job.id)
 			p.steps[p.n++] = (struct job_step){
-				.unit = u->id, .type = u->job.type, .matters = true};
+				.unit = u->id, .type = u->work->job.type, .matters = true};
 	}
 	if (p.steps && job_order_break(&p, e->reg, MODE_REPLACE) < 0)
 		log_at(LOG_ERROR,
@@ -559,14 +560,14 @@ bool engine_run_jobs(struct engine *e)
 	bool any = false;
 
 	while ((node = list_pop(&e->doomed))) {
-		engine_finish_job(e, container_of(node, struct unit, job.run_node),
+		engine_finish_job(e, container_of(node, struct unit_work, job.run_node)->unit,
 				  JOB_RES_DEPENDENCY);
 		any = true;
 	}
 	if (e->want_order)
 		order_again(e);
 	while ((node = list_pop(&e->run_queue))) {
-		run_job(e, container_of(node, struct unit, job.run_node));
+		run_job(e, container_of(node, struct unit_work, job.run_node)->unit);
 		any = true;
 	}
 	return any;

@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50000 };
 
 /* --- the queue --- */
 
@@ -60,7 +60,7 @@ void engine_ask(struct engine *e, struct unit *u, enum job_type type, enum job_m
 
 uint64_t engine_entry(const struct unit *u)
 {
-	return u->job.id ? u->job.cause.entry : u->why_entry;
+	return u->work->job.id ? u->work->job.cause.entry : u->why_entry;
 }
 
 uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
@@ -120,20 +120,21 @@ static void on_timer(struct timer *t);
 
 static void rearm(struct unit *u)
 {
+	struct unit_work *w = unit_work(u);
 	uint64_t due_us = TIME_NEVER;
 
 	for (unsigned i = 0; i < UNIT_DUES; i++)
-		if (u->due_us[i] && u->due_us[i] < due_us)
-			due_us = u->due_us[i];
-	u->timer.fn = on_timer;
-	if (u->timer.is_armed ? u->timer.due_us != due_us : due_us != TIME_NEVER)
-		loop_timer_arm(u->engine->loop, &u->timer, due_us);
+		if (w->due_us[i] && w->due_us[i] < due_us)
+			due_us = w->due_us[i];
+	w->timer.fn = on_timer;
+	if (w->timer.is_armed ? w->timer.due_us != due_us : due_us != TIME_NEVER)
+		loop_timer_arm(w->engine->loop, &w->timer, due_us);
 }
 
 void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t due_us)
 {
-	u->engine = e;
-	u->due_us[which] = due_us == TIME_NEVER ? 0 : due_us;
+	u->work->engine = e;
+	u->work->due_us[which] = due_us == TIME_NEVER ? 0 : due_us;
 	rearm(u);
 }
 
@@ -149,14 +150,14 @@ static void on_due(struct engine *e, struct unit *u, enum unit_due which)
 
 static void on_timer(struct timer *t)
 {
-	struct unit *u = container_of(t, struct unit, timer);
-	uint64_t now_us = loop_now_us(u->engine->loop);
+	struct unit *u = container_of(t, struct unit_work, timer)->unit;
+	uint64_t now_us = loop_now_us(u->work->engine->loop);
 
 	for (unsigned i = 0; i < UNIT_DUES; i++) {
-		if (!u->due_us[i] || u->due_us[i] > now_us)
+		if (!u->work->due_us[i] || u->work->due_us[i] > now_us)
 			continue;
-		u->due_us[i] = 0;
-		on_due(u->engine, u, (enum unit_due)i);
+		u->work->due_us[i] = 0;
+		on_due(u->work->engine, u, (enum unit_due)i);
 	}
 	rearm(u);
 }
@@ -165,8 +166,8 @@ static void on_timer(struct timer *t)
 
 void engine_touch(struct engine *e, struct unit *u)
 {
-	if (!list_is_linked(&u->touch_node))
-		list_add_tail(&e->touched, &u->touch_node);
+	if (!list_is_linked(&u->work->touch_node))
+		list_add_tail(&e->touched, &unit_work(u)->touch_node);
 }
 
 void engine_commit(struct engine *e)
@@ -176,7 +177,8 @@ void engine_commit(struct engine *e)
 	CHECK(!e->is_digesting);
 	while ((node = list_pop(&e->touched)))
 		if (e->ops->remember)
-			e->ops->remember(e->arg, container_of(node, struct unit, touch_node));
+			e->ops->remember(e->arg,
+					 container_of(node, struct unit_work, touch_node)->unit);
 	if (e->ops->commit)
 		e->ops->commit(e->arg);
 }
@@ -220,9 +222,9 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 
 static void collect(struct engine *e, struct unit *u, uint32_t fx)
 {
-	u->pending_fx |= fx & ~(uint32_t)FX_REQUESTS;
-	if (u->pending_fx && !list_is_linked(&u->fx_node))
-		list_add_tail(&e->fx_queue, &u->fx_node);
+	u->work->pending_fx |= fx & ~(uint32_t)FX_REQUESTS;
+	if (u->work->pending_fx && !list_is_linked(&u->work->fx_node))
+		list_add_tail(&e->fx_queue, &unit_work(u)->fx_node);
 }
 
 void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us, uint32_t fx)
@@ -283,7 +285,7 @@ static bool step(struct engine *e, struct unit *u, struct event *ev)
 		answer_requests(e, u, cell->fx, ev);
 		return false;
 	}
-	u->pending_fx &= ~(uint32_t)FX_ENTRY;
+	u->work->pending_fx &= ~(uint32_t)FX_ENTRY;
 	collect(e, u, cell->fx);
 	set_state(e, u, state, ev);
 	answer_requests(e, u, cell->fx, ev);
@@ -296,7 +298,7 @@ static void extend_timer(struct engine *e, struct unit *u, uint64_t us)
 {
 	uint64_t due = time_add(loop_now_us(e->loop), us);
 
-	if (u->due_us[DUE_STATE] && due > u->due_us[DUE_STATE])
+	if (u->work->due_us[DUE_STATE] && due > u->work->due_us[DUE_STATE])
 		engine_arm(e, u, DUE_STATE, due);
 }
 
@@ -334,7 +336,7 @@ static void digest(struct engine *e, struct event *ev)
 void engine_give(struct engine *e, struct unit *u, enum event_kind kind)
 {
 	struct event ev = {
-		.kind = (uint8_t)kind, .unit = u->id, .cause = cause_again(&u->job.cause)};
+		.kind = (uint8_t)kind, .unit = u->id, .cause = cause_again(&u->work->job.cause)};
 
 	digest(e, &ev);
 }
@@ -365,22 +367,22 @@ static bool run_effects(struct engine *e)
 
 	if (!node)
 		return false;
-	u = container_of(node, struct unit, fx_node);
-	fx = u->running_fx = u->pending_fx;
-	u->pending_fx = 0;
+	u = container_of(node, struct unit_work, fx_node)->unit;
+	fx = u->work->running_fx = u->work->pending_fx;
+	u->work->pending_fx = 0;
 	CHECK(!e->is_digesting); /* law 4 of docs/ARCHITECTURE.md, and below its other half */
 	e->is_running_fx = true;
 	e->ops->run(e->arg, u, fx);
 	e->is_running_fx = false;
-	u->running_fx = 0;
+	u->work->running_fx = 0;
 	engine_touch(e, u);
 	return true;
 }
 
 void engine_retire(struct engine *e, struct unit *u)
 {
-	if (!list_is_linked(&u->retire_node))
-		list_add_tail(&e->retired, &u->retire_node);
+	if (!list_is_linked(&u->work->retire_node))
+		list_add_tail(&e->retired, &unit_work(u)->retire_node);
 	loop_defer(e->loop, &e->turn);
 }
 
@@ -389,9 +391,9 @@ static void drop_retired(struct engine *e)
 	struct list *node;
 
 	while ((node = list_pop(&e->retired))) {
-		struct unit *u = container_of(node, struct unit, retire_node);
+		struct unit *u = container_of(node, struct unit_work, retire_node)->unit;
 
-		if (!unit_is_at_rest(u) || u->job.id || u->pending_fx)
+		if (!unit_is_at_rest(u) || u->work->job.id || u->work->pending_fx)
 			continue;
 		graph_detach(e->reg, u);
 		if (u->edges_n) { /* somebody names it: it stays, with its own edges */
@@ -401,8 +403,8 @@ static void drop_retired(struct engine *e)
 				       u->name);
 			continue;
 		}
-		loop_timer_disarm(e->loop, &u->timer);
-		list_del(&u->touch_node);
+		loop_timer_disarm(e->loop, &u->work->timer);
+		list_del(&u->work->touch_node);
 		e->ops->retired(e->arg, u);
 		registry_drop(e->reg, u);
 	}
@@ -437,6 +439,8 @@ static void turn(struct task *t)
 			break;
 		engine_digest(e);
 	}
+	if (!e->rest.is_armed)
+		loop_timer_arm(e->loop, &e->rest, loop_now_us(e->loop) + REST_US);
 	if (list_is_empty(&e->fx_queue)) {
 		drop_retired(e);
 		return;
@@ -454,6 +458,11 @@ static void resume(struct timer *t)
 	loop_defer(e->loop, &e->turn);
 }
 
+static void rest(struct timer *t)
+{
+	registry_rest(container_of(t, struct engine, rest)->reg);
+}
+
 int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struct ledger *ledger,
 		const struct engine_ops *ops, void *arg)
 {
@@ -465,7 +474,8 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 			     .cap = QUEUE_FIRST,
 			     .next_job = 1,
 			     .turn = {.fn = turn},
-			     .resume = {.fn = resume}};
+			     .resume = {.fn = resume},
+			     .rest = {.fn = rest}};
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
 	list_init(&e->retired);
@@ -479,6 +489,7 @@ void engine_fini(struct engine *e)
 {
 	loop_undefer(&e->turn);
 	loop_timer_disarm(e->loop, &e->resume);
+	loop_timer_disarm(e->loop, &e->rest);
 	job_plan_fini(&e->last_plan);
 	mem_put(e->queue);
 	e->queue = NULL;

@@ -53,7 +53,7 @@ enum job_type job_merge(enum job_type a, enum job_type b, const struct unit *u)
 
 bool job_is_runnable(const struct registry *r, const struct unit *u)
 {
-	const struct job *j = &u->job;
+	const struct job *j = &u->work->job;
 
 	if (j->id == 0)
 		return false;
@@ -65,7 +65,7 @@ bool job_is_runnable(const struct registry *r, const struct unit *u)
 
 		if ((e->type != DEP_BEFORE && e->type != DEP_AFTER) || e->is_broken)
 			continue;
-		other = &r->units[e->to]->job;
+		other = &r->units[e->to]->work->job;
 		if (other->id != 0 && !other->ignores_order &&
 		    job_waits(e, (enum job_type)j->type, (enum job_type)other->type))
 			return false;
@@ -86,7 +86,7 @@ static void clear(struct job *j)
 static void cancel(struct unit *u, const struct job_sink *sink)
 {
 	sink->canceled(sink->arg, u);
-	clear(&u->job);
+	clear(&u->work->job);
 }
 
 /* What a flush or an isolation leaves no place for: the jobs of all units without a step. */
@@ -98,7 +98,8 @@ static void cancel_others(const struct job_plan *p, struct registry *r, enum job
 	for (uint32_t i = 0; i < r->n; i++) {
 		struct unit *u = r->units[i];
 
-		if (!u || job_pending(u) == JOB_NONE || u->plan_at != 0 || u->job.is_irreversible)
+		if (!u || job_pending(u) == JOB_NONE || u->plan_at != 0 ||
+		    u->work->job.is_irreversible)
 			continue;
 		if (mode == MODE_ISOLATE && u->config && u->config->unit->ignore_on_isolate)
 			continue;
@@ -115,7 +116,7 @@ static void install(const struct job_step *step, struct unit *u, enum job_mode m
 	bool is_firm = mode == MODE_REPLACE_IRREVERSIBLY,
 	     is_free = mode == MODE_IGNORE_DEPENDENCIES, is_kept;
 	enum job_type before;
-	struct job *j = &u->job;
+	struct job *j = &u->work->job;
 
 	if (job_types_conflict(job_pending(u), type))
 		cancel(u, sink);

@@ -113,7 +113,7 @@ static inline bool job_waits(const struct edge *e, enum job_type mine, enum job_
 /* The type of the installed job, JOB_NONE without one. */
 static inline enum job_type job_pending(const struct unit *u)
 {
-	return u->job.id != 0 ? (enum job_type)u->job.type : JOB_NONE;
+	return u->work->job.id != 0 ? (enum job_type)u->work->job.type : JOB_NONE;
 }
 /* Can no single job of a unit do both? (a stop and anything else; JOB_NONE agrees with all) */
 bool job_types_conflict(enum job_type a, enum job_type b);

@@ -74,7 +74,7 @@ static int add_installed(struct order *o, const struct unit *from)
 		struct unit *u = o->r->units[from->edges[i].to];
 
 		if (is_ordering(&from->edges[i]) && u->plan_at == 0 && job_pending(u) != JOB_NONE &&
-		    !u->job.ignores_order)
+		    !u->work->job.ignores_order)
 			err = add_vertex(o, u, job_pending(u), false);
 	}
 	return err;

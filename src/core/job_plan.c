@@ -341,8 +341,8 @@ static int check_destructive(struct draft_set *m)
 	for (uint32_t i = 0; i < m->plan->n; i++) {
 		const struct job_step *step = &m->plan->steps[i];
 		const struct unit *u = m->r->units[step->unit];
-		bool is_kept = m->mode == MODE_FAIL ||
-			       (u->job.is_irreversible && m->mode != MODE_REPLACE_IRREVERSIBLY);
+		bool is_kept = m->mode == MODE_FAIL || (u->work->job.is_irreversible &&
+							m->mode != MODE_REPLACE_IRREVERSIBLY);
 
 		if (is_kept && job_types_conflict((enum job_type)step->type, job_pending(u)))
 			return refuse(m->plan, PLAN_DESTRUCTIVE, step->unit, step->cause.unit);

@@ -59,7 +59,7 @@ static void signal_members(struct hark *h, struct unit *u, int sig, pid_t except
 
 static bool is_restarting(const struct unit *u)
 {
-	return u->job.type == JOB_RESTART || u->job.type == JOB_START;
+	return u->work->job.type == JOB_RESTART || u->work->job.type == JOB_START;
 }
 
 /* What `freeze` has suspended could not obey. */

@@ -178,7 +178,7 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 	live_changed(arg, u);
 	devices_follow(h, u);
 	journal_changed(h, u, old_state);
-	if (u->job.id == 0 && unit_is_active(u))
+	if (u->work->job.id == 0 && unit_is_active(u))
 		note_ready(h, u);
 }
 

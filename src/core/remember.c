@@ -30,7 +30,7 @@ static void remember_service(struct hark *h, const struct service *s, struct sta
 	st->notify_slot = (uint16_t)s->notify_slot;
 	st->conn_slot = (uint16_t)s->conn_slot;
 	st->socket_unit = k ? k->state_slot : 0;
-	st->watchdog_us = s->unit.due_us[DUE_WATCHDOG];
+	st->watchdog_us = s->unit.work->due_us[DUE_WATCHDOG];
 	st->watchdog_every = s->watchdog_us;
 	st->exit_code = (uint8_t)s->main.code;
 	st->exit_status = s->main.status;
@@ -93,22 +93,22 @@ void remember_unit(struct hark *h, struct unit *u)
 		u->state_slot = state_slot_of(&h->state, u->name);
 	if (!u->state_slot)
 		return;
-	st.fx = u->pending_fx | u->running_fx;
+	st.fx = u->work->pending_fx | u->work->running_fx;
 	st.last_job_result = u->last_job_result;
 	st.state_us = u->state_us;
 	st.active_enter_us = u->active_enter_us;
 	st.active_exit_us = u->active_exit_us;
 	st.inactive_enter_us = u->inactive_enter_us;
 	st.inactive_exit_us = u->inactive_exit_us;
-	st.timer_us = u->due_us[DUE_STATE];
+	st.timer_us = u->work->due_us[DUE_STATE];
 	st.why_entry = u->why_entry;
 	st.limit_begin_us = u->start_limit_begin_us;
 	st.limit_count = u->start_limit_count;
 	st.n_activations = u->n_activations;
 	memcpy(st.invocation, u->invocation, sizeof(st.invocation));
 	st.flags |= flags_of(u);
-	if (u->job.id)
-		remember_job(&u->job, &st);
+	if (u->work->job.id)
+		remember_job(&u->work->job, &st);
 	if (control) {
 		st.control_slot = (uint16_t)control->slot;
 		st.control_token = control->token;

@@ -206,7 +206,7 @@ static void run(void *arg, struct unit *u, uint32_t fx)
 	for (unsigned bit = 0; bit < EFFECT_BITS; bit++) {
 		if ((fx >> bit & 1) && effects[bit])
 			effects[bit](arg, u);
-		u->running_fx &= ~(1U << bit); /* done: the next manager need not */
+		u->work->running_fx &= ~(1U << bit); /* done: the next manager need not */
 	}
 }
 
@@ -373,14 +373,16 @@ static void quiet(void *arg)
 
 static void elapsed(void *arg, struct unit *u, enum unit_due which)
 {
+	struct hark *h = arg;
+
 	if (which == DUE_PID_FILE) {
-		spawn_look_for_pid_file(arg, service_of(u));
+		spawn_look_for_pid_file(h, service_of(u));
 		return;
 	}
-	if (((const struct hark *)arg)->no_watchdogs)
+	if (h->no_watchdogs)
 		return;
 	log_at(LOG_WARN, "%s: its watchdog was not served in time", u->name);
-	engine_post_simple(u->engine, u, EV_WATCHDOG, 0, 0, 0);
+	engine_post_simple(&h->engine, u, EV_WATCHDOG, 0, 0, 0);
 }
 
 /* What FailureAction=exit and SuccessAction=exit leave with: as the unit says, else as its main process ended. */
@@ -610,7 +612,7 @@ static bool is_last_end(struct unit *u)
 			      *control = procs_ref(u, ROLE_CONTROL);
 
 	return state->coarse == DEACTIVATING && !state->commands && !(main && main->slot) &&
-	       !(control && control->slot) && !(u->pending_fx & FX_KILL_FINAL);
+	       !(control && control->slot) && !(u->work->pending_fx & FX_KILL_FINAL);
 }
 
 /*

@@ -245,7 +245,7 @@ static void wake_trigger(struct hark *h, struct unit *u)
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *s = registry_unit(&h->reg, u->edges[i].to);
 
-		if (u->edges[i].type == DEP_TRIGGERS && (!unit_is_at_rest(s) || s->job.id))
+		if (u->edges[i].type == DEP_TRIGGERS && (!unit_is_at_rest(s) || s->work->job.id))
 			return;
 	}
 	engine_post_simple(&h->engine, u, EV_TRIGGERED_DEAD, 0, 0, 0);

@@ -182,7 +182,7 @@ int transient_hold(struct hark *h, struct unit *u, struct str holder, uint32_t n
 	if (r < 0)
 		return r;
 	save_holds(h);
-	if (!n && transient_is(h, u) && is_over(u) && !u->job.id && !is_held(h, u)) {
+	if (!n && transient_is(h, u) && is_over(u) && !u->work->job.id && !is_held(h, u)) {
 		engine_retire(&h->engine, u);
 		loop_defer(&h->loop, &h->engine.turn);
 	}
@@ -213,7 +213,7 @@ static void sweep(struct timer *t)
 		struct unit *u = h->reg.units[i];
 		uint64_t due;
 
-		if (!u || !transient_is(h, u) || !is_over(u) || u->job.id || is_held(h, u))
+		if (!u || !transient_is(h, u) || !is_over(u) || u->work->job.id || is_held(h, u))
 			continue;
 		due = time_add(u->state_us, TRANSIENT_KEEP_US);
 		if (due <= now)

@@ -176,6 +176,7 @@ int registry_init(struct registry *r, const struct unit_type_ops *const *types, 
 	memset(r, 0, sizeof(*r));
 	for (unsigned i = 0; i < n; i++)
 		r->ops[types[i]->type] = types[i];
+	pool_init(&r->works, sizeof(struct unit_work));
 	return map_reserve(&r->names, 64);
 }
 
@@ -195,6 +196,7 @@ static void free_unit(struct registry *r, struct unit *u)
 		u->ops->fini(u);
 	unit_config_free(u->config);
 	mem_put(u->edges);
+	pool_put(&r->works, u->work);
 	mem_put(u);
 }
 
@@ -204,13 +206,33 @@ void registry_fini(struct registry *r)
 		if (r->units[i])
 			free_unit(r, r->units[i]);
 	mem_put(r->units);
+	pool_fini(&r->works);
 	map_fini(&r->names);
 	memset(r, 0, sizeof(*r));
 }
 
+static bool is_resting(const struct unit_work *w)
+{
+	return !w->job.id && !w->timer.is_armed && !w->pending_fx && !w->running_fx &&
+	       !list_is_linked(&w->fx_node) && !list_is_linked(&w->retire_node) &&
+	       !list_is_linked(&w->touch_node);
+}
+
+void registry_rest(struct registry *r)
+{
+	for (uint32_t i = 0; i < r->n; i++) {
+		struct unit_work *w = r->units[i] ? r->units[i]->work : NULL;
+
+		/* Only what is set is cleared: writing zeroes takes a page as writing anything does. */
+		if (w && w->unit && is_resting(w))
+			memset(w, 0, sizeof(*w));
+	}
+	pool_trim(&r->works);
+}
+
 void registry_drop(struct registry *r, struct unit *u)
 {
-	if (CHECK(u->edges_n == 0) && CHECK(unit_is_at_rest(u)) && CHECK(u->job.id == 0))
+	if (CHECK(u->edges_n == 0) && CHECK(unit_is_at_rest(u)) && CHECK(u->work->job.id == 0))
 		free_unit(r, u);
 }
 
@@ -256,7 +278,10 @@ static struct unit *new_unit(struct registry *r, const char *name)
 		return NULL;
 	e = new_entry(r, name);
 	u = e ? mem_get(ops->object_size) : NULL;
-	if (!u) {
+	if (u)
+		u->work = pool_get(&r->works);
+	if (!u || !u->work) {
+		mem_put(u);
 		mem_put(e);
 		return NULL;
 	}

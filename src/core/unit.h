@@ -14,6 +14,7 @@
 #include "core/fsm.h"
 #include "core/loop.h"
 #include "core/map.h"
+#include "core/pool.h"
 
 #include <sys/types.h>
 
@@ -282,7 +283,7 @@ enum job_result {
 };
 extern const char *const job_result_names[JOB_RESULTS];
 
-/* The one job a unit may have; lives in the unit, so installing it cannot fail. */
+/* The one job a unit may have; its place is there from the beginning, so installing it cannot fail. */
 struct job {
 	uint32_t id;     /* 0: none */
 	uint8_t type;    /* enum job_type; never a collapsing type once installed */
@@ -304,6 +305,25 @@ enum unit_due {
 	UNIT_DUES
 };
 
+struct unit;
+
+/*
+ * What goes on with a unit, apart from what it is: all zero while nothing does, so that it takes memory only of units with which something
+ * does (registry_rest()).
+ */
+struct unit_work {
+	struct unit *unit; /* set by unit_work(), for what is linked or armed below */
+	struct job job;
+	struct engine *engine;      /* whose timer it is */
+	struct timer timer;         /* engine_arm() */
+	uint64_t due_us[UNIT_DUES]; /* CLOCK_MONOTONIC; 0: not waited for */
+	uint32_t pending_fx;        /* effects collected, not yet run */
+	uint32_t running_fx;        /* effects that are being run now and not done */
+	struct list fx_node;        /* in the engine's effect queue */
+	struct list retire_node;    /* in the engine's list of units that may be dropped */
+	struct list touch_node;     /* in the engine's list of units to be stored */
+};
+
 struct unit_type_ops;
 
 /* What a unit is marked with, for a later restart of all that are. */
@@ -323,17 +343,9 @@ struct unit {
 	const char *name;         /* owned by the registry */
 	const struct unit_type_ops *ops;
 	struct unit_config *config; /* NULL: stub */
-	struct engine *engine;      /* that drives it; set when it is loaded */
 	struct edge *edges;
 	uint32_t edges_n, edges_cap;
-	struct job job;
-	struct timer timer;         /* engine_arm() */
-	uint64_t due_us[UNIT_DUES]; /* CLOCK_MONOTONIC; 0: not waited for */
-	uint32_t pending_fx;        /* effects collected, not yet run */
-	uint32_t running_fx;        /* effects that are being run now and not done */
-	struct list fx_node;        /* in the engine's effect queue */
-	struct list retire_node;    /* in the engine's list of units that may be dropped */
-	struct list touch_node;     /* in the engine's list of units to be stored */
+	struct unit_work *work; /* never NULL */
 	uint64_t state_us, active_enter_us, active_exit_us, inactive_enter_us,
 		inactive_exit_us; /* CLOCK_MONOTONIC, 0 never */
 	uint64_t why_entry;       /* ledger entry that led to the present (or last) activation */
@@ -349,6 +361,13 @@ struct unit {
 	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
 	uint32_t state_slot;    /* index in the state table + 1, 0 none */
 };
+
+/* u->work, that something of it may be linked or armed. */
+static inline struct unit_work *unit_work(struct unit *u)
+{
+	u->work->unit = u;
+	return u->work;
+}
 
 /* What a type is. One const per type, listed in main.c only. */
 struct unit_type_ops {
@@ -412,7 +431,8 @@ const char *unit_description(const struct unit *u);
 struct registry {
 	struct unit **units; /* by id; NULL: dropped */
 	uint32_t n, cap;
-	struct map names; /* struct name_entry: every name and alias */
+	struct map names;  /* struct name_entry: every name and alias */
+	struct pool works; /* struct unit_work of each unit */
 	const struct unit_type_ops *ops[UNIT_TYPES];
 	/* Resolves an alias by the index of unit files; returns the canonical name or NULL. Set by main. */
 	const char *(*canonical)(void *arg, const char *name);
@@ -433,5 +453,7 @@ static inline struct unit *registry_unit(const struct registry *r, uint32_t id)
 {
 	return id < r->n ? r->units[id] : NULL;
 }
+/* Give the memory back of what goes on with units with which nothing does. */
+void registry_rest(struct registry *r);
 /* Forget a unit: its edges (both ways) must be gone, it must be at rest without a job. */
 void registry_drop(struct registry *r, struct unit *u);

@@ -67,7 +67,7 @@ bool generate_begin(struct hark *h, enum job_type type, void (*done)(struct hark
 
 void generate_job_done(struct hark *h, const struct unit *u)
 {
-	if (h->generate.is_going && !u->job.id && !h->generate.timer.is_armed &&
+	if (h->generate.is_going && !u->work->job.id && !h->generate.timer.is_armed &&
 	    strcmp(u->name, unit_name) == 0)
 		loop_timer_arm(&h->loop, &h->generate.timer, loop_now_us(&h->loop));
 }

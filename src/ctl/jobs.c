@@ -231,7 +231,7 @@ static int ask(struct call *c)
 	if (u && name_form(u->name) == NAME_TEMPLATE) {
 		call_refuse(c, u->name, "template", "is a template: name an instance of it");
 	} else if (u && find_mode(c, &mode)) {
-		if (is_first && job_verbs[c->request.verb->id].reads_files && !u->job.id)
+		if (is_first && job_verbs[c->request.verb->id].reads_files && !u->work->job.id)
 			refresh_first(c, u);
 		r = engine_gather(&c->h->engine, &c->walk, u);
 		if (r > 0)
@@ -369,7 +369,7 @@ static int watch_started(struct call *c)
 
 		if (!w->is_watched)
 			continue;
-		if (!u || u->job.id || now >= due) {
+		if (!u || u->work->job.id || now >= due) {
 			w->is_watched = false;
 		} else if (!unit_is_active(u)) {
 			w->is_watched = false;
@@ -403,9 +403,9 @@ static int wait_jobs(struct call *c)
 /* Its present job, or how the last one ended. NULL: a unit that nobody knows has nothing to wait for. */
 static int await(struct call *c, const struct unit *u, enum job_type type)
 {
-	int r = u ? add_wait(c, u, u->job.id, type) : 0;
+	int r = u ? add_wait(c, u, u->work->job.id, type) : 0;
 
-	if (u && !u->job.id && r == 0 && u->last_job_result != JOB_RES_DONE)
+	if (u && !u->work->job.id && r == 0 && u->last_job_result != JOB_RES_DONE)
 		c->waits[c->waits_n - 1].result = u->last_job_result;
 	return r;
 }
@@ -418,7 +418,7 @@ static int ask_again(struct call *c)
 	struct unit *u = call_known_unit(c, c->request.args[c->at++], name);
 
 	if (u)
-		tell_queued(c, u, u->job.id, type);
+		tell_queued(c, u, u->work->job.id, type);
 	return c->request.options[OPT_NO_WAIT] ? 0 : await(c, u, type);
 }
 
@@ -441,7 +441,7 @@ int serve_wait(struct call *c)
 	if (c->at == c->request.args_n)
 		return wait_jobs(c);
 	u = call_known_unit(c, c->request.args[c->at++], name);
-	r = await(c, u, u ? (enum job_type)u->job.type : JOB_NONE);
+	r = await(c, u, u ? (enum job_type)u->work->job.type : JOB_NONE);
 	return r < 0 ? r : CALL_MORE;
 }
 
@@ -452,15 +452,15 @@ int serve_jobs(struct call *c)
 	while (c->at < reg->n) {
 		const struct unit *u = reg->units[c->at++];
 
-		if (!u || !u->job.id)
+		if (!u || !u->work->job.id)
 			continue;
 		reply_row(&c->reply, "job");
-		reply_value(&c->reply, TAG_NUMBER, "job", u->job.id);
+		reply_value(&c->reply, TAG_NUMBER, "job", u->work->job.id);
 		reply_text_z(&c->reply, "unit", u->name);
-		reply_text_z(&c->reply, "type", job_type_names[u->job.type]);
-		reply_text_z(&c->reply, "state", u->job.is_running ? "running" : "waiting");
-		reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->job.begin_us));
-		reply_text_z(&c->reply, "because", cause_words[u->job.cause.kind]);
+		reply_text_z(&c->reply, "type", job_type_names[u->work->job.type]);
+		reply_text_z(&c->reply, "state", u->work->job.is_running ? "running" : "waiting");
+		reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->work->job.begin_us));
+		reply_text_z(&c->reply, "because", cause_words[u->work->job.cause.kind]);
 		why_blocker_fields(&c->reply, reg, u);
 		reply_row_end(&c->reply);
 		return CALL_MORE;
@@ -476,10 +476,10 @@ static void tell_changed(struct call *c, struct unit *u)
 
 	reply_row(&c->reply, "changed");
 	reply_text_z(&c->reply, "unit", u->name);
-	if (u->job.id) {
-		reply_value(&c->reply, TAG_NUMBER, "job", u->job.id);
-		reply_text_z(&c->reply, "type", job_type_names[u->job.type]);
-		reply_text_z(&c->reply, "state", u->job.is_running ? "running" : "waiting");
+	if (u->work->job.id) {
+		reply_value(&c->reply, TAG_NUMBER, "job", u->work->job.id);
+		reply_text_z(&c->reply, "type", job_type_names[u->work->job.type]);
+		reply_text_z(&c->reply, "state", u->work->job.is_running ? "running" : "waiting");
 	}
 	property_unit(&c->reply, c->h, u, only ? only : "ActiveState,SubState", false);
 	reply_row_end(&c->reply);
@@ -570,7 +570,7 @@ int serve_cancel(struct call *c)
 	for (uint32_t i = 0; id && i < c->h->reg.n && !found; i++) {
 		struct unit *u = c->h->reg.units[i];
 
-		found = u && u->job.id == id ? u : NULL;
+		found = u && u->work->job.id == id ? u : NULL;
 	}
 	if (found)
 		engine_cancel(&c->h->engine, found);

@@ -33,7 +33,7 @@ static bool is_shown(const struct call *c, const struct unit *u)
 		return true;
 	if (unit_load_state(u) == LOAD_STUB && unit_is_at_rest(u))
 		return false;
-	return c->request.args_n > 0 || unit_coarse(u) != INACTIVE || u->job.id ||
+	return c->request.args_n > 0 || unit_coarse(u) != INACTIVE || u->work->job.id ||
 	       call_is_waiting_unit(c->h, u);
 }
 
@@ -68,9 +68,9 @@ int serve_list(struct call *c)
 	reply_text_z(&c->reply, "sub", unit_substate(u));
 	if (!c->request.options[OPT_BRIEF])
 		tell_life(c, u);
-	if (u->job.id) {
-		reply_text_z(&c->reply, "job", job_type_names[u->job.type]);
-		reply_value(&c->reply, TAG_NUMBER, "job_id", u->job.id);
+	if (u->work->job.id) {
+		reply_text_z(&c->reply, "job", job_type_names[u->work->job.type]);
+		reply_value(&c->reply, TAG_NUMBER, "job_id", u->work->job.id);
 	}
 	reply_text_z(&c->reply, "description", unit_description(u));
 	reply_row_end(&c->reply);

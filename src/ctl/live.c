@@ -419,7 +419,7 @@ static void stop_gone(struct live *l)
 		struct unit *u = reg->units[i];
 
 		if (u && u->config && u->config->is_present && !unit_is_at_rest(u) &&
-		    u->job.type != JOB_STOP && !load_canonical(&l->h->load, u->name))
+		    u->work->job.type != JOB_STOP && !load_canonical(&l->h->load, u->name))
 			request(l, u, JOB_STOP);
 	}
 }
@@ -447,7 +447,7 @@ static bool is_wanted_now(struct live *l, const struct unit_config *c)
 		for (const struct name_list *n = lists[k]; n; n = n->next) {
 			const struct unit *u = registry_find(&l->h->reg, n->text);
 
-			if (u && (unit_is_active(u) || u->job.type == JOB_START))
+			if (u && (unit_is_active(u) || u->work->job.type == JOB_START))
 				return true;
 		}
 	return false;
@@ -465,7 +465,7 @@ static void start_new(struct live *l, const struct live_name *n)
 	u = registry_get(&l->h->reg, n->name);
 	if (!u || engine_load(&l->h->engine, u) != 0 || u->config->load != LOAD_LOADED)
 		return;
-	if (unit_is_at_rest(u) && !u->job.id && is_wanted_now(l, u->config))
+	if (unit_is_at_rest(u) && !u->work->job.id && is_wanted_now(l, u->config))
 		request(l, u, JOB_START);
 }
 
@@ -511,7 +511,8 @@ static void examine(struct live *l)
 	     n = n->next) {
 		struct unit *u = registry_find(&l->h->reg, n->name);
 
-		if (!u || u->job.id || !unit_is_at_rest(u) || unit_load_state(u) != LOAD_LOADED)
+		if (!u || u->work->job.id || !unit_is_at_rest(u) ||
+		    unit_load_state(u) != LOAD_LOADED)
 			continue;
 		most--;
 		if (engine_examine(&l->h->engine, u) >= 0)
@@ -637,7 +638,7 @@ void live_changed(struct hark *h, const struct unit *u)
 {
 	struct live *l = h->live;
 
-	if (l && u->is_changed_on_disk && unit_is_at_rest(u) && !u->job.id)
+	if (l && u->is_changed_on_disk && unit_is_at_rest(u) && !u->work->job.id)
 		arm(l, 0);
 }
 

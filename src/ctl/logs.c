@@ -70,7 +70,7 @@ static bool goes_on(const struct call *c)
 	for (unsigned i = 0; i < c->tails_n; i++) {
 		const struct unit *u = unit_of(c, &c->tails[i]);
 
-		if (u && (!c->request.options[OPT_WAIT] || !unit_is_at_rest(u) || u->job.id))
+		if (u && (!c->request.options[OPT_WAIT] || !unit_is_at_rest(u) || u->work->job.id))
 			return true;
 	}
 	return false;

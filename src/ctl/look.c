@@ -143,8 +143,8 @@ static void put_state(struct call *c, const struct unit *u)
 	reply_text_z(&c->reply, "sub", unit_substate(u));
 	reply_value(&c->reply, TAG_BOOL, "waiting", call_is_waiting_unit(c->h, u));
 	reply_value(&c->reply, TAG_STAMP, "since", call_wall_us(u->state_us));
-	if (u->job.id)
-		reply_text_z(&c->reply, "job", job_type_names[u->job.type]);
+	if (u->work->job.id)
+		reply_text_z(&c->reply, "job", job_type_names[u->work->job.type]);
 }
 
 static void put_service(struct call *c, struct unit *u)
@@ -658,7 +658,7 @@ static uint64_t entry_to_tell(const struct call *c, const struct unit *u)
 	if (!unit_is_at_rest(u))
 		return u->why_entry;
 	if (job_pending(u) == JOB_START)
-		return u->job.cause.entry;
+		return u->work->job.cause.entry;
 	end = find_end(c, u);
 	return end ? end : u->why_entry;
 }

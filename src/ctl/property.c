@@ -334,13 +334,13 @@ static void print_markers(struct view *v, const struct property *p)
 
 static void print_job(struct view *v, const struct property *p)
 {
-	reply_value(v->reply, TAG_NUMBER, p->name, v->u->job.id);
+	reply_value(v->reply, TAG_NUMBER, p->name, v->u->work->job.id);
 }
 
 static void print_job_type(struct view *v, const struct property *p)
 {
-	if (v->u->job.id)
-		reply_text_z(v->reply, p->name, job_type_names[v->u->job.type]);
+	if (v->u->work->job.id)
+		reply_text_z(v->reply, p->name, job_type_names[v->u->work->job.type]);
 }
 
 static void print_cgroup(struct view *v, const struct property *p)

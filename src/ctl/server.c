@@ -460,7 +460,7 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 				true; /* the type stays what was asked for: a restart ends as a start */
 			w->result = (uint8_t)result;
 			w->end_us = loop_now_us(&h->loop);
-			if (!u->pending_fx) /* who is told that it is done shall find it done */
+			if (!u->work->pending_fx) /* who is told that it is done shall find it done */
 				wake(h, c);
 		}
 	}

@@ -205,7 +205,7 @@ int serve_clean(struct call *c)
 	u = call_unit(c, c->request.args[c->at++], EXIT_FAILED);
 	if (!u)
 		return CALL_MORE;
-	if (!unit_is_at_rest(u) || u->job.id)
+	if (!unit_is_at_rest(u) || u->work->job.id)
 		call_refuse(c, u->name, "busy", "is not at rest");
 	else if (clean_unit(c, u, kinds) == 0)
 		call_refuse(c, u->name, "nothing-to-clean", "has no such directory");

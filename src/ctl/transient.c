@@ -17,7 +17,7 @@
 /* One of ours that has ended well is as good as forgotten: its name is free. */
 static bool is_free(const struct hark *h, const struct unit *u)
 {
-	if (!unit_is_at_rest(u) || u->job.id)
+	if (!unit_is_at_rest(u) || u->work->job.id)
 		return false;
 	return unit_load_state(u) == LOAD_NOT_FOUND || unit_load_state(u) == LOAD_STUB ||
 	       (transient_is(h, u) && unit_coarse(u) != FAILED);

@@ -461,17 +461,18 @@ void why_blocker_fields(struct reply *reply, const struct registry *r, const str
 	char number[16];
 	bool is_first = true;
 
-	for (uint32_t i = 0; i < u->edges_n && !u->job.is_running && !u->job.ignores_order; i++) {
+	for (uint32_t i = 0;
+	     i < u->edges_n && !u->work->job.is_running && !u->work->job.ignores_order; i++) {
 		const struct edge *e = &u->edges[i];
 		const struct unit *v = registry_unit(r, e->to);
 
 		if ((e->type != DEP_AFTER && e->type != DEP_BEFORE) || e->is_broken || !v ||
-		    !v->job.id || !job_waits(e, job_pending(u), job_pending(v)))
+		    !v->work->job.id || !job_waits(e, job_pending(u), job_pending(v)))
 			continue;
 		if (is_first)
 			reply_text_z(reply, "waits_for", v->name);
 		is_first = false;
-		snprintf(number, sizeof(number), "%u", v->job.id);
+		snprintf(number, sizeof(number), "%u", v->work->job.id);
 		reply_item(reply, "after", number);
 	}
 }

@@ -60,11 +60,15 @@ static void unit_settings_defaults(struct unit_settings *c)
 		(own)->part != NULL;                                        \
 	})
 
+static bool has_own_part(const struct type_parts *parts)
+{
+	return parts->has_timer || parts->has_path || parts->has_scope || parts->has_mount ||
+	       parts->has_automount || parts->has_swap;
+}
+
 static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 {
-	bool has_own = parts->has_timer || parts->has_path || parts->has_scope ||
-		       parts->has_mount || parts->has_automount || parts->has_swap;
-	struct unit_own *own = has_own ? unit_config_own(c) : NULL;
+	struct unit_own *own = unit_config_own(c);
 	bool is_there = own && (!parts->has_timer || ADD_PART(c, own, timer)) &&
 			(!parts->has_path || ADD_PART(c, own, path)) &&
 			(!parts->has_scope || ADD_PART(c, own, scope)) &&
@@ -72,7 +76,7 @@ static int add_own_part(struct unit_config *c, const struct type_parts *parts)
 			(!parts->has_automount || ADD_PART(c, own, automount)) &&
 			(!parts->has_swap || ADD_PART(c, own, swap));
 
-	return is_there || !has_own ? 0 : -ENOMEM;
+	return is_there ? 0 : -ENOMEM;
 }
 
 /*
@@ -109,7 +113,7 @@ static int add_type_parts(struct unit_config *c, const struct type_parts *parts)
 		service_config_defaults(c->service);
 	if (c->socket)
 		socket_config_defaults(c->socket);
-	return add_own_part(c, parts);
+	return has_own_part(parts) ? add_own_part(c, parts) : 0;
 }
 
 void config_settle(struct unit_config *c, struct share *share)

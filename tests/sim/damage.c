@@ -41,7 +41,7 @@ static bool is_settled(const struct hark *h, unsigned i)
 
 	world_unit_name(i, name);
 	u = registry_find(&h->reg, name);
-	return u && u->state == SVC_RUNNING && !u->job.id;
+	return u && u->state == SVC_RUNNING && !u->work->job.id;
 }
 
 static void look(const struct hark *h)

@@ -31,7 +31,7 @@ static void check_rest(struct hark *h)
 
 		world_unit_name(i, name);
 		u = registry_find(&h->reg, name);
-		ck(u && !u->job.id, "a job is left");
+		ck(u && !u->work->job.id, "a job is left");
 		ck(unit_coarse(u) == ACTIVE || unit_is_at_rest(u) ||
 			   u->ops->fsm->states[u->state].is_between_runs,
 		   "a unit is on the way for ever");

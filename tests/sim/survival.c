@@ -24,7 +24,7 @@ static void note_facts(struct hark *h)
 		if (!u)
 			continue;
 		f->state = u->state;
-		f->job_type = u->job.type;
+		f->job_type = u->work->job.type;
 		f->last_job_result = u->last_job_result;
 		f->n_activations = u->n_activations;
 		f->limit_count = u->start_limit_count;

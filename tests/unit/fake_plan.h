@@ -85,9 +85,9 @@ static inline void apply_word(struct registry *r, struct unit *u, char *word)
 	else if (strncmp(word, "job-", 4) == 0)
 		for (int t = 0; t < JOB_TYPES; t++)
 			if (strcmp(word + 4, job_type_names[t]) == 0)
-				u->job = (struct job){.id = 1000 + u->id, .type = (uint8_t)t};
+				u->work->job = (struct job){.id = 1000 + u->id, .type = (uint8_t)t};
 	if (strcmp(word, "forever") == 0)
-		u->job.is_irreversible = true;
+		u->work->job.is_irreversible = true;
 }
 
 static inline void fake_graph(struct registry *r, const char *text)

@@ -120,7 +120,7 @@ static inline uint64_t fake_digest(const struct registry *r)
 
 		if (!u)
 			continue;
-		h = h * 31 + u->edges_n + u->job.id * 7 + u->job.type + u->plan_at;
+		h = h * 31 + u->edges_n + u->work->job.id * 7 + u->work->job.type + u->plan_at;
 		for (uint32_t k = 0; k < u->edges_n; k++)
 			h = h * 31 + u->edges[k].to * 64 + u->edges[k].type * 2U +
 			    u->edges[k].is_broken;

@@ -388,7 +388,7 @@ START_TEST(connections_become_instances)
 	ck_assert_uint_eq(service_of(u)->conn_slot, q.slot + 1);
 	ck_assert_uint_eq(service_of(u)->socket_unit, k->unit.id);
 	ck_assert_str_eq(service_of(u)->remote_addr, "10.0.0.7");
-	ck_assert_uint_ne(u->job.id, 0);
+	ck_assert_uint_ne(u->work->job.id, 0);
 	/* the queue is empty: watched again */
 	ck_assert_uint_ne(k->ports[0].watch.events, 0);
 	/* a reply that is told again after a takeover changes nothing */

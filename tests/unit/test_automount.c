@@ -144,10 +144,10 @@ START_TEST(who_comes_while_it_goes)
 	ck_assert_int_eq(point->err, 0);
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 9), "mounting");
 	/* It comes to rest from what it did before, and is to start after that. */
-	mount->job.id = 3;
-	mount->job.type = JOB_START;
+	mount->work->job.id = 3;
+	mount->work->job.type = JOB_START;
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGERED_DEAD), "mounting");
-	mount->job.id = 0;
+	mount->work->job.id = 0;
 	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "waiting");
 	ck_assert_int_eq(point->err, ETIMEDOUT);
 }
@@ -164,10 +164,10 @@ START_TEST(one_that_is_needed_is_not_asked)
 	user->state = SVC_DEAD;
 	ck_assert_str_eq(HEAR(.kind = EV_TIMEOUT), "asking");
 	/* It is needed by one that comes before the kernel's answer. */
-	user->job.id = 5;
-	user->job.type = JOB_START;
+	user->work->job.id = 5;
+	user->work->job.type = JOB_START;
 	ck_assert_str_eq(HEAR(.kind = EV_TRIGGER, .a = 8, .b = 1), "running");
-	user->job.id = 0;
+	user->work->job.id = 0;
 	/* The one before has not ended. */
 	point->unit.state = AUTO_RUNNING;
 	point->control.slot = 4;

@@ -234,7 +234,7 @@ static void note_installed(void *arg, struct unit *u)
 	struct log *l = arg;
 
 	l->installed_n++;
-	ck_assert_uint_ne(u->job.id, 0);
+	ck_assert_uint_ne(u->work->job.id, 0);
 }
 
 static void note_amended(void *arg, struct unit *u)
@@ -242,7 +242,7 @@ static void note_amended(void *arg, struct unit *u)
 	struct log *l = arg;
 
 	l->amended_n++;
-	ck_assert_uint_ne(u->job.id, 0);
+	ck_assert_uint_ne(u->work->job.id, 0);
 }
 
 static void note_canceled(void *arg, struct unit *u)
@@ -250,7 +250,7 @@ static void note_canceled(void *arg, struct unit *u)
 	struct log *l = arg;
 
 	l->canceled_n++;
-	ck_assert_uint_ne(u->job.id, 0);
+	ck_assert_uint_ne(u->work->job.id, 0);
 }
 
 static void apply(struct registry *r, const char *name, enum job_type type, enum job_mode mode,
@@ -278,31 +278,33 @@ START_TEST(installs_merges_and_replaces)
 	b = registry_find(&r, "b.service");
 	apply(&r, "a.service", JOB_START, MODE_REPLACE, &l);
 	ck_assert_uint_eq(l.installed_n, 2);
-	ck_assert_uint_eq(b->job.begin_us, 42);
-	ck_assert_uint_eq(b->job.cause.kind, CAUSE_REQUIRED);
-	id = b->job.id;
+	ck_assert_uint_eq(b->work->job.begin_us, 42);
+	ck_assert_uint_eq(b->work->job.cause.kind, CAUSE_REQUIRED);
+	id = b->work->job.id;
 	apply(&r, "b.service", JOB_START, MODE_REPLACE, &l);
 	ck_assert_uint_eq(l.installed_n + l.canceled_n, 0);
-	ck_assert_uint_eq(b->job.id, id);
-	b->job.is_running = true;
+	ck_assert_uint_eq(b->work->job.id, id);
+	b->work->job.is_running = true;
 	b->state = ACTIVATING;
 	apply(&r, "b.service", JOB_RESTART, MODE_REPLACE, &l);
-	ck_assert(b->job.type == JOB_RESTART && !b->job.is_running && b->job.id == id);
-	ck_assert_uint_eq(b->job.after_stop, JOB_START);
+	ck_assert(b->work->job.type == JOB_RESTART && !b->work->job.is_running &&
+		  b->work->job.id == id);
+	ck_assert_uint_eq(b->work->job.after_stop, JOB_START);
 	apply(&r, "b.service", JOB_STOP, MODE_REPLACE_IRREVERSIBLY, &l);
 	ck_assert_uint_eq(l.canceled_n, 2); /* a needs b, so its start goes too */
-	ck_assert(b->job.type == JOB_STOP && b->job.is_irreversible && b->job.id != id);
-	ck_assert_uint_eq(a->job.type, JOB_STOP);
-	a->job = b->job = (struct job){0};
+	ck_assert(b->work->job.type == JOB_STOP && b->work->job.is_irreversible &&
+		  b->work->job.id != id);
+	ck_assert_uint_eq(a->work->job.type, JOB_STOP);
+	a->work->job = b->work->job = (struct job){0};
 	a->state = b->state = INACTIVE;
 	apply(&r, "a.service", JOB_START, MODE_FLUSH, &l);
 	ck_assert_uint_eq(l.canceled_n, 1); /* c, but not d */
-	ck_assert_uint_ne(registry_find(&r, "d.service")->job.id, 0);
+	ck_assert_uint_ne(registry_find(&r, "d.service")->work->job.id, 0);
 	b->state = ACTIVE;
-	b->job = (struct job){.id = 9, .type = JOB_RELOAD, .is_running = true};
+	b->work->job = (struct job){.id = 9, .type = JOB_RELOAD, .is_running = true};
 	apply(&r, "b.service", JOB_RELOAD, MODE_IGNORE_DEPENDENCIES, &l);
-	ck_assert(l.installed_n == 1 && !b->job.is_running && b->job.ignores_order &&
-		  b->job.id == 9);
+	ck_assert(l.installed_n == 1 && !b->work->job.is_running && b->work->job.ignores_order &&
+		  b->work->job.id == 9);
 	registry_fini(&r);
 	ck_assert_uint_eq(mem_stats.live_n, 0);
 }
@@ -320,12 +322,12 @@ START_TEST(order_may_be_ignored_later)
 	ck_assert(!job_is_runnable(&r, b));
 	apply(&r, "a.service", JOB_START, MODE_IGNORE_DEPENDENCIES, &l);
 	ck_assert(l.amended_n == 1 && l.installed_n == 0 && job_is_runnable(&r, b));
-	a->job.ignores_order = false;
-	a->job.is_running = true;
+	a->work->job.ignores_order = false;
+	a->work->job.is_running = true;
 	apply(&r, "a.service", JOB_START, MODE_IGNORE_DEPENDENCIES, &l);
 	ck_assert(!job_is_runnable(&r, b));
 	apply(&r, "a.service", JOB_START, MODE_REPLACE_IRREVERSIBLY, &l);
-	ck_assert(l.amended_n == 1 && a->job.is_irreversible);
+	ck_assert(l.amended_n == 1 && a->work->job.is_irreversible);
 	registry_fini(&r);
 }
 END_TEST
@@ -350,14 +352,14 @@ START_TEST(order_of_two)
 	fake_graph(&r, "a|before b;b");
 	a = registry_find(&r, "a.service");
 	b = registry_find(&r, "b.service");
-	a->job = (struct job){.id = orders[_i].a != JOB_NONE, .type = (uint8_t)orders[_i].a};
-	b->job = (struct job){.id = orders[_i].b != JOB_NONE, .type = (uint8_t)orders[_i].b};
+	a->work->job = (struct job){.id = orders[_i].a != JOB_NONE, .type = (uint8_t)orders[_i].a};
+	b->work->job = (struct job){.id = orders[_i].b != JOB_NONE, .type = (uint8_t)orders[_i].b};
 	ck_assert(job_is_runnable(&r, a) == orders[_i].a_runs);
 	ck_assert(job_is_runnable(&r, b) == orders[_i].b_runs);
-	a->job.ignores_order = true;
+	a->work->job.ignores_order = true;
 	ck_assert(job_is_runnable(&r, a) == (orders[_i].a != JOB_NONE));
 	ck_assert(job_is_runnable(&r, b) == (orders[_i].b != JOB_NONE));
-	a->job.ignores_order = false;
+	a->work->job.ignores_order = false;
 	a->edges[0].is_broken = b->edges[0].is_broken = true;
 	ck_assert(job_is_runnable(&r, a) == (orders[_i].a != JOB_NONE));
 	registry_fini(&r);

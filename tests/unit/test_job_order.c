@@ -99,7 +99,7 @@ static void check_runs(struct job_plan *p, struct registry *r)
 	bool has_moved = true;
 
 	for (uint32_t i = 0; i < p->n; i++)
-		r->units[p->steps[i].unit]->job =
+		r->units[p->steps[i].unit]->work->job =
 			(struct job){.id = i + 1, .type = p->steps[i].type};
 	while (has_moved) {
 		has_moved = false;
@@ -108,7 +108,7 @@ static void check_runs(struct job_plan *p, struct registry *r)
 
 			if (!job_is_runnable(r, u))
 				continue;
-			u->job.id = 0;
+			u->work->job.id = 0;
 			has_moved = true;
 			left--;
 		}

@@ -112,7 +112,7 @@ START_TEST(ready_becomes_an_event)
 	tell("READY=1\nSTATUS=fine\nERRNO=2\nEXTEND_TIMEOUT_USEC=5000000", -1);
 	notify_drain(&fake, s);
 	ck_assert_uint_eq(fake_told[EV_READY], 1);
-	ck_assert_uint_gt(s->unit.due_us[DUE_STATE], loop_now_us(&fake.loop) + 4000000);
+	ck_assert_uint_gt(s->unit.work->due_us[DUE_STATE], loop_now_us(&fake.loop) + 4000000);
 	ck_assert_str_eq(s->status_text, "fine");
 	ck_assert_int_eq(s->status_errno, 2);
 	notify_drain(&fake, s); /* consumed */

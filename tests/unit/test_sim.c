@@ -212,7 +212,6 @@ static void make_config(struct unit *u)
 		if (list != CMD_START && roll(3) == 0)
 			c->commands[list] = &one_command;
 	u->config = c;
-	u->engine = &w.engine;
 }
 
 static void make_edges(struct unit *const *u)
@@ -280,8 +279,9 @@ static void check_rest(struct unit *const *u, unsigned seed)
 		enum coarse c = unit_coarse(u[i]);
 		bool rests = c == ACTIVE || c == INACTIVE || c == FAILED;
 
-		ck_assert_msg(!u[i]->job.id, "seed %u: %s keeps a %s job in state %s", seed,
-			      u[i]->name, job_type_names[u[i]->job.type], unit_substate(u[i]));
+		ck_assert_msg(!u[i]->work->job.id, "seed %u: %s keeps a %s job in state %s", seed,
+			      u[i]->name, job_type_names[u[i]->work->job.type],
+			      unit_substate(u[i]));
 		ck_assert_msg(rests || u[i]->ops->fsm->states[u[i]->state].is_between_runs,
 			      "seed %u: %s is left in %s", seed, u[i]->name, unit_substate(u[i]));
 		ck_assert_msg(c != INACTIVE || !service_of(u[i])->main.slot,
@@ -436,7 +436,7 @@ static void all_happen(enum service_type type, unsigned stage, unsigned order, b
 		}
 	}
 	pass_time(400 * US_PER_SEC);
-	ck_assert_msg(unit_is_at_rest(u) && !u->job.id, "left in %s", unit_substate(u));
+	ck_assert_msg(unit_is_at_rest(u) && !u->work->job.id, "left in %s", unit_substate(u));
 	ck_assert_uint_eq(service_of(u)->main.slot, 0);
 	ck_assert_uint_eq(w.double_starts, 0);
 	ck_assert_uint_eq(w.engine.jobs_n, 0);

@@ -124,6 +124,42 @@ START_TEST(speaks_of_units)
 }
 END_TEST
 
+static void on_timer(struct timer *t UNUSED)
+{
+}
+
+START_TEST(what_rests_is_forgotten)
+{
+	struct registry r;
+	struct loop loop;
+	struct list queue;
+	struct unit_work *idle, *jobs, *armed, *queued;
+
+	fake_registry(&r);
+	list_init(&queue);
+	ck_assert_int_eq(loop_init(&loop, NULL, NULL), 0);
+	idle = unit_work(registry_get(&r, "idle.service"));
+	jobs = unit_work(registry_get(&r, "jobs.service"));
+	armed = unit_work(registry_get(&r, "armed.service"));
+	queued = unit_work(registry_get(&r, "queued.service"));
+	idle->job.begin_us = 7;
+	jobs->job.id = 1;
+	armed->timer.fn = on_timer;
+	loop_timer_arm(&loop, &armed->timer, 1);
+	list_add_tail(&queue, &queued->fx_node);
+	registry_rest(&r);
+	ck_assert_uint_eq(idle->job.begin_us, 0);
+	ck_assert_ptr_null(idle->unit);
+	ck_assert_ptr_nonnull(jobs->unit);
+	ck_assert_ptr_nonnull(queued->unit);
+	ck_assert(armed->unit && armed->timer.is_armed);
+	loop_timer_disarm(&loop, &armed->timer);
+	loop_fini(&loop);
+	registry_fini(&r);
+	ck_assert_uint_eq(mem_stats.live_n, 0);
+}
+END_TEST
+
 START_TEST(many_names_are_quick)
 {
 	struct registry r;
@@ -148,6 +184,7 @@ int main(void)
 	tcase_add_test(t, follows_aliases);
 	tcase_add_test(t, stays_whole_without_memory);
 	tcase_add_test(t, speaks_of_units);
+	tcase_add_test(t, what_rests_is_forgotten);
 	tcase_add_test(t, many_names_are_quick);
 	suite_add_tcase(s, t);
 	return suite_run(s);
