@@ -68,7 +68,7 @@ static const char *identifier_of(struct unit *u)
 	const struct exec_config *e = u->config ? u->config->exec : NULL;
 	const struct service *s = service_of(u);
 	const struct command *now = s ? service_command(s) : NULL;
-	const struct command *c = now || !s ? now : u->config->commands[CMD_START];
+	const struct command *c = now || !s ? now : command_first(u->config, CMD_START);
 	const char *slash = c && c->path ? strrchr(c->path, '/') : NULL;
 
 	if (e && e->syslog_identifier)

@@ -66,7 +66,8 @@ static void note_command(struct search *d, struct service *s, uint32_t slot, int
 		return;
 	engine_restore(&d->h->engine, &s->unit, (uint8_t)state, 0, 0);
 	/* Which of the commands it is is not known: it counts as the last. */
-	for (const struct command *c = service_command(s); c && c->next; c = c->next)
+	for (const struct command *c = service_command(s); c && command_next(c);
+	     c = command_next(c))
 		s->command_at++;
 }
 

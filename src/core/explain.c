@@ -47,7 +47,7 @@ static bool add_last_words(const struct unit *u, struct sbuf *why)
 static void explain_setup(struct service *s, int code, int status)
 {
 	const struct command *cmd = service_command(s) ? service_command(s)
-						       : s->unit.config->commands[CMD_START];
+						       : command_first(s->unit.config, CMD_START);
 	struct sbuf words = {0}, why = {0};
 
 	if (code == CLD_EXITED && status >= PLAN_EXITS && cmd && !s->fail_step_exit &&

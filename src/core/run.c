@@ -551,7 +551,7 @@ static void on_execed(struct hark *h, const struct bank_note *n)
 
 static const struct command *command_run(struct unit *u, const struct bank_user *p)
 {
-	return u->type == UNIT_SERVICE ? u->config->commands[p->commands] : NULL;
+	return u->type == UNIT_SERVICE ? command_first(u->config, p->commands) : NULL;
 }
 
 static void on_execfail(struct hark *h, const struct bank_note *n)

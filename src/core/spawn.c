@@ -118,12 +118,13 @@ static const struct exec_config *exec_of(const struct unit *u)
 
 static const struct command *command_of(struct unit *u)
 {
-	const struct command *cmd = u->config->commands[u->ops->fsm->states[u->state].commands];
+	const struct command *cmd =
+		command_first(u->config, u->ops->fsm->states[u->state].commands);
 
 	if (u->type == UNIT_SERVICE)
 		return service_command(service_of(u));
 	for (uint32_t at = socket_of(u) ? socket_of(u)->command_at : 0; cmd && at; at--)
-		cmd = cmd->next;
+		cmd = command_next(cmd);
 	return cmd;
 }
 

@@ -146,7 +146,6 @@ struct name_list { /* strings in an arena */
 	uint32_t line;
 };
 
-enum { COMMAND_LISTS = 8 };
 struct command;
 struct exec_config;
 struct cgroup_config;
@@ -218,7 +217,7 @@ struct unit_config {
 	struct dep *deps;
 	const char
 		*slice; /* name of the slice the unit's cgroup lies in, "system.slice" by default */
-	struct command *commands[COMMAND_LISTS]; /* by the type's own list, 0 none */
+	struct command *commands; /* of all lists of its type, in order: command_first() */
 	struct unit_settings
 		*unit; /* shared with units that say the same: never changed once loaded */
 	struct exec_config *exec;       /* the same; NULL when the type has none, as those below */

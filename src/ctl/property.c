@@ -38,7 +38,7 @@ struct property {
 	const char *name;
 	uint32_t types; /* bit (1 << enum unit_type); ALL_TYPES */
 	enum base base;
-	size_t at;
+	size_t at; /* bytes; of print_commands: which list */
 	print_fn print;
 	const char *const *words; /* of print_word: the names of an enum */
 };
@@ -166,11 +166,10 @@ static void add_record(const struct view *v, const struct property *p, uint32_t 
 
 static void print_commands(struct view *v, const struct property *p)
 {
-	const struct command *c;
+	const struct command *c = command_first(v->u->config, (unsigned)p->at);
 	uint32_t at = 0;
 
-	memcpy(&c, field(v, p), sizeof(c));
-	for (; c; c = c->next) {
+	for (; c; c = command_next(c)) {
 		struct sbuf b = {0};
 
 		sbuf_addf(&b, "{ path=%s ; argv[]=", c->path);
@@ -439,6 +438,7 @@ static void print_listen(struct view *v, const struct property *p)
 
 #define UNIT_FIELD(m) OF_UNIT, offsetof(struct unit, m)
 #define CONFIG_FIELD(m) OF_CONFIG, offsetof(struct unit_config, m)
+#define COMMANDS(list) OF_CONFIG, (list)
 #define SETTINGS_FIELD(m) OF_SETTINGS, offsetof(struct unit_settings, m)
 #define SERVICE_OBJECT(m) OF_UNIT, offsetof(struct service, m)
 #define SOCKET_OBJECT(m) OF_UNIT, offsetof(struct socket_unit, m)
@@ -507,24 +507,24 @@ static const struct property properties[] = {
 	{ "ExecMainCode", SERVICES, WHOLE, print_exit_code, NULL },
 	{ "ExecMainStatus", SERVICES, SERVICE_OBJECT(main.status), print_int, NULL },
 	{ "RemoteAddress", SERVICES, SERVICE_OBJECT(remote), print_text, NULL },
-	{ "ExecCondition", SERVICES, CONFIG_FIELD(commands[CMD_CONDITION]), print_commands, NULL },
-	{ "ExecStartPre", SERVICES, CONFIG_FIELD(commands[CMD_PRE]), print_commands, NULL },
-	{ "ExecStart", SERVICES, CONFIG_FIELD(commands[CMD_START]), print_commands, NULL },
-	{ "ExecStartPost", SERVICES, CONFIG_FIELD(commands[CMD_POST]), print_commands, NULL },
-	{ "ExecReload", SERVICES, CONFIG_FIELD(commands[CMD_RELOAD]), print_commands, NULL },
-	{ "ExecStop", SERVICES, CONFIG_FIELD(commands[CMD_STOP]), print_commands, NULL },
-	{ "ExecStopPost", SERVICES, CONFIG_FIELD(commands[CMD_STOP_POST]), print_commands, NULL },
+	{ "ExecCondition", SERVICES, COMMANDS(CMD_CONDITION), print_commands, NULL },
+	{ "ExecStartPre", SERVICES, COMMANDS(CMD_PRE), print_commands, NULL },
+	{ "ExecStart", SERVICES, COMMANDS(CMD_START), print_commands, NULL },
+	{ "ExecStartPost", SERVICES, COMMANDS(CMD_POST), print_commands, NULL },
+	{ "ExecReload", SERVICES, COMMANDS(CMD_RELOAD), print_commands, NULL },
+	{ "ExecStop", SERVICES, COMMANDS(CMD_STOP), print_commands, NULL },
+	{ "ExecStopPost", SERVICES, COMMANDS(CMD_STOP_POST), print_commands, NULL },
 
 	{ "Listen", SOCKETS, SOCKET_FIELD(listeners), print_listen, NULL },
 	{ "NAccepted", SOCKETS, WHOLE, print_accepted, NULL },
 	{ "NConnections", SOCKETS, SOCKET_OBJECT(n_connections), print_u32, NULL },
 	{ "NRefused", SOCKETS, SOCKET_OBJECT(n_refused), print_u32, NULL },
 
-	{ "ExecMount", MOUNTS, CONFIG_FIELD(commands[MCMD_MOUNT]), print_commands, NULL },
-	{ "ExecUnmount", MOUNTS, CONFIG_FIELD(commands[MCMD_UNMOUNT]), print_commands, NULL },
-	{ "ExecRemount", MOUNTS, CONFIG_FIELD(commands[MCMD_REMOUNT]), print_commands, NULL },
-	{ "ExecActivate", SWAPS, CONFIG_FIELD(commands[MCMD_MOUNT]), print_commands, NULL },
-	{ "ExecDeactivate", SWAPS, CONFIG_FIELD(commands[MCMD_UNMOUNT]), print_commands, NULL },
+	{ "ExecMount", MOUNTS, COMMANDS(MCMD_MOUNT), print_commands, NULL },
+	{ "ExecUnmount", MOUNTS, COMMANDS(MCMD_UNMOUNT), print_commands, NULL },
+	{ "ExecRemount", MOUNTS, COMMANDS(MCMD_REMOUNT), print_commands, NULL },
+	{ "ExecActivate", SWAPS, COMMANDS(MCMD_MOUNT), print_commands, NULL },
+	{ "ExecDeactivate", SWAPS, COMMANDS(MCMD_UNMOUNT), print_commands, NULL },
 
 	{ "WorkingDirectory", EXECS, EXEC_FIELD(working_directory), print_text, NULL },
 	{ "SameProcessGroup", EXECS, WHOLE, print_same_group, NULL },

@@ -544,14 +544,12 @@ int automount_prepare(struct unit_config *c, const char *program)
 
 	if (!a->where)
 		return 0;
-	lay = mount_command(c, program, (const char *[MOUNT_WORDS]){"lay", a->where, mode});
-	expire = mount_command(c, program, (const char *[MOUNT_WORDS]){"expire"});
-	removal = mount_command(c, program, (const char *[MOUNT_WORDS]){"remove"});
+	lay = mount_command(c, ACMD_LAY, program,
+			    (const char *[MOUNT_WORDS]){"lay", a->where, mode});
+	expire = mount_command(c, ACMD_EXPIRE, program, (const char *[MOUNT_WORDS]){"expire"});
+	removal = mount_command(c, ACMD_REMOVE, program, (const char *[MOUNT_WORDS]){"remove"});
 	if (!mode || !lay || !expire || !removal)
 		return -ENOMEM;
 	lay->full_privileges = expire->full_privileges = removal->full_privileges = true;
-	c->commands[ACMD_LAY] = lay;
-	c->commands[ACMD_EXPIRE] = expire;
-	c->commands[ACMD_REMOVE] = removal;
 	return 0;
 }

@@ -133,11 +133,10 @@ static void check_command(struct check *k, const struct command *c)
 			     "%s cannot be executed; the command will fail", c->path);
 }
 
-static void check_commands(struct check *k, struct command *const *lists, unsigned n)
+static void check_commands(struct check *k, const struct unit_config *u)
 {
-	for (unsigned at = 0; at < n; at++)
-		for (const struct command *c = lists[at]; c; c = c->next)
-			check_command(k, c);
+	for (const struct command *c = u->commands; c; c = c->behind)
+		check_command(k, c);
 }
 
 /* --- users and files --- */
@@ -403,10 +402,8 @@ int check_host(struct check *k)
 
 	if (c->exec)
 		check_environment_files(k);
-	if (c->service)
-		check_commands(k, c->commands, SERVICE_COMMANDS);
-	if (c->socket)
-		check_commands(k, c->commands, SOCKET_COMMANDS);
+	if (c->service || c->socket)
+		check_commands(k, c);
 	check_kernel(k);
 	check_mode(k, c->fragment);
 	for (const struct name_list *d = c->dropins; d; d = d->next)

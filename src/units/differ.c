@@ -32,10 +32,11 @@ static void write_command(const struct command *c, struct sbuf *out)
 	}
 }
 
-static void write_commands(const struct directive *d UNUSED, const void *member, struct sbuf *out)
+static void write_commands(const struct directive *d, const void *member, struct sbuf *out)
 {
-	for (const struct command *c = *(struct command *const *)member; c; c = c->next)
-		write_command(c, out);
+	for (const struct command *c = *(struct command *const *)member; c; c = c->behind)
+		if (c->list == d->num)
+			write_command(c, out);
 }
 
 static void write_listeners(const struct directive *d, const void *member, struct sbuf *out)

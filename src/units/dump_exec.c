@@ -24,7 +24,7 @@ static void dump_commands(struct dumping *d, const char *name, const struct comm
 {
 	if (c)
 		sbuf_addf(d->out, "\t-> %s:\n", name);
-	for (; c; c = c->next) {
+	for (; c; c = command_next(c)) {
 		sbuf_add_z(d->out, "\t\tCommand Line: ");
 		for (uint32_t k = 0; k < c->argc; k++) {
 			if (k > 0)
@@ -38,13 +38,13 @@ static void dump_commands(struct dumping *d, const char *name, const struct comm
 void dump_service_commands(struct dumping *d)
 {
 	for (unsigned k = CMD_NONE + 1; k < SERVICE_COMMANDS; k++)
-		dump_commands(d, service_command_names[k], d->config->commands[k]);
+		dump_commands(d, service_command_names[k], command_first(d->config, k));
 }
 
 void dump_socket_commands(struct dumping *d)
 {
 	for (unsigned k = SCMD_NONE + 1; k < SOCKET_COMMANDS; k++)
-		dump_commands(d, socket_command_names[k], d->config->commands[k]);
+		dump_commands(d, socket_command_names[k], command_first(d->config, k));
 }
 
 /* --- services --- */

@@ -41,6 +41,24 @@ const char *const kill_mode_names[KILL_MODES] = {
 	[KILL_NONE] = "none",
 };
 
+/* From there on along the commands of a unit. */
+static const struct command *of_list(const struct command *c, unsigned list)
+{
+	while (c && c->list != list)
+		c = c->behind;
+	return c;
+}
+
+const struct command *command_first(const struct unit_config *c, unsigned list)
+{
+	return of_list(c->commands, list);
+}
+
+const struct command *command_next(const struct command *c)
+{
+	return of_list(c->behind, c->list);
+}
+
 void exec_config_defaults(struct exec_config *e)
 {
 	*e = (struct exec_config){

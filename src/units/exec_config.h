@@ -14,10 +14,11 @@
 
 /* One command line. argv[0] is what the process sees; path is executed. */
 struct command {
-	struct command *next;
-	const char *path;  /* absolute, or a bare name to be found in the fixed search path */
-	const char **argv; /* NULL-terminated, specifiers expanded, environment not yet */
+	struct command *behind; /* of the unit, whatever list it is of: command_next() */
+	const char *path;       /* absolute, or a bare name to be found in the fixed search path */
+	const char **argv;      /* NULL-terminated, specifiers expanded, environment not yet */
 	uint32_t argc;
+	uint8_t list; /* of its type; 0 is none */
 	const char *file;
 	uint32_t line;
 	bool ignore_failure;  /* '-' */
@@ -25,6 +26,10 @@ struct command {
 	bool full_privileges; /* '+' */
 	bool no_setuid;       /* '!' */
 };
+
+/* The first command of one list of the unit, and the one that follows it in that list; NULL: none. */
+const struct command *command_first(const struct unit_config *c, unsigned list);
+const struct command *command_next(const struct command *c);
 
 /* STDIO(name, word): API */
 enum stdio_kind {

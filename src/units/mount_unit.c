@@ -258,12 +258,12 @@ static enum event_kind entered(struct unit *u)
 /* Without a file there is nothing to do; that somebody did it is all that is known. */
 static int can_start(struct unit *u)
 {
-	return u->config->commands[MCMD_MOUNT] ? 0 : JOB_RES_UNSUPPORTED;
+	return command_first(u->config, MCMD_MOUNT) ? 0 : JOB_RES_UNSUPPORTED;
 }
 
 static bool can_reload(const struct unit *u)
 {
-	return u->config && u->config->commands[MCMD_REMOUNT];
+	return u->config && command_first(u->config, MCMD_REMOUNT);
 }
 
 static bool reload_failed(const struct unit *u)
@@ -306,7 +306,7 @@ const struct unit_type_ops swap_ops = OPS(UNIT_SWAP, swap_fsm);
 
 /* --- the commands --- */
 
-struct command *mount_command(struct unit_config *c, const char *program,
+struct command *mount_command(struct unit_config *c, unsigned list, const char *program,
 			      const char *const words[MOUNT_WORDS])
 {
 	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
@@ -316,6 +316,9 @@ struct command *mount_command(struct unit_config *c, const char *program,
 		cmd->argv = arena_get(&c->arena, (MOUNT_WORDS + 2) * sizeof(*cmd->argv));
 	if (!cmd || !cmd->argv)
 		return NULL;
+	cmd->list = (uint8_t)list;
+	cmd->behind = c->commands;
+	c->commands = cmd;
 	cmd->path = program;
 	cmd->argv[n++] = "hark-mount";
 	for (; words[n - 1]; n++)
@@ -337,6 +340,7 @@ static int prepare_swap(struct unit_config *c, const char *program)
 {
 	const struct swap_config *w = c->own->swap;
 	char *priority;
+	bool is_there;
 
 	if (!w->what)
 		return 0;
@@ -345,13 +349,13 @@ static int prepare_swap(struct unit_config *c, const char *program)
 		return -ENOMEM;
 	if (w->priority_is_set)
 		snprintf(priority, MOUNT_WORDS, "%d", w->priority);
-	c->commands[MCMD_MOUNT] =
-		mount_command(c, program,
-			      (const char *[MOUNT_WORDS]){"swapon", w->what,
-							  w->options ? w->options : "", priority});
-	c->commands[MCMD_UNMOUNT] =
-		mount_command(c, program, (const char *[MOUNT_WORDS]){"swapoff", w->what});
-	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] ? 0 : -ENOMEM;
+	is_there = mount_command(c, MCMD_MOUNT, program,
+				 (const char *[MOUNT_WORDS]){"swapon", w->what,
+							     w->options ? w->options : "",
+							     priority}) &&
+		   mount_command(c, MCMD_UNMOUNT, program,
+				 (const char *[MOUNT_WORDS]){"swapoff", w->what});
+	return is_there ? 0 : -ENOMEM;
 }
 
 static int prepare_mount(struct unit_config *c, const char *program)
@@ -361,24 +365,23 @@ static int prepare_mount(struct unit_config *c, const char *program)
 	const char *mode = mount_mode(c, m->directory_mode);
 	const char *type = m->type ? m->type : "", *options = m->options ? m->options : "";
 	static const char *const hows[] = {"", "lazy", "force", "lazy,force"};
+	bool is_there;
 
 	if (!m->what || !m->where)
 		return 0;
 	if (!mode)
 		return -ENOMEM;
-	c->commands[MCMD_MOUNT] = mount_command(
-		c, program,
-		(const char *[MOUNT_WORDS]){"mount", m->what, m->where, type, options, mode,
-					    flags[m->sloppy_options + 2 * m->read_write_only]});
-	c->commands[MCMD_UNMOUNT] = mount_command(
-		c, program,
-		(const char *[MOUNT_WORDS]){"unmount", m->where,
-					    hows[m->lazy_unmount + 2 * m->force_unmount]});
-	c->commands[MCMD_REMOUNT] = mount_command(
-		c, program, (const char *[MOUNT_WORDS]){"remount", m->where, options});
-	return c->commands[MCMD_MOUNT] && c->commands[MCMD_UNMOUNT] && c->commands[MCMD_REMOUNT]
-		       ? 0
-		       : -ENOMEM;
+	is_there = mount_command(c, MCMD_MOUNT, program,
+				 (const char *[MOUNT_WORDS]){
+					 "mount", m->what, m->where, type, options, mode,
+					 flags[m->sloppy_options + 2 * m->read_write_only]}) &&
+		   mount_command(c, MCMD_UNMOUNT, program,
+				 (const char *[MOUNT_WORDS]){
+					 "unmount", m->where,
+					 hows[m->lazy_unmount + 2 * m->force_unmount]}) &&
+		   mount_command(c, MCMD_REMOUNT, program,
+				 (const char *[MOUNT_WORDS]){"remount", m->where, options});
+	return is_there ? 0 : -ENOMEM;
 }
 
 int mount_prepare(struct unit_config *c, const char *program)

@@ -69,8 +69,8 @@ static inline struct mount_unit *mount_of(struct unit *u)
 MUST_USE int mount_prepare(struct unit_config *c, const char *program);
 
 enum { MOUNT_WORDS = 8 };
-/* A command line of hark-mount in the arena of c: its words, themselves borrowed, end with NULL. NULL: no memory. */
-struct command *mount_command(struct unit_config *c, const char *program,
+/* One more command of hark-mount for c, of that list, in its arena; the words, themselves borrowed, end with NULL. NULL: no memory. */
+struct command *mount_command(struct unit_config *c, unsigned list, const char *program,
 			      const char *const words[MOUNT_WORDS]);
 /* "0755" in the arena of c, or NULL. */
 const char *mount_mode(struct unit_config *c, uint32_t mode);

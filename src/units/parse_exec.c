@@ -124,7 +124,8 @@ static const char *command_fault(const struct command *c, bool has_argv0)
 static int take_command(struct assignment *a, struct str *rest)
 {
 	struct word_list words = {0};
-	struct command c = {.file = a->file, .line = a->item ? a->item->line : 0};
+	struct command c = {
+		.list = (uint8_t)a->num, .file = a->file, .line = a->item ? a->item->line : 0};
 	struct command *copy;
 	bool has_argv0 = false;
 	size_t at;
@@ -154,13 +155,26 @@ static int take_command(struct assignment *a, struct str *rest)
 	return 0;
 }
 
+/* Take those of one list away. */
+static void reset_commands(struct assignment *a)
+{
+	struct command **at = &a->config->commands;
+
+	while (*at)
+		if ((*at)->list == a->num)
+			*at = (*at)->behind;
+		else
+			at = &(*at)->behind;
+	a->list_head = NULL;
+}
+
 int parse_commands(struct assignment *a)
 {
 	struct str rest = a->value;
 	int r = 0;
 
 	if (rest.n == 0)
-		parse_reset(a, a->target);
+		reset_commands(a);
 	while (r == 0 && rest.n > 0) {
 		r = take_command(a, &rest);
 		if (r == 0 && rest.n > 0)

@@ -227,10 +227,10 @@ const struct command *service_command(const struct service *s)
 {
 	uint8_t list = states[s->unit.state].commands;
 	uint32_t at = list == CMD_START ? s->main_at : s->command_at;
-	const struct command *cmd = s->unit.config->commands[list];
+	const struct command *cmd = command_first(s->unit.config, list);
 
 	while (cmd && at--)
-		cmd = cmd->next;
+		cmd = command_next(cmd);
 	return cmd;
 }
 
@@ -259,7 +259,7 @@ static bool has_next_command(const struct service *s)
 {
 	const struct command *cmd = service_command(s);
 
-	return cmd && cmd->next;
+	return cmd && command_next(cmd);
 }
 
 static bool nobody_left(const struct service *s)
@@ -343,7 +343,7 @@ static int main_exited(struct service *s)
 	const struct service_config *c = config_of(s);
 	const struct command *cmd = s->unit.state == SVC_START
 					    ? service_command(s)
-					    : s->unit.config->commands[CMD_START];
+					    : command_first(s->unit.config, CMD_START);
 	uint8_t state = s->unit.state;
 	bool ok = service_exit_is_clean(c, s->main.code, s->main.status,
 					c->type != SERVICE_ONESHOT) ||
@@ -517,7 +517,7 @@ static int on_spawn_failed(struct service *s, const struct event *e)
 		return SE_SPAWN_FAIL;
 	}
 	if (cmd && cmd->ignore_failure && s->unit.state != SVC_START) {
-		if (!cmd->next)
+		if (!command_next(cmd))
 			return SE_CTL_OK;
 		s->command_at++;
 		return SE_CTL_NEXT;
@@ -640,7 +640,7 @@ static bool can_reload(const struct unit *u)
 {
 	const struct service_config *c = u->config ? u->config->service : NULL;
 
-	return c && (u->config->commands[CMD_RELOAD] || c->type == SERVICE_NOTIFY_RELOAD);
+	return c && (command_first(u->config, CMD_RELOAD) || c->type == SERVICE_NOTIFY_RELOAD);
 }
 
 static bool reload_failed(const struct unit *u)

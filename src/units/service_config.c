@@ -86,9 +86,9 @@ void service_settle(struct unit_config *c)
 	bool wants_notify;
 
 	if (!s->type_is_set)
-		s->type = s->bus_name              ? SERVICE_DBUS
-			  : c->commands[CMD_START] ? SERVICE_SIMPLE
-						   : SERVICE_ONESHOT;
+		s->type = s->bus_name                   ? SERVICE_DBUS
+			  : command_first(c, CMD_START) ? SERVICE_SIMPLE
+							: SERVICE_ONESHOT;
 	if (s->type == SERVICE_ONESHOT && !s->timeout_start_is_set)
 		s->timeout_start_us = TIME_NEVER;
 	if (!s->timeout_abort_is_set)
@@ -149,19 +149,19 @@ static void refuse(struct unit_config *c, enum code code, const struct command *
 static void verify_commands(struct unit_config *c)
 {
 	const struct service_config *s = c->service;
-	const struct command *start = c->commands[CMD_START];
+	const struct command *start = command_first(c, CMD_START);
 
 	if (!start && s->type != SERVICE_ONESHOT)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is no ExecStart=, which only Type=oneshot can do without");
-	else if (!start && !c->commands[CMD_STOP] && c->unit->success_action == ACTION_NONE)
+	else if (!start && !command_first(c, CMD_STOP) && c->unit->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add ExecStart=",
 		       "there is neither ExecStart= nor ExecStop= nor SuccessAction=");
 	else if (!start && !s->remain_after_exit && c->unit->success_action == ACTION_NONE)
 		refuse(c, CODE_NOTHING_TO_RUN, NULL, "add RemainAfterExit=yes",
 		       "there is no ExecStart=, and RemainAfterExit=yes is not set");
-	else if (start && start->next && s->type != SERVICE_ONESHOT)
-		refuse(c, CODE_TOO_MANY_COMMANDS, start->next,
+	else if (start && command_next(start) && s->type != SERVICE_ONESHOT)
+		refuse(c, CODE_TOO_MANY_COMMANDS, command_next(start),
 		       "an empty ExecStart= forgets those before it",
 		       "more than one ExecStart= is for Type=oneshot only");
 }

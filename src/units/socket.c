@@ -160,10 +160,10 @@ static void note_result(struct socket_unit *k, enum socket_result r)
 
 static const struct command *command_of(const struct socket_unit *k)
 {
-	const struct command *cmd = k->unit.config->commands[states[k->unit.state].commands];
+	const struct command *cmd = command_first(k->unit.config, states[k->unit.state].commands);
 
 	for (uint32_t at = k->command_at; cmd && at; at--)
-		cmd = cmd->next;
+		cmd = command_next(cmd);
 	return cmd;
 }
 
@@ -175,7 +175,7 @@ static bool is_killing(uint8_t state)
 
 static int next_command(struct socket_unit *k, const struct command *cmd)
 {
-	if (!cmd || !cmd->next)
+	if (!cmd || !command_next(cmd))
 		return KE_CTL_OK;
 	k->command_at++;
 	return KE_CTL_NEXT;

@@ -79,17 +79,15 @@ static void add_dep(struct unit_config *c, enum dep_type type, const char *name)
 	c->deps = d;
 }
 
-static struct command *commands(struct unit_config *c, uint32_t n)
+static void add_commands(struct unit_config *c, unsigned list, uint32_t n)
 {
-	struct command *first = NULL;
-
 	while (n--) {
 		struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
 
-		*cmd = (struct command){.next = first, .path = "/bin/fake"};
-		first = cmd;
+		*cmd = (struct command){
+			.behind = c->commands, .path = "/bin/fake", .list = (uint8_t)list};
+		c->commands = cmd;
 	}
-	return first;
 }
 
 static void make_service(struct unit_config *c, unsigned n)
@@ -112,10 +110,10 @@ static void make_service(struct unit_config *c, unsigned n)
 	s->guess_main_pid = true;
 	for (unsigned list = CMD_CONDITION; list <= CMD_STOP_POST; list++)
 		if (list == CMD_START)
-			c->commands[list] = commands(
-				c, s->type == SERVICE_ONESHOT ? 1 + world_dice(3, n, 3, 3) : 1);
+			add_commands(c, list,
+				     s->type == SERVICE_ONESHOT ? 1 + world_dice(3, n, 3, 3) : 1);
 		else
-			c->commands[list] = commands(c, world_dice(4, n, list, 5) / 2 % 3);
+			add_commands(c, list, world_dice(4, n, list, 5) / 2 % 3);
 }
 
 static int load_fake(void *arg UNUSED, struct unit *u)

@@ -27,7 +27,8 @@ static char fake_dir[] = "/tmp/hark-test-XXXXXX";
 static struct service_config fake_service_config;
 static struct exec_config fake_exec_config;
 static struct socket_config fake_socket_config;
-static struct command fake_command = {.path = "/bin/true",
+static struct command fake_command = {.list = CMD_START,
+				      .path = "/bin/true",
 				      .argv = (const char *[]){"/bin/true", NULL},
 				      .argc = 1,
 				      .file = "x",
@@ -48,7 +49,7 @@ static inline int fake_load(void *arg, struct unit *u)
 	c->unit->start_limit_burst = 0;
 	if (u->type == UNIT_SERVICE) {
 		c->service = &fake_service_config;
-		c->commands[CMD_START] = &fake_command;
+		c->commands = &fake_command;
 		service_of(u)->socket_unit = UNIT_NONE;
 	}
 	if (u->type == UNIT_SOCKET)

@@ -33,7 +33,7 @@ static void open_unit(const char *name, const char *text)
 	s.unit.name = name;
 	s.unit.type = UNIT_SERVICE;
 	ck_assert_int_eq(load_unit_text(&h.load, name, name, str_of(text), &s.unit.config), 0);
-	ck_assert_msg(s.unit.config->service && s.unit.config->commands[CMD_START],
+	ck_assert_msg(s.unit.config->service && command_first(s.unit.config, CMD_START),
 		      "%s does not load", name);
 	out.plan = (struct wbuf){.p = bytes, .cap = sizeof(bytes)};
 }
@@ -43,7 +43,7 @@ static struct describe_in input(void)
 	h.uid = getuid();
 	return (struct describe_in){.unit = &s.unit,
 				    .exec = s.unit.config->exec,
-				    .command = s.unit.config->commands[CMD_START],
+				    .command = command_first(s.unit.config, CMD_START),
 				    .role = ROLE_MAIN,
 				    .out_slot = -1,
 				    .conn_slot = -1};
@@ -247,7 +247,7 @@ START_TEST(another_user)
 	ck_assert_ptr_nonnull(strstr(shown, "ENV USER=daemon\nENV LOGNAME=daemon\n"));
 	ck_assert_ptr_nonnull(strstr(shown, "GROUPS\nGID 0\nUID 1\nCHDIR 0 /\n"));
 	ck_assert_ptr_null(strstr(shown, "SHELL=")); /* nologin */
-	in.command = s.unit.config->commands[CMD_PRE];
+	in.command = command_first(s.unit.config, CMD_PRE);
 	(void)plan_of(&in);
 	ck_assert_ptr_null(strstr(shown, "UID"));
 	printf("rows: B17\n");

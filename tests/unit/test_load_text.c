@@ -63,10 +63,10 @@ START_TEST(ssh)
 	ck_assert_int_eq(s->restart, RESTART_ON_FAILURE);
 	ck_assert(exit_set_has(&s->restart_prevent, CLD_EXITED, 255));
 	ck_assert(!exit_set_has(&s->restart_prevent, CLD_EXITED, 254));
-	ck_assert_uint_eq(c->commands[CMD_START]->argc, 3);
-	ck_assert_str_eq(c->commands[CMD_START]->argv[2], "$SSHD_OPTS");
-	ck_assert_uint_eq(c->commands[CMD_START]->line, 8);
-	ck_assert_str_eq(c->commands[CMD_RELOAD]->next->argv[2], "$MAINPID");
+	ck_assert_uint_eq(command_first(c, CMD_START)->argc, 3);
+	ck_assert_str_eq(command_first(c, CMD_START)->argv[2], "$SSHD_OPTS");
+	ck_assert_uint_eq(command_first(c, CMD_START)->line, 8);
+	ck_assert_str_eq(command_next(command_first(c, CMD_RELOAD))->argv[2], "$MAINPID");
 	ck_assert_int_eq(c->exec->kill.mode, KILL_PROCESS);
 	ck_assert_str_eq(c->exec->environment_files->text, "-/etc/default/ssh");
 	ck_assert_str_eq(c->exec->directories[DIR_RUNTIME].names->text, "sshd");
@@ -268,11 +268,11 @@ START_TEST(resets_and_overrides)
 	struct unit_config *c = parse(
 		"a.service",
 		"[Unit]\nAfter=x.service\nAfter=\nAfter=y.service\nConditionPathExists=/a\nConditionPathExists=\n"
-		"[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=-@/bin/b name 'two words' \\; c ; /bin/d\n"
+		"[Service]\nExecReload=/bin/r\nExecStart=/bin/a\nExecStart=\nExecStart=-@/bin/b name 'two words' \\; c ; /bin/d\n"
 		"Type=oneshot\nEnvironment=A=1 \"B=2 3\"\nUser=daemon\nRestartSec=5x\nRestartSec=3\n"
 		"RemoveIPC=yes\nRemoveIPC=no\nSELinuxContext=x\n"
 		"CapabilityBoundingSet=CAP_CHOWN CAP_KILL\nCapabilityBoundingSet=~CAP_KILL\n");
-	const struct command *b = c->commands[CMD_START];
+	const struct command *b = command_first(c, CMD_START);
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	/* Dependencies are the one list that nothing resets. */
@@ -283,8 +283,10 @@ START_TEST(resets_and_overrides)
 	ck_assert_str_eq(b->argv[0], "name");
 	ck_assert_str_eq(b->argv[1], "two words");
 	ck_assert_str_eq(b->argv[2], ";");
-	ck_assert_str_eq(b->next->path, "/bin/d");
-	ck_assert_ptr_null(b->next->next);
+	ck_assert_str_eq(command_next(b)->path, "/bin/d");
+	ck_assert_ptr_null(command_next(command_next(b)));
+	ck_assert_str_eq(command_first(c, CMD_RELOAD)->path, "/bin/r");
+	ck_assert_ptr_null(command_next(command_first(c, CMD_RELOAD)));
 	ck_assert_str_eq(c->exec->environment->next->text, "B=2 3");
 	ck_assert_uint_eq(c->service->restart_us, 3 * US_PER_SEC);
 	ck_assert_uint_eq(c->service->timeout_start_us, TIME_NEVER);
@@ -303,7 +305,7 @@ START_TEST(defaults)
 	const struct service_config *s = c->service;
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
-	ck_assert_str_eq(c->commands[CMD_START]->path, "true");
+	ck_assert_str_eq(command_first(c, CMD_START)->path, "true");
 	ck_assert_int_eq(s->restart, RESTART_NO);
 	ck_assert_int_eq(s->type, SERVICE_SIMPLE);
 	ck_assert_uint_eq(s->timeout_start_us, 90 * US_PER_SEC);
@@ -381,7 +383,7 @@ START_TEST(stray_percents_are_kept)
 
 	ck_assert_int_eq(c->load, LOAD_LOADED);
 	ck_assert_str_eq(c->description, "100% of x-y, % %Q");
-	ck_assert_str_eq(c->commands[CMD_START]->argv[1], "x/y");
+	ck_assert_str_eq(command_first(c, CMD_START)->argv[1], "x/y");
 	ck_assert_str_eq(c->diags.first->code, "W104");
 	unit_config_free(c);
 }

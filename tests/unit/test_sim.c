@@ -64,7 +64,13 @@ static void tell_later(struct unit *u, uint64_t delay_us, enum event_kind kind, 
 
 /* --- faked effects --- */
 
-static struct command one_command = {.path = "/bin/fake"};
+static void add_command(struct unit_config *c, unsigned list)
+{
+	struct command *cmd = arena_get(&c->arena, sizeof(*cmd));
+
+	*cmd = (struct command){.behind = c->commands, .path = "/bin/fake", .list = (uint8_t)list};
+	c->commands = cmd;
+}
 
 static void fake_spawn(struct unit *u, enum proc_role role)
 {
@@ -207,10 +213,10 @@ static void make_config(struct unit *u)
 	c->service->restart = (uint8_t)(c->service->type == SERVICE_ONESHOT ? RESTART_NO
 					: roll(3)                           ? RESTART_ON_FAILURE
 									    : RESTART_NO);
-	c->commands[CMD_START] = &one_command;
+	add_command(c, CMD_START);
 	for (unsigned list = CMD_PRE; list <= CMD_STOP_POST; list++)
 		if (list != CMD_START && roll(3) == 0)
-			c->commands[list] = &one_command;
+			add_command(c, list);
 	u->config = c;
 }
 
@@ -348,8 +354,8 @@ static struct unit *alone_begin(enum service_type type)
 	u->config->service->remain_after_exit = false;
 	u->config->service->restart = RESTART_NO;
 	u->config->service->timeout_stop_us = 2 * US_PER_SEC;
-	memset(u->config->commands, 0, sizeof(u->config->commands));
-	u->config->commands[CMD_START] = &one_command;
+	u->config->commands = NULL;
+	add_command(u->config, CMD_START);
 	return u;
 }
 
