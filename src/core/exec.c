@@ -170,22 +170,43 @@ static bool is_number(const char *text)
 	return text[0] && strspn(text, "0123456789") == strlen(text);
 }
 
+/* 1: the name is a number, 0: it is none, -ESRCH: one that nobody can have. */
+static int read_id(const char *name, uint32_t *ret)
+{
+	uint64_t n;
+
+	if (!is_number(name))
+		return 0;
+	if (str_to_u64(str_of(name), &n) < 0 || n >= UINT32_MAX)
+		return -ESRCH;
+	*ret = (uint32_t)n;
+	return 1;
+}
+
 static int find_user(const char *name, const struct passwd **ret_user)
 {
+	uint32_t uid;
+	int r = read_id(name, &uid);
+
+	if (r < 0)
+		return r;
 	errno = 0;
-	*ret_user = is_number(name) ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
+	*ret_user = r ? getpwuid(uid) : getpwnam(name);
 	return *ret_user ? 0 : errno ? -errno : -ESRCH;
 }
 
 static int find_group(const char *name, gid_t *ret_gid)
 {
 	const struct group *g;
+	int r = read_id(name, ret_gid);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
 	errno = 0;
-	g = is_number(name) ? getgrgid((gid_t)strtoul(name, NULL, 10)) : getgrnam(name);
-	if (!g && !is_number(name))
+	g = getgrnam(name);
+	if (!g)
 		return errno ? -errno : -ESRCH;
-	*ret_gid = g ? g->gr_gid : (gid_t)strtoul(name, NULL, 10);
+	*ret_gid = g->gr_gid;
 	return 0;
 }
 

@@ -176,6 +176,21 @@ ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap)
 	return got;
 }
 
+ssize_t fd_read_foreign(const char *path, char *out, size_t cap, struct stat *ret)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0);
+	char again[32];
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret) < 0)
+		return err_here(-errno);
+	if (!S_ISREG(ret->st_mode))
+		return -ENXIO;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+	return fd_read_small(AT_FDCWD, again, out, cap);
+}
+
 int fd_write_small(int dir, const char *path, const char *text)
 {
 	AUTO_FD int fd = fd_open(dir, path, O_WRONLY, 0);

@@ -25,6 +25,9 @@ MUST_USE int fd_open_file(int dir, const char *path, size_t max, struct stat *re
 MUST_USE int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n);
 /* Up to cap - 1 bytes, NUL behind. Bytes read or -errno. */
 MUST_USE ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap);
+/* The same of a regular file where somebody else may put what he likes: neither is a link followed nor a device opened, which alone would be to do
+ * something. *ret: of the file. -ENXIO for anything not regular. */
+MUST_USE ssize_t fd_read_foreign(const char *path, char *out, size_t cap, struct stat *ret);
 /* One write of a short string to an existing file (cgroupfs, procfs). 0 or -errno. */
 MUST_USE int fd_write_small(int dir, const char *path, const char *text);
 MUST_USE ssize_t fd_read(int fd, void *p, size_t n);

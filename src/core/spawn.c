@@ -404,7 +404,7 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 	char text[32], cgroup[CGROUP_PATH];
 	struct stat st;
 	uint64_t pid = 0;
-	ssize_t n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
+	ssize_t n = fd_read_foreign(path, text, sizeof(text), &st);
 
 	if (n < 0)
 		return (int)n;
@@ -414,8 +414,7 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 	procs_cgroup(&s->unit, cgroup);
 	if (h->cgroups.has_cgroups && !cgroup_has_pid(&h->cgroups, cgroup, (pid_t)pid))
 		return -ESRCH; /* stale, or somebody else's */
-	if (!h->cgroups.has_cgroups &&
-	    (lstat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != getuid())))
+	if (!h->cgroups.has_cgroups && st.st_uid != 0 && st.st_uid != getuid())
 		return -EPERM;
 	return (int)pid;
 }

@@ -8,6 +8,7 @@
 #include "units/name.h"
 #include "units/parse.h"
 #include "units/service.h"
+#include "units/users.h"
 #include "units/value.h"
 #include "units/words.h"
 
@@ -124,12 +125,15 @@ static bool is_sandbox_path(const char *path)
 	return parse_path_clean(path);
 }
 
-/* User and group names: what Debian's adduser and systemd's relaxed rule have in common, or a number. */
+/* User and group names: what Debian's adduser and systemd's relaxed rule have in common, or a number, which must be one that somebody can have. */
 static bool is_user(const char *name)
 {
 	size_t n = strlen(name);
+	uint32_t id;
 
-	if (n == 0 || n > 255 || strchr("-.", name[0]) || strpbrk(name, " \t\n:/,"))
+	if (n > 0 && strspn(name, "0123456789") == n)
+		return (name[0] != '0' || n == 1) && users_read_id(str_of(name), &id);
+	if (n == 0 || n > 255 || strchr("-+.", name[0]) || strpbrk(name, " \t\n:/,"))
 		return false;
 	for (const char *p = name; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p == 127)

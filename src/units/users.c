@@ -44,10 +44,9 @@ static bool next_entry(struct str *rest, size_t want, struct str fields[FIELDS_M
 	return false;
 }
 
-/* A uid or gid. All ones means "no change" to the kernel and is nobody's. */
-static bool read_id(struct str s, uint32_t *ret)
+bool users_read_id(struct str s, uint32_t *ret)
 {
-	return value_u32(s, ret) == 0 && *ret != UINT32_MAX;
+	return value_u32(s, ret) == 0 && *ret != UINT32_MAX && *ret != UINT16_MAX;
 }
 
 /* passwd(5): name, password, uid, gid, comment, home, shell. */
@@ -74,7 +73,7 @@ int users_find(const char *root, const char *name, struct arena *arena, struct u
 	bool is_number;
 	int r;
 
-	is_number = read_id(str_of(name), &number);
+	is_number = users_read_id(str_of(name), &number);
 	r = read_below(root, "/etc/passwd", &text, &rest);
 	if (r < 0 && !(is_number && r == -ENOENT))
 		return r;
@@ -82,7 +81,7 @@ int users_find(const char *root, const char *name, struct arena *arena, struct u
 		uint32_t uid;
 		uint32_t gid;
 
-		if (!read_id(fields[2], &uid) || !read_id(fields[3], &gid))
+		if (!users_read_id(fields[2], &uid) || !users_read_id(fields[3], &gid))
 			continue;
 		if (is_number ? uid == number : str_eq_z(fields[0], name))
 			return fill_user(fields, uid, gid, arena, ret);
@@ -104,7 +103,7 @@ int users_group(const char *root, const char *name, gid_t *ret_gid)
 	uint32_t gid;
 	int r;
 
-	if (read_id(str_of(name), &gid)) {
+	if (users_read_id(str_of(name), &gid)) {
 		*ret_gid = gid;
 		return 0;
 	}
@@ -112,7 +111,7 @@ int users_group(const char *root, const char *name, gid_t *ret_gid)
 	if (r < 0)
 		return r;
 	while (next_entry(&rest, 3, fields)) {
-		if (str_eq_z(fields[0], name) && read_id(fields[2], &gid)) {
+		if (str_eq_z(fields[0], name) && users_read_id(fields[2], &gid)) {
 			*ret_gid = gid;
 			return 0;
 		}
@@ -132,7 +131,7 @@ int users_group_name(const char *root, gid_t gid, char *out, size_t cap)
 	if (r < 0)
 		return r;
 	while (next_entry(&rest, 3, fields)) {
-		if (!read_id(fields[2], &found) || found != gid)
+		if (!users_read_id(fields[2], &found) || found != gid)
 			continue;
 		if (fields[0].n >= cap)
 			return err_here(-ENAMETOOLONG);
@@ -167,7 +166,7 @@ int users_groups_of(const char *root, const char *user, gid_t *gids, int max)
 	if (r < 0)
 		return r;
 	while (n < max && next_entry(&rest, 4, fields))
-		if (read_id(fields[2], &gid) && lists_name(fields[3], str_of(user)))
+		if (users_read_id(fields[2], &gid) && lists_name(fields[3], str_of(user)))
 			gids[n++] = gid;
 	return n;
 }

@@ -15,6 +15,8 @@ struct user_entry {
 	gid_t gid;
 	const char *name, *home, *shell; /* in the arena given */
 };
+/* A uid or gid in decimal. All ones, in 32 bits or in 16, mean "no change" to the kernel and are nobody's. */
+MUST_USE bool users_read_id(struct str s, uint32_t *ret);
 /* name or number. 0, -ESRCH (not in the file; a number without entry gives uid, gid = uid, home "/"), -errno of reading. */
 MUST_USE int users_find(const char *root, const char *name, struct arena *arena,
 			struct user_entry *ret);

@@ -204,6 +204,22 @@ pid_files() {
 	ok_if "the process it named lives" "E31" alive $$
 
 	# its own process but the file belongs to nobody whom we trust to name processes of others
+	# Numbers that are nobody's to name, and what is no file.
+	local odd said=
+	echo $$ >"$T/linked.pid"
+	service odd Type=forking TimeoutStartSec=100ms "PIDFile=$T/odd.pid" "ExecStart=$PAYLOAD daemon pause"
+	for odd in 0 1 -1 +5 2147483648 99999999999999999999 0x20 link fifo; do
+		rm -f "$T/odd.pid"
+		case $odd in
+			link) ln -s "$T/linked.pid" "$T/odd.pid" ;;
+			fifo) mkfifo "$T/odd.pid" ;;
+			*) echo "$odd" >"$T/odd.pid" ;;
+		esac
+		ctl start odd.service >/dev/null 2>&1
+		said+=$(prop odd.service Result):$(prop odd.service MainPID)' '
+		ctl reset-failed odd.service
+	done
+	is "a PIDFile= with a number that nobody may name, or that is no file, is not believed" "" 9 "$(grep -o 'timeout:0 ' <<<"$said" | wc -l)"
 	service other Type=forking TimeoutStartSec=400ms User=nobody "PIDFile=$T/other.pid" \
 		"ExecStart=$PAYLOAD daemon pidfile $T/other.pid 0 pause"
 	: >"$T/other.pid" && chmod 666 "$T/other.pid" && chown nobody "$T/other.pid"

@@ -178,6 +178,27 @@ START_TEST(write_all_reports_the_error)
 }
 END_TEST
 
+START_TEST(what_others_put_there)
+{
+	struct stat st;
+	char text[8];
+
+	write_file("f", "17\n", 3);
+	ck_assert_int_eq(fd_read_foreign("f", text, sizeof(text), &st), 3);
+	ck_assert_str_eq(text, "17\n");
+	ck_assert_uint_eq(st.st_uid, getuid());
+	ck_assert_int_eq(symlink("f", "link"), 0);
+	ck_assert_int_eq(symlink("/dev/null", "device"), 0);
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+	ck_assert_int_eq(mkdir("directory", 0700), 0);
+	ck_assert_int_eq(fd_read_foreign("link", text, sizeof(text), &st), -ENXIO);
+	ck_assert_int_eq(fd_read_foreign("device", text, sizeof(text), &st), -ENXIO);
+	ck_assert_int_eq(fd_read_foreign("fifo", text, sizeof(text), &st), -ENXIO);
+	ck_assert_int_eq(fd_read_foreign("directory", text, sizeof(text), &st), -ENXIO);
+	ck_assert_int_eq(fd_read_foreign("none", text, sizeof(text), &st), -ENOENT);
+}
+END_TEST
+
 START_TEST(mkdir_parents)
 {
 	static char long_path[PATH_MAX + 1];
@@ -224,6 +245,7 @@ int main(void)
 	tcase_add_test(tc, small_files);
 	tcase_add_test(tc, open_below_a_root);
 	tcase_add_test(tc, write_all_reports_the_error);
+	tcase_add_test(tc, what_others_put_there);
 	tcase_add_test(tc, mkdir_parents);
 	tcase_add_test(tc, clocks);
 	suite_add_tcase(s, tc);

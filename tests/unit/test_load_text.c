@@ -40,6 +40,84 @@ static bool has_dep(const struct unit_config *c, enum dep_type type, const char 
 	return false;
 }
 
+/* --- what would run with more rights than were meant --- */
+
+/* A bad value must not mean "as root", "without": the unit is refused. */
+START_TEST(rights_are_clear)
+{
+	static const char *const bad[] = {
+		"User=4294967296",
+		"User=4294967295",
+		"User=18446744073709551616",
+		"User=65535",
+		"User=00",
+		"User=0000000000",
+		"User=-1",
+		"User=+0",
+		"User=.",
+		"User=a b",
+		"User=a/b",
+		"User=a:b",
+		"User=\x01",
+		"User=root,daemon",
+		"Group=4294967296",
+		"Group=-1",
+		"Group=65535",
+		"Group=01",
+		"UMask=0x22",
+		"UMask=8",
+		"UMask=-1",
+		"UMask=077777777777",
+		"UMask=u=rw",
+		"NoNewPrivileges=maybe",
+		"NoNewPrivileges=2",
+		"ProtectSystem=ful",
+		"ProtectSystem=2",
+		"ProtectHome=readonly",
+		"PrivateTmp=ja",
+		"PrivateDevices=y e s",
+		"ProtectKernelTunables=?",
+		"DynamicUser=perhaps",
+		"CapabilityBoundingSet=CAP_NO_SUCH",
+		"AmbientCapabilities=CAP_",
+		"SecureBits=keep-cap",
+		"RestrictSUIDSGID=x",
+		"MemoryDenyWriteExecute=x",
+		"RestrictNamespaces=x",
+		"RestrictRealtime=x",
+		"LockPersonality=x",
+		"ProtectProc=all",
+		"ProcSubset=some",
+		"PrivateUsers=x",
+		"PrivateNetwork=x",
+
+		"ReadOnlyPaths=relative",
+		"InaccessiblePaths=../x",
+		"RootDirectory=relative",
+
+		"RuntimeDirectoryMode=99",
+		"StateDirectoryMode=rwx",
+
+		"DevicePolicy=most",
+		"DeviceAllow=/dev/null x",
+		"IPAddressDeny=10.0.0.0/33",
+		"SocketBindDeny=tcp:99999",
+		"RestrictNetworkInterfaces=a/b",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char text[256];
+		struct unit_config *c;
+
+		snprintf(text, sizeof(text), "[Service]\nExecStart=/bin/true\n%s\n", bad[i]);
+		c = parse("a.service", text);
+		ck_assert_msg(c->load == LOAD_BAD, "%s", bad[i]);
+		ck_assert_ptr_nonnull(c->diags.first);
+		unit_config_free(c);
+	}
+}
+END_TEST
+
 /* --- the units of the demonstration, in their words --- */
 
 START_TEST(ssh)
@@ -396,6 +474,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, rights_are_clear);
 	tcase_add_test(tc, ssh);
 	tcase_add_test(tc, cups_avahi_dbus_rpcbind);
 	tcase_add_loop_test(tc, address, 0, (int)ARRAY_SIZE(addresses));

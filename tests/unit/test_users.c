@@ -73,6 +73,8 @@ START_TEST(find)
 	ck_assert_int_eq(users_find(root, "odd", &arena, &user), -ESRCH);
 	ck_assert_int_eq(users_find(root, "all", &arena, &user), -ESRCH);
 	ck_assert_int_eq(users_find(root, "4294967295", &arena, &user), -ESRCH);
+	ck_assert_int_eq(users_find(root, "4294967296", &arena, &user), -ESRCH);
+	ck_assert_int_eq(users_find(root, "65535", &arena, &user), -ESRCH);
 	ck_assert_int_eq(users_find(root, "broken", &arena, &user), -ESRCH);
 	ck_assert_int_eq(users_find(root, "+nis", &arena, &user), -ESRCH);
 	ck_assert_int_eq(users_find(root, "", &arena, &user), -ESRCH);
