@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "activate/bus_mounts.h"
 #include "activate/bus_system.h"
 #include "activate/bus_watch.h"
 #include "core/log.h"
@@ -36,6 +37,8 @@ int main(void)
 		r = bus_system_open(&bus, address && *address ? address : SYSTEM_BUS, run_dir);
 	if (r == 0)
 		r = bus_watch_open(&bus);
+	if (r == 0 && bus_mounts_open(&bus) < 0)
+		log_at(LOG_WARN, "the mount table cannot be followed: remounts are not told");
 	if (r == 0)
 		r = bus_serve_private(&bus, "systemd:");
 	if (r == 0)

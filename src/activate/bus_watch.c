@@ -264,20 +264,40 @@ static void announce(struct bus_watch *w, struct known *k)
 	k->is_announced = true;
 }
 
-static void tell_unit(struct bus_watch *w, struct known *k)
+static void tell_interfaces(struct bus *b, const char *unit, const struct row *old,
+			    const struct row *now)
 {
 	struct bus_object o = {.kind = BUS_OBJECT_UNIT};
 	const struct bus_interface *i;
 	unsigned at = 0;
+
+	o.type = (enum unit_type)unit_type_of(unit);
+	snprintf(o.unit, sizeof(o.unit), "%s", unit);
+	while ((i = bus_next_interface(&o, &at)))
+		tell_changes(b, &o, i, old, now);
+}
+
+void bus_watch_tell(struct bus *b, const struct row *row)
+{
+	char unit[UNIT_NAME_MAX + 1];
+	struct str id = row_text(row, "Id");
+
+	if (!has_subscribers(b) || id.n >= sizeof(unit))
+		return;
+	snprintf(unit, sizeof(unit), STR_FMT, STR_ARG(id));
+	if (unit_type_of(unit) >= 0)
+		tell_interfaces(b, unit, NULL, row);
+}
+
+static void tell_unit(struct bus_watch *w, struct known *k)
+{
 	bool has_changes = has_subscribers(w->bus) && is_followed(w, k);
 
 	list_del(&k->due_node);
-	o.type = (enum unit_type)unit_type_of(k->unit);
-	snprintf(o.unit, sizeof(o.unit), "%s", k->unit);
 	if (has_subscribers(w->bus))
 		announce(w, k);
-	while (has_changes && (i = bus_next_interface(&o, &at)))
-		tell_changes(w->bus, &o, i, k->told.first, k->now.first);
+	if (has_changes)
+		tell_interfaces(w->bus, k->unit, k->told.first, k->now.first);
 	rows_reset(&k->told);
 	rows_copy(&k->told, k->now.first);
 }

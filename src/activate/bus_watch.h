@@ -27,6 +27,8 @@ void bus_watch_close(struct bus *b);
 void bus_watch_asked(const struct bus_call *c, struct str unit);
 /* bus_take_unit(), and who names a unit has asked about it. */
 bool bus_watch_unit(struct bus_call *c);
+/* What the manager does not tell unasked has changed, of the unit that `Id` of the row names: its other fields are told. */
+void bus_watch_tell(struct bus *b, const struct row *row);
 /* A job that is not over; NULL: unknown. */
 const struct bus_job *bus_job_find(struct bus *b, uint32_t id);
 /* The manager had nothing to do for this job-less request: tell the caller, after its reply, that job `id` of ours is done. */

@@ -99,4 +99,15 @@ is "what is marked is restarted" "" "0 yes none" \
 sc log-level info
 kill -9 "$(prop hark-bus.service MainPID)"
 is "over a killed hark-bus" "" active "$(sc is-active hello.service)"
+printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=x\nType=tmpfs\nOptions=size=1m\n' >"$UNITS/run-told.mount"
+sc daemon-reload
+sc start run-told.mount
+python3 -B "$HERE/subscribe.py" /run/systemd/private >"$T/told" &
+subscriber=$!
+sc is-active run-told.mount >/dev/null
+wait_for "[ -s $T/told ]" 5
+mount -o remount,ro,noexec /run/told
+ok_if "a remount by somebody else is told" "" wait_for "tail -c 300 $T/told | tr -d '\\0' | grep -aq 'run_2dtold_2emount.*PropertiesChanged.*systemd1.Mount.*Options.*ro,noexec,'" 5
+kill $subscriber
+wait $subscriber 2>/dev/null
 finish
