@@ -5,7 +5,8 @@
  *   load make DIR N          N services that all.target wants
  *   load chain DIR N         chain-1.service to chain-N.service, each requiring the next
  *   load floor DIR N         open, read, close of each service
- *   load load DIR N UNIT     index, then UNIT and everything it pulls in
+ *   load cache DIR TO        the directory's cache, to the file TO/units
+ *   load load DIR N UNIT [CACHE] index, then UNIT and everything it pulls in
  *
  * floor and load print "CPU-MICROSECONDS UNITS BYTES": of this process, loaded, resident memory they took a unit.
  */
@@ -126,7 +127,15 @@ static const char *canonical(void *arg, const char *name)
 	return load_canonical(arg, name);
 }
 
-static void load_all(const char *dir, const char *name)
+/* With files of a second ago, which hark-cache would leave out. */
+static void write_cache(char *dir, const char *to)
+{
+	if (unit_cache_write(&dir, 1, time(NULL) + 1, to, UNIT_CACHE_NAME) < 0)
+		die(to);
+}
+
+/* cache: its file, or NULL. */
+static void load_all(const char *dir, const char *name, const char *cache)
 {
 	static const struct unit_type_ops *const types[] = {&service_ops, &target_ops, &slice_ops,
 							    &socket_ops};
@@ -142,6 +151,8 @@ static void load_all(const char *dir, const char *name)
 	    load_init(&load, dir, "") < 0)
 		die("no memory");
 	load.keeps_texts = true;
+	if (cache && unit_cache_open(&load.cache, cache) < 0)
+		die(cache);
 	if (load_scan(&load) < 0)
 		die(dir);
 	reg.canonical = canonical;
@@ -149,6 +160,7 @@ static void load_all(const char *dir, const char *name)
 	u = registry_get(&reg, name);
 	if (!u || graph_closure(&reg, u, load_and_attach, &reg) < 0)
 		die(name);
+	load_forget_texts(&load);
 	begin = cpu_us() - begin;
 	for (uint32_t i = 0; i < reg.n; i++)
 		n += reg.units[i] && reg.units[i]->config &&
@@ -167,9 +179,11 @@ int main(int argc, char **argv)
 		make_chain(argv[2], n);
 	else if (argc == 4 && strcmp(argv[1], "floor") == 0)
 		floor_of(argv[2], n);
-	else if (argc == 5 && strcmp(argv[1], "load") == 0)
-		load_all(argv[2], argv[4]);
+	else if ((argc == 5 || argc == 6) && strcmp(argv[1], "load") == 0)
+		load_all(argv[2], argv[4], argv[5]);
+	else if (argc == 4 && strcmp(argv[1], "cache") == 0)
+		write_cache(argv[2], argv[3]);
 	else
-		die("usage: load make|chain|floor|load DIR N [UNIT]");
+		die("usage: load make|chain|floor|cache|load DIR N|TO [UNIT [CACHE]]");
 	return 0;
 }

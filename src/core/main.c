@@ -308,6 +308,18 @@ static int scan(struct load *l)
 	return r;
 }
 
+/* For a boot alone (a self-test has no bank): later the file may lie behind a mount that nobody answers for. */
+static void open_cache(struct hark *h)
+{
+	int r = -ENOENT;
+
+	if (!h->is_user && h->bank.table && h->bank.table->generation == 1)
+		r = unit_cache_open(&h->load.cache, UNIT_CACHE_DIR "/" UNIT_CACHE_NAME);
+	if (r < 0 && r != -ENOENT)
+		log_at(LOG_WARN, "%s is not used (%s); each unit file is read by itself",
+		       UNIT_CACHE_DIR "/" UNIT_CACHE_NAME, strerror(-r));
+}
+
 static int open_units(struct hark *h, const struct options *o)
 {
 	int r = registry_init(&h->reg, types, ARRAY_SIZE(types));
@@ -327,6 +339,8 @@ static int open_units(struct hark *h, const struct options *o)
 	if (r == 0)
 		r = transient_open(h);
 	h->load.keeps_texts = true;
+	if (r == 0)
+		open_cache(h);
 	if (r == 0)
 		r = scan(&h->load);
 	if (r == 0)

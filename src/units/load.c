@@ -19,9 +19,9 @@ struct loading {
 	struct load *load;
 	struct unit_config *config;
 	struct arena scratch;
-	struct assignment line;             /* used again for every line */
-	bool only_install;                  /* for enablement by presence */
-	const struct load_present *present; /* the fragment is known from the scan, or NULL */
+	struct assignment line;         /* used again for every line */
+	bool only_install;              /* for enablement by presence */
+	const struct load_entry *entry; /* of the fragment, or NULL */
 	uint64_t stamp;
 	int state; /* enum load_state that files have forced, or -1 */
 };
@@ -170,18 +170,31 @@ static int apply_text(struct loading *g, const char *file, struct str text)
 
 /* --- files --- */
 
+/* The open directory in which the fragment lies under the name of its entry, or -1. */
+static int dir_of(const struct loading *g)
+{
+	const struct load *l = g->load;
+	const struct load_entry *e = g->entry;
+
+	return e && l->dir_fds && (!e->tie->target || !l->root[0]) ? l->dir_fds[e->dir] : -1;
+}
+
 /* The text of a file: kept by the scan, that of a template, or read for this load alone. is_main: the fragment. */
 static int text_of(struct loading *g, const char *path, bool is_main, struct load_text *ret)
 {
 	struct load_template *template = &g->load->template;
-	int r;
+	int dir = is_main ? dir_of(g) : -1, r;
+	const char *name = dir >= 0 ? g->entry->name : path;
 
-	if (is_main && g->present && g->present->text.text) {
-		*ret = g->present->text;
+	dir = dir >= 0 ? dir : AT_FDCWD;
+	if (is_main && g->entry && g->entry->present && g->entry->present->text.text) {
+		*ret = g->entry->present->text;
 		return 0;
 	}
+	if (text_find(&g->load->cache, dir, name, path, ret))
+		return 0;
 	if (!is_main || !g->config->instance)
-		return text_read(AT_FDCWD, path, TEXT_MAX, &g->scratch, ret);
+		return text_read(dir, name, TEXT_MAX, &g->scratch, ret);
 	r = text_read_template(template, path);
 	*ret = template->text;
 	return r;
@@ -303,7 +316,7 @@ static int apply_files(struct loading *g)
 		g->config->fragment = index_path(g->load, e, &g->config->arena);
 		g->line.spec.fragment = g->config->fragment;
 		g->config->is_present = index_is_presence(g->load->dirs[e->dir]);
-		g->present = e->present;
+		g->entry = e;
 		r = !g->config->fragment ? -ENOMEM
 		    : e->is_masked       ? 0
 					 : apply_file(g, g->config->fragment, true);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/fd.h"
 #include "units/name.h"
 #include "units/probe.h"
 
@@ -77,11 +78,17 @@ void load_forget_texts(struct load *l)
 		p->entry->present = NULL;
 	arena_fini(&l->present_arena);
 	l->present = NULL;
+	unit_cache_close(&l->cache);
+	for (unsigned k = 0; l->dir_fds && k < l->dirs_n; k++)
+		fd_close(l->dir_fds[k]);
+	mem_put(l->dir_fds);
+	l->dir_fds = NULL;
 	l->keeps_texts = false;
 }
 
 void load_fini(struct load *l)
 {
+	load_forget_texts(l);
 	for (unsigned k = 0; k < l->dirs_n; k++)
 		mem_put(l->dirs[k]);
 	mem_put(l->dirs);

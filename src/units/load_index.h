@@ -32,6 +32,8 @@ struct load {
 	bool has_strays;     /* some link leads to a name that no directory has */
 	uint32_t renewals_n; /* load_renew() since the last scan */
 	bool keeps_texts; /* what a scan reads serves the loads that follow, until load_forget_texts() */
+	struct unit_cache cache; /* until load_forget_texts(); empty when there is none */
+	int *dir_fds; /* of dirs, -1: none; until load_forget_texts(), owned. NULL: they are not kept open */
 	struct map names;             /* struct load_entry */
 	struct arena arena;           /* of the index */
 	struct load_present *present; /* of the last scan */

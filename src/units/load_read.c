@@ -18,11 +18,19 @@ enum {
 /* An open directory of the search path, or a *.d, *.wants ... below it. */
 struct reading {
 	struct load *l;
-	DIR *dir;
-	int fd;
+	DIR *dir; /* NULL: the listing is known */
+	struct str listing;
+	int fd; /* -1: not there */
 	uint16_t rank;
 	bool is_enabling; /* presence is enablement */
 	char *text;       /* PATH_MAX bytes for paths and texts of links */
+};
+
+/* An entry of it. */
+struct found {
+	const char *name;
+	const char *link;   /* the text of a link, when it is known; else NULL */
+	unsigned char kind; /* DT_* */
 };
 
 /* What is there and cannot be read is no reason to forget the units in it: 0 or -errno. err: of the system call. */
@@ -34,44 +42,90 @@ static int trouble(const struct reading *r, int err)
 	return is_absent || r->l->skips_unreadable ? 0 : err_here(-err);
 }
 
-/* 0, also when there is none, or -errno. */
-static int open_dir(struct reading *r, int at, const char *path)
-{
-	r->dir = fd_opendir(at, path);
-	r->fd = r->dir ? dirfd(r->dir) : -1;
-	return r->dir ? 0 : trouble(r, errno);
-}
-
-/* The next name, NULL behind the last one or when *err was set. */
-static const struct dirent *next_name(struct reading *r, int *err)
-{
-	const struct dirent *d;
-
-	errno = 0;
-	d = *err == 0 ? readdir(r->dir) : NULL;
-	if (!d && *err == 0)
-		*err = trouble(r, errno);
-	return d;
-}
-
-/* DT_REG, DT_LNK ...; some file systems do not tell. */
-static unsigned char kind_of(const struct reading *r, const struct dirent *d)
+static bool is_listed(struct reading *r, const char *path)
 {
 	struct stat st;
 
-	if (d->d_type != DT_UNKNOWN)
-		return d->d_type;
-	if (fstatat(r->fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+	return r->l->cache.bytes && fstat(r->fd, &st) == 0 &&
+	       unit_cache_find(&r->l->cache, str_of(path), &st, &r->listing);
+}
+
+/* path: absolute; name: where it is below `at`. 0, also when there is none, or -errno. */
+static int open_dir(struct reading *r, int at, const char *name, const char *path)
+{
+	int fd = fd_open(at, name, O_RDONLY | O_DIRECTORY, 0);
+
+	r->fd = fd < 0 ? -1 : fd;
+	if (fd < 0)
+		return trouble(r, -fd);
+	if (is_listed(r, path))
+		return 0;
+	r->dir = fdopendir(fd);
+	if (r->dir)
+		return 0;
+	fd_close(fd);
+	r->fd = -1;
+	return trouble(r, errno);
+}
+
+static void close_dir(struct reading *r)
+{
+	if (r->dir)
+		closedir(r->dir);
+	else
+		fd_close(r->fd);
+}
+
+/* DT_REG, DT_LNK ...; some file systems do not tell. */
+static unsigned char kind_of(const struct reading *r, const char *name, unsigned char kind)
+{
+	struct stat st;
+
+	if (kind != DT_UNKNOWN)
+		return kind;
+	if (fstatat(r->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return DT_UNKNOWN;
 	return S_ISLNK(st.st_mode) ? DT_LNK : S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
 }
 
-/* The text of a link is in r->text; "" when there is none. 0 or -errno. */
-static int read_link(const struct reading *r, const char *name)
+static bool read_name(struct reading *r, struct found *f)
 {
-	ssize_t n = readlinkat(r->fd, name, r->text, PATH_MAX - 1);
+	const struct dirent *d;
 
+	if (!r->dir)
+		return unit_cache_entry(&r->listing, &f->kind, &f->name, &f->link);
+	d = readdir(r->dir);
+	if (d)
+		*f = (struct found){.name = d->d_name, .kind = d->d_type};
+	return d != NULL;
+}
+
+/* The next name without a dot in front, false behind the last one or when *err was set. */
+static bool next_name(struct reading *r, struct found *f, int *err)
+{
+	do {
+		errno = 0;
+		if (*err < 0)
+			return false;
+		if (!read_name(r, f)) {
+			*err = trouble(r, errno);
+			return false;
+		}
+	} while (f->name[0] == '.');
+	f->kind = kind_of(r, f->name, f->kind);
+	return true;
+}
+
+/* f->link becomes the text of a link; "" when there is none. 0 or -errno. */
+static int read_link(const struct reading *r, struct found *f)
+{
+	ssize_t n;
+
+	if (f->link)
+		return 0;
+	n = readlinkat(r->fd, f->name, r->text, PATH_MAX - 1);
 	r->text[n > 0 ? n : 0] = '\0';
+	f->link = r->text;
 	return n < 0 ? trouble(r, errno) : 0;
 }
 
@@ -97,15 +151,16 @@ static const char *linked_name(struct load_entry *e, const char *base, char *out
 	return !e->is_of_template && alias_fits(e->name, base) ? base : NULL;
 }
 
-static int add_symlink(struct reading *r, struct load_entry *e)
+static int add_symlink(struct reading *r, struct load_entry *e, struct found *f)
 {
 	char filled[UNIT_NAME_MAX + 1];
-	const char *base, *target = r->text;
+	const char *base, *target;
 	struct load_tie *tie;
-	int err = read_link(r, e->name);
+	int err = read_link(r, f);
 
 	if (err < 0)
 		return err;
+	target = f->link;
 	if (strcmp(target, "/dev/null") == 0) {
 		e->is_masked = true;
 		return 0;
@@ -135,29 +190,33 @@ static int add_present(struct reading *r, struct load_entry *e, unsigned char ki
 	p->entry = e;
 	p->next = l->present;
 	l->present = e->present = p;
-	err = kind == DT_REG ? text_read(r->fd, e->name, room, &l->present_arena, &p->text) : 0;
+	snprintf(r->text, PATH_MAX, "%s/%s", l->dirs[r->rank], e->name);
+	if (kind != DT_REG || text_find(&l->cache, r->fd, e->name, r->text, &p->text))
+		return 0;
+	err = text_read(r->fd, e->name, room, &l->present_arena, &p->text);
 	return err == -ENOMEM ? err : 0;
 }
 
-static int add_file(struct reading *r, const char *name, unsigned char kind)
+static int add_file(struct reading *r, struct found *f)
 {
 	struct load_entry *e;
 	int err = 0;
 
-	if (kind == DT_DIR || !name_is_valid(name, NAME_ANY))
+	if (f->kind == DT_DIR || !name_is_valid(f->name, NAME_ANY))
 		return 0;
-	e = index_get(r->l, str_of(name));
+	e = index_get(r->l, str_of(f->name));
 	if (!e)
 		return -ENOMEM;
 	if (e->has_file)
 		return 0;
 	e->has_file = true;
 	e->dir = r->rank;
-	if (kind == DT_LNK)
-		err = add_symlink(r, e);
+	if (f->kind == DT_LNK)
+		err = add_symlink(r, e, f);
 	if (err < 0)
 		return err;
-	return r->is_enabling && !e->is_masked && !e->tie->alias_of ? add_present(r, e, kind) : 0;
+	return r->is_enabling && !e->is_masked && !e->tie->alias_of ? add_present(r, e, f->kind)
+								    : 0;
 }
 
 /* Directories beside a unit: suffix, and the dependency their links mean (-1: drop-ins). */
@@ -175,20 +234,18 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 {
 	struct load_part part = {
 		.dir = r->rank, .is_dropin = dep < 0, .type = (uint8_t)(dep < 0 ? 0 : dep)};
-	const struct dirent *d;
+	struct found f;
 	int err = 0;
 
-	while ((d = next_name(r, &err))) {
-		bool is_wanted = dep < 0 ? str_has_suffix(str_of(d->d_name), STR(".conf"))
-					 : name_is_valid(d->d_name, NAME_ANY);
+	while (next_name(r, &f, &err)) {
+		bool is_wanted = dep < 0 ? str_has_suffix(str_of(f.name), STR(".conf"))
+					 : name_is_valid(f.name, NAME_ANY);
 
-		if (!is_wanted || d->d_name[0] == '.' || kind_of(r, d) == DT_DIR)
+		if (!is_wanted || f.kind == DT_DIR)
 			continue;
-		part.name = d->d_name;
-		r->text[0] = '\0';
-		if (kind_of(r, d) == DT_LNK)
-			err = read_link(r, d->d_name);
-		part.is_masked = strcmp(r->text, "/dev/null") == 0;
+		part.name = f.name;
+		err = f.kind == DT_LNK ? read_link(r, &f) : 0;
+		part.is_masked = f.kind == DT_LNK && strcmp(f.link, "/dev/null") == 0;
 		if (err == 0)
 			err = index_add_part(r->l, e, part);
 	}
@@ -200,32 +257,34 @@ static int add_side_dir(struct reading *r, const char *name, const struct side_d
 	struct reading below = {.l = r->l, .rank = r->rank, .text = r->text};
 	struct str owner = str_sub(str_of(name), 0, strlen(name) - side->suffix.n);
 	struct load_entry *e;
-	int err = open_dir(&below, r->fd, name);
+	int err;
 
-	if (!below.dir)
+	if ((size_t)snprintf(r->text, PATH_MAX, "%s/%s", r->l->dirs[r->rank], name) >= PATH_MAX)
+		return 0;
+	err = open_dir(&below, r->fd, name, r->text);
+	if (below.fd < 0)
 		return err;
 	e = index_get(r->l, owner);
 	err = e ? read_side_dir(&below, e, side->dep) : -ENOMEM;
-	closedir(below.dir);
+	close_dir(&below);
 	return err;
 }
 
-static int add_name(struct reading *r, const char *name, unsigned char kind)
+static int add_name(struct reading *r, struct found *f)
 {
-	for (unsigned k = 0; k < ARRAY_SIZE(side_dirs) && kind != DT_REG; k++)
-		if (str_has_suffix(str_of(name), side_dirs[k].suffix))
-			return add_side_dir(r, name, &side_dirs[k]);
-	return add_file(r, name, kind);
+	for (unsigned k = 0; k < ARRAY_SIZE(side_dirs) && f->kind != DT_REG; k++)
+		if (str_has_suffix(str_of(f->name), side_dirs[k].suffix))
+			return add_side_dir(r, f->name, &side_dirs[k]);
+	return add_file(r, f);
 }
 
 static int read_dir(struct reading *r)
 {
-	const struct dirent *d;
+	struct found f;
 	int err = 0;
 
-	while ((d = next_name(r, &err)))
-		if (d->d_name[0] != '.')
-			err = add_name(r, d->d_name, kind_of(r, d));
+	while (next_name(r, &f, &err))
+		err = add_name(r, &f);
 	return err;
 }
 
@@ -235,7 +294,21 @@ static int open_search_dir(struct reading *r, struct load *l, unsigned k, char *
 	*r = (struct reading){.l = l, .rank = (uint16_t)k, .text = path, .fd = -1};
 	if ((size_t)snprintf(path, PATH_MAX, "%s%s", l->root, l->dirs[k]) >= PATH_MAX)
 		return 0;
-	return open_dir(r, AT_FDCWD, path);
+	return open_dir(r, AT_FDCWD, path, path);
+}
+
+/* The files in it are soon read: they are opened from there. Without descriptors they are by their whole path. */
+static void keep_open(struct load *l, unsigned k, int fd)
+{
+	if (!l->dir_fds) {
+		l->dir_fds = mem_get(l->dirs_n * sizeof(*l->dir_fds));
+		for (unsigned i = 0; l->dir_fds && i < l->dirs_n; i++)
+			l->dir_fds[i] = -1;
+	}
+	if (!l->dir_fds)
+		return;
+	fd_close(l->dir_fds[k]);
+	l->dir_fds[k] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 int load_read(struct load *l)
@@ -247,11 +320,13 @@ int load_read(struct load *l)
 	l->present_arena.least = PRESENT_CHUNK;
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
 		r = open_search_dir(&reading, l, k, path);
-		if (!reading.dir)
+		if (reading.fd < 0)
 			continue;
 		reading.is_enabling = !l->links_only && index_is_presence(l->dirs[k]);
 		r = read_dir(&reading);
-		closedir(reading.dir);
+		if (l->keeps_texts)
+			keep_open(l, k, reading.fd);
+		close_dir(&reading);
 	}
 	return r;
 }
@@ -264,13 +339,12 @@ int load_read_sides(struct load *l, const char *owner)
 
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
 		r = open_search_dir(&reading, l, k, path);
-		for (unsigned i = 0; r == 0 && reading.dir && i < ARRAY_SIZE(side_dirs); i++) {
+		for (unsigned i = 0; r == 0 && reading.fd >= 0 && i < ARRAY_SIZE(side_dirs); i++) {
 			snprintf(name, sizeof(name), "%s" STR_FMT, owner,
 				 STR_ARG(side_dirs[i].suffix));
 			r = add_side_dir(&reading, name, &side_dirs[i]);
 		}
-		if (reading.dir)
-			closedir(reading.dir);
+		close_dir(&reading);
 	}
 	return r;
 }

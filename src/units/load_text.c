@@ -58,6 +58,19 @@ int text_read(int dir, const char *path, size_t most, struct arena *arena, struc
 	return 0;
 }
 
+bool text_find(const struct unit_cache *c, int dir, const char *name, const char *path,
+	       struct load_text *ret)
+{
+	struct stat st;
+	struct str text;
+
+	if (!c->bytes || fstatat(dir, name, &st, AT_NO_AUTOMOUNT) < 0 || !S_ISREG(st.st_mode) ||
+	    !unit_cache_find(c, str_of(path), &st, &text))
+		return false;
+	*ret = (struct load_text){.text = text.p, .n = text.n, .mark = mark_of(&st)};
+	return true;
+}
+
 static bool holds(const struct load_template *t, const char *path)
 {
 	struct text_mark now;

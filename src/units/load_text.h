@@ -9,7 +9,7 @@
 
 #include <sys/stat.h>
 
-#include "core/mem.h"
+#include "units/unit_cache.h"
 
 enum {
 	TEXT_MAX = 4 * 1024 * 1024,  /* bytes of one file */
@@ -51,6 +51,16 @@ MUST_USE int text_mark_read(const char *path, struct text_mark *ret);
  */
 MUST_USE int text_read(int dir, const char *path, size_t most, struct arena *arena,
 		       struct load_text *ret);
+/*
+ * text_find() - the same from the cache.
+ *
+ * @name: of the file, below dir
+ * @path: by which the cache knows it
+ *
+ * The text is the cache's. False: it is not there, or has changed.
+ */
+bool text_find(const struct unit_cache *c, int dir, const char *name, const char *path,
+	       struct load_text *ret);
 /* The same of a template, which t keeps; read only when it is not the one, or has changed. The text is t's until the next call. */
 MUST_USE int text_read_template(struct load_template *t, const char *path);
 void load_template_fini(struct load_template *t);

@@ -27,6 +27,25 @@ else
 	not_ok "and at most 2.3 kB a unit; functions and files are small" "$bytes bytes; $(tail -1 "$T/sizes")"
 fi
 
+# With the cache (units/unit_cache). On a busy machine others take the processor's caches away: the best of each counts, in one of five rounds.
+mkdir "$T/cache"
+"$LOAD" cache "$T/many" "$T/cache"
+cached_in_time() {
+	local k
+	rm -f "$T/floor" "$T/load"
+	for k in 1 2 3 4 5; do
+		"$LOAD" floor "$T/many" 10000 >>"$T/floor"
+		"$LOAD" load "$T/many" 10000 all.target "$T/cache/units" >>"$T/load"
+	done
+	floor=$(sort -n "$T/floor" | head -1 | cut -d' ' -f1) load=$(sort -n "$T/load" | head -1 | cut -d' ' -f1)
+	[ "$load" -le $((2 * floor)) ]
+}
+for i in 1 2 3 4 5; do cached_in_time && break; done
+read -r _ units bytes <"$T/load"
+note "with a cache: $load us of CPU, floor $floor us, ratio $(awk "BEGIN { printf \"%.2f\", $load / $floor }"); $bytes bytes a unit"
+is "with a cache all of them are loaded, in at most twice the floor" "" "10001 yes" "$units $([ "$load" -le $((2 * floor)) ] && echo yes)"
+rm -rf "$T/cache"
+
 # ---- a start reads only what it needs
 
 "$LOAD" make "$T/few" 100
@@ -71,6 +90,19 @@ if command -v strace >/dev/null; then
 	is "so does a manager that takes over" "" "100 2, 200 2" "$(opened unit), $(opened here)"
 	kill -TERM "$init"
 	wait "$INIT_PID"
+
+	mount -t tmpfs none /var/cache # of this test alone
+	sleep 3 # what has just been written is left out
+	"$HARK_BUILD/bin/hark-cache" "$HARK_TEST_UNIT_PATH" || not_ok "hark-cache writes" "$?"
+	printf '[Service]\nExecStart=/bin/sleep 999\n[Install]\nWantedBy=all.target\n' >"$T/here/units/here-8.service"
+	BIN=$T/bin hark_up cached
+	wait_for '[ "$(active all.target)" = active ]' 20
+	init=$(pgrep -P "$INIT_PID" -x hark-init)
+	is "a start with a cache opens the one file that has changed" "" ", 1 1, /bin/sleep 999" \
+		"$(opened unit), $(opened here), $(prop here-8.service ExecStart | grep -o '/bin/sleep 999')"
+	kill -TERM "$init"
+	wait "$INIT_PID"
+	umount /var/cache
 	BIN=$HARK_BUILD/bin
 fi
 
