@@ -12,8 +12,9 @@
 
 enum {
 	PEERS_MOST = 256,
+	/* Of a client's own connection. On a bus one client's message must not cost all of them the connection: its own limits count. */
 	MESSAGE_MOST = 4 * 1024 * 1024,
-	RECEIVED_MOST = 16 * 1024 * 1024, /* of a connection, not yet handled */
+	RECEIVED_MOST = 16 * 1024 * 1024, /* not yet handled */
 	UNSENT_MOST = 16 * 1024 * 1024,   /* a client that does not read is dropped */
 };
 
@@ -462,8 +463,10 @@ struct bus_peer *bus_peer_add(struct bus *b, DBusConnection *conn, const struct 
 	p->bus = b;
 	p->seat = seat;
 	p->serial = ++b->peers_made;
-	dbus_connection_set_max_message_size(conn, MESSAGE_MOST);
-	dbus_connection_set_max_received_size(conn, RECEIVED_MOST);
+	if (!seat) {
+		dbus_connection_set_max_message_size(conn, MESSAGE_MOST);
+		dbus_connection_set_max_received_size(conn, RECEIVED_MOST);
+	}
 	if (bus_link_open(&b->link, &p->line, conn) < 0)
 		return NULL;
 	if (!dbus_connection_add_filter(conn, on_message, p, NULL)) {

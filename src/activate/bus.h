@@ -90,7 +90,8 @@ struct bus_call {
 	pid_t pid;
 	struct ask ask;
 	bool is_asking, is_job;
-	bool wants_ref;     /* AddRef=: the caller wants the unit to stay */
+	bool wants_ref; /* AddRef=: the caller wants the unit to stay */
+	bool is_authorizing; /* polkit is asked, which may ask a person: that takes as long as it takes */
 	bool is_authorized; /* polkit says that the caller may do what only root may */
 	void (*go_on)(struct bus_call *c);
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */

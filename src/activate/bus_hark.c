@@ -7,7 +7,7 @@
 #include "activate/bus_serve.h"
 #include "activate/bus_value.h"
 
-/* Not those that never end, or are for one program alone; what harkctl answers without the manager the manager refuses. */
+/* Not those that may never end (nor --follow), or are for one program alone; what harkctl answers without the manager the manager refuses. */
 static bool is_askable(const struct verb *v)
 {
 	static const enum verb_id others[] = {VERB_MONITOR, VERB_DEVICES, VERB_BUS_NAMES,
@@ -111,7 +111,7 @@ static bool take_options(struct bus_call *c, DBusMessageIter *dict)
 		dbus_message_iter_next(&entry);
 		dbus_message_iter_get_basic(&entry, &value);
 		id = verb_option(str_of(name));
-		if (id == OPTIONS || id == OPT_CALLER) {
+		if (id == OPTIONS || id == OPT_CALLER || id == OPT_FOLLOW) {
 			bus_fail(c, DBUS_ERROR_INVALID_ARGS, "there is no option --%s", name);
 			return false;
 		}

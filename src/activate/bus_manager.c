@@ -102,15 +102,38 @@ void serve_get_unit_by_pid(struct bus_call *c)
 	bus_ask(c, VERB_WHOSE, 1, finish_whose);
 }
 
-void serve_get_unit_by_cgroup(struct bus_call *c)
+/* Is the path that of the cgroup, or of one below it? All are below "/": that says nothing. */
+static bool lies_in(struct str path, struct str cgroup)
 {
-	const char *path = bus_text_argument(c, 0);
+	return cgroup.n && str_has_prefix(path, cgroup) &&
+	       (path.n == cgroup.n || path.p[cgroup.n] == '/');
+}
 
-	if (bus_unit_of_cgroup(str_of(path), c->unit))
+/* The nearest above it that is a unit's: what it is called itself says nothing, whoever has a unit's cgroup may make others in it. */
+static void finish_by_cgroup(struct bus_call *c)
+{
+	struct str path = str_of(bus_text_argument(c, 0)), nearest = {NULL, 0};
+
+	for (const struct row *row = c->ask.rows.first; row; row = row->next) {
+		struct str cgroup = row_text(row, "ControlGroup"), id = row_text(row, "Id");
+
+		if (cgroup.n <= nearest.n || !lies_in(path, cgroup))
+			continue;
+		nearest = cgroup;
+		snprintf(c->unit, sizeof(c->unit), STR_FMT, STR_ARG(id));
+	}
+	if (nearest.n)
 		reply_unit_path(c, c->unit);
 	else
 		bus_fail(c, "NoSuchUnit",
-			 "Control group '%s' is not valid or not managed by this instance", path);
+			 "Control group '%s' is not valid or not managed by this instance", path.p);
+}
+
+void serve_get_unit_by_cgroup(struct bus_call *c)
+{
+	c->args[0] = "*";
+	c->ask.question.options[OPT_PROPERTY] = "Id,ControlGroup";
+	bus_ask(c, VERB_SHOW, 1, finish_by_cgroup);
 }
 
 static void finish_by_invocation(struct bus_call *c)

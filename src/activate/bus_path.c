@@ -82,7 +82,7 @@ uint32_t bus_job_of_path(const char *path)
 
 /* --- whose process --- */
 
-bool bus_unit_of_cgroup(struct str path, char out[UNIT_NAME_MAX + 1])
+static bool unit_in_path(struct str path, char out[UNIT_NAME_MAX + 1])
 {
 	struct str piece;
 	bool is_found = false;
@@ -113,6 +113,6 @@ bool bus_unit_of_pid(pid_t pid, char out[UNIT_NAME_MAX + 1])
 	rest.n = n < 0 ? 0 : (size_t)n;
 	while (str_cut(&rest, '\n', &line))
 		if (str_has_prefix(line, STR("0::")))
-			return bus_unit_of_cgroup(str_sub(line, 3, line.n), out);
+			return unit_in_path(str_sub(line, 3, line.n), out);
 	return false;
 }

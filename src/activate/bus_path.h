@@ -16,7 +16,5 @@ void bus_path_of_job(uint32_t id, char out[BUS_PATH_MAX]);
 bool bus_unit_of_path(const char *path, char out[UNIT_NAME_MAX + 1]);
 /* The number in the path of a job, 0: the path is none. */
 uint32_t bus_job_of_path(const char *path);
-/* The last part of a cgroup's path that is the name of a unit. False: there is none. */
-bool bus_unit_of_cgroup(struct str path, char out[UNIT_NAME_MAX + 1]);
-/* The unit whose cgroup the process is in. */
+/* The last part of the path of the process's cgroup that is the name of a unit, which it may have chosen itself. False: there is none. */
 bool bus_unit_of_pid(pid_t pid, char out[UNIT_NAME_MAX + 1]);

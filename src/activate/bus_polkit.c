@@ -3,6 +3,33 @@
 
 #define POLKIT "org.freedesktop.PolicyKit1"
 
+/* Calls of one user that wait for polkit, and the bytes of each: libdbus reads nothing more while 63 MB of messages are in use. */
+enum { WAITING_MOST = 16, BYTES_MOST = 256 * 1024 };
+
+static unsigned count_waiting(const struct bus_call *c)
+{
+	unsigned n = 0;
+
+	list_for_each(node, &c->bus->calls) {
+		const struct bus_call *other = list_entry(node, struct bus_call, node);
+
+		n += other->is_authorizing && other->uid == c->uid;
+	}
+	return n;
+}
+
+/* libdbus tells how long a message is only by writing it out. */
+static bool is_short(DBusMessage *m)
+{
+	char *bytes = NULL;
+	int n = 0;
+
+	if (!dbus_message_marshal(m, &bytes, &n))
+		return false;
+	dbus_free(bytes);
+	return n <= BYTES_MOST;
+}
+
 /* ("system-bus-name", {"name": sender}): who calls, by the name on the bus. */
 static bool put_subject(DBusMessageIter *it, const char *sender)
 {
@@ -55,6 +82,7 @@ static void on_checked(DBusPendingCall *pending, void *data)
 	dbus_bool_t is_authorized = FALSE, is_challenge = FALSE;
 	DBusMessageIter it, s;
 
+	c->is_authorizing = false;
 	if (reply && dbus_message_has_signature(reply, "(bba{ss})")) {
 		dbus_message_iter_init(reply, &it);
 		dbus_message_iter_recurse(&it, &s);
@@ -79,10 +107,17 @@ static void on_checked(DBusPendingCall *pending, void *data)
 void bus_polkit_authorize(struct bus_call *c, const char *action, void (*go_on)(struct bus_call *c))
 {
 	DBusConnection *conn = c->peer->line.conn;
-	DBusMessage *m = new_check(c, action);
 	DBusPendingCall *pending = NULL;
+	DBusMessage *m;
 
+	if (count_waiting(c) >= WAITING_MOST || !is_short(c->message)) {
+		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED,
+			 "this is too long, or too much of yours waits for polkit");
+		return;
+	}
+	m = new_check(c, action);
 	c->go_on = go_on;
+	c->is_authorizing = true;
 	if (!m || !dbus_connection_send_with_reply(conn, m, &pending, DBUS_TIMEOUT_INFINITE) ||
 	    !pending || !dbus_pending_call_set_notify(pending, on_checked, c, NULL))
 		bus_fail(c, DBUS_ERROR_ACCESS_DENIED,

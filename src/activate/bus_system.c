@@ -435,15 +435,17 @@ static void activate(struct bus_system *s, DBusMessage *m)
 {
 	const char *unit;
 
-	if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS) ||
-	    !dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_INVALID))
+	if (!dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_INVALID))
 		return;
 	if (unit_type_of(unit) < 0 || strpbrk(unit, " \n") || !start_activation(s, str_of(unit), 0))
 		refuse(s, unit, DBUS_ERROR_NO_MEMORY, STR("not the name of a unit, or no memory"));
 }
 
+/* Any client may send us a signal of any name. */
 static void on_signal(struct bus_peer *p, DBusMessage *m)
 {
+	if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS))
+		return;
 	if (dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameOwnerChanged"))
 		owner_changed(p->bus->system, m);
 	else if (dbus_message_is_signal(m, ACTIVATOR, "ActivationRequest"))

@@ -94,6 +94,7 @@ TimeoutStartSec=1
 ExecStart=$PAYLOAD pause
 X
 ln -s /dev/null "$UNITS/masked.service"
+cp "$NS_BIN/long_call" "$T/long_call"
 hark_up names || finish
 send() { timeout 20 dbus-send --system --print-reply --reply-timeout=15000 --dest="$1" / org.freedesktop.DBus.Peer.Ping 2>&1; }
 took() { local t; t=$(now_ms); "$@" >"$T/said"; echo $(($(now_ms) - t)); }
@@ -132,6 +133,19 @@ ok_if "... also by a name of its own" "" sh -c "timeout 10 dbus-send --system --
 ok_if "... and takes only questions" "" sh -c "$(declare -f ask); ask monitor x | grep -q 'InvalidArgs'"
 ok_if "... and changes from root only" "" sh -c "[ \"\$(setpriv --reuid=65534 --regid=65534 --clear-groups timeout 10 dbus-send --system --print-reply \
 	--dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask string:stop array:string:good.service dict:string:string: | grep -c 'int32 4')\" = 1 ] && [ \$($BIN/harkctl is-active good.service) = active ]"
+# What any user may do to the bus does nothing to the others.
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups timeout 15 "$@" 2>&1; }
+ok_if "... none that would never end" "" sh -c "$(declare -f as_nobody); as_nobody dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/hark1 \
+	org.hark1.Manager.Ask string:logs array:string:good.service dict:string:string:follow,x | grep -q InvalidArgs"
+bus=$(ctl show -p MainPID --value hark-bus.service)
+links() { timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.freedesktop.systemd1 | grep -o '":[^"]*"'; }
+link=$(links)
+is "a message longer than most does not cost hark-bus its connection" "" "org.freedesktop.DBus.Error.InvalidArgs $link $bus" \
+	"$(as_nobody "$T/long_call" 6000000) $(links) $(ctl show -p MainPID --value hark-bus.service)"
+as_nobody dbus-send --system --type=signal --dest=org.freedesktop.systemd1 /org/freedesktop/DBus org.freedesktop.DBus.NameOwnerChanged \
+	string:org.hark.Good string::1.1 string:
+sleep 0.3
+is "nobody but the bus says who has lost a name" "" active "$(active good.service)"
 if command -v systemctl >/dev/null; then
 	export SYSTEMD_IGNORE_CHROOT=1
 	is "another user's systemctl reads over the bus" "" active \
