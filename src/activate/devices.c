@@ -64,6 +64,7 @@ void devices_post(struct hark *h, struct unit *u, enum device_found found)
 /* One device. Texts are borrowed; NULL: not said. */
 struct told {
 	const char *sysfs, *model, *wants;
+	const char *every; /* what an event of it starts, each time */
 	bool binds_mounts;
 	const char *const *words; /* among which are its other names */
 	unsigned words_n;
@@ -185,16 +186,24 @@ static int dress_again(struct hark *h, struct device_unit *d)
 	return 0;
 }
 
+static void start_wanted(struct hark *h, const struct device_unit *d, struct unit *u)
+{
+	struct cause cause = {.kind = CAUSE_DEVICE,
+			      .unit = d->unit.id,
+			      .entry = d->unit.why_entry,
+			      .uid = UINT32_MAX};
+
+	if (engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL) != 0)
+		log_at(LOG_WARN, "%s: %s, which it asks for, cannot be started", d->unit.name,
+		       u->name);
+}
+
 /* It was there before and asks for more now. */
 static void pull_new(struct hark *h, const struct device_unit *d, const char *old_wants)
 {
 	struct str rest = str_of(d->wants);
 	struct device_unit old = {.sysfs = d->sysfs};
 	char name[UNIT_NAME_MAX + 1], other[UNIT_NAME_MAX + 1];
-	struct cause cause = {.kind = CAUSE_DEVICE,
-			      .unit = d->unit.id,
-			      .entry = d->unit.why_entry,
-			      .uid = UINT32_MAX};
 
 	while (device_next_wanted(d, &rest, name)) {
 		struct str before = str_of(old_wants);
@@ -203,11 +212,22 @@ static void pull_new(struct hark *h, const struct device_unit *d, const char *ol
 
 		while (!is_old && device_next_wanted(&old, &before, other))
 			is_old = strcmp(name, other) == 0;
-		if (u && !is_old &&
-		    engine_request(&h->engine, u, JOB_START, MODE_REPLACE, &cause, false, NULL) !=
-			    0)
-			log_at(LOG_WARN, "%s: %s, which it asks for, cannot be started",
-			       d->unit.name, name);
+		if (u && !is_old)
+			start_wanted(h, d, u);
+	}
+}
+
+/* It is there, and something was told of it: that it came, or that it has changed. */
+static void pull_every(struct hark *h, const struct told *t)
+{
+	char own[UNIT_NAME_MAX + 1], name[UNIT_NAME_MAX + 1];
+	struct str rest = str_of(t->every);
+	struct unit *u = device_name(t->sysfs, own) ? registry_find(&h->reg, own) : NULL, *v;
+
+	while (u && t->every && device_next_wanted(device_of(u), &rest, name)) {
+		v = registry_get(&h->reg, name);
+		if (v)
+			start_wanted(h, device_of(u), v);
 	}
 }
 
@@ -295,11 +315,12 @@ static void lose_untold(struct hark *h)
 static void take_device(struct hark *h, struct told *t)
 {
 	const char *wants_key = h->is_user ? "user-wants=" : "wants=";
+	const char *every_key = h->is_user ? "user-every=" : "every=";
 
 	for (unsigned i = 0; i < t->words_n; i++) {
 		const char *model = value_of(t->words[i], "model=");
 		const char *wants = value_of(t->words[i], wants_key);
-
+		const char *every = value_of(t->words[i], every_key);
 		const char *binds = value_of(t->words[i], "binds-mounts=");
 
 		if (binds && value_bool(str_of(binds), &t->binds_mounts) < 0)
@@ -308,6 +329,7 @@ static void take_device(struct hark *h, struct told *t)
 			       t->sysfs, binds);
 		t->model = model ? model : t->model;
 		t->wants = wants ? wants : t->wants;
+		t->every = every ? every : t->every;
 	}
 	lose_names(h, t->sysfs, t);
 	find(h, t, t->sysfs, t->wants ? t->wants : "");
@@ -317,12 +339,18 @@ static void take_device(struct hark *h, struct told *t)
 		if (path)
 			find(h, t, path, NULL);
 	}
+	pull_every(h, t);
 }
 
 static bool is_fact(const char *word)
 {
-	return value_of(word, "name=") || value_of(word, "model=") || value_of(word, "wants=") ||
-	       value_of(word, "user-wants=") || value_of(word, "binds-mounts=");
+	static const char *const keys[] = {"name=",  "model=",      "wants=",       "user-wants=",
+					   "every=", "user-every=", "binds-mounts="};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (value_of(word, keys[i]))
+			return true;
+	return false;
 }
 
 unsigned devices_heard(struct hark *h, const char *const *words, unsigned n, bool is_news)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Automount points: whoever enters one waits for its mount and is let in, or hears in time why it cannot be had. What becomes of those who
-# wait when the manager dies is in automount_kill.sh.
+# wait when the manager dies is in automount_kill.sh. Demand H-21.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -x "$BIN/hark-mount" ] || skip_all "no hark-mount: built without libmount"
 [ -e /dev/autofs ] || skip_all "no /dev/autofs"

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What udev's properties say of a device: the units that it wants of the system and of users, at each plug, its aliases, whether it is ready, whether
-# mounts end with it, its name when udev gives it another one.
+# mounts end with it, its name when udev gives it another one. Demand H-22: what is started at each event of a device, and ends with it.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$HERE/udev.sh"
 cat >/run/udev/rules.d/99-hark-test.rules <<'X'
 SUBSYSTEM!="net", GOTO="end"
 ACTION=="remove", GOTO="end"
-KERNEL=="hkw*", ENV{SYSTEMD_WANTS}+="ours@%k.service", ENV{SYSTEMD_USER_WANTS}+="mine@%k.service"
+KERNEL=="hkw*", ENV{SYSTEMD_WANTS}+="ours@%k.service while@%k.service", ENV{SYSTEMD_USER_WANTS}+="mine@%k.service"
+KERNEL=="hkw*", ENV{HARK_WANTS_EVERY}+="each@%k.service", ENV{HARK_USER_WANTS_EVERY}+="minetoo@%k.service"
 KERNEL=="hka*", ENV{SYSTEMD_ALIAS}+="/alias/one/%k /alias/two relative"
 KERNEL=="hka*", ATTR{ifalias}=="other", ENV{SYSTEMD_ALIAS}="/alias/three"
 KERNEL=="hkr*", ENV{SYSTEMD_WANTS}+="ours@%k.service"
@@ -20,6 +21,9 @@ KERNEL=="hknew*", ENV{SYSTEMD_WANTS}+="ours@%k.service"
 LABEL="end"
 X
 counted ours@.service
+counted each@.service
+counted while@.service StopWhenUnneeded=yes
+sed -i 's/^ExecStart=.*/ExecStart=-true/; s/^\[Service\]/&\nType=oneshot/' "$UNITS/each@.service"
 counted bound@.service "BindsTo=sys-subsystem-net-devices-%i.device"
 for name in hkmbound hkmfree; do
 	put "run-$name.mount" <<X
@@ -40,6 +44,7 @@ sed "s|/usr/lib/hark/hark-udev|$BIN/hark-udev|" "$TOP/units/hark-udev.service" >
 mkdir "$MINE/units/hark-udev.service.d"
 printf '[Service]\nEnvironment=HARK_RUN_DIR=%s\n' "$MINE/run" >"$MINE/units/hark-udev.service.d/run.conf"
 sed "s|/ran-ours|/mine/ran|" "$UNITS/ours@.service" >"$MINE/units/mine@.service"
+sed "s|/ran-each|/mine/ran-too|" "$UNITS/each@.service" >"$MINE/units/minetoo@.service"
 printf '[Unit]\nDefaultDependencies=no\nWants=hark-udev.service\n' >"$MINE/units/test.target"
 chown -R 1234 "$MINE"
 mine() { HARK_RUN_DIR=$MINE/run ctl "$@"; }
@@ -54,12 +59,19 @@ ok_if "a user's manager has a hark-udev of its own" "" wait_for 'mine is-active 
 pair() { ip link add "$1" type veth peer name "x$1"; }
 pair hkw0
 ok_if "SYSTEMD_WANTS is the system's" "" runs ours hkw0 1
+ok_if "HARK_WANTS_EVERY: it comes" "" runs each hkw0 1
+echo change >/sys/class/net/hkw0/uevent
+ok_if "... and each time it changes" "" runs each hkw0 2
+is "... what SYSTEMD_WANTS started once is not started again" "" 1 "$(ran ours hkw0)"
 ok_if "SYSTEMD_USER_WANTS is the user's" "" wait_for '[ "$(cat "$MINE/ran")" = hkw0 ]'
+ok_if "... and so is HARK_USER_WANTS_EVERY" "" wait_for '[ "$(grep -c hkw0 "$MINE/ran-too")" -ge 1 ]'
 is "... and no one's else" "" "inactive inactive" "$(active mine@hkw0.service) $(mine show ours@hkw0.service | sed -n 's/^ActiveState=//p')"
 ctl stop ours@hkw0.service >/dev/null
 mine stop mine@hkw0.service >/dev/null
+is "what is wanted only while the device is there runs" "" active "$(active while@hkw0.service)"
 ip link del hkw0
 wait_dead hkw0
+ok_if "... and stops with it" "" wait_active while@hkw0.service inactive
 pair hkw0
 ok_if "plugged in again: started again, by both" "" wait_for '[ "$(ran ours hkw0)$(grep -c hkw0 "$MINE/ran")" = 22 ]'
 ip link set hkw0 name hkw1
@@ -68,6 +80,11 @@ is "... once" "" 2 "$(ran ours hkw0)"
 pid=$(mine show hark-udev.service | sed -n 's/^MainPID=//p')
 kill -9 "$(pgrep -U 1234 -x harkd)"
 ok_if "a killed manager of the user's hears of all of them" "" wait_for "mine is-active $(dev hkw1)" 10
+kill -9 "$(manager_pid)"
+wait_for 'ctl is-active hark-udev.service' 10
+timeout 20 udevadm settle
+wait_for "ctl is-active $(dev hkw1)" 5
+is "... nor does one of the system's what is started at each change" "" "3 1" "$(ran each hkw0) $(ran each hkw1)"
 is "... from the same hark-udev, and starts nothing twice" "" "$pid 1" "$(mine show hark-udev.service | sed -n 's/^MainPID=//p') $(grep -c hkw1 "$MINE/ran")"
 
 pair hka0

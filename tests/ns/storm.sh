@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Mounts that others make, seen by a hark that is PID 1: at once, whatever becomes of them, thousands of them for little, also over a killed manager and when
-# more happens than the kernel can tell.
+# more happens than the kernel can tell. Demand H-20.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -x "$NS_BIN/storm" ] || skip_all "no $NS_BIN/storm"
 RUN_DIR=$T/run
