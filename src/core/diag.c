@@ -13,7 +13,6 @@ const char *const diag_severity_names[DIAG_SEVERITIES] = {
 void diag_init(struct diag_list *l, struct arena *arena)
 {
 	*l = (struct diag_list){.arena = arena};
-	l->last = &l->first;
 }
 
 /* The formatted text in the arena, or NULL. */
@@ -39,11 +38,12 @@ void diag_add(struct diag_list *l, const char *code, enum diag_severity severity
 {
 	const char *message;
 	const char *hint;
+	struct diag **end = &l->first;
 	struct diag *d;
 	va_list ap;
 
 	/* Counted first: that a unit must be refused is known even when the words for it are lost. */
-	l->n[severity]++;
+	l->n[severity] = (uint16_t)(l->n[severity] + (l->n[severity] < UINT16_MAX));
 	l->has_fatal |= is_fatal;
 	d = arena_get(l->arena, sizeof(*d));
 	hint = suggestion ? arena_dup(l->arena, suggestion, strlen(suggestion)) : NULL;
@@ -66,8 +66,9 @@ void diag_add(struct diag_list *l, const char *code, enum diag_severity severity
 		.message = message,
 		.suggestion = hint,
 	};
-	*l->last = d;
-	l->last = &d->next;
+	while (*end)
+		end = &(*end)->next;
+	*end = d;
 }
 
 void diag_render(const struct diag *d, struct sbuf *out)

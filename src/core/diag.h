@@ -24,8 +24,8 @@ struct diag {
 
 struct diag_list {
 	struct arena *arena;
-	struct diag *first, **last;
-	unsigned n[DIAG_SEVERITIES];
+	struct diag *first;
+	uint16_t n[DIAG_SEVERITIES]; /* no more are counted */
 	bool has_fatal;
 	bool lost; /* memory was short: findings are missing */
 };

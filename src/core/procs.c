@@ -119,7 +119,8 @@ bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t s
 	ref->slot = slot + 1;
 	ref->token = b->token;
 	ref->pid = b->pid;
-	ref->start_us = b->since_us;
+	if (role == ROLE_MAIN)
+		service_main_begins(service_of(u), b->since_us);
 	return true;
 }
 

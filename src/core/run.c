@@ -492,10 +492,8 @@ static void on_adopt_reply(struct hark *h, struct unit *u, const struct bank_not
 		/* MAINPID= moved on: the old one is an ordinary member now */
 		if (old && s->main.token != n->token)
 			old->unit = UNIT_NONE;
-		s->main = (struct proc_ref){.slot = n->slot + 1,
-					    .token = n->token,
-					    .pid = n->pid,
-					    .start_us = loop_now_us(&h->loop)};
+		s->main = (struct proc_ref){.slot = n->slot + 1, .token = n->token, .pid = n->pid};
+		service_main_begins(s, loop_now_us(&h->loop));
 		s->next_main = 0;
 	}
 	if (s && n->err < 0 && s->next_main)
@@ -599,7 +597,8 @@ static void tell_exit(struct hark *h, struct unit *u, struct proc_ref *ref,
 	}
 	if (s)
 		explain_exit(s, is_main, n->code, n->status);
-	ref->exit_us = loop_now_us(&h->loop);
+	if (is_main)
+		s->main_exit_us = loop_now_us(&h->loop);
 	engine_post_simple(&h->engine, u, EV_EXITED, n->code, n->status,
 			   is_main ? ROLE_MAIN : ROLE_CONTROL);
 }

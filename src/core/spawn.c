@@ -248,9 +248,9 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		req.refs = p->refs;
 		req.refs_n = p->refs_n;
 		req.plan = (struct str){p->plan.p, p->plan.n};
-		*ref = (struct proc_ref){.slot = req.slot + 1,
-					 .token = req.token,
-					 .start_us = loop_now_us(&h->loop)};
+		*ref = (struct proc_ref){.slot = req.slot + 1, .token = req.token};
+		if (role == ROLE_MAIN)
+			service_main_begins(service_of(u), loop_now_us(&h->loop));
 		engine_touch(&h->engine, u);
 		engine_commit(&h->engine); /* before the process can exist */
 		r = bank_spawn(&h->bank, &req);

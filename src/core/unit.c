@@ -127,7 +127,7 @@ const char *unit_description(const struct unit *u)
 
 /* --- registry --- */
 
-/* A name of a unit. The entries of one unit form a chain that begins with its canonical name. */
+/* A name of a unit. Those of one unit form a chain that begins with its canonical name, whose entry lies behind the unit itself. */
 struct name_entry {
 	struct map_node node;
 	struct name_entry *next; /* alias of the same unit */
@@ -142,6 +142,11 @@ static bool name_eq(const struct map_node *n, const void *key)
 	const struct name_entry *e = (const void *)n;
 
 	return strcmp(e->name, key) == 0;
+}
+
+static struct name_entry *entry_behind(struct unit *u)
+{
+	return (void *)((char *)u + u->ops->object_size);
 }
 
 static struct name_entry *find_entry(const struct registry *r, const char *name)
@@ -182,14 +187,13 @@ int registry_init(struct registry *r, const struct unit_type_ops *const *types, 
 
 static void free_unit(struct registry *r, struct unit *u)
 {
-	struct name_entry *e = find_entry(r, u->name);
+	struct name_entry *next;
 
-	while (e) {
-		struct name_entry *next = e->next;
-
+	map_del(&r->names, &entry_behind(u)->node);
+	for (struct name_entry *e = entry_behind(u)->next; e; e = next) {
+		next = e->next;
 		map_del(&r->names, &e->node);
 		mem_put(e);
-		e = next;
 	}
 	r->units[u->id] = NULL;
 	if (u->ops->fini)
@@ -236,18 +240,18 @@ void registry_drop(struct registry *r, struct unit *u)
 		free_unit(r, u);
 }
 
-/* An entry that is not yet in the map, with room for it there. */
-static struct name_entry *new_entry(struct registry *r, const char *name)
+/* An entry that is not yet in the map, with room for it there, behind so many bytes: the beginning of both. */
+static void *new_entry(struct registry *r, size_t at, const char *name)
 {
 	size_t n = strlen(name);
-	struct name_entry *e;
+	char *p;
 
 	if (r->names.n >= UNITS_MAX || map_reserve(&r->names, 1) < 0)
 		return NULL;
-	e = mem_get(sizeof(*e) + n + 1);
-	if (e)
-		memcpy(e->name, name, n);
-	return e;
+	p = mem_get(at + offsetof(struct name_entry, name) + n + 1);
+	if (p)
+		memcpy(p + at + offsetof(struct name_entry, name), name, n);
+	return p;
 }
 
 static int reserve_id(struct registry *r)
@@ -276,18 +280,17 @@ static struct unit *new_unit(struct registry *r, const char *name)
 
 	if (reserve_id(r) < 0)
 		return NULL;
-	e = new_entry(r, name);
-	u = e ? mem_get(ops->object_size) : NULL;
+	u = new_entry(r, ops->object_size, name);
 	if (u)
 		u->work = pool_get(&r->works);
 	if (!u || !u->work) {
 		mem_put(u);
-		mem_put(e);
 		return NULL;
 	}
-	u->id = e->unit = r->n++;
 	u->type = (uint8_t)ops->type;
 	u->ops = ops;
+	e = entry_behind(u);
+	u->id = e->unit = r->n++;
 	u->name = e->name;
 	r->units[u->id] = u;
 	map_add(&r->names, &e->node, str_hash(str_of(name)));
@@ -311,7 +314,7 @@ static struct unit *get_by_alias(struct registry *r, const char *name, const cha
 	/* Room for both names at once: a unit that was made must get its alias. */
 	if (map_reserve(&r->names, 2) < 0)
 		return NULL;
-	alias = new_entry(r, name);
+	alias = new_entry(r, 0, name);
 	if (!alias)
 		return NULL;
 	if (!u)
@@ -320,7 +323,7 @@ static struct unit *get_by_alias(struct registry *r, const char *name, const cha
 		mem_put(alias);
 		return NULL;
 	}
-	first = find_entry(r, u->name);
+	first = entry_behind(u);
 	alias->unit = u->id;
 	alias->next = first->next;
 	first->next = alias;

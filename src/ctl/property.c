@@ -159,9 +159,10 @@ static void add_record(const struct view *v, const struct property *p, uint32_t 
 	if (!m || !m->pid || at != s->main_at || strcmp(p->name, "ExecStart") != 0)
 		return;
 	sbuf_addf(b, " ; run=%llu %llu %llu %llu %d %d %d",
-		  (unsigned long long)wall_us(m->start_us), (unsigned long long)m->start_us,
-		  (unsigned long long)wall_us(m->exit_us), (unsigned long long)m->exit_us, m->pid,
-		  m->code, m->status);
+		  (unsigned long long)wall_us(s->main_start_us),
+		  (unsigned long long)s->main_start_us,
+		  (unsigned long long)wall_us(s->main_exit_us), (unsigned long long)s->main_exit_us,
+		  m->pid, m->code, m->status);
 }
 
 static void print_commands(struct view *v, const struct property *p)
@@ -499,10 +500,10 @@ static const struct property properties[] = {
 	{ "StatusErrno", SERVICES, SERVICE_OBJECT(status_errno), print_int, NULL },
 	{ "NRestarts", SERVICES, SERVICE_OBJECT(n_restarts), print_u32, NULL },
 	{ "ReloadResult", SERVICES, SERVICE_OBJECT(reload_result), print_word, service_result_names },
-	{ "ExecMainStartTimestamp", SERVICES, SERVICE_OBJECT(main.start_us), print_stamp, NULL },
-	{ "ExecMainStartTimestampMonotonic", SERVICES, SERVICE_OBJECT(main.start_us), print_u64, NULL },
-	{ "ExecMainExitTimestamp", SERVICES, SERVICE_OBJECT(main.exit_us), print_stamp, NULL },
-	{ "ExecMainExitTimestampMonotonic", SERVICES, SERVICE_OBJECT(main.exit_us), print_u64, NULL },
+	{ "ExecMainStartTimestamp", SERVICES, SERVICE_OBJECT(main_start_us), print_stamp, NULL },
+	{ "ExecMainStartTimestampMonotonic", SERVICES, SERVICE_OBJECT(main_start_us), print_u64, NULL },
+	{ "ExecMainExitTimestamp", SERVICES, SERVICE_OBJECT(main_exit_us), print_stamp, NULL },
+	{ "ExecMainExitTimestampMonotonic", SERVICES, SERVICE_OBJECT(main_exit_us), print_u64, NULL },
 	{ "ExecMainPID", SERVICES, SERVICE_OBJECT(main.pid), print_int, NULL },
 	{ "ExecMainCode", SERVICES, WHOLE, print_exit_code, NULL },
 	{ "ExecMainStatus", SERVICES, SERVICE_OBJECT(main.status), print_int, NULL },

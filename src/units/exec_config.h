@@ -126,7 +126,6 @@ struct proc_ref {
 	uint32_t slot; /* + 1; 0: none */
 	int32_t pid;
 	uint64_t token;
-	uint64_t start_us, exit_us;
 	int32_t code, status; /* of the last exit; CLD_* and value */
 };
 /* The pipe for what the unit's processes say. */

@@ -65,7 +65,7 @@ SET(log_facility, "a log facility", "kern", "user", "mail", "daemon", "auth", "s
 
 bool parse_is_full(const struct assignment *a)
 {
-	const unsigned *n = a->config->diags.n;
+	const uint16_t *n = a->config->diags.n;
 
 	return n[DIAG_NOTE] + n[DIAG_WARNING] + n[DIAG_ERROR] >= PARSE_FINDINGS_MAX;
 }

@@ -134,19 +134,20 @@ enum service_state {
 struct service {
 	struct unit unit;
 	struct proc_ref main, control;
+	uint64_t main_start_us, main_exit_us;
 	uint32_t command_at;           /* index in the list of the present state */
 	uint32_t main_at;              /* oneshot: index in ExecStart= */
 	uint8_t result, reload_result; /* enum service_result */
-	bool is_ready;                 /* READY=1 (or its stand-in) was seen in this start */
-	bool is_main_known;
-	bool counts_at_exec;    /* Type=dbus where nobody watches bus names */
-	bool main_exited_early; /* during start-post: to be looked at on entering running */
-	bool forbid_restart;    /* stopped on request */
-	bool want_restart;      /* the run that ends is to be followed by another */
-	bool is_reloading;      /* RELOADING=1 seen */
-	bool did_exit_clean;
-	uint8_t fail_step_exit; /* exit code of the step that failed, 0 none */
-	uint32_t pid_retry_us;  /* how long to wait for the pid file, which may be written late */
+	uint8_t fail_step_exit;        /* exit code of the step that failed, 0 none */
+	bool is_ready : 1;             /* READY=1 (or its stand-in) was seen in this start */
+	bool is_main_known : 1;
+	bool counts_at_exec : 1;    /* Type=dbus where nobody watches bus names */
+	bool main_exited_early : 1; /* during start-post: to be looked at on entering running */
+	bool forbid_restart : 1;    /* stopped on request */
+	bool want_restart : 1;      /* the run that ends is to be followed by another */
+	bool is_reloading : 1;      /* RELOADING=1 seen */
+	bool did_exit_clean : 1;
+	uint32_t pid_retry_us; /* how long to wait for the pid file, which may be written late */
 	uint32_t n_restarts;
 	pid_t next_main; /* named by MAINPID=, not ours to watch before the old one has ended */
 	int status_errno;
@@ -170,6 +171,14 @@ extern const struct unit_type_ops service_ops;
 static inline struct service *service_of(struct unit *u)
 {
 	return u->type == UNIT_SERVICE ? container_of(u, struct service, unit) : NULL;
+}
+/* Its main process is another one since that time. s: NULL is fine. */
+static inline void service_main_begins(struct service *s, uint64_t now_us)
+{
+	if (!s)
+		return;
+	s->main_start_us = now_us;
+	s->main_exit_us = 0;
 }
 /* The list of commands the present state runs, and the command whose turn it is (NULL: none left). */
 const struct command *service_command(const struct service *s);
