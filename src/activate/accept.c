@@ -16,36 +16,71 @@
 
 /*
  * The entry of an ACCEPT stands with those of the processes, by its token; which port
- * it is for is kept where processes keep their list of commands.
+ * it is for is kept where processes keep their list of commands. The slot, or -errno.
  */
+static int ask(struct socket_port *p,
+	       int (*request)(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot))
+{
+	struct hark *h = p->hark;
+	int slot = procs_add(h, &p->owner->unit, ROLE_OTHER), r;
+	uint64_t token = slot < 0 ? 0 : procs_token(h, (uint32_t)slot);
+
+	if (slot < 0)
+		return slot;
+	procs_find(h, (uint32_t)slot, token)->commands = (uint8_t)(p - p->owner->ports);
+	r = request(&h->bank, (uint32_t)slot, token, p->slot - 1);
+	if (r < 0) {
+		procs_del(h, (uint32_t)slot);
+		return r;
+	}
+	p->asked_n++;
+	p->polls_n++;
+	return slot;
+}
+
 void accept_connections(struct socket_port *p)
 {
 	unsigned left = port_polls_left(p);
-	struct hark *h = p->hark;
-	int err = 0;
 
 	if (!left) {
 		port_rest(p);
 		return;
 	}
 	p->accept_err = 0;
-	for (unsigned i = p->asked_n; i < p->batch && left-- && !err; i++) {
-		int slot = procs_add(h, &p->owner->unit, ROLE_OTHER);
-		uint64_t token = slot < 0 ? 0 : procs_token(h, (uint32_t)slot);
-
-		err = slot;
-		if (slot < 0)
-			break;
-		procs_find(h, (uint32_t)slot, token)->commands = (uint8_t)(p - p->owner->ports);
-		err = bank_accept(&h->bank, (uint32_t)slot, token, p->slot - 1);
-		if (err < 0)
-			procs_del(h, (uint32_t)slot);
-		else
-			p->asked_n++;
-	}
-	p->polls_n += p->asked_n;
+	while (p->asked_n < p->batch && left-- && ask(p, bank_accept) >= 0)
+		continue;
 	if (!p->asked_n)
 		port_look_again_later(p);
+}
+
+/* Nobody is there now. Where PID 1 cannot be asked to wait for the next one, we do. */
+static void await_connection(struct socket_port *p)
+{
+	int slot;
+
+	if (!port_polls_left(p)) {
+		port_rest(p);
+		return;
+	}
+	p->accept_err = 0;
+	slot = ask(p, bank_await);
+	if (slot < 0) {
+		port_listen_again(p);
+		return;
+	}
+	p->waiter = (uint32_t)slot + 1;
+	port_silence(p);
+}
+
+void accept_recall(struct socket_port *p)
+{
+	uint32_t slot = p->waiter - 1;
+
+	if (p->waiter &&
+	    bank_accept(&p->hark->bank, slot, procs_token(p->hark, slot), p->slot - 1) < 0)
+		log_at(LOG_ERROR, "%s: PID 1 is gone, it awaits connections for ever",
+		       p->owner->unit.name);
+	p->waiter = 0;
 }
 
 /* All of a batch are answered: more of them when the queue held that many, one at a time again when it ran dry. */
@@ -61,10 +96,11 @@ static void batch_done(struct socket_port *p)
 		return;
 	}
 	p->retry_us = 0;
-	/* Whoever comes after this look is told of by an edge. */
 	if (!p->is_wanted || poll(&queue, 1, 0) <= 0) {
 		p->batch = 1;
-		port_listen_again(p);
+		/* Its file may say Accept=no by now. */
+		(p->is_wanted && port_config(p->owner)->accept ? await_connection
+							       : port_listen_again)(p);
 		return;
 	}
 	if (p->accept_err)
@@ -263,6 +299,8 @@ static void adopt_connection(struct hark *h, const struct bank_note *note)
 {
 	struct socket_unit *k;
 
+	if (note->err < 0)
+		procs_del(h, note->slot);
 	if (note->err < 0 || is_taken(h, note->slot))
 		return;
 	k = find_socket(h, note);
@@ -272,13 +310,29 @@ static void adopt_connection(struct hark *h, const struct bank_note *note)
 		give_up(h, NULL, note, "");
 }
 
+void accept_next(struct task *t)
+{
+	struct socket_port *p = container_of(t, struct socket_port, next);
+
+	if (!p->asked_n)
+		batch_done(p);
+}
+
+/* Who was awaited is alone: he shall have his process (the engine's turn is queued already) before the next one is awaited. */
 static void note_answer(struct socket_port *p, int err)
 {
+	bool was_awaited = p->waiter != 0;
+
 	if (!p->asked_n)
 		return;
 	if (err < 0 && (!p->accept_err || err != -EAGAIN))
 		p->accept_err = err;
-	if (--p->asked_n == 0)
+	if (--p->asked_n)
+		return;
+	p->waiter = 0;
+	if (was_awaited)
+		loop_defer(&p->hark->loop, &p->next);
+	else
 		batch_done(p);
 }
 

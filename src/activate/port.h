@@ -25,9 +25,11 @@ struct socket_port {
 	struct task learn;      /* who connected */
 	uint64_t trigger_entry; /* of the ledger */
 	/* Accept=yes */
-	uint8_t asked_n; /* ACCEPTs on their way */
-	uint8_t batch;   /* how many are sent at the next readiness */
-	int accept_err;  /* worst answer of the batch */
+	uint8_t asked_n;  /* ACCEPTs on their way, or the AWAIT */
+	uint8_t batch;    /* how many are sent at the next readiness */
+	int accept_err;   /* worst answer of the batch */
+	uint32_t waiter;  /* slot + 1 in which PID 1 awaits the next connection; 0: none */
+	struct task next; /* it came: await another */
 };
 
 static inline const struct socket_config *port_config(const struct socket_unit *k)

@@ -64,6 +64,7 @@ static void disarm(struct hark *h, struct unit *u)
 	for (uint32_t i = 0; i < k->ports_n; i++) {
 		k->ports[i].is_wanted = false;
 		port_silence(&k->ports[i]);
+		accept_recall(&k->ports[i]);
 	}
 }
 
@@ -219,6 +220,8 @@ static void drop(struct hark *h, struct unit *u)
 		if (!p->slot)
 			continue;
 		loop_undefer(&p->learn);
+		loop_undefer(&p->next);
+		accept_recall(p);
 		if (bank_drop(&h->bank, p->slot - 1) < 0)
 			log_at(LOG_ERROR, "%s: PID 1 is gone, the socket stays open there",
 			       u->name);
@@ -249,6 +252,7 @@ static int arm(struct hark *h, struct unit *u, char **ret_why)
 	for (const struct listener *l = c->listeners; l; l = l->next)
 		k->ports[k->ports_n++] =
 			(struct socket_port){.watch.fn = on_readable,
+					     .next.fn = accept_next,
 					     .retry = {.fn = port_on_retry, .due_us = TIME_NEVER},
 					     .owner = k,
 					     .listener = l,

@@ -25,7 +25,7 @@
 
 enum {
 	BANK_LAYOUT =
-		7, /* of struct bank_table, bank_req, bank_note, plans, and what PID 1 saves */
+		8, /* of struct bank_table, bank_req, bank_note, plans, and what PID 1 saves */
 	BANK_SLOTS = 18432, /* most; fewer when RLIMIT_NOFILE is lower */
 	BANK_WIDE_FD = 16,  /* the stage of what does not fit into the others or finds none free */
 	BANK_STAGE_FD = 160,
@@ -50,7 +50,8 @@ enum {
 	BANK_BINARY_GOOD = 1,
 };
 
-enum bank_kind { BANK_FREE, BANK_FD, BANK_CONN, BANK_PROC, BANK_DEAD };
+/* WAITING: for a connection, which takes its place. */
+enum bank_kind { BANK_FREE, BANK_WAITING, BANK_FD, BANK_CONN, BANK_PROC, BANK_DEAD };
 
 /* Of a child: not known yet, its program runs, or never will (said tells why; ECHILD: it was killed before). */
 enum bank_exec { BANK_EXEC_PENDING, BANK_EXECED, BANK_EXEC_FAILED };
@@ -72,8 +73,8 @@ struct bank_slot {
 	int32_t code,
 		status; /* DEAD: si_code (CLD_*), si_status. FREE: code is why, a negative errno */
 	uint64_t end_us;
-	uint32_t donee; /* CONN: slot + 1 of the child that shall have it alone */
-	uint32_t unused;
+	uint32_t donee;    /* CONN: slot + 1 of the child that shall have it alone */
+	uint32_t listener; /* WAITING: slot of the listener */
 };
 
 /* Who is at the other end of a connection. */
@@ -125,7 +126,10 @@ struct bank_table {
 	   "keep the passed descriptor in slot; BANK_F_LISTEN: listen(2) with backlog arg first")          \
 	OP(REPLACE, "as STORE, but the slot may be occupied: swaps atomically")                            \
 	OP(DROP, "close and free slot (FD, CONN)")                                                         \
-	OP(ACCEPT, "accept4(2) on slot refs[0] into slot, with the peer in the table")                     \
+	OP(ACCEPT,                                                                                         \
+	   "accept4(2) on slot refs[0] into slot, with the peer in the table; slot may be one that waits") \
+	OP(AWAIT,                                                                                          \
+	   "ACCEPT when somebody comes, of which alone is told; the last one asked of a listener counts")  \
 	OP(SPAWN,                                                                                          \
 	   "clone a child into slot: refs onto 0,1,2 ..., fd 0 of the record is the cgroup (if F_CGROUP)") \
 	OP(SIGNAL, "send signal arg to the child in slot, by pidfd")                                       \
@@ -156,6 +160,12 @@ enum {
 	BANK_F_EXIT = 16,  /* FINAL: arg is an exit status, not a reboot command */
 	BANK_F_APART = 32, /* SPAWN: the child shall not run its plan in the memory of PID 1 */
 };
+
+/* The descriptor of a slot, in PID 1 and in the manager. */
+static inline int bank_fd(uint32_t slot)
+{
+	return BANK_FD_BASE + (int)slot;
+}
 
 /* A request: this header, then plan_n bytes of plan (SPAWN only). One packet. */
 struct bank_req {

@@ -141,7 +141,9 @@ static void note_conn(const struct bank_table *t, struct bank_note *note)
 
 static unsigned news_of(const struct bank_slot *s, uint8_t kind)
 {
-	bool is_told = s->op == BANK_SPAWN || s->op == BANK_ACCEPT || s->op == BANK_ADOPT;
+	/* of a slot that waits PID 1 has just begun to write who came */
+	bool is_told = kind != BANK_WAITING &&
+		       (s->op == BANK_SPAWN || s->op == BANK_ACCEPT || s->op == BANK_ADOPT);
 	unsigned news = 0;
 
 	if (kind == BANK_FREE ? s->code != 0 : is_told)
@@ -265,6 +267,9 @@ static void take_over(struct bank *b)
 			b->seen[i].told |= 1 << BANK_NOTE_EXECED;
 		if (s->donee)
 			b->seen[i].told = 1 << BANK_NOTE_REPLY;
+		/* For whom nobody knows any more: who came meanwhile is told of, and nothing waits. */
+		if (s->kind == BANK_WAITING && bank_accept(b, i, s->token, s->listener) < 0)
+			return;
 	}
 	set_taken(b, BANK_BINARY_NEW, true);
 	set_taken(b, BANK_BINARY_GOOD, true);
@@ -430,9 +435,10 @@ bool bank_settle(const struct bank *b)
 	return ahead(b) <= 0;
 }
 
-int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot)
+static int ask_for_connection(struct bank *b, enum bank_op op, uint32_t slot, uint64_t token,
+			      uint32_t listen_slot)
 {
-	struct bank_req q = {.op = BANK_ACCEPT,
+	struct bank_req q = {.op = op,
 			     .slot = slot,
 			     .token = token,
 			     .refs_n = 1,
@@ -440,6 +446,16 @@ int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_s
 
 	expect(b, slot, token);
 	return send_request(&q, NULL, STR(""), -1);
+}
+
+int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot)
+{
+	return ask_for_connection(b, BANK_ACCEPT, slot, token, listen_slot);
+}
+
+int bank_await(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot)
+{
+	return ask_for_connection(b, BANK_AWAIT, slot, token, listen_slot);
 }
 
 int bank_spawn(struct bank *b, const struct bank_spawn *s)

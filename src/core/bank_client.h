@@ -12,7 +12,7 @@
 #include "core/loop.h"
 
 enum bank_note_kind {
-	BANK_NOTE_REPLY, /* err of a request on slot; SPAWN, ADOPT: pid; ACCEPT: peer. Success of STORE is not told */
+	BANK_NOTE_REPLY, /* err of a request on slot; SPAWN, ADOPT: pid; ACCEPT: peer. Success of STORE and AWAIT is not told */
 	BANK_NOTE_EXECED,
 	BANK_NOTE_EXECFAIL, /* step, err; -ECHILD: it died (was killed) before its exec and said nothing */
 	BANK_NOTE_EXIT, /* code, status, pid; repeated to every new manager until ACK */
@@ -65,10 +65,6 @@ struct bank {
 /* Map the table and watch the channel. Slots the table shows in use are taken. 0 or -errno (-ENOTCONN: not started by hark-init). */
 MUST_USE int bank_open(struct bank *b, struct loop *loop);
 void bank_close(struct bank *b);
-static inline int bank_fd(uint32_t slot)
-{
-	return BANK_FD_BASE + (int)slot;
-}
 /* "unit/what": what a slot is called. What does not fit ends in a hash of the whole. */
 void bank_name(char out[BANK_NAME], const char *unit, const char *what);
 /* Is the slot in use as this process sees it? The table still shows what PID 1 has not come to drop yet. */
@@ -114,7 +110,9 @@ MUST_USE int bank_drop(struct bank *b, uint32_t slot);
 bool bank_settle(const struct bank *b);
 /* Has PID 1 so much to do that what is not urgent should be asked for later? It has news when it got on. */
 bool bank_is_behind(const struct bank *b);
+/* bank_await(): as soon as somebody comes; only the last one asked of a listener counts. bank_accept() of the same slot and token ends the waiting. */
 MUST_USE int bank_accept(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot);
+MUST_USE int bank_await(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot);
 struct bank_spawn {
 	uint32_t slot;
 	uint64_t token;

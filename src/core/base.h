@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MUST_USE __attribute__((warn_unused_result))
@@ -32,6 +33,26 @@ static inline void *ptr_back(const void *p, size_t n)
 #define TIME_NEVER UINT64_MAX
 #define US_PER_MS UINT64_C(1000)
 #define US_PER_SEC UINT64_C(1000000)
+
+/* Microseconds. */
+static inline uint64_t timespec_us(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * US_PER_SEC + (uint64_t)t->tv_nsec / 1000;
+}
+
+/* Of a clock; the ones that are read here cannot fail. */
+static inline uint64_t clock_us(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t);
+	return timespec_us(&t);
+}
+
+static inline uint64_t clock_mono_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
 
 /* Saturating addition of two times in microseconds; TIME_NEVER absorbs. */
 static inline uint64_t time_add(uint64_t a_us, uint64_t b_us)

@@ -270,33 +270,14 @@ int fd_inotify(void)
 	return fd < 0 ? err_here(-errno) : fd;
 }
 
-uint64_t timespec_us(const struct timespec *ts)
-{
-	return (uint64_t)ts->tv_sec * US_PER_SEC + (uint64_t)ts->tv_nsec / 1000;
-}
-
-static uint64_t read_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	/* Cannot fail for these clocks. */
-	(void)clock_gettime(id, &ts);
-	return timespec_us(&ts);
-}
-
-uint64_t clock_mono_us(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
 uint64_t clock_wall_us(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return clock_us(CLOCK_REALTIME);
 }
 
 uint64_t clock_file_us(void)
 {
-	return read_clock(CLOCK_REALTIME_COARSE);
+	return clock_us(CLOCK_REALTIME_COARSE);
 }
 
 /* --- shared memory --- */

@@ -40,12 +40,10 @@ MUST_USE int fd_replace_file(const char *dir, const char *name, struct str text)
 MUST_USE int fd_mkdir_parents(const char *path, bool last, mode_t mode);
 /* An inotify instance, close-on-exec and non-blocking, or -errno. */
 MUST_USE int fd_inotify(void);
-/* Microseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
-uint64_t clock_mono_us(void);
+/* Microseconds of CLOCK_REALTIME. */
 uint64_t clock_wall_us(void);
 /* CLOCK_REALTIME as the kernel stamps files with it (inode_set_ctime_current): up to a tick behind. */
 uint64_t clock_file_us(void);
-uint64_t timespec_us(const struct timespec *ts);
 /*
  * fd_memory() - memory that others may map too, read and write, of a size that nobody can change (a cut-off page would be SIGBUS).
  *

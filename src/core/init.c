@@ -18,27 +18,14 @@ enum {
 
 static char **our_argv;
 
-uint64_t init_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * US_PER_SEC + (uint64_t)t.tv_nsec / 1000;
-}
-
-int init_place_fd(int fd, int target, int flags)
-{
-	int r = fd < 0 || dup3(fd, target, flags) < 0 ? -errno : 0;
-
-	close(fd);
-	return r;
-}
-
 int init_watch(int fd, uint32_t what, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.u32 = what};
 
-	return epoll_ctl(OWN_EPOLL, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+	if (epoll_ctl(OWN_EPOLL, EPOLL_CTL_ADD, fd, &e) == 0 ||
+	    epoll_ctl(OWN_EPOLL, EPOLL_CTL_MOD, fd, &e) == 0)
+		return 0;
+	return -errno;
 }
 
 /* Returns only when it failed. */
@@ -225,8 +212,8 @@ static bool resume(void)
 	take_signals();
 	bank->lives++;
 	/* Nothing we do goes well? Hold on to what there is, and let no dead process take a pid. */
-	for (uint64_t end_us = init_now_us() + keeper.faults * US_PER_SEC;
-	     keeper.faults >= FAULTS_MOST && init_now_us() < end_us; bank_reap())
+	for (uint64_t end_us = clock_mono_us() + keeper.faults * US_PER_SEC;
+	     keeper.faults >= FAULTS_MOST && clock_mono_us() < end_us; bank_reap())
 		poll(NULL, 0, NAP_MS);
 	bank_resume();
 	return true;
@@ -265,13 +252,13 @@ static void start_manager(void)
 	int p[2], pid = -1;
 
 	bank->generation++;
-	bank->manager_us = init_now_us();
+	bank->manager_us = clock_mono_us();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) == 0 &&
-	    !(init_place_fd(p[0], OWN_CHANNEL, 0) | init_place_fd(p[1], BANK_CHANNEL_FD, 0)) &&
+	    !(raw_place(p[0], OWN_CHANNEL, 0) | raw_place(p[1], BANK_CHANNEL_FD, 0)) &&
 	    init_watch(OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
 		pid = make_child(&(struct clone_args){0}, &keeper.manager, run_manager, &kept);
 	close(BANK_CHANNEL_FD);
-	keeper.due_us = init_now_us() + (pid > 0 ? keeper.ping_us : BACK_OFF_US);
+	keeper.due_us = clock_mono_us() + (pid > 0 ? keeper.ping_us : BACK_OFF_US);
 	keeper.news = NEWS_NOW; /* to be found by whoever comes */
 	if (pid > 0 && is_new) {
 		bank->tried_us = bank->manager_us;
@@ -308,7 +295,7 @@ static void check_manager(void)
 	while (bank_serve() == BANK_SERVED_SOME)
 		continue;
 	close(OWN_CHANNEL);
-	keeper.gone_us = init_now_us();
+	keeper.gone_us = clock_mono_us();
 	keeper.due_us = judge_death(&si);
 	keeper.ping_step = 0;
 	keeper.manager = 0;
@@ -323,7 +310,7 @@ static void ping(void)
 		madvise(seats, sizeof(seats), MADV_DONTNEED);
 	kill(keeper.manager, signals[keeper.ping_step]);
 	keeper.ping_step += keeper.ping_step < ARRAY_SIZE(signals) - 1;
-	keeper.due_us = init_now_us() + (keeper.ping_step == 1 ? keeper.ping_us : ABORT_WAIT_US);
+	keeper.due_us = clock_mono_us() + (keeper.ping_step == 1 ? keeper.ping_us : ABORT_WAIT_US);
 	bank->pings++;
 	keeper.news = NEWS_NOW;
 }
@@ -350,14 +337,13 @@ static void handle(uint32_t what)
 		bank_event(what);
 	else if (what == EVENT_SIGNAL)
 		read_signals();
-	else if (bank_serve() ==
-		 BANK_SERVED_EOF) /* deaf: SIGCHLD brings the rest, or the ping does */
+	else if (bank_serve() == BANK_SERVED_EOF) /* deaf: SIGCHLD or the ping brings the rest */
 		epoll_ctl(OWN_EPOLL, EPOLL_CTL_DEL, OWN_CHANNEL, NULL);
 }
 
 static int wait_ms(void)
 {
-	uint64_t now_us = init_now_us(), wait_us = bank_sweep();
+	uint64_t now_us = clock_mono_us(), wait_us = bank_sweep();
 
 	if (keeper.want_reap || keeper.due_us <= now_us)
 		return 0;
@@ -381,7 +367,7 @@ static NO_RETURN void serve(void)
 			check_manager();
 			bank_reap();
 		}
-		if (keeper.due_us <= init_now_us())
+		if (keeper.due_us <= clock_mono_us())
 			(keeper.manager ? ping : start_manager)();
 		bank_ring();
 		keeper.faults = 0;
@@ -390,7 +376,7 @@ static NO_RETURN void serve(void)
 
 /* --- the first life --- */
 
-static int start(void)
+static bool start(void)
 {
 	sigset_t all = take_signals();
 	rlim_t most;
@@ -402,31 +388,30 @@ static int start(void)
 	/* Who started us may have left some open. */
 	raw_close_range(STDERR_FILENO + 1, INT_MAX);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	if (init_place_fd(memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING), BANK_TABLE_FD,
-			  0) < 0 ||
+	if (raw_place(memfd_create("hark-bank", MFD_CLOEXEC | MFD_ALLOW_SEALING), BANK_TABLE_FD,
+		      0) ||
 	    ftruncate(BANK_TABLE_FD, sizeof(*bank) + sizeof(keeper)) < 0 ||
 	    fcntl(BANK_TABLE_FD, F_ADD_SEALS, TABLE_SEALS) < 0 || map_table() < 0 ||
 	    /* The one path it ever opens. */
-	    init_place_fd(open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC), OWN_SELF,
-			  0) < 0 ||
-	    init_place_fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, 0) < 0 ||
-	    init_place_fd(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) < 0 ||
+	    raw_place(open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC), OWN_SELF, 0) ||
+	    raw_place(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), OWN_SIGNAL, 0) ||
+	    raw_place(epoll_create1(EPOLL_CLOEXEC), OWN_EPOLL, 0) ||
 	    init_watch(OWN_SIGNAL, EVENT_SIGNAL, EPOLLIN) < 0)
-		return -errno;
+		return false;
 	close(dup2(OWN_EPOLL, FD_ROOM - 1));
 	keeper.ping_us = 30 * US_PER_SEC; /* unless it says otherwise */
 	bank->layout = BANK_LAYOUT;
 	bank->pid = getpid();
 	bank->saved_n = sizeof(keeper);
 	bank->slots_n = most < FD_LEAST ? 0 : (uint32_t)most - BANK_FD_BASE - BANK_RESERVE;
-	bank->start_us = init_now_us();
+	bank->start_us = clock_mono_us();
 	bank->is_pid1 = bank->pid == 1;
 	bank->lives = 1;
 	if (bank->is_pid1) {
 		setsid();
 		reboot(RB_DISABLE_CAD); /* EINVAL in a namespace: the key is not ours there */
 	}
-	return 0;
+	return true;
 }
 
 int main(int argc UNUSED, char **argv)
@@ -434,7 +419,7 @@ int main(int argc UNUSED, char **argv)
 	our_argv = argv;
 	if (argv[1] && !strcmp(argv[1], "--layout"))
 		return BANK_LAYOUT;
-	if (!resume() && start() < 0)
+	if (!resume() && !start())
 		return 1;
 	serve();
 }

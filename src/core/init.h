@@ -50,8 +50,15 @@ enum { EVENT_SIGNAL = BANK_SLOTS, EVENT_CHANNEL };
 /* A request as received. It stays until it is done: the life after a fault does it again. */
 struct in_hand {
 	uint32_t tries;
-	/* A cmsghdr with room for one descriptor: what else is passed the kernel closes. */
-	_Alignas(struct cmsghdr) char passed[CMSG_SPACE(sizeof(int))];
+	bool is_ours; /* PID 1 asks itself: somebody came to a listener that a slot waits for */
+	/* With room for one descriptor: what else is passed the kernel closes. */
+	union {
+		struct cmsghdr head;
+		struct {
+			char head[CMSG_LEN(0)];
+			int fd;
+		} one;
+	} passed;
 	struct bank_req req; /* op NONE: none */
 	_Alignas(8) char plan[PLAN_INLINE];
 };
@@ -107,10 +114,7 @@ MUST_USE pid_t init_spawn(int cgroup_fd);
 int init_reexec(const struct bank_req *q, int fd);
 /* The end, as FINAL asks for. Returns -EPERM where it is not ours to do, else never. */
 int init_final(const struct bank_req *q, int fd);
-uint64_t init_now_us(void);
-/* Give fd the number target and close the one it came under. fd < 0: errno says why. 0 or -errno. */
-int init_place_fd(int fd, int target, int flags);
-/* Have epoll tell of fd. 0 or -errno. */
+/* Have epoll tell of fd, in this way from now on. 0 or -errno. */
 int init_watch(int fd, uint32_t what, uint32_t events);
 
 /* --- keeper.c --- */
@@ -119,7 +123,7 @@ enum bank_served { BANK_SERVED_ALL, BANK_SERVED_SOME, BANK_SERVED_EOF };
 enum bank_served bank_serve(void);
 /* Perform the request in hand. Trusts no byte; nonsense is not answered. */
 void bank_handle(void);
-/* The exec pipe or the pidfd of a slot is readable. */
+/* The exec pipe or the pidfd of a slot is readable, or the listener that it waits for. */
 void bank_event(uint32_t slot);
 /* Tell the manager that there are news. */
 void bank_ring(void);

@@ -17,11 +17,6 @@ struct seat seats[BANK_STAGES + 1];
 struct seat *seat = seats;
 uint32_t seats_used;
 
-static int slot_fd(uint32_t i)
-{
-	return BANK_FD_BASE + (int)i;
-}
-
 /* A child that is left in a free slot would be that of a spawn which was interrupted. */
 static void reap_slot(uint32_t i)
 {
@@ -34,7 +29,7 @@ static void reap_slot(uint32_t i)
 
 void bank_free(uint32_t i)
 {
-	close(slot_fd(i));
+	close(bank_fd(i));
 	reap_slot(i);
 	bank->slot[i] = (struct bank_slot){0};
 }
@@ -74,8 +69,8 @@ static void settle_donations(uint32_t i, bool is_execed)
 /* Without a pidfd (no memory) SIGCHLD still tells of the exit. */
 static void watch_exit(uint32_t i, pid_t pid)
 {
-	(void)init_place_fd((int)syscall(SYS_pidfd_open, pid, 0), slot_fd(i), 0);
-	(void)init_watch(slot_fd(i), i, EPOLLIN | EPOLLET);
+	(void)raw_place((int)syscall(SYS_pidfd_open, pid, 0), bank_fd(i), 0);
+	(void)init_watch(bank_fd(i), i, EPOLLIN | EPOLLET);
 }
 
 /* The child was executed, or never will be: when it does not say what failed, somebody killed it before. */
@@ -113,7 +108,27 @@ uint64_t bank_sweep(void)
 		seats_used &= ~(used & -used);
 	}
 	/* The longer they take (they are frozen, or wait for a FIFO) the less often we look. */
-	return youngest_us ? (init_now_us() - youngest_us) / 4 : TIME_NEVER;
+	return youngest_us ? (clock_mono_us() - youngest_us) / 4 : TIME_NEVER;
+}
+
+/* A free one for the next request, which is all zeros but for what it asks. */
+static void take_seat(void)
+{
+	seat = &seats[__builtin_ctz(~seats_used)];
+	memset(&seat->in, 0, offsetof(struct in_hand, req));
+}
+
+/* We ask ourselves, so that the life after a fault does it again. Nobody there: that is told, and nothing waits any more. */
+static void meet(uint32_t i)
+{
+	take_seat();
+	seat->in.is_ours = true;
+	seat->in.req = (struct bank_req){.slot = i,
+					 .token = bank->slot[i].token,
+					 .refs_n = 1,
+					 .refs = {(int32_t)bank->slot[i].listener}};
+	__atomic_store_n(&seat->in.req.op, BANK_ACCEPT, __ATOMIC_RELEASE);
+	bank_handle();
 }
 
 void bank_event(uint32_t i)
@@ -121,6 +136,8 @@ void bank_event(uint32_t i)
 	struct bank_slot *s = &bank->slot[i];
 	siginfo_t si = {0};
 
+	if (s->kind == BANK_WAITING)
+		meet(i);
 	if (s->kind != BANK_PROC)
 		return;
 	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
@@ -128,15 +145,15 @@ void bank_event(uint32_t i)
 	if (s->exec == BANK_EXEC_PENDING &&
 	    (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
 	     (s->flags & BANK_F_EXECED &&
-	      (read(slot_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
+	      (read(bank_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
 		settle(i);
 	if (!si.si_pid)
 		return;
 	s->code = si.si_code;
 	s->status = si.si_status;
-	s->end_us = init_now_us();
+	s->end_us = clock_mono_us();
 	__atomic_store_n(&s->kind, BANK_DEAD, __ATOMIC_RELEASE);
-	close(slot_fd(i)); /* dead slots must not eat the descriptors a new manager needs */
+	close(bank_fd(i)); /* dead slots must not eat the descriptors a new manager needs */
 	keeper.held_n++;
 	tell(i, NEWS_NOW);
 }
@@ -169,7 +186,7 @@ void bank_reap(void)
 		bank_event(i);
 		/* Its pid must mean nobody else until the manager has acted on the exit, unless that costs too much. */
 		if (keeper.held_n <= HELD_MOST && !keeper.needs_pids &&
-		    (keeper.manager || init_now_us() - keeper.gone_us < ORPHAN_WAIT_US))
+		    (keeper.manager || clock_mono_us() - keeper.gone_us < ORPHAN_WAIT_US))
 			return;
 		reap_slot(i);
 	}
@@ -182,7 +199,7 @@ static int store(const struct bank_req *q, int fd)
 {
 	if (q->flags & BANK_F_LISTEN && listen(fd, q->arg) < 0)
 		return -errno;
-	return dup3(fd, slot_fd(q->slot), 0) < 0 ? -errno : 0;
+	return dup3(fd, bank_fd(q->slot), 0) < 0 ? -errno : 0;
 }
 
 static int drop(const struct bank_req *q, int fd UNUSED)
@@ -194,8 +211,8 @@ static int drop(const struct bank_req *q, int fd UNUSED)
 
 static int accept_one(const struct bank_req *q, int passed UNUSED)
 {
-	int listener = q->refs_n == 1 ? slot_fd((uint32_t)q->refs[0]) : -1;
-	int to = slot_fd(q->slot), fd = LANDING_FD;
+	int listener = q->refs_n == 1 ? bank_fd((uint32_t)q->refs[0]) : -1;
+	int to = bank_fd(q->slot), fd = LANDING_FD;
 	struct bank_peer *p = &bank->peer[q->slot];
 	socklen_t n = sizeof(p->cred);
 
@@ -203,28 +220,35 @@ static int accept_one(const struct bank_req *q, int passed UNUSED)
 	if (fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
 	/* The life before may have accepted it: it stays there until the slot is filled. */
-	if (fcntl(fd, F_GETFD) < 0)
-		fd = accept4(listener, NULL, NULL, 0); /* inherited */
+	if (fcntl(fd, F_GETFD) < 0) {
+		*p = (struct bank_peer){.peer_n = sizeof(p->peer), .local_n = sizeof(p->local)};
+		fd = accept4(listener, (struct sockaddr *)&p->peer, &p->peer_n, 0); /* inherited */
+	}
 	if (fd < 0 || dup3(fd, to, 0) < 0)
 		return -errno;
-	*p = (struct bank_peer){.peer_n = sizeof(p->peer), .local_n = sizeof(p->local)};
 	getsockopt(to, SOL_SOCKET, SO_PEERCRED, &p->cred, &n);
-	getpeername(to, (struct sockaddr *)&p->peer, &p->peer_n);
 	getsockname(to, (struct sockaddr *)&p->local, &p->local_n);
 	return 0;
+}
+
+/* Each listener is watched for one slot, once; who comes is met with a request of our own. */
+static int await_one(const struct bank_req *q, int passed UNUSED)
+{
+	bank->slot[q->slot].listener = (uint32_t)q->refs[0];
+	return init_watch(q->refs_n == 1 ? bank_fd((uint32_t)q->refs[0]) : -1, q->slot,
+			  EPOLLIN | EPOLLONESHOT);
 }
 
 /* Between us and the child, where the moment of its exec is of interest: it ends by that. */
 static int open_exec_pipe(const struct bank_req *q)
 {
-	int p[2], fd = slot_fd(q->slot), end = seat->first + (int)q->refs_n;
+	int p[2], r, fd = bank_fd(q->slot), end = seat->first + (int)q->refs_n;
 
 	if (!(bank->slot[q->slot].flags & BANK_F_EXECED))
 		return 0;
-	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    (init_place_fd(p[0], fd, 0) | init_place_fd(p[1], end, O_CLOEXEC)) < 0)
-		return -errno;
-	return init_watch(fd, q->slot, EPOLLIN | EPOLLET);
+	r = pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : raw_place(p[0], fd, 0);
+	r = r < 0 ? r : raw_place(p[1], end, O_CLOEXEC);
+	return r < 0 ? r : init_watch(fd, q->slot, EPOLLIN | EPOLLET);
 }
 
 /* What q passes, where its child finds it. 0 or -errno. */
@@ -236,7 +260,7 @@ static int fill_stage(const struct bank_req *q)
 	seat->first = is_wide ? BANK_WIDE_FD : seat->first;
 	seats_used |= is_wide ? 0 : 1U << (seat - seats);
 	for (int i = 0; i < (int)q->refs_n; i++)
-		if (q->refs[i] >= 0 && dup3(slot_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
+		if (q->refs[i] >= 0 && dup3(bank_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
 			return -errno;
 	return 0;
 }
@@ -257,7 +281,7 @@ static int spawn(const struct bank_req *q, int fd)
 	pid = pid ? pid : init_spawn(fd);
 	if (pid < 0) {
 		seat->is_inside = false;
-		close(slot_fd(q->slot));
+		close(bank_fd(q->slot));
 	}
 	return pid;
 }
@@ -291,7 +315,8 @@ static const struct op {
 	[BANK_STORE] = {store, IS_FREE, BANK_FD},
 	[BANK_REPLACE] = {store, IS_FREE | IS_KEPT, BANK_FD},
 	[BANK_DROP] = {drop, IS_KEPT},
-	[BANK_ACCEPT] = {accept_one, IS_FREE, BANK_CONN, true},
+	[BANK_ACCEPT] = {accept_one, IS_FREE | 1 << BANK_WAITING, BANK_CONN, true},
+	[BANK_AWAIT] = {await_one, IS_FREE, BANK_WAITING},
 	[BANK_SPAWN] = {spawn, IS_FREE, BANK_PROC, true},
 	[BANK_SIGNAL] = {send_signal, 1 << BANK_PROC},
 	[BANK_ADOPT] = {adopt, IS_FREE, BANK_PROC, true},
@@ -324,12 +349,11 @@ static int check(const struct bank_req *q)
 static void describe(const struct bank_req *q)
 {
 	struct bank_slot *s = &bank->slot[q->slot];
-	uint8_t kind = s->kind;
 
 	if (bank->child[q->slot])
 		return;
-	*s = (struct bank_slot){kind, (uint8_t)q->flags, (uint8_t)q->op, .token = q->token};
-	s->since_us = init_now_us();
+	*s = (struct bank_slot){s->kind, (uint8_t)q->flags, (uint8_t)q->op, .token = q->token,
+				.since_us = clock_mono_us()};
 	/* Not by the mapping: PID 1 reads no names, and need not have their pages. */
 	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
 	bank->high = q->slot < bank->high ? bank->high : q->slot + 1;
@@ -353,19 +377,20 @@ static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)
 static int perform(const struct bank_req *q, int fd)
 {
 	const struct op *op = &ops[q->op];
-	bool is_free = op->fills && bank->slot[q->slot].kind == BANK_FREE;
+	struct bank_slot *s = &bank->slot[q->slot];
+	bool is_open = op->fills && s->kind <= BANK_WAITING;
 	int r = seat->in.tries++ < TRIES_MOST ? check(q) : -EFAULT;
 
 	if (r > 0)
 		return 0;
-	if (op->fills && (r == 0 || is_free))
+	if (op->fills && (r == 0 || is_open))
 		describe(q);
 	if (r == 0 && op->perform)
 		r = op->perform(q, fd);
 	if (r >= 0 && op->fills)
 		fill(q, op->fills, r);
-	else if (is_free)
-		bank->slot[q->slot].code = r;
+	else if (is_open)
+		*s = (struct bank_slot){.op = s->op, .token = s->token, .code = r};
 	return r;
 }
 
@@ -378,19 +403,14 @@ static bool is_sane(const struct bank_req *q)
 /* The kernel has put it there; it stays until it is done, so that the life after a fault can do it again. */
 void bank_handle(void)
 {
-	struct cmsghdr *head = (void *)seat->in.passed;
 	struct bank_req *q = &seat->in.req;
-	int fd = -1, r = 0;
+	int fd = seat->in.passed.head.cmsg_type == SCM_RIGHTS ? seat->in.passed.one.fd : -1, r = 0;
 
-	if (head->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
 	if (is_sane(q)) {
-		keeper.ping_step = 0; /* whoever asks is alive */
 		if (q->op == BANK_PONG && q->arg > 0)
 			keeper.ping_us = (uint64_t)q->arg * US_PER_SEC;
 		if (q->op == BANK_HEARD && q->token == bank->signals)
 			bank->signal_set &= ~(1ULL << ((q->arg - 1) & 63));
-		keeper.due_us = init_now_us() + keeper.ping_us;
 		q->name[BANK_NAME - 1] = '\0';
 		/* What fails for a moment's lack of memory need not fail. */
 		while ((r = perform(q, fd)) < 0 && r != -EAGAIN && seat->in.tries < TRIES_MOST)
@@ -398,7 +418,7 @@ void bank_handle(void)
 		/* More is to come soon of a child that is given something. */
 		if (r < 0 || ops[q->op].is_told)
 			tell(q->slot, q->flags & TOLD_OF ? NEWS_LATER : NEWS_NOW);
-		__atomic_store_n(&bank->handled, bank->handled + 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&bank->handled, !seat->in.is_ours, __ATOMIC_RELEASE);
 	}
 	raw_close_range(LANDING_FD, BANK_STAGE_FD - 1); /* a wide stage, too */
 	q->op = BANK_NONE; /* of no interest to the child that has the seat now */
@@ -435,10 +455,9 @@ enum bank_served bank_serve(void)
 			     true, &(struct timespec){.tv_nsec = SEAT_WAIT_US * 1000});
 			bank_sweep();
 		}
-		seat = &seats[__builtin_ctz(~seats_used)];
-		memset(&seat->in, 0, offsetof(struct in_hand, req));
+		take_seat();
 		iov.iov_base = &seat->in.req;
-		m.msg_control = seat->in.passed;
+		m.msg_control = &seat->in.passed;
 		m.msg_controllen = CMSG_LEN(sizeof(int));
 		n = recvmsg(OWN_CHANNEL, &m, MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EBADF)))
@@ -448,6 +467,8 @@ enum bank_served bank_serve(void)
 		    seat->in.req.plan_n != (size_t)n - sizeof(seat->in.req))
 			seat->in.req.op = BANK_NONE;
 		bank_handle();
+		keeper.ping_step = 0; /* whoever asks is alive */
+		keeper.due_us = clock_mono_us() + keeper.ping_us;
 	}
 	return BANK_SERVED_SOME;
 }

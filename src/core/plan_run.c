@@ -31,13 +31,8 @@ static const char *pid_text(struct plan_space *s, const char *name, size_t n)
 static long open_onto(int target, const char *path, uint64_t flags, uint64_t mode)
 {
 	long fd = raw4(SYS_openat, AT_FDCWD, path, (flags & ~(uint64_t)O_CLOEXEC) | O_NOCTTY, mode);
-	long r = fd;
 
-	if (fd >= 0 && fd != target) {
-		r = raw_dup((int)fd, target);
-		raw1(SYS_close, fd);
-	}
-	return r;
+	return fd < 0 || fd == target ? fd : raw_place((int)fd, target, 0);
 }
 
 /* PID 1's child runs this in the memory of PID 1: it writes to s alone, and makes raw calls, which leave errno alone. */

@@ -119,6 +119,15 @@ static inline long raw_dup(int from, int to)
 	return from == to ? raw2(SYS_fcntl, from, F_GETFD) : raw3(SYS_dup3, from, to, 0);
 }
 
+/* Give fd the number target and close the one it came under. 0 or -errno, -EBADF for no fd. */
+static inline int raw_place(int fd, int target, int flags)
+{
+	long r = raw3(SYS_dup3, fd, target, flags);
+
+	raw1(SYS_close, fd);
+	return r < 0 ? (int)r : 0;
+}
+
 static inline long raw_close_range(int first, int last)
 {
 	return raw3(SYS_close_range, first, last, 0);

@@ -511,7 +511,7 @@ static void on_reply(struct hark *h, const struct bank_note *n)
 					    : NULL;
 	struct unit *u = p ? registry_unit(&h->reg, p->unit) : NULL;
 
-	if (n->op == BANK_ACCEPT)
+	if (n->op == BANK_ACCEPT || n->op == BANK_AWAIT)
 		accept_answered(h, n);
 	else if (p && n->op == BANK_SPAWN)
 		on_spawn_reply(h, (enum proc_role)p->role, u, n);

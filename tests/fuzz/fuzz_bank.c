@@ -19,14 +19,6 @@ int init_final(const struct bank_req *q, int fd)
 {
 	return q->flags && fd ? -EPERM : 0;
 }
-uint64_t init_now_us(void)
-{
-	return 0;
-}
-int init_place_fd(int fd, int target, int flags)
-{
-	return fd < 0 || close(fd) < 0 || dup3(STDIN_FILENO, target, flags) < 0 ? -errno : 0;
-}
 int init_watch(int fd, uint32_t what, uint32_t events)
 {
 	return fd && what && !events ? -EINVAL : 0;
@@ -34,18 +26,24 @@ int init_watch(int fd, uint32_t what, uint32_t events)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct bank_table table = {.slots_n = 64};
-	struct in_hand *in = &seat->in;
-	struct bank_req *q = &in->req;
 
 	bank = &table;
-	for (; n >= sizeof(*q); data += sizeof(*q), n -= sizeof(*q)) {
+	for (; n >= sizeof(struct bank_req);
+	     data += sizeof(struct bank_req), n -= sizeof(struct bank_req)) {
+		struct in_hand *in = &seat->in;
+		struct bank_req *q = &in->req;
+		uint32_t slot;
+
 		memcpy(q, data, sizeof(*q));
 		in->tries = 0;
+		in->is_ours = false;
 		q->plan_n = 0;
 		q->slot %= 80;
-		((struct cmsghdr *)(void *)in->passed)->cmsg_type = q->flags >> 7 & 1 ? SCM_RIGHTS
-										      : 0;
+		in->passed.head.cmsg_type = q->flags >> 7 & 1 ? SCM_RIGHTS : 0;
+		slot = q->slot;
 		bank_handle();
+		if (table.slot[slot].kind == BANK_WAITING)
+			bank_event(slot); /* nobody is there: it waits no longer */
 	}
 	return 0;
 }

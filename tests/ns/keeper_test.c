@@ -23,110 +23,10 @@
 #include "core/fd.h"
 #include "core/mem.h"
 #include "core/plan.h"
+#include "ns/keeper_manager.h"
 #include "ns/keeper_services.h"
 
-enum {
-	STORM_US = 3 * 1000 * 1000,
-	MANY_REFS = 64,
-	SPAWNS = 1000,
-	WAIT_US = 20 * 1000 * 1000,
-	PLAN_ROOM = 4096
-};
-
-static struct loop loop;
-static struct bank bank;
-static char self[PATH_MAX];
-static struct bank_note last[BANK_NOTE_COUNT][BANK_SLOTS]; /* newest of each kind for each slot */
-static unsigned seen[BANK_NOTE_COUNT][BANK_SLOTS];
-static bool want_acks;
-static unsigned acks_n;
-static int failed;
-
-static void check(bool ok, const char *name, const char *why)
-{
-	printf(ok ? "ok %s\n" : "not ok %s: %s\n", name, why);
-	fflush(stdout);
-	failed |= !ok;
-}
-
-static void on_note(struct bank *b, const struct bank_note *note)
-{
-	last[note->kind][note->slot] = *note;
-	seen[note->kind][note->slot]++;
-	if (want_acks && note->kind == BANK_NOTE_EXIT) {
-		acks_n++;
-		if (bank_ack(b, note->slot, note->token) < 0)
-			exit(70);
-	}
-}
-
-static bool wait_note(enum bank_note_kind kind, uint32_t slot)
-{
-	uint64_t end_us = loop_now_us(&loop) + WAIT_US;
-
-	while (!seen[kind][slot] && loop_now_us(&loop) < end_us)
-		if (loop_turn(&loop, 100000) < 0)
-			return false;
-	return seen[kind][slot] > 0;
-}
-
-static uint32_t new_slot(void)
-{
-	int slot = bank_take(&bank);
-
-	if (slot < 0)
-		exit(71);
-	for (unsigned kind = 0; kind < BANK_NOTE_COUNT; kind++)
-		seen[kind][slot] = 0;
-	return (uint32_t)slot;
-}
-
-/* Start `path word arg` in a new slot. */
-static uint32_t start(const char *path, const char *word, const char *arg, const int32_t *refs,
-		      uint32_t refs_n, uint32_t flags, int cgroup_fd)
-{
-	char bytes[PLAN_ROOM];
-	struct wbuf w = {.p = bytes, .cap = sizeof(bytes)};
-	struct bank_spawn s = {
-		.slot = new_slot(), .token = bank_token(&bank), .name = word ? word : path};
-
-	plan_put_str(&w, PLAN_SETSID, STR(""));
-	plan_put_str(&w, PLAN_ARG, str_of(path));
-	if (word)
-		plan_put_str(&w, PLAN_ARG, str_of(word));
-	if (arg)
-		plan_put_str(&w, PLAN_ARG, str_of(arg));
-	plan_put_str(&w, PLAN_ENV_PID, STR("LISTEN_PID="));
-	plan_put_str(&w, PLAN_EXEC, str_of(path));
-	s.cgroup_fd = cgroup_fd;
-	s.flags = flags;
-	s.refs = refs;
-	s.refs_n = refs_n;
-	s.plan = (struct str){bytes, w.n};
-	if (w.bad || plan_check(bytes, w.n) < 0 || bank_spawn(&bank, &s) < 0)
-		exit(72);
-	return s.slot;
-}
-
-static int32_t out_slot = -1;
-
-static uint32_t start_self(const char *word, const char *arg, uint32_t flags)
-{
-	int32_t refs[] = {-1, out_slot, out_slot};
-
-	return start(self, word, arg, refs, 3, flags, -1);
-}
-
-static int finish(uint32_t slot)
-{
-	struct bank_note *exit_note = &last[BANK_NOTE_EXIT][slot];
-
-	if (!wait_note(BANK_NOTE_EXIT, slot))
-		return -1;
-	if (bank_ack(&bank, slot, exit_note->token) < 0)
-		return -2;
-	return exit_note->code == CLD_EXITED ? exit_note->status : 1000 + exit_note->status;
-}
+enum { STORM_US = 3 * 1000 * 1000, MANY_REFS = 64, SPAWNS = 1000 };
 
 static void test_basics(void)
 {
@@ -170,20 +70,32 @@ static void test_child_state(void)
 	      "leak");
 }
 
-/* A listening socket in the bank, a client, one accepted connection: its slot. */
+/* A listening socket in the bank: its slot and address. */
+static uint32_t listen_somewhere(struct sockaddr_un *ret, socklen_t *ret_n)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint32_t listener = new_slot();
+
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*ret_n = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+		 (socklen_t)snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1,
+				     "hark-keeper-%d-%u", getpid(), listener);
+	if (bind(fd, (struct sockaddr *)ret, *ret_n) < 0 ||
+	    bank_store(&bank, listener, bank_token(&bank), "x.socket/0", fd, true, 16) < 0)
+		exit(73);
+	close(fd);
+	return listener;
+}
+
+/* A client and one accepted connection: its slot. */
 static uint32_t connect_pair(int *ret_client)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint32_t listener = new_slot(), conn = new_slot();
-	socklen_t n = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1;
+	struct sockaddr_un a;
+	socklen_t n;
+	uint32_t listener = listen_somewhere(&a, &n), conn = new_slot();
 
-	n += (socklen_t)snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "hark-keeper-%d-%u",
-				 getpid(), listener);
 	*ret_client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(fd, (struct sockaddr *)&a, n) < 0 ||
-	    bank_store(&bank, listener, bank_token(&bank), "x.socket/0", fd, true, 16) < 0 ||
-	    bank_accept(&bank, conn, bank_token(&bank), listener) < 0)
+	if (bank_accept(&bank, conn, bank_token(&bank), listener) < 0)
 		exit(73);
 	check(wait_note(BANK_NOTE_REPLY, conn) && last[BANK_NOTE_REPLY][conn].err == -EAGAIN,
 	      "accept-none", "accept of nobody did not answer EAGAIN");
@@ -194,8 +106,52 @@ static uint32_t connect_pair(int *ret_client)
 	check(wait_note(BANK_NOTE_REPLY, conn) && last[BANK_NOTE_REPLY][conn].err == 0 &&
 		      last[BANK_NOTE_REPLY][conn].peer_pid == getpid(),
 	      "accept", "no connection or wrong peer");
-	close(fd);
 	return conn;
+}
+
+/* PID 1 waits for a connection, takes it by itself, and lets go of one that nobody wants any more. */
+static void test_await(void)
+{
+	struct sockaddr_un a;
+	socklen_t n;
+	uint32_t listener = listen_somewhere(&a, &n), conn = new_slot(), none = new_slot();
+	uint64_t token = bank_token(&bank), handled;
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bank_await(&bank, conn, token, listener) < 0 || !bank_settle(&bank))
+		exit(73);
+	check(bank.table->slot[conn].kind == BANK_WAITING && !seen[BANK_NOTE_REPLY][conn], "await",
+	      "it does not wait, or somebody is told of");
+	handled = bank.table->handled;
+	check(connect(client, (struct sockaddr *)&a, n) == 0 && wait_note(BANK_NOTE_REPLY, conn) &&
+		      last[BANK_NOTE_REPLY][conn].op == BANK_ACCEPT &&
+		      last[BANK_NOTE_REPLY][conn].err == 0 &&
+		      last[BANK_NOTE_REPLY][conn].peer_pid == getpid() &&
+		      bank.table->slot[conn].kind == BANK_CONN,
+	      "await-met", "no connection or wrong peer");
+	check(bank.table->handled == handled, "await-handled", "counted as one of our requests");
+	/* too late: the connection stays, and is told of again */
+	seen[BANK_NOTE_REPLY][conn] = 0;
+	check(bank_accept(&bank, conn, token, listener) == 0 && wait_note(BANK_NOTE_REPLY, conn) &&
+		      last[BANK_NOTE_REPLY][conn].err == 0 &&
+		      bank.table->slot[conn].kind == BANK_CONN,
+	      "await-recalled-late", "the connection is lost");
+	token = bank_token(&bank);
+	check(bank_await(&bank, none, token, listener) == 0 &&
+		      bank_accept(&bank, none, token, listener) == 0 &&
+		      wait_note(BANK_NOTE_REPLY, none) &&
+		      last[BANK_NOTE_REPLY][none].err == -EAGAIN &&
+		      bank.table->slot[none].kind == BANK_FREE,
+	      "await-recalled", "it still waits, or has somebody");
+	bank_release(&bank, none);
+	none = new_slot();
+	check(bank_await(&bank, none, bank_token(&bank), none) == 0 &&
+		      wait_note(BANK_NOTE_REPLY, none) && last[BANK_NOTE_REPLY][none].err == -EBADF,
+	      "await-nowhere", "it waits at what is no listener");
+	bank_release(&bank, none);
+	check(bank_drop(&bank, conn) == 0 && bank_drop(&bank, listener) == 0 && bank_settle(&bank),
+	      "await-drop", "not done");
+	close(client);
 }
 
 /* flags: BANK_F_EXECED: told by a pipe, at once; without it soon after. BANK_F_APART: by a pipe as well, there being no seat to tell. */
@@ -466,6 +422,7 @@ static int first_life(void)
 	test_basics();
 	test_child_state();
 	test_idempotent();
+	test_await();
 	test_donation(BANK_F_EXECED);
 	test_donation(0);
 	test_donation(BANK_F_APART);

@@ -266,7 +266,35 @@ restarted() {
 	quiet ctl stop again.socket again.service
 }
 
-for test in kinds files options accept limits nonblocking restarted polls bad_input; do
+# PID 1 awaits the next connection by itself: whoever dies meanwhile, nobody is lost.
+awaited() {
+	local manager sockets i
+	sockets_held() { find "/proc/$INIT_PID/fd" -lname 'socket:*' | wc -l; }
+	socket next "ListenStream=$T/next" Accept=yes
+	service next@ "ExecStart=$SOCK answer" StandardInput=socket
+	rescan
+	quiet ctl start next.socket
+	is "the manager sees the first one" "" served=1 "$(served "$T/next" 1)"
+	manager=$(manager_pid) sockets=$(sockets_held)
+	kill -STOP "$manager"
+	"$SOCK" ask "$T/next" 1 >"$T/asked" &
+	wait_for '[ "$(sockets_held)" -gt '"$sockets"' ]' 2
+	is "PID 1 takes the next one while the manager stands still" "" $((sockets + 1)) "$(sockets_held)"
+	kill -KILL "$manager"
+	wait $!
+	is "the manager after that serves it" "" served=1 "$(cut -d' ' -f1 "$T/asked")"
+	for i in 1 2 3; do
+		is "nobody is lost when manager and PID 1 die while they wait, $i" "" served=2 "$(served "$T/next" 2)"
+		kill -KILL "$(manager_pid)"
+		kill -SEGV "$INIT_PID"
+	done
+	quiet ctl stop next.socket
+	is "a socket that was stopped takes nobody" "" served=0 "$(served "$T/next" 1)"
+	wait_for '! ctl list | grep -q next@' 3
+	is "and no instance is left" "" 0 "$(ctl list | grep -c next@)"
+}
+
+for test in kinds files options accept awaited limits nonblocking restarted polls bad_input; do
 	$test
 done
 finish

@@ -188,6 +188,12 @@ int bank_accept(struct bank *b UNUSED, uint32_t slot UNUSED, uint64_t token UNUS
 	return -ENOSYS;
 }
 
+int bank_await(struct bank *b UNUSED, uint32_t slot UNUSED, uint64_t token UNUSED,
+	       uint32_t from UNUSED)
+{
+	return -ENOSYS;
+}
+
 int bank_heard(struct bank *b UNUSED, int sig UNUSED)
 {
 	return 0;

@@ -363,6 +363,25 @@ static struct bank_note answer(const struct bank_req *q, int err)
 	return n;
 }
 
+/* PID 1 answers what it was asked for the port: the first time for what we saw, then for whom it awaited. */
+static struct bank_req come(struct socket_port *p, int err)
+{
+	struct bank_req q;
+	struct bank_note n;
+
+	if (list_is_linked(&p->next.node)) {
+		loop_undefer(&p->next);
+		p->next.fn(&p->next);
+	}
+	if (!p->waiter)
+		poll_port(p);
+	q = fake_request(p->waiter ? BANK_AWAIT : BANK_ACCEPT);
+	ck_assert_int_eq(q.refs[0], (int)p->slot - 1);
+	n = answer(&q, err);
+	accept_answered(&fake, &n);
+	return q;
+}
+
 START_TEST(connections_become_instances)
 {
 	struct socket_unit *k = arm_tcp(true, "b.socket");
@@ -389,8 +408,9 @@ START_TEST(connections_become_instances)
 	ck_assert_uint_eq(service_of(u)->socket_unit, k->unit.id);
 	ck_assert_str_eq(service_of(u)->remote_addr, "10.0.0.7");
 	ck_assert_uint_ne(u->work->job.id, 0);
-	/* the queue is empty: watched again */
-	ck_assert_uint_ne(k->ports[0].watch.events, 0);
+	/* the queue is empty: PID 1 awaits the next one, and we see nothing of it */
+	ck_assert_uint_ne(k->ports[0].waiter, 0);
+	ck_assert_uint_eq(k->ports[0].watch.events, 0);
 	/* a reply that is told again after a takeover changes nothing */
 	accept_answered(&fake, &n);
 	ck_assert_uint_eq(k->n_connections, 1);
@@ -401,18 +421,50 @@ START_TEST(connections_become_instances)
 }
 END_TEST
 
+START_TEST(the_next_one_is_awaited)
+{
+	struct socket_unit *k = arm_tcp(true, "b.socket");
+	struct socket_port *p = &k->ports[0];
+	struct bank_req q;
+	struct bank_note n;
+
+	come(p, 0);
+	come(p, 0);
+	ck_assert_uint_eq(k->n_connections, 2);
+	/* his service first */
+	ck_assert_uint_eq(p->waiter, 0);
+	ck_assert(list_is_linked(&p->next.node));
+	fake_turns(1);
+	ck_assert_uint_ne(p->waiter, 0);
+	q = fake_request(BANK_AWAIT);
+	/* at rest it is recalled, and who came before PID 1 heard that is dealt with */
+	socket_activator.disarm(&fake, &k->unit);
+	ck_assert_uint_eq(p->waiter, 0);
+	ck_assert_uint_eq(fake_request(BANK_ACCEPT).slot, q.slot);
+	n = answer(&q, 0);
+	accept_answered(&fake, &n);
+	ck_assert_uint_eq(k->n_connections + k->n_refused, 3);
+	ck_assert_uint_eq(p->waiter | p->asked_n | p->watch.events, 0);
+	/* wanted again, it is looked at by us first */
+	socket_activator.watch(&fake, &k->unit);
+	ck_assert_uint_ne(p->watch.events, 0);
+	come(p, -EAGAIN);
+	q = fake_request(BANK_AWAIT);
+	socket_activator.drop(&fake, &k->unit);
+	ck_assert_uint_eq(fake_request(BANK_ACCEPT).slot, q.slot);
+	n = answer(&q, -EAGAIN);
+	accept_answered(&fake, &n);
+	ck_assert_ptr_null(procs_find(&fake, q.slot, q.token));
+}
+END_TEST
+
 START_TEST(more_than_allowed_are_closed)
 {
 	struct socket_unit *k = arm_tcp(true, "b.socket");
 	struct bank_req q;
-	struct bank_note n;
 
-	for (unsigned i = 0; i < 3; i++) {
-		poll_port(&k->ports[0]);
-		q = fake_request(BANK_ACCEPT);
-		n = answer(&q, 0);
-		accept_answered(&fake, &n);
-	}
+	for (unsigned i = 0; i < 3; i++)
+		q = come(&k->ports[0], 0);
 	ck_assert_uint_eq(k->n_connections, 2);
 	ck_assert_uint_eq(k->n_refused, 1);
 	ck_assert_uint_eq(fake_request(BANK_DROP).slot, q.slot);
@@ -422,16 +474,10 @@ END_TEST
 START_TEST(one_source_has_its_limit)
 {
 	struct socket_unit *k = arm_tcp(true, "b.socket");
-	struct bank_req q;
-	struct bank_note n;
 
 	fake_socket_config.max_connections_per_source = 1;
-	for (unsigned i = 0; i < 2; i++) {
-		poll_port(&k->ports[0]);
-		q = fake_request(BANK_ACCEPT);
-		n = answer(&q, 0);
-		accept_answered(&fake, &n);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		(void)come(&k->ports[0], 0);
 	ck_assert_uint_eq(k->n_connections, 1);
 	ck_assert_uint_eq(k->n_refused, 1);
 }
@@ -441,17 +487,12 @@ START_TEST(without_descriptors_it_waits)
 {
 	struct socket_unit *k = arm_tcp(true, "b.socket");
 	struct socket_port *p = &k->ports[0];
-	struct bank_req q;
-	struct bank_note n;
 	uint64_t last = 0;
 
 	for (unsigned i = 0; i < 12; i++) {
 		if (!p->watch.events)
 			p->retry.fn(&p->retry);
-		poll_port(p);
-		q = fake_request(BANK_ACCEPT);
-		n = answer(&q, -EMFILE);
-		accept_answered(&fake, &n);
+		(void)come(p, -EMFILE);
 		ck_assert_uint_eq(p->watch.events, 0);
 		ck_assert(p->retry.is_armed);
 		ck_assert_uint_ge(p->retry_us, last);
@@ -459,11 +500,8 @@ START_TEST(without_descriptors_it_waits)
 	}
 	ck_assert_uint_eq(last, US_PER_SEC);
 	p->retry.fn(&p->retry);
-	poll_port(p);
-	q = fake_request(BANK_ACCEPT);
-	n = answer(&q, -EAGAIN); /* the client went away again */
-	accept_answered(&fake, &n);
-	ck_assert_uint_ne(p->watch.events, 0);
+	(void)come(p, -EAGAIN); /* the client went away again */
+	ck_assert_uint_ne(p->waiter, 0);
 	ck_assert_uint_eq(k->n_refused, 0);
 }
 END_TEST
@@ -624,6 +662,7 @@ int main(void)
 	tcase_add_test(t, a_local_peer_is_known_by_its_uid);
 	tcase_add_test(t, too_many_triggers_fail_the_socket);
 	tcase_add_test(t, connections_become_instances);
+	tcase_add_test(t, the_next_one_is_awaited);
 	tcase_add_test(t, more_than_allowed_are_closed);
 	tcase_add_test(t, one_source_has_its_limit);
 	tcase_add_test(t, without_descriptors_it_waits);
