@@ -221,7 +221,8 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 		/* a drop-in that leads nowhere says nothing; one that is there may say what protects */
 		bool is_lost = is_main || r != -ENOENT;
 
-		snprintf(why, sizeof(why), "the file cannot be read: %s; %s", strerror(-r),
+		snprintf(why, sizeof(why), "the file cannot be read: %s; %s",
+			 r == -ENXIO ? "it is a device, a FIFO or a socket" : strerror(-r),
 			 is_lost ? "the unit is not loaded" : "it has no effect");
 		report_unit(g, CODE_CANNOT_READ, path, why);
 		g->state = is_lost ? LOAD_ERROR : g->state;

@@ -35,6 +35,10 @@ exits() {
 	is "verify: a warning is no error" "" 0 $?
 	offline --strict warned.service >"$T/out" 2>&1
 	is "verify --strict: a warning is one" "" 6 $?
+	mkfifo "$UNITS/pipe.service"
+	is "verify: no file" "" "6 it is a device, a FIFO or a socket" \
+		"$(offline pipe.service >"$T/out" 2>&1; echo $? "$(grep -o 'it is a [^;]*' "$T/out")")"
+	rm "$UNITS/pipe.service"
 	offline missing.service >"$T/out" 2>&1
 	is "verify: no such unit" "" 5 $?
 	offline -o xml clean.service >"$T/out" 2>&1
