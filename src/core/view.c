@@ -168,10 +168,19 @@ static void sort(void)
 		qsort(views.list, views.n, sizeof(*views.list), compare);
 }
 
-/* Is what is missing no reason to fail? */
-static bool may_miss(const struct view *v, int r)
+/* What is around it is shown as this one shall be. */
+static bool changes_nothing(const struct view *v, const struct view *outer)
 {
-	return (r == -ENOENT || r == -ENOTDIR) && v->flags & VIEW_OPTIONAL;
+	return v->kind == VIEW_SAME && outer && outer->kind == VIEW_SAME &&
+	       (outer->decided & v->decided) == v->decided &&
+	       (outer->set & v->decided) == v->set;
+}
+
+/* Is what is missing no reason to fail? */
+static bool may_miss(const struct view *v, const struct view *outer, int r)
+{
+	return (r == -ENOENT || r == -ENOTDIR) &&
+	       (v->flags & VIEW_OPTIONAL || changes_nothing(v, outer));
 }
 
 static int settle_all(const char *root, const char **ret_place)
@@ -189,7 +198,7 @@ static int settle_all(const char *root, const char **ret_place)
 			     strcmp(outer->place, v->place) != 0;
 		if (!v->is_late && v->kind != VIEW_KEEP)
 			r = settle(v, root);
-		if (r < 0 && !may_miss(v, r))
+		if (r < 0 && !may_miss(v, outer, r))
 			return r;
 		if (r == 0)
 			views.list[kept++] = *v;
@@ -413,7 +422,7 @@ static int each(int (*fn)(struct view *v), const char **ret_place)
 		int r = fn(v);
 
 		*ret_place = v->place;
-		if (r < 0 && !may_miss(v, r))
+		if (r < 0 && !may_miss(v, around(kept, v->place), r))
 			return r;
 		if (r == 0)
 			views.list[kept++] = *v;

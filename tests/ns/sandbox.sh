@@ -53,6 +53,7 @@ paths() {
 		"ls $T/tree/a | wc -l; $(try "$T/tree/a/x"); cat $T/source/file | wc -c; $(try "$T/source/file")" >/dev/null
 	is "InaccessiblePaths= hides a directory and a file" "" "0|Read-only file system|0|Read-only file system" "$(out none)"
 	is "what is missing is an error" "" 226 "$(inside missing "ReadOnlyPaths=$T/nowhere" -- true)"
+	is "... but where it would be as what is around it" "" 0 "$(inside missing3 ProtectSystem=strict "ReadOnlyPaths=$T/nowhere" -- true)"
 	is "and no error with a dash" "" 0 "$(inside missing2 "ReadOnlyPaths=-$T/nowhere" -- true)"
 	inside exec "NoExecPaths=$T" "ExecPaths=$T/tree" -- "cp /bin/true $T/t1; cp /bin/true $T/tree/t2; $T/t1 2>/dev/null || echo no; $T/tree/t2 && echo yes" >/dev/null
 	is "NoExecPaths= and ExecPaths=" "" "no|yes" "$(out exec)"
