@@ -367,8 +367,8 @@ static bool write_filter(struct sbuf *out, const char *key, DBusMessageIter *val
 }
 
 /*
- * A descriptor, as a file of ours: we keep it until the unit has started, and who starts the unit opens it by that name. A file is written at
- * its end, where the caller's own descriptors write, too. False: a socket cannot be opened.
+ * A descriptor, as a file of ours: we keep it until the unit has started, and who starts the unit opens it by that name, or takes a copy of a
+ * socket. A file is written at its end, where the caller's own descriptors write, too.
  */
 static bool write_descriptor(struct bus_setting *w, const char *property, DBusMessageIter *value)
 {
@@ -378,8 +378,7 @@ static bool write_descriptor(struct bus_setting *w, const char *property, DBusMe
 	int fd = -1;
 
 	dbus_message_iter_get_basic(value, &fd);
-	if (fd < 0 || fstat(fd, &st) < 0 || S_ISSOCK(st.st_mode) ||
-	    c->fds_n == ARRAY_SIZE(c->fds)) {
+	if (fd < 0 || fstat(fd, &st) < 0 || c->fds_n == ARRAY_SIZE(c->fds)) {
 		fd_close(fd);
 		return false;
 	}

@@ -26,9 +26,9 @@ struct describe_in {
 	const char *notify_socket; /* NULL: none */
 	uint64_t watchdog_us;      /* 0: none */
 	int out_slot;              /* bank slot of the output pipe, -1 none */
-	int data_slot;             /* of a file with what standard input is to read, -1 none */
-	int conn_slot;             /* accepted connection, -1 none */
-	const int32_t *fd_slots;   /* LISTEN_FDS: sockets, then stored descriptors */
+	int lent_slots[3]; /* of what standard input, output, error are for this start; -1 none */
+	int conn_slot;     /* accepted connection, -1 none */
+	const int32_t *fd_slots; /* LISTEN_FDS: sockets, then stored descriptors */
 	const char *const *fd_names;
 	unsigned fds_n, sockets_n;    /* of them the sockets */
 	const char *const *extra_env; /* "NAME=value", NULL-terminated; or NULL */

@@ -110,6 +110,7 @@ static void put_identity(struct making *m)
 static void name_user(struct making *m)
 {
 	const struct user_entry *u = &m->who.user;
+	char place[32];
 
 	if (!u->name)
 		return;
@@ -119,6 +120,10 @@ static void name_user(struct making *m)
 		env_set(&m->env, "HOME", u->home);
 	if (u->shell && u->shell[0] && !strstr(u->shell, "/nologin") && !strstr(u->shell, "/false"))
 		env_set(&m->env, "SHELL", u->shell);
+	/* A session of PAM's would tell; who has logged in has the directory. */
+	snprintf(place, sizeof(place), "/run/user/%u", (unsigned)u->uid);
+	if (m->exec->pam_name && access(place, F_OK) == 0)
+		env_set(&m->env, "XDG_RUNTIME_DIR", place);
 }
 
 static void name_invocation(struct making *m)

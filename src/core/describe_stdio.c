@@ -43,7 +43,9 @@ static int put_input(struct making *m)
 {
 	const struct stdio *in = &m->exec->in;
 
-	m->refs[0] = -1;
+	m->refs[0] = m->in->lent_slots[0];
+	if (m->refs[0] >= 0)
+		return 0;
 	switch ((enum stdio_kind)in->kind) {
 	case STDIO_TTY:
 	case STDIO_TTY_FORCE:
@@ -66,9 +68,7 @@ static int put_input(struct making *m)
 		break;
 	case STDIO_FD:
 		return named_slot(m, in->path, EXIT_STDIN, &m->refs[0]);
-	case STDIO_DATA:
-		m->refs[0] = m->in->data_slot;
-		break;
+	case STDIO_DATA: /* is lent */
 	case STDIO_NULL:
 	case STDIO_JOURNAL:
 	case STDIO_JOURNAL_CONSOLE:
@@ -104,7 +104,8 @@ static void inherit_input(struct making *m, int fd)
 {
 	const struct stdio *in = &m->exec->in;
 
-	if (in->kind == STDIO_SOCKET || in->kind == STDIO_FD)
+	if (in->kind == STDIO_SOCKET || in->kind == STDIO_FD ||
+	    (in->kind == STDIO_FILE && m->refs[0] >= 0))
 		m->refs[fd] = m->refs[0];
 	else if (stdio_is_tty(in) || in->kind == STDIO_FILE)
 		describe_step(m, PLAN_DUP, 0, (uint64_t)fd, 0, NULL);
@@ -114,7 +115,9 @@ static void inherit_input(struct making *m, int fd)
 
 static int put_output(struct making *m, const struct stdio *s, int fd)
 {
-	m->refs[fd] = -1;
+	m->refs[fd] = m->in->lent_slots[fd];
+	if (m->refs[fd] >= 0)
+		return 0;
 	switch ((enum stdio_kind)s->kind) {
 	case STDIO_INHERIT:
 		inherit_input(m, fd);

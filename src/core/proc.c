@@ -22,6 +22,14 @@ int proc_signal_fd(int pidfd, int sig)
 	return syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) < 0 ? -errno : 0;
 }
 
+int proc_take_fd(pid_t pid, int fd)
+{
+	AUTO_FD int pidfd = proc_pidfd(pid);
+	int taken = pidfd < 0 ? pidfd : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	return taken < 0 && pidfd >= 0 ? -errno : taken;
+}
+
 /* A file of /proc/PID; that the directory is missing means that the process is. */
 static ssize_t read_proc(pid_t pid, const char *file, char *out, size_t cap)
 {

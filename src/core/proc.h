@@ -13,6 +13,8 @@
 MUST_USE int proc_pidfd(pid_t pid);
 /* pidfd_send_signal(2). 0 or -errno. */
 MUST_USE int proc_signal_fd(int pidfd, int sig);
+/* A copy of a descriptor that the process has, by pidfd_getfd(2): also of what nobody can open, as a socket. Descriptor or -errno. */
+MUST_USE int proc_take_fd(pid_t pid, int fd);
 /* Parent, start time (clock ticks since boot, proc(5) stat field 22). 0 or -errno. */
 MUST_USE int proc_stat(pid_t pid, pid_t *ret_ppid, uint64_t *ret_start);
 /* Command line with NULs as blanks and control bytes as '?', cut to cap - 1; falls back to [comm]. 0 or -errno. */

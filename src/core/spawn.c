@@ -130,11 +130,24 @@ static const struct command *command_of(struct unit *u)
 
 /* --- from the description to the record --- */
 
+/* A descriptor of ours for one start. Slot or -errno. */
+static int lend_fd(struct hark *h, const char *name, int fd)
+{
+	int slot = bank_take(&h->bank), r;
+
+	if (slot < 0)
+		return slot;
+	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
+	if (r < 0)
+		bank_release(&h->bank, (uint32_t)slot);
+	return r < 0 ? r : slot;
+}
+
 /* A bank slot with a sealed file of these bytes, for one process: to be given up once that was asked for. Or -errno. */
 static int lend(struct hark *h, const char *name, struct str bytes)
 {
 	AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int slot, r;
+	int r;
 
 	if (fd < 0)
 		return err_here(-errno);
@@ -144,13 +157,7 @@ static int lend(struct hark *h, const char *name, struct str bytes)
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ||
 	    lseek(fd, 0, SEEK_SET) < 0)
 		return err_here(-errno);
-	slot = bank_take(&h->bank);
-	if (slot < 0)
-		return slot;
-	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), name, fd, false, 0);
-	if (r < 0)
-		bank_release(&h->bank, (uint32_t)slot);
-	return r < 0 ? r : slot;
+	return lend_fd(h, name, fd);
 }
 
 /* PID 1 takes requests in order: the child has its copy by then. 0 or -EPIPE. */
@@ -319,16 +326,39 @@ static int take_user(struct hark *h, const struct unit *u, struct describe_in *i
 	return r;
 }
 
+/* "/proc/PID/fd/N": a socket that another process has. Nobody can open one; a copy of it is lent. 0 or -errno. */
+static int lend_socket(struct hark *h, const struct stdio *stream, int *ret_slot)
+{
+	struct stat st;
+	int pid, number, end = 0, slot;
+
+	if (stream->kind != STDIO_FILE || !stream->path ||
+	    sscanf(stream->path, "/proc/%d/fd/%d%n", &pid, &number, &end) != 2 ||
+	    stream->path[end] || stat(stream->path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return 0;
+	{
+		AUTO_FD int fd = proc_take_fd(pid, number);
+
+		slot = fd < 0 ? fd : lend_fd(h, "stream", fd);
+	}
+	if (slot >= 0)
+		*ret_slot = slot;
+	return slot < 0 ? slot : 0;
+}
+
 /* What it is given beside its plan: slots of the bank, and a user. */
 static int equip(struct hark *h, struct unit *u, struct describe_in *in, char **ret_why)
 {
+	const struct stdio *streams[] = {&in->exec->in, &in->exec->out, &in->exec->err};
 	int r = 0;
 
 	if (procs_output(u) && wants_pipe(in->exec))
 		r = in->out_slot = output_open(h, u);
 	if (r >= 0 && in->exec->in.kind == STDIO_DATA)
-		r = in->data_slot = lend(
+		r = in->lent_slots[0] = lend(
 			h, "stdin", (struct str){in->exec->stdin_data, in->exec->stdin_data_n});
+	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(streams); i++)
+		r = lend_socket(h, streams[i], &in->lent_slots[i]);
 	return r < 0 ? r : take_user(h, u, in, ret_why);
 }
 
@@ -345,7 +375,7 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 				 .command = command_of(u),
 				 .role = role,
 				 .out_slot = -1,
-				 .data_slot = -1,
+				 .lent_slots = {-1, -1, -1},
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
 	char notify[128], cgroup[CGROUP_PATH];
@@ -363,8 +393,9 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 		r = describe(h, &in, &p, ret_exit, ret_why);
 	if (r == 0)
 		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
-	if (take_back(h, in.data_slot) < 0 && r == 0)
-		r = -EPIPE;
+	for (unsigned i = 0; i < ARRAY_SIZE(in.lent_slots); i++)
+		if (take_back(h, in.lent_slots[i]) < 0 && r == 0)
+			r = -EPIPE;
 	return r;
 }
 

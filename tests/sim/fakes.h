@@ -323,6 +323,11 @@ int proc_signal_fd(int pidfd, int sig)
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
 }
 
+int proc_take_fd(pid_t pid UNUSED, int fd UNUSED)
+{
+	return -EPERM;
+}
+
 int proc_stat(pid_t pid UNUSED, pid_t *ret_ppid, uint64_t *ret_start)
 {
 	*ret_ppid = getppid();

@@ -46,6 +46,7 @@ static struct describe_in input(void)
 				    .command = command_first(s.unit.config, CMD_START),
 				    .role = ROLE_MAIN,
 				    .out_slot = -1,
+				    .lent_slots = {-1, -1, -1},
 				    .conn_slot = -1};
 }
 
