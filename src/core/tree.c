@@ -124,6 +124,7 @@ struct walk {
 	uid_t uid; /* tree_give(): whose it is to be */
 	gid_t gid;
 	dev_t dev;
+	unsigned left; /* entries that may still be looked at */
 	int depth;
 	DIR *dir[DEPTH];
 	uid_t owner[DEPTH];
@@ -182,13 +183,15 @@ static int step(struct walk *w)
 	return fd < 0 ? fd : push(w, fd, d->d_name);
 }
 
-/* fd is used up. */
+/* fd is used up. 0, 1: there is more, -errno. */
 static int walk(struct walk *w, int fd)
 {
 	int r = push(w, fd, "");
 
-	while (r == 0 && w->depth)
+	for (; r == 0 && w->depth && w->left > 0; w->left--)
 		r = step(w);
+	if (r == 0 && w->depth)
+		r = 1;
 	while (w->depth)
 		closedir(w->dir[--w->depth]);
 	return r;
@@ -217,7 +220,7 @@ static int give_directory(struct walk *w, int dir, int parent UNUSED, const char
 
 int tree_give(int fd, uid_t uid, gid_t gid)
 {
-	struct walk w = {.take = give_one, .leave = give_directory, .uid = uid, .gid = gid};
+	struct walk w = {.take = give_one, .leave = give_directory, .uid = uid, .gid = gid, .left = UINT_MAX};
 	int own = fd_open(fd, ".", O_RDONLY | O_DIRECTORY, 0);
 
 	return own < 0 ? own : walk(&w, own);
@@ -235,7 +238,12 @@ static int remove_directory(struct walk *w UNUSED, int dir UNUSED, int parent, c
 
 int tree_remove(const char *path)
 {
-	struct walk w = {.take = remove_one, .leave = remove_directory};
+	return tree_remove_some(path, UINT_MAX);
+}
+
+int tree_remove_some(const char *path, unsigned most)
+{
+	struct walk w = {.take = remove_one, .leave = remove_directory, .left = most};
 	const char *name = NULL;
 	AUTO_FD int parent = tree_open_parent(path, false, &name);
 	int fd, r;
@@ -244,5 +252,5 @@ int tree_remove(const char *path)
 		return parent;
 	fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	r = fd < 0 ? fd : walk(&w, fd);
-	return r < 0 ? r : remove_directory(&w, -1, parent, name);
+	return r != 0 ? r : remove_directory(&w, -1, parent, name);
 }

@@ -31,3 +31,5 @@ MUST_USE int tree_open_parent(const char *path, bool make, const char **ret_name
 MUST_USE int tree_give(int fd, uid_t uid, gid_t gid);
 /* Remove a directory with everything in it, not following links, not crossing file systems, at most 128 levels deep. 0 or -errno. */
 MUST_USE int tree_remove(const char *path);
+/* The same in steps of at most `most` entries; 1: there is more of it. */
+MUST_USE int tree_remove_some(const char *path, unsigned most);

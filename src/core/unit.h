@@ -359,6 +359,7 @@ struct unit {
 	uint32_t visit;         /* scratch of graph walks: generation last seen */
 	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
 	uint32_t state_slot;    /* index in the state table + 1, 0 none */
+	bool is_unclean;        /* the last removal of its directories by `clean` failed */
 };
 
 /* u->work, that something of it may be linked or armed. */

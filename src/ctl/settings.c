@@ -166,29 +166,42 @@ static unsigned kinds_of(const char *what)
 	return kinds;
 }
 
-/* How many directories of that unit are of these kinds; they are removed. */
-static unsigned clean_unit(struct call *c, const struct unit *u, unsigned kinds)
+enum { CLEAN_STEP = 64 }; /* files at a time: others want to be served, too */
+
+/* 1: there is more of it. Else it is gone, or the caller is told why not. */
+static int clean_directory(struct call *c, struct unit *u, enum exec_dir kind, const char *name)
+{
+	struct unit_directory dir;
+	int r = describe_directory(c->h, u, kind, name, &dir);
+
+	if (r == 0)
+		r = tree_remove_some(dir.path, CLEAN_STEP);
+	if ((r == 0 || r == -ENOENT) && dir.link[0])
+		unlink(dir.link);
+	if (r >= 0 || r == -ENOENT)
+		return r > 0;
+	u->is_unclean = true;
+	call_error(c, EXIT_FAILED, u->name, "%s cannot be removed: %s", dir.path, strerror(-r));
+	return 0;
+}
+
+/* A step in the removal of the unit's directories of these kinds. 1: go on, 0: they are gone. */
+static int clean_unit(struct call *c, struct unit *u, unsigned kinds)
 {
 	const struct exec_config *e = u->config->exec;
-	unsigned n = 0;
+	uint64_t at = 0;
 
 	for (unsigned k = 0; e && k < EXEC_DIRS; k++) {
 		const struct name_list *l = kinds >> k & 1 ? e->directories[k].names : NULL;
 
-		for (; l; l = l->next, n++) {
-			struct unit_directory dir;
-			int r = describe_directory(c->h, u, (enum exec_dir)k, l->text, &dir);
-
-			if (r == 0)
-				r = tree_remove(dir.path);
-			if (r == 0 && dir.link[0])
-				unlink(dir.link);
-			if (r < 0)
-				call_error(c, EXIT_FAILED, u->name, "%s cannot be removed: %s",
-					   dir.path, strerror(-r));
+		for (; l; l = l->next) {
+			if (at++ < c->sub)
+				continue;
+			c->sub += !clean_directory(c, u, (enum exec_dir)k, l->text);
+			return 1;
 		}
 	}
-	return n;
+	return 0;
 }
 
 int serve_clean(struct call *c)
@@ -202,13 +215,18 @@ int serve_clean(struct call *c)
 			   "--what takes configuration, state, cache, logs, runtime or all");
 	if (!kinds || c->at == c->request.args_n)
 		return CALL_DONE;
-	u = call_unit(c, c->request.args[c->at++], EXIT_FAILED);
-	if (!u)
-		return CALL_MORE;
-	if (!unit_is_at_rest(u) || u->work->job.id)
+	u = call_unit(c, c->request.args[c->at], EXIT_FAILED);
+	if (u && (!unit_is_at_rest(u) || u->work->job.id)) {
 		call_refuse(c, u->name, "busy", "is not at rest");
-	else if (clean_unit(c, u, kinds) == 0)
-		call_refuse(c, u->name, "nothing-to-clean", "has no such directory");
+	} else if (u) {
+		u->is_unclean = u->is_unclean && c->sub;
+		if (clean_unit(c, u, kinds))
+			return CALL_MORE;
+		if (c->sub == 0)
+			call_refuse(c, u->name, "nothing-to-clean", "has no such directory");
+	}
+	c->sub = 0;
+	c->at++;
 	return CALL_MORE;
 }
 
