@@ -60,10 +60,11 @@ void bus_news_files_changed(struct bus *b)
 	tell(b, "UnitFilesChanged", NULL);
 }
 
-void bus_news_reloaded(struct bus *b)
+void bus_news_reloading(struct bus *b, bool is_reloading)
 {
-	tell(b, "Reloading", &(bool){true});
-	tell(b, "Reloading", &(bool){false});
+	if (b->is_reloading != is_reloading)
+		tell(b, "Reloading", &is_reloading);
+	b->is_reloading = is_reloading;
 }
 
 /* In a container nothing was before PID 1. */

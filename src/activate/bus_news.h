@@ -14,7 +14,7 @@ void bus_news_send(struct bus *b, DBusMessage *m, bool subscribers_only);
 
 /* Files or links of units have changed. */
 void bus_news_files_changed(struct bus *b);
-/* They were read again: that it began and that it ended are told at once, when it is over. */
-void bus_news_reloaded(struct bus *b);
+/* They are being read again, or no longer. What was told already is not told a second time. */
+void bus_news_reloading(struct bus *b, bool is_reloading);
 /* The boot is over; row: what the manager says of it. */
 void bus_news_booted(struct bus *b, const struct row *row);

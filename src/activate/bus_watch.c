@@ -589,14 +589,18 @@ static void on_row(void *arg, const struct row *row)
 		bus_system_heard(w->bus, row);
 	} else if (row_is(row, "ready")) {
 		bus_system_new_manager(w->bus);
+		bus_news_reloading(w->bus, false); /* what the one before had begun */
 		if (w->is_known)
 			look_again(w);
 		w->is_known = true;
 	} else if (row_is(row, "job")) {
 		hold_end(w, (uint32_t)row_value(row, "job"), row_text(row, "unit"),
 			 row_text(row, "result"));
+	} else if (row_is(row, "reloading")) {
+		bus_news_reloading(w->bus, true);
 	} else if (row_is(row, "reloaded")) {
-		bus_news_reloaded(w->bus);
+		bus_news_reloading(w->bus, true); /* it may have been read without a request */
+		bus_news_reloading(w->bus, false);
 	} else if (row_is(row, "booted")) {
 		bus_news_booted(w->bus, row);
 	} else if (row_is(row, "gone")) {

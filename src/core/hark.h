@@ -20,6 +20,9 @@ struct ran;
 struct server;
 struct swaps;
 
+/* Of the manager as a whole: who follows it is told. */
+enum manager_news { NEWS_RELOADING, NEWS_RELOADED, NEWS_BOOTED };
+
 struct hark {
 	struct loop loop;
 	struct bank bank;
@@ -91,8 +94,8 @@ struct hark {
 	bool did_boot;         /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;
-	void (*on_reloaded)(struct hark *h); /* files of units were read again; may be NULL */
-	int final_command;                   /* reboot(2) command, or -1: exit with exit_code */
+	void (*on_news)(struct hark *h, enum manager_news news); /* may be NULL */
+	int final_command; /* reboot(2) command, or -1: exit with exit_code */
 	struct {
 		uint64_t since_us;
 		unsigned n;

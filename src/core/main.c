@@ -147,11 +147,6 @@ static void perform(void *arg, struct unit *u, uint32_t fx)
 	server_performed(arg, u);
 }
 
-static void reloaded(struct hark *h)
-{
-	server_news(h, false);
-}
-
 /* The boot is over with the job of the default unit, whatever became of it. */
 static void note_ready(struct hark *h, const struct unit *u)
 {
@@ -159,7 +154,7 @@ static void note_ready(struct hark *h, const struct unit *u)
 		return;
 	h->ready_us = loop_now_us(&h->loop);
 	remember_manager(h);
-	server_news(h, true);
+	server_news(h, NEWS_BOOTED);
 	log_at(LOG_INFO, "%s %s %llu ms after the start of PID 1", u->name,
 	       unit_is_active(u) ? "reached" : "not reached; its job ended",
 	       (unsigned long long)((h->ready_us - h->bank.table->start_us) / US_PER_MS));
@@ -332,7 +327,7 @@ static int open_units(struct hark *h, const struct options *o)
 		r = load_init(&h->load, o->unit_path, "");
 	if (r == 0)
 		r = generate_open(h);
-	h->on_reloaded = reloaded;
+	h->on_news = server_news;
 	if (r == 0)
 		r = live_open(
 			h); /* first: what changes while the directories are read is noticed */

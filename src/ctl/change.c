@@ -139,12 +139,20 @@ static void tell_reloaded(void *arg, struct unit *u, enum refresh how,
 	}
 }
 
+static void tell_followers(struct hark *h, enum manager_news news)
+{
+	if (h->on_news)
+		h->on_news(h, news);
+}
+
 int serve_reload_config(struct call *c)
 {
 	int r;
 
-	if (c->sub++ == 0)
+	if (c->sub++ == 0) {
+		tell_followers(c->h, NEWS_RELOADING);
 		generate_begin(c->h, JOB_RESTART, NULL);
+	}
 	if (c->h->generate.is_going) {
 		c->due_us = time_add(loop_now_us(&c->h->loop), LOOK_AGAIN_US);
 		return CALL_WAIT;
@@ -152,9 +160,11 @@ int serve_reload_config(struct call *c)
 	r = environment_open(c->h);
 	if (r == 0)
 		r = live_reload(c->h, tell_reloaded, c);
-	if (r < 0)
+	if (r < 0) {
+		tell_followers(c->h, NEWS_RELOADED);
 		call_error(c, EXIT_FAILED, NULL,
 			   "cannot read the unit directories: %s; all is as before", strerror(-r));
+	}
 	return CALL_DONE;
 }
 

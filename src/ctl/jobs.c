@@ -502,16 +502,22 @@ static void tell_gone(struct call *c, const char *unit)
 	reply_row_end(&c->reply);
 }
 
+static bool take_news(struct monitor *m, enum manager_news news)
+{
+	bool is_there = m->news >> news & 1;
+
+	m->news &= (uint8_t) ~(1u << news);
+	return is_there;
+}
+
 /* After all that has happened to units. */
 static int tell_news(struct call *c)
 {
 	struct monitor *m = c->monitor;
 
-	if (m->has_reloaded) {
-		m->has_reloaded = false;
+	if (take_news(m, NEWS_RELOADED)) {
 		reply_row(&c->reply, "reloaded");
-	} else if (m->is_ready) {
-		m->is_ready = false;
+	} else if (take_news(m, NEWS_BOOTED)) {
 		reply_row(&c->reply, "booted");
 		reply_value(&c->reply, TAG_NUMBER, "began", property_began_us(c->h));
 		reply_value(&c->reply, TAG_NUMBER, "finished", c->h->ready_us);
@@ -539,6 +545,11 @@ int serve_monitor(struct call *c)
 	if (c->monitor->is_lost) {
 		c->monitor->is_lost = false;
 		reply_row(&c->reply, "lost");
+		reply_row_end(&c->reply);
+		return CALL_MORE;
+	}
+	if (take_news(c->monitor, NEWS_RELOADING)) {
+		reply_row(&c->reply, "reloading");
 		reply_row_end(&c->reply);
 		return CALL_MORE;
 	}

@@ -548,8 +548,8 @@ static int apply(struct live *l, live_told_fn told, void *arg)
 	examine(l);
 	busname_look(l->h);
 	forget_names(l);
-	if (l->h->on_reloaded)
-		l->h->on_reloaded(l->h);
+	if (l->h->on_news)
+		l->h->on_news(l->h, NEWS_RELOADED);
 	return 0;
 }
 

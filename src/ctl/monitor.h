@@ -22,7 +22,7 @@ struct monitor {
 	struct monitor_note *notes; /* owned */
 	uint32_t at, n, cap;
 	bool is_lost;
-	bool has_reloaded, is_ready; /* to be told: files were read again; the boot is over */
+	uint8_t news; /* to be told: bits 1 << enum manager_news */
 };
 
 /* Cannot fail: what there is no memory for is lost, and that is noted. */

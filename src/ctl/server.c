@@ -512,7 +512,7 @@ void server_gone(struct hark *h, const struct unit *u)
 	}
 }
 
-void server_news(struct hark *h, bool is_ready)
+void server_news(struct hark *h, enum manager_news news)
 {
 	if (!h->server)
 		return;
@@ -521,8 +521,7 @@ void server_news(struct hark *h, bool is_ready)
 		struct monitor *m = c->call.monitor;
 
 		if (m) {
-			m->is_ready |= is_ready;
-			m->has_reloaded |= !is_ready;
+			m->news |= (uint8_t)(1u << news);
 			wake(h, c);
 		}
 	}

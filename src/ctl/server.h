@@ -18,6 +18,6 @@ void server_job_done(struct hark *h, struct unit *u, uint32_t id, enum job_type 
 		     enum job_result result);
 void server_performed(struct hark *h, const struct unit *u);
 void server_changed(struct hark *h, struct unit *u);
-/* The manager has read the unit files again (is_ready false), or its boot is over: whoever follows is told. */
-void server_news(struct hark *h, bool is_ready);
+/* Whoever follows is told. */
+void server_news(struct hark *h, enum manager_news news);
 void server_gone(struct hark *h, const struct unit *u);
