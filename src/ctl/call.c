@@ -203,13 +203,21 @@ bool call_means(const struct call *c, const struct unit *u)
 	return is_named;
 }
 
+const char *call_load_word(const struct call *c, const struct unit *u)
+{
+	enum load_state state = unit_load_state(u);
+
+	if (state == LOAD_STUB)
+		state = load_expect(&c->h->load, u->name);
+	return load_state_names[state];
+}
+
 static bool is_in_state(const struct call *c, const struct unit *u)
 {
 	const char *states = c->request.options[OPT_STATE];
 
 	return !states || list_has(states, coarse_names[unit_coarse(u)]) ||
-	       list_has(states, unit_substate(u)) ||
-	       list_has(states, load_state_names[unit_load_state(u)]) ||
+	       list_has(states, unit_substate(u)) || list_has(states, call_load_word(c, u)) ||
 	       (call_is_waiting_unit(c->h, u) && list_has(states, "waiting"));
 }
 

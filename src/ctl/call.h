@@ -81,6 +81,8 @@ struct unit *call_known_unit(struct call *c, const char *word, char *name);
 uint64_t call_wall_us(uint64_t mono_us);
 /* Is the unit one of those that the patterns and --type are about? */
 bool call_means(const struct call *c, const struct unit *u);
+/* Its load state; of a unit that nobody has needed yet, what it would be. */
+const char *call_load_word(const struct call *c, const struct unit *u);
 /* Next unit of the registry from cursor *at on that is meant, and is as --state wants it; NULL at the end. */
 struct unit *call_next_unit(struct call *c, uint64_t *at);
 /* The rows of findings about the unit's files, and of the output lines since then (of CLOCK_MONOTONIC; 0: all that are kept). */

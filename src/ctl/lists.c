@@ -63,7 +63,7 @@ int serve_list(struct call *c)
 		return CALL_MORE;
 	reply_row(&c->reply, "unit");
 	reply_text_z(&c->reply, "unit", u->name);
-	reply_text_z(&c->reply, "load", load_state_names[unit_load_state(u)]);
+	reply_text_z(&c->reply, "load", call_load_word(c, u));
 	reply_text_z(&c->reply, "active", coarse_names[unit_coarse(u)]);
 	reply_text_z(&c->reply, "sub", unit_substate(u));
 	if (!c->request.options[OPT_BRIEF])

@@ -390,9 +390,49 @@ static void print_file_state(struct view *v, const struct property *p)
 	put_text(v, p->name, word);
 }
 
-static void print_conditions(struct view *v, const struct property *p)
+/* Conditions and assertions are looked at with each start; when there are none, they hold at the moment of it. */
+static uint64_t checked_us(const struct unit *u)
 {
-	reply_value(v->reply, TAG_STAMP, p->name, wall_us(v->u->condition_us));
+	return u->condition_us ? u->condition_us : u->inactive_exit_us;
+}
+
+static uint64_t asserted_us(const struct unit *u)
+{
+	return u->condition_result == 2 && u->last_job_result != JOB_RES_ASSERT ? 0 : checked_us(u);
+}
+
+static void print_checked(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_STAMP, p->name, wall_us(checked_us(v->u)));
+}
+
+static void print_checked_mono(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_NUMBER, p->name, checked_us(v->u));
+}
+
+static void print_asserted(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_STAMP, p->name, wall_us(asserted_us(v->u)));
+}
+
+static void print_asserted_mono(struct view *v, const struct property *p)
+{
+	reply_value(v->reply, TAG_NUMBER, p->name, asserted_us(v->u));
+}
+
+/* How the last `clean` of its directories ended. */
+static void print_clean_result(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, v->u->is_unclean ? "exit-code" : "success");
+}
+
+static void print_fd_name(struct view *v, const struct property *p)
+{
+	const struct unit_config *c = v->u->config;
+
+	if (c && c->socket)
+		put_text(v, p->name, c->socket->fd_name ? c->socket->fd_name : v->u->name);
 }
 
 static void print_exit_code(struct view *v, const struct property *p)
@@ -482,14 +522,18 @@ static const struct property properties[] = {
 	{ "InactiveEnterTimestamp", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_stamp, NULL },
 	{ "InactiveEnterTimestampMonotonic", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_u64, NULL },
 	{ "ConditionResult", ALL_TYPES, WHOLE, print_condition_result, NULL },
-	{ "ConditionTimestamp", ALL_TYPES, WHOLE, print_conditions, NULL },
-	{ "ConditionTimestampMonotonic", ALL_TYPES, UNIT_FIELD(condition_us), print_u64, NULL },
+	{ "ConditionTimestamp", ALL_TYPES, WHOLE, print_checked, NULL },
+	{ "ConditionTimestampMonotonic", ALL_TYPES, WHOLE, print_checked_mono, NULL },
+	{ "AssertTimestamp", ALL_TYPES, WHOLE, print_asserted, NULL },
+	{ "AssertTimestampMonotonic", ALL_TYPES, WHOLE, print_asserted_mono, NULL },
 	{ "Result", ALL_TYPES, WHOLE, print_result, NULL },
 	{ "NActivations", ALL_TYPES, UNIT_FIELD(n_activations), print_u32, NULL },
 	{ "AssertResult", ALL_TYPES, WHOLE, print_assert_result, NULL },
 	{ "Perpetual", ALL_TYPES, UNIT_FIELD(has_perpetual), print_bool, NULL },
 	{ "CanFreeze", ALL_TYPES, WHOLE, print_can_freeze, NULL },
 	{ "CanClean", SERVICES | SOCKETS, WHOLE, print_can_clean, NULL },
+	{ "CleanResult", EXECS, WHOLE, print_clean_result, NULL },
+	{ "FileDescriptorName", SOCKETS, WHOLE, print_fd_name, NULL },
 	{ "ControlGroup", EXECS | SCOPES | SLICES, WHOLE, print_cgroup, NULL },
 
 	{ "SysFSPath", DEVICES, OF_UNIT, offsetof(struct device_unit, sysfs), print_text, NULL },

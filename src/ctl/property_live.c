@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "activate/mounts.h"
 #include "activate/swaps.h"
@@ -247,6 +248,19 @@ static void put_traffic(const struct live_view *v)
 			    strstr(v->name, "Bytes") ? count.bytes : count.packets);
 }
 
+/* The number of the directory is the cgroup's, cgroup_id() of BPF. */
+static void put_cgroup_id(const struct live_view *v)
+{
+	struct stat st;
+	char path[CGROUP_PATH];
+
+	if (!v->h->cgroups.has_cgroups || unit_is_at_rest(v->u))
+		return;
+	procs_cgroup(v->u, path);
+	if (fstatat(v->h->cgroups.dir_fd, path[0] ? path : ".", &st, 0) == 0)
+		reply_value(v->reply, TAG_NUMBER, v->name, st.st_ino);
+}
+
 static void put_freezer(const struct live_view *v)
 {
 	bool has_group = GROUPED >> v->u->type & 1;
@@ -284,6 +298,7 @@ static const struct {
 	{ "IPIngressPackets", GROUPED, put_traffic },
 	{ "IPEgressBytes", GROUPED, put_traffic },
 	{ "IPEgressPackets", GROUPED, put_traffic },
+	{ "ControlGroupId", GROUPED, put_cgroup_id },
 	{ "FreezerState", EVERY, put_freezer },
 };
 /* clang-format on */

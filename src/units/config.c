@@ -163,9 +163,9 @@ struct unit_config *config_new(const char *name)
 	return c;
 }
 
-bool config_needs_file(const struct unit_config *c)
+bool config_needs_file(const char *name)
 {
-	int type = unit_type_of(c->name);
+	int type = unit_type_of(name);
 
 	return type < 0 || !type_parts[type].file_is_optional;
 }

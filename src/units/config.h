@@ -14,4 +14,4 @@ void config_settle(struct unit_config *c, struct share *share);
 /* Log what was found in its files that is at least so severe. Without memory some is not said. */
 void config_log(const struct unit_config *c, enum diag_severity least);
 /* Does a unit of this type exist only when there is a file? Slices do without. */
-bool config_needs_file(const struct unit_config *c);
+bool config_needs_file(const char *name);

@@ -299,13 +299,22 @@ static const struct load_entry *find_fragment(const struct load *l, const char *
 	return has_own ? e : NULL;
 }
 
+enum load_state load_expect(const struct load *l, const char *name)
+{
+	const struct load_entry *e = find_fragment(l, name);
+
+	if (!e)
+		return config_needs_file(name) ? LOAD_NOT_FOUND : LOAD_LOADED;
+	return e->is_masked ? LOAD_MASKED : LOAD_LOADED;
+}
+
 /* Fragment and drop-ins. */
 static int apply_files(struct loading *g)
 {
 	const struct load_entry *e = find_fragment(g->load, g->config->name);
 	int r = 0;
 
-	if (!e && config_needs_file(g->config)) {
+	if (!e && config_needs_file(g->config->name)) {
 		report_unit(g, CODE_NO_FILE, NULL,
 			    "there is no such unit in any of the unit directories");
 		g->state = LOAD_NOT_FOUND;

@@ -19,6 +19,8 @@ MUST_USE int load_scan(struct load *l);
  * does not exist (LOAD_NOT_FOUND), is masked, or is bad. Returns 0 or -ENOMEM.
  */
 MUST_USE int load_unit(struct load *l, const char *name, struct unit_config **ret_config);
+/* What load_unit() would find, by the index alone: LOAD_LOADED for a file that may yet be bad. */
+enum load_state load_expect(const struct load *l, const char *name);
 /* As load_unit(), with text in place of the file (tests, fuzzer, verify of stdin, built-in units); drop-ins and links of the index count. */
 MUST_USE int load_unit_text(struct load *l, const char *name, const char *file, struct str text,
 			    struct unit_config **ret_config);

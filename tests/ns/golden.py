@@ -14,6 +14,7 @@ MASKS = [(re.compile(p, re.M), by) for p, by in (
     (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+", "DATE"),
     (r"(Timestamp(Monotonic)?|USecRealtime|USecMonotonic|LastTriggerUSec|NextElapse\w+)=.+", r"\1=SET"),
     (r"\b[0-9a-f]{32}\b", "ID"),
+    (r"(ControlGroupId)=[1-9]\d*", r"\1=NUMBER"),
     (r"(PID|Pid|pid)([=: ]+)[1-9]\d*", r"\1\2NUMBER"),
     (r"\b[1-9]\d* (/bin/sleep|/bin/sh|sleep )", r"NUMBER \1"),
     (r"(status|code)=(\w+), ", r"\1=\2, "),
