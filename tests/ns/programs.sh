@@ -55,7 +55,7 @@ say user-run 'systemd-run --user -M tester@ -q --wait --pipe id -un'
 
 mkdir /run/rootfs
 mount --bind / /run/rootfs
-say podman 'podman --cgroup-manager=systemd run --ulimit memlock=65536:65536 --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --name one -d --rootfs /run/rootfs sleep 1000 | grep -cE "^[0-9a-f]{64}$"'
+say podman 'podman --cgroup-manager=systemd run --privileged --pids-limit 0 --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --name one -d --rootfs /run/rootfs sleep 1000 | grep -cE "^[0-9a-f]{64}$"'
 id=$(podman ps -q --no-trunc)
 say podman-scope "systemctl show -p ActiveState,SubState,Slice --value libpod-$id.scope"
 say podman-stop "sh -c 'podman --cgroup-manager=systemd stop -t 1 one; timeout 5 sh -c \"while systemctl -q is-active libpod-$id.scope; do sleep 0.1; done\"; systemctl is-active libpod-$id.scope'"
