@@ -6,7 +6,7 @@
 
 #include "core/fd.h"
 
-enum { LINES_MOST = 64, RETRY_US = 5000 };
+enum { LINES_MOST = 192, SLOW_MOST = 128, RETRY_US = 5000 };
 
 /* A connection; ask NULL: idle. */
 struct ask_line {
@@ -17,8 +17,16 @@ struct ask_line {
 	int fd;
 };
 
+static void put_line(struct ask_line *l, struct ask *a)
+{
+	l->asker->slow_n -= l->ask && l->ask->is_slow;
+	l->asker->slow_n += a && a->is_slow;
+	l->ask = a;
+}
+
 static void close_line(struct ask_line *l)
 {
+	put_line(l, NULL);
 	loop_unwatch(l->asker->loop, &l->watch);
 	fd_close(l->fd);
 	list_del(&l->node);
@@ -63,7 +71,7 @@ static void on_line(struct watch *w, uint32_t events UNUSED)
 	}
 	if (!a || !client_take(&a->question, &in, &a->rows, &a->exit))
 		return;
-	l->ask = NULL;
+	put_line(l, NULL);
 	if (!list_is_empty(&k->waiting))
 		loop_timer_arm(k->loop, &k->retry, loop_now_us(k->loop));
 	end(a, 0);
@@ -111,7 +119,7 @@ static int send_on(struct ask_line *l, struct ask *a)
 		r = wire_send(l->fd, &out);
 	if (r < 0)
 		return r;
-	l->ask = a;
+	put_line(l, a);
 	a->line = l;
 	return 0;
 }
@@ -135,12 +143,25 @@ static void miss_manager(struct asker *k, int err)
 	loop_timer_arm(k->loop, &k->retry, now_us + RETRY_US);
 }
 
+/* NULL: there is none, or none that may have a line now. */
+static struct ask *next_waiting(const struct asker *k)
+{
+	list_for_each(node, &k->waiting) {
+		struct ask *a = list_entry(node, struct ask, node);
+
+		if (!a->is_slow || k->slow_n < SLOW_MOST)
+			return a;
+	}
+	return NULL;
+}
+
 static void on_retry(struct timer *t)
 {
 	struct asker *k = container_of(t, struct asker, retry);
 
-	while (!list_is_empty(&k->waiting)) {
-		struct ask *a = list_entry(k->waiting.next, struct ask, node);
+	struct ask *a;
+
+	while ((a = next_waiting(k))) {
 		int err = 0;
 		struct ask_line *l = free_line(k, &err);
 

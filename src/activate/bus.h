@@ -46,7 +46,7 @@ struct bus {
 	struct list tellings;      /* what the manager is being told, in this order */
 	bool is_telling;
 	bool is_reloading; /* as it was told last */
-	struct list kept; /* bus_keep.h */
+	struct list kept;  /* bus_keep.h */
 	struct bus_refs refs;
 	uint32_t peers_made; /* ever */
 };

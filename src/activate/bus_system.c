@@ -425,6 +425,7 @@ static bool start_activation(struct bus_system *s, struct str unit, uint64_t num
 					    .id = number ? number : client_number()};
 	v->ask.question.options[OPT_BUS_ACTIVATION] = "";
 	v->ask.done = on_activated;
+	v->ask.is_slow = true;
 	list_add_tail(&s->activations, &v->node);
 	save(s);
 	ask_start(&s->bus->asker, &v->ask);

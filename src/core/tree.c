@@ -220,7 +220,11 @@ static int give_directory(struct walk *w, int dir, int parent UNUSED, const char
 
 int tree_give(int fd, uid_t uid, gid_t gid)
 {
-	struct walk w = {.take = give_one, .leave = give_directory, .uid = uid, .gid = gid, .left = UINT_MAX};
+	struct walk w = {.take = give_one,
+			 .leave = give_directory,
+			 .uid = uid,
+			 .gid = gid,
+			 .left = UINT_MAX};
 	int own = fd_open(fd, ".", O_RDONLY | O_DIRECTORY, 0);
 
 	return own < 0 ? own : walk(&w, own);

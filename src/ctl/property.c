@@ -390,41 +390,20 @@ static void print_file_state(struct view *v, const struct property *p)
 	put_text(v, p->name, word);
 }
 
-/* Conditions and assertions are looked at with each start; when there are none, they hold at the moment of it. */
-static uint64_t checked_us(const struct unit *u)
-{
-	return u->condition_us ? u->condition_us : u->inactive_exit_us;
-}
-
-static uint64_t asserted_us(const struct unit *u)
-{
-	return u->condition_result == 2 && u->last_job_result != JOB_RES_ASSERT ? 0 : checked_us(u);
-}
-
-static void print_checked(struct view *v, const struct property *p)
-{
-	reply_value(v->reply, TAG_STAMP, p->name, wall_us(checked_us(v->u)));
-}
-
-static void print_checked_mono(struct view *v, const struct property *p)
-{
-	reply_value(v->reply, TAG_NUMBER, p->name, checked_us(v->u));
-}
-
-static void print_asserted(struct view *v, const struct property *p)
-{
-	reply_value(v->reply, TAG_STAMP, p->name, wall_us(asserted_us(v->u)));
-}
-
-static void print_asserted_mono(struct view *v, const struct property *p)
-{
-	reply_value(v->reply, TAG_NUMBER, p->name, asserted_us(v->u));
-}
-
 /* How the last `clean` of its directories ended. */
 static void print_clean_result(struct view *v, const struct property *p)
 {
 	put_text(v, p->name, v->u->is_unclean ? "exit-code" : "success");
+}
+
+/* As the service has asked for, else as the file says. */
+static void print_watchdog(struct view *v, const struct property *p)
+{
+	const struct service *s = service_of(v->u);
+	const struct unit_config *c = v->u->config;
+	uint64_t written = c && c->service ? c->service->watchdog_us : 0;
+
+	reply_value(v->reply, TAG_SPAN, p->name, s->watchdog_us ? s->watchdog_us : written);
 }
 
 static void print_fd_name(struct view *v, const struct property *p)
@@ -522,10 +501,6 @@ static const struct property properties[] = {
 	{ "InactiveEnterTimestamp", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_stamp, NULL },
 	{ "InactiveEnterTimestampMonotonic", ALL_TYPES, UNIT_FIELD(inactive_enter_us), print_u64, NULL },
 	{ "ConditionResult", ALL_TYPES, WHOLE, print_condition_result, NULL },
-	{ "ConditionTimestamp", ALL_TYPES, WHOLE, print_checked, NULL },
-	{ "ConditionTimestampMonotonic", ALL_TYPES, WHOLE, print_checked_mono, NULL },
-	{ "AssertTimestamp", ALL_TYPES, WHOLE, print_asserted, NULL },
-	{ "AssertTimestampMonotonic", ALL_TYPES, WHOLE, print_asserted_mono, NULL },
 	{ "Result", ALL_TYPES, WHOLE, print_result, NULL },
 	{ "NActivations", ALL_TYPES, UNIT_FIELD(n_activations), print_u32, NULL },
 	{ "AssertResult", ALL_TYPES, WHOLE, print_assert_result, NULL },
@@ -542,6 +517,7 @@ static const struct property properties[] = {
 	{ "ControlPID", SERVICES, SERVICE_OBJECT(control), print_live_pid, NULL },
 	{ "StatusText", SERVICES, SERVICE_OBJECT(status_text), print_text, NULL },
 	{ "StatusErrno", SERVICES, SERVICE_OBJECT(status_errno), print_int, NULL },
+	{ "WatchdogUSec", SERVICES, WHOLE, print_watchdog, NULL },
 	{ "NRestarts", SERVICES, SERVICE_OBJECT(n_restarts), print_u32, NULL },
 	{ "ReloadResult", SERVICES, SERVICE_OBJECT(reload_result), print_word, service_result_names },
 	{ "ExecMainStartTimestamp", SERVICES, SERVICE_OBJECT(main_start_us), print_stamp, NULL },

@@ -148,6 +148,37 @@ static void put_paths(const struct live_view *v)
 	}
 }
 
+/* --- conditions --- */
+
+/* Conditions and assertions are looked at with each start; when there are none, they hold at the moment of it. */
+static uint64_t checked_us(const struct unit *u)
+{
+	return u->condition_us ? u->condition_us : u->inactive_exit_us;
+}
+
+/* The name tells which clock. */
+static void put_stamp(const struct live_view *v, uint64_t mono_us)
+{
+	if (str_has_suffix(str_of(v->name), STR("Monotonic")))
+		reply_value(v->reply, TAG_NUMBER, v->name, mono_us);
+	else
+		reply_value(v->reply, TAG_STAMP, v->name, mono_us ? to_wall_us(mono_us) : 0);
+}
+
+static void put_checked(const struct live_view *v)
+{
+	put_stamp(v, checked_us(v->u));
+}
+
+/* After the conditions, if they held. */
+static void put_asserted(const struct live_view *v)
+{
+	const struct unit *u = v->u;
+	bool is_so = u->condition_result != 2 || u->last_job_result == JOB_RES_ASSERT;
+
+	put_stamp(v, is_so ? checked_us(u) : 0);
+}
+
 /* --- mounts and swaps --- */
 
 /* As it is mounted; else as the file says. */
@@ -299,6 +330,10 @@ static const struct {
 	{ "IPEgressBytes", GROUPED, put_traffic },
 	{ "IPEgressPackets", GROUPED, put_traffic },
 	{ "ControlGroupId", GROUPED, put_cgroup_id },
+	{ "ConditionTimestamp", EVERY, put_checked },
+	{ "ConditionTimestampMonotonic", EVERY, put_checked },
+	{ "AssertTimestamp", EVERY, put_asserted },
+	{ "AssertTimestampMonotonic", EVERY, put_asserted },
 	{ "FreezerState", EVERY, put_freezer },
 };
 /* clang-format on */

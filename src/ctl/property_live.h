@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * property_live - properties of timers, paths and cgroups: what they wait for, and what the kernel counts of them.
+ * property_live - properties of timers, paths and cgroups: what they wait for, and what the kernel counts of them; when conditions were looked at.
  */
 #pragma once
 

@@ -30,10 +30,10 @@ static const struct {
 	const char *directive;
 	enum directive_group group;
 } computed[] = {
-	{"Description", GROUPS},        {"Unit", GROUPS},      {"RestartKillSignal", GROUPS},
-	{"SyslogLevel", GROUPS},        {"What", GROUP_MOUNT}, {"SyslogFacility", GROUPS},
-	{"Options", GROUP_MOUNT},       {"Type", GROUP_MOUNT}, {"Priority", GROUP_SWAP},
-	{"FileDescriptorName", GROUPS},
+	{"Description", GROUPS},        {"Unit", GROUPS},        {"RestartKillSignal", GROUPS},
+	{"SyslogLevel", GROUPS},        {"What", GROUP_MOUNT},   {"SyslogFacility", GROUPS},
+	{"Options", GROUP_MOUNT},       {"Type", GROUP_MOUNT},   {"Priority", GROUP_SWAP},
+	{"FileDescriptorName", GROUPS}, {"WatchdogSec", GROUPS},
 };
 
 static bool is_computed(enum directive_group group, const char *directive)

@@ -93,6 +93,18 @@ BusName=org.hark.Silent
 TimeoutStartSec=1
 ExecStart=$PAYLOAD pause
 X
+put slow@.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.hark.Slow%i
+TimeoutStartSec=30
+ExecStart=$PAYLOAD pause
+X
+for i in $(seq 140); do
+	service "org.hark.Slow$i" "slow@$i.service"
+done
 ln -s /dev/null "$UNITS/masked.service"
 cp "$NS_BIN/long_call" "$T/long_call"
 hark_up names || finish
@@ -123,6 +135,14 @@ ok_if "a masked unit ($ms ms)" "" sh -c "[ $ms -le 1500 ] && grep -q '$(says mas
 ok_if "no failure was told later than a second ($worst ms)" "D18" [ $worst -lt 1000 ]
 ms=$(took send org.hark.Silent)
 ok_if "a service that never takes its name ($ms ms)" "" sh -c "[ $ms -ge 900 ] && [ $ms -le 3000 ] && grep -q '$(says 'job failed' silent.service)' $T/said"
+# More are called that are not ready for long than hark-bus has connections for: who asks something else is answered.
+for i in $(seq 140); do
+	echo "timeout 5 dbus-send --system --dest=org.hark.Slow$i / org.hark.Slow.Call"
+done | sh
+wait_for '[ "$(ctl list --state=activating "slow@*.service" 2>/dev/null | grep -c slow@)" -ge 128 ]' 10
+ms=$(took timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager.ListUnits)
+ok_if "while 140 slow services are called, hark-bus answers others ($ms ms)" "" sh -c "[ $ms -le 3000 ] && grep -q 'slow@100.service' $T/said"
+ctl stop 'slow@*.service' >/dev/null 2>&1
 ok_if "our own name answers on the bus" "" sh -c "$(declare -f send); send org.freedesktop.systemd1 | grep -q 'method return'"
 ask() { # VERB UNIT: what org.hark1 answers
 	timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/hark1 org.hark1.Manager.Ask "string:$1" "array:string:$2" dict:string:string: 2>&1

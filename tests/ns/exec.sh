@@ -177,7 +177,11 @@ directories() {
 	ctl stop dirs.service
 	is "RuntimeDirectory= goes with the service" "" gone "$([ -e /run/hark-t2 ] || [ -e /run/hark-t/one ] || echo gone)"
 	ok_if "StateDirectory= stays" "" test -d /var/lib/hark-t
-	rmdir /var/lib/hark-t
+	mkdir -p /var/lib/hark-t/a/b/c
+	(cd /var/lib/hark-t/a/b/c && seq 3000 | xargs touch && ln -s /etc link)
+	is "clean takes away what is in it, some at a time" "" "0 gone success" \
+		"$(ctl clean --what=state dirs.service >/dev/null; echo $?) $([ -e /var/lib/hark-t ] || echo gone) $(prop dirs.service CleanResult)"
+	is "... and what is gone is no error" "" 0 "$(ctl clean --what=state dirs.service >/dev/null; echo $?)"
 	service links RemainAfterExit=yes "RuntimeDirectory=hark-t5/:hark-t6 hark-t5:hark-t7/deep" "StateDirectory=hark-t:hark-t8" "ExecStart=$PAYLOAD report $T/links"
 	ctl start links.service >/dev/null
 	is "RuntimeDirectory=NAME:LINK" "" "hark-t5 ../hark-t5 hark-t" "$(readlink /run/hark-t6) $(readlink /run/hark-t7/deep) $(readlink /var/lib/hark-t8)"
