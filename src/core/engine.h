@@ -57,6 +57,7 @@ struct engine {
 	struct list run_queue; /* units with a job that may be runnable */
 	struct list fx_queue;  /* units with pending effects */
 	struct list retired;   /* units to be dropped when all is quiet */
+	uint32_t dropped_n;    /* since memory was given back */
 	struct list touched;   /* units to be stored with the next commit */
 	struct task turn;
 	struct timer resume; /* the next turn, when this one has done its share of effects */

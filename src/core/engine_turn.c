@@ -386,6 +386,8 @@ void engine_retire(struct engine *e, struct unit *u)
 	loop_defer(e->loop, &e->turn);
 }
 
+enum { TRIM_FROM = 2000 };
+
 static void drop_retired(struct engine *e)
 {
 	struct list *node;
@@ -407,6 +409,12 @@ static void drop_retired(struct engine *e)
 		list_del(&u->work->touch_node);
 		e->ops->retired(e->arg, u);
 		registry_drop(e->reg, u);
+		e->dropped_n++;
+	}
+	/* Many have gone, devices for example: the machine gets their memory. */
+	if (e->dropped_n >= TRIM_FROM) {
+		e->dropped_n = 0;
+		mem_trim();
 	}
 }
 

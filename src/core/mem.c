@@ -2,6 +2,9 @@
 #include "core/mem.h"
 
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 struct mem_stats mem_stats;
 
@@ -57,6 +60,13 @@ void mem_put(void *p)
 	if (p)
 		mem_stats.live_n--;
 	free(p);
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 void auto_mem_p(void *pp)

@@ -26,6 +26,8 @@ MUST_USE void *mem_grow(void *p, size_t old, size_t size);
 MUST_USE char *mem_dup(const void *p, size_t n);
 /* Give back; NULL is fine. */
 void mem_put(void *p);
+/* What is given back and lies between what is not goes to the kernel, page by page; takes milliseconds where that is much. */
+void mem_trim(void);
 
 struct arena_chunk;
 struct arena {

@@ -301,9 +301,8 @@ static void retired(void *arg, struct unit *u)
 
 	state_release(&h->state, u->state_slot);
 	transient_forget(h, u);
-	if (!s)
-		return;
-	notify_forget_stored(s);
+	if (s)
+		notify_forget_stored(s);
 }
 
 static uint32_t slot(void *arg, struct unit *u)

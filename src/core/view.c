@@ -172,8 +172,7 @@ static void sort(void)
 static bool changes_nothing(const struct view *v, const struct view *outer)
 {
 	return v->kind == VIEW_SAME && outer && outer->kind == VIEW_SAME &&
-	       (outer->decided & v->decided) == v->decided &&
-	       (outer->set & v->decided) == v->set;
+	       (outer->decided & v->decided) == v->decided && (outer->set & v->decided) == v->set;
 }
 
 /* Is what is missing no reason to fail? */

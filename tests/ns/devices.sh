@@ -159,6 +159,8 @@ t=$(ticks "$(manager_pid)")
 storm remove 0 10000
 ok_if "they go at once, and none is left" "" wait_for "$gone" 60
 went=$(($(ticks "$(manager_pid)") - t))
+less() { [ "$(rss "$(manager_pid)")" -lt $((begin + (full - begin) / 2)) ]; }
+ok_if "... and most of their memory goes back to the machine" "" wait_for less 10 || note "$begin kB before, $full with them, $(rss "$(manager_pid)") kB"
 # Each is looked for by its name, not among all others.
 note "harkd took $came ticks for those that came, $went for those that went"
 ok_if "those that go cost no more than those that came" "" [ "$went" -le $((2 * came + 5)) ]
