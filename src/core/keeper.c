@@ -244,8 +244,6 @@ static int open_exec_pipe(const struct bank_req *q)
 {
 	int p[2], r, fd = bank_fd(q->slot), end = seat->first + (int)q->refs_n;
 
-	if (!(bank->slot[q->slot].flags & BANK_F_EXECED))
-		return 0;
 	r = pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : raw_place(p[0], fd, 0);
 	r = r < 0 ? r : raw_place(p[1], end, O_CLOEXEC);
 	return r < 0 ? r : init_watch(fd, q->slot, EPOLLIN | EPOLLET);
@@ -277,7 +275,8 @@ static int spawn(const struct bank_req *q, int fd)
 	/* When one that is inside has its connection, the seat tells. */
 	if (!seat->is_inside && q->flags & BANK_F_DONATE)
 		bank->slot[q->slot].flags |= BANK_F_EXECED;
-	pid = pid ? pid : open_exec_pipe(q);
+	if (!pid && bank->slot[q->slot].flags & BANK_F_EXECED)
+		pid = open_exec_pipe(q);
 	pid = pid ? pid : init_spawn(fd);
 	if (pid < 0) {
 		seat->is_inside = false;
@@ -354,8 +353,6 @@ static void describe(const struct bank_req *q)
 		return;
 	*s = (struct bank_slot){s->kind, (uint8_t)q->flags, (uint8_t)q->op, .token = q->token,
 				.since_us = clock_mono_us()};
-	/* Not by the mapping: PID 1 reads no names, and need not have their pages. */
-	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
 	bank->high = q->slot < bank->high ? bank->high : q->slot + 1;
 }
 
@@ -366,6 +363,8 @@ static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)
 	for (uint32_t i = 0; q->flags & BANK_F_DONATE && i < q->refs_n; i++)
 		if (q->refs[i] >= 0 && bank->slot[q->refs[i]].kind == BANK_CONN)
 			bank->slot[q->refs[i]].donee = q->slot + 1;
+	/* Not by the mapping: PID 1 reads no names, and need not have their pages. */
+	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
 	bank->child[q->slot] = s->pid = pid;
 	bank->spawned += q->op == BANK_SPAWN;
 	if (pid && (s->exec || !(s->flags & BANK_F_EXECED)))
