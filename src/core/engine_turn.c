@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50000 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 250 * 1000 };
 
 /* --- the queue --- */
 
@@ -447,8 +447,8 @@ static void turn(struct task *t)
 			break;
 		engine_digest(e);
 	}
-	if (!e->rest.is_armed)
-		loop_timer_arm(e->loop, &e->rest, loop_now_us(e->loop) + REST_US);
+	/* Once nothing has happened for that long: it looks at every unit, and what it gives back would be taken again. */
+	loop_timer_arm(e->loop, &e->rest, loop_now_us(e->loop) + REST_US);
 	if (list_is_empty(&e->fx_queue)) {
 		drop_retired(e);
 		return;
