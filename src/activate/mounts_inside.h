@@ -30,6 +30,7 @@ struct mounts {
 	struct str whole; /* the table while it is looked at as a whole */
 	struct watch events;
 	struct timer pause;
+	uint64_t pause_us;
 	int events_fd; /* -1: the kernel cannot, or only the machine's own manager needs it */
 	struct map seen;
 	bool is_point_gone; /* some automount point is no longer there */

@@ -14,7 +14,8 @@
 #include "units/mount_unit.h"
 
 enum {
-	PAUSE_US = 50 * 1000, /* what comes within it is taken in together */
+	PAUSE_US = 20 * 1000, /* what comes within it is taken in together; in a storm it grows */
+	PAUSE_MOST_US = 80 * 1000,
 	CHANGES_MOST = 128
 };
 
@@ -290,6 +291,14 @@ static bool take_changes(struct mounts *w)
 	return was_told;
 }
 
+static void begin_pause(struct mounts *w, uint64_t us)
+{
+	struct loop *l = &w->hark->loop;
+
+	w->pause_us = us < PAUSE_MOST_US ? us : PAUSE_MOST_US;
+	loop_timer_arm(l, &w->pause, loop_now_us(l) + w->pause_us);
+}
+
 /*
  * A change is taken in at once; those that follow are taken in together, one pause after the other, until one goes by without any: a storm
  * does not wake us for each.
@@ -299,7 +308,7 @@ static void on_events(struct watch *watch, uint32_t events UNUSED)
 	struct mounts *w = container_of(watch, struct mounts, events);
 
 	loop_unwatch(&w->hark->loop, watch);
-	loop_timer_arm(&w->hark->loop, &w->pause, loop_now_us(&w->hark->loop) + PAUSE_US);
+	begin_pause(w, PAUSE_US);
 	take_changes(w);
 }
 
@@ -309,7 +318,7 @@ static void on_pause_over(struct timer *t)
 	struct loop *l = &w->hark->loop;
 	int r;
 
-	loop_timer_arm(l, t, loop_now_us(l) + PAUSE_US);
+	begin_pause(w, 2 * w->pause_us);
 	if (take_changes(w) || w->events_fd < 0)
 		return;
 	loop_timer_disarm(l, t);
