@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/journal.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -41,8 +42,11 @@ static bool put(int fd, struct iovec *iov, size_t n)
 bool journal_put(struct hark *h, const struct unit *u, const struct journal_line *line)
 {
 	char fields[FIELDS], run[UNIT_RUN_TEXT];
+	/* With its length in front, so that nothing in it begins another field. */
+	uint64_t length = htole64(line->text.n);
 	struct iovec iov[] = {
-		{(void *)(uintptr_t) "MESSAGE=", strlen("MESSAGE=")},
+		{(void *)(uintptr_t) "MESSAGE\n", strlen("MESSAGE\n")},
+		{&length, sizeof(length)},
 		{(void *)(uintptr_t)line->text.p, line->text.n},
 		{fields, 0},
 	};
@@ -54,7 +58,7 @@ bool journal_put(struct hark *h, const struct unit *u, const struct journal_line
 	if (h->journal_fd < 0)
 		return false;
 	unit_run_text(u, run);
-	iov[2].iov_len = (size_t)snprintf(
+	iov[3].iov_len = (size_t)snprintf(
 		fields, sizeof(fields),
 		"\nPRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=%.128s\nSYSLOG_PID=%d\nUNIT=%.255s\nINVOCATION_ID=%s\n",
 		line->priority, DAEMON, line->identifier ? line->identifier : "hark",

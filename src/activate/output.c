@@ -16,7 +16,6 @@ enum {
 	READ_SIZE = 6 * 1024,
 	READS_A_TURN = 4, /* then the others have their turn */
 	DRAIN_MOST = 16,  /* more than a pipe of the default size holds */
-	KMSG_PREFIX = 300,
 	KMSG_MOST = 976,
 };
 
@@ -61,15 +60,12 @@ static void copy_to_kmsg(struct unit_output *o, struct str line)
 {
 	const struct exec_config *e = o->unit->config ? o->unit->config->exec : NULL;
 	const char *name = e && e->syslog_identifier ? e->syslog_identifier : o->unit->name;
-	char record[LINE_MOST + KMSG_PREFIX];
-	size_t n = (size_t)snprintf(record, KMSG_PREFIX, "<30>%.255s: ", name);
+	char record[KMSG_MOST]; /* more is EINVAL: see log.c */
+	size_t n = (size_t)snprintf(record, sizeof(record), "<30>%.255s: ", name);
 
 	if (o->kmsg_fd < 0)
 		o->kmsg_fd = fd_open(AT_FDCWD, "/dev/kmsg", O_WRONLY | O_NONBLOCK, 0);
-	memcpy(record + n, line.p, line.n);
-	n += line.n;
-	/* More than 976 bytes are EINVAL: see log.c. */
-	n = n < KMSG_MOST ? n : KMSG_MOST;
+	n += log_escape(record + n, sizeof(record) - n, line);
 	if (o->kmsg_fd < 0 || write(o->kmsg_fd, record, n) < 0)
 		return;
 }

@@ -65,14 +65,14 @@ enum log_level log_get_level(void)
 	return conf.max;
 }
 
-/* Room for `need` bytes is looked at before each step, so an escape is never cut in two. */
-static size_t escape(char *out, size_t cap, const char *text)
+/* Room for what is next is looked at before each step, so an escape is never cut in two. */
+size_t log_escape(char *out, size_t cap, struct str text)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t n = 0;
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
 		bool is_control = c < 0x20 || c == 0x7f;
 
 		if (cap - n < (is_control ? 4 : 1))
@@ -120,7 +120,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 	char record[LOG_RECORD];
 	int saved = errno;
 	bool is_taken;
-	size_t n;
+	size_t begin, n;
 	va_list ap;
 
 	if (level > conf.max)
@@ -133,9 +133,11 @@ void log_at(enum log_level level, const char *fmt, ...)
 	/* One record serves both: stderr gets it without the three bytes of the priority. */
 	n = (size_t)snprintf(record, sizeof(record), "<%c>hark[%.64s]: ", kmsg_prio[level],
 			     conf.name);
-	n += escape(record + n, sizeof(record) - n - 1, text);
+	begin = n;
+	n += log_escape(record + n, sizeof(record) - n - 1, str_of(text));
+	record[n] = '\0';
+	is_taken = conf.taker && conf.taker(level, record + begin);
 	record[n++] = '\n';
-	is_taken = conf.taker && conf.taker(level, text);
 	/* Never blocks, and never polls as writable: only its reading side answers poll(2). The kernel shows on the console what it shall. */
 	if (is_taken ? level == LOG_ERROR : conf.kmsg_fd < 0 || write(conf.kmsg_fd, record, n) < 0)
 		tell_stderr(record + 3, n - 3);

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "core/base.h"
+#include "core/str.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS };
 
@@ -16,7 +16,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_INFO, LOG_TRACE, LOG_LEVELS 
 void log_init(const char *name, enum log_level max, int kmsg_fd);
 /* The most that is logged from now on; HARK_DEBUG asks for more. */
 void log_limit(enum log_level max);
-/* Lines are offered to it first; those that it takes (true) go nowhere else, but errors to stderr. It must not log. */
+/* Text of others without control characters: they stand as \xNN. Bytes written, at most cap; no NUL. */
+size_t log_escape(char *out, size_t cap, struct str text);
+/* Lines are offered to it first, without control characters; those that it takes (true) go nowhere else, but errors to stderr. It must not log. */
 typedef bool (*log_taker_fn)(enum log_level level, const char *text);
 void log_offer(log_taker_fn taker);
 /* What somebody asks for instead: lines of this level and above are told from now on; LOG_TRACE: those of every module, too (as HARK_DEBUG=all). */

@@ -2,6 +2,7 @@
 #include "ctl/call.h"
 
 #include <fnmatch.h>
+#include <sys/socket.h>
 
 #include "activate/output.h"
 #include "core/fd.h"
@@ -9,6 +10,9 @@
 #include "ctl/refresh.h"
 #include "units/builtin.h"
 #include "units/name.h"
+#include "units/users.h"
+
+enum { GROUPS_MOST = 1024 }; /* of a caller */
 
 struct asked *call_asked(const struct call *c)
 {
@@ -282,10 +286,40 @@ void call_line(struct call *c, const struct unit *u, struct str line, uint64_t w
 	reply_row_end(&c->reply);
 }
 
+/* False: the peer has more groups than can be asked for, or none is known. */
+static bool is_in_group(int fd, gid_t group)
+{
+	gid_t gids[GROUPS_MOST];
+	struct ucred peer;
+	socklen_t n = sizeof(gids), peer_n = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_n) == 0 && peer.gid == group)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n / sizeof(gids[0]); i++)
+		if (gids[i] == group)
+			return true;
+	return false;
+}
+
+bool call_may_read(const struct call *c)
+{
+	static const char *const readers[] = {"systemd-journal", "adm"};
+	gid_t group;
+
+	for (size_t i = 0; i < ARRAY_SIZE(readers) && !c->may_change && c->fd >= 0; i++)
+		if (users_group("", readers[i], &group) == 0 && is_in_group(c->fd, group))
+			return true;
+	return c->may_change;
+}
+
 void call_output(struct call *c, struct unit *u, uint64_t since_us)
 {
 	struct output_at at = {0};
 
+	if (!call_may_read(c))
+		return;
 	output_drain(c->h, u);
 	for (; output_next(u, true, &at); at.number++)
 		if (at.wall_us >= call_wall_us(since_us))

@@ -44,6 +44,7 @@ struct call {
 	uid_t uid;
 	pid_t pid;
 	bool may_change;
+	int fd; /* borrowed: its connection; -1: it is asked for somebody who is not on the line */
 	struct asked *asked; /* what is known of this request from an earlier life; NULL: nothing */
 	int exit;            /* enum call_exit; the first that is not 0 stays */
 	uint64_t at, sub;    /* cursors of the handler */
@@ -85,9 +86,12 @@ bool call_means(const struct call *c, const struct unit *u);
 const char *call_load_word(const struct call *c, const struct unit *u);
 /* Next unit of the registry from cursor *at on that is meant, and is as --state wants it; NULL at the end. */
 struct unit *call_next_unit(struct call *c, uint64_t *at);
+/* May the caller read what services write? Root and the members of systemd-journal and adm may, as they may read the journal. */
+bool call_may_read(const struct call *c);
 /* The rows of findings about the unit's files, and of the output lines since then (of CLOCK_MONOTONIC; 0: all that are kept). */
 void call_diags(struct call *c, const char *unit, const struct unit_config *config,
 		unsigned least_severity);
+/* ... nothing for who may not read them. */
 void call_output(struct call *c, struct unit *u, uint64_t since_us);
 /* The row of one such line. lost: how many before it were forgotten untold. */
 void call_line(struct call *c, const struct unit *u, struct str line, uint64_t wall_us,

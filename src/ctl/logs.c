@@ -81,6 +81,12 @@ static int begin(struct call *c)
 	const char *lines = c->request.options[OPT_LINES];
 	uint64_t most = UINT64_MAX;
 
+	if (!call_may_read(c)) {
+		call_error(
+			c, EXIT_NO_PERMISSION, NULL,
+			"only root and members of systemd-journal or adm may read what services write");
+		return CALL_DONE;
+	}
 	if (lines && str_to_u64(str_of(lines), &most) < 0) {
 		call_error(c, EXIT_USAGE, NULL, "--lines takes a number, not \"%s\"", lines);
 		return CALL_DONE;

@@ -198,6 +198,7 @@ static bool take_caller(struct call *c)
 		return false;
 	c->uid = (uid_t)number[0];
 	c->pid = (pid_t)number[1];
+	c->fd = -1;
 	c->may_change = c->uid == 0 || c->uid == c->h->uid;
 	return true;
 }
@@ -221,7 +222,8 @@ static int begin_call(struct conn *c)
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 	c->request = in->request;
-	c->call = (struct call){.h = h, .uid = c->uid, .pid = c->pid, .due_us = TIME_NEVER};
+	c->call = (struct call){
+		.h = h, .uid = c->uid, .pid = c->pid, .fd = c->fd, .due_us = TIME_NEVER};
 	c->call.may_change = c->uid == 0 || c->uid == h->uid;
 	r = request_decode(in, &c->call.request, &why);
 	if (r < 0 && r != -EINVAL)

@@ -157,15 +157,15 @@ ok_if "... and changes from root only" "" sh -c "[ \"\$(setpriv --reuid=65534 --
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups timeout 15 "$@" 2>&1; }
 ok_if "... none that would never end" "" sh -c "$(declare -f as_nobody); as_nobody dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/hark1 \
 	org.hark1.Manager.Ask string:logs array:string:good.service dict:string:string:follow,x | grep -q InvalidArgs"
+as_nobody dbus-send --system --type=signal --dest=org.freedesktop.systemd1 /org/freedesktop/DBus org.freedesktop.DBus.NameOwnerChanged \
+	string:org.hark.Good string::1.1 string:
+sleep 0.3
+is "nobody but the bus says who has lost a name" "" active "$(active good.service)"
 bus=$(ctl show -p MainPID --value hark-bus.service)
 links() { timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.freedesktop.systemd1 | grep -o '":[^"]*"'; }
 link=$(links)
 is "a message longer than most does not cost hark-bus its connection" "" "org.freedesktop.DBus.Error.InvalidArgs $link $bus" \
 	"$(as_nobody "$T/long_call" 6000000) $(links) $(ctl show -p MainPID --value hark-bus.service)"
-as_nobody dbus-send --system --type=signal --dest=org.freedesktop.systemd1 /org/freedesktop/DBus org.freedesktop.DBus.NameOwnerChanged \
-	string:org.hark.Good string::1.1 string:
-sleep 0.3
-is "nobody but the bus says who has lost a name" "" active "$(active good.service)"
 if command -v systemctl >/dev/null; then
 	export SYSTEMD_IGNORE_CHROOT=1
 	is "another user's systemctl reads over the bus" "" active \

@@ -131,6 +131,18 @@ many_clients() {
 		                s.close()
 	Y
 	is "garbage at the socket harms nobody" "" "0 1" "$(ctl is-active up.service >/dev/null; echo $?) $(ctl show -p ManagerGenerations --value)"
+	# What services write is for those who may read the journal; that they run is no secret.
+	service says Type=oneshot RemainAfterExit=yes "ExecStart=/bin/echo a-secret"
+	ctl start says.service >/dev/null
+	cp "$BIN/harkctl" "$T/harkctl"
+	as_nobody() { # GROUPS COMMAND...
+		setpriv --reuid=65534 --regid=65534 "$1" "$T/harkctl" "${@:2}" 2>&1
+	}
+	is "an ordinary user reads nothing of what services write" "" "4 0 0 active 4" \
+		"$(as_nobody --clear-groups logs says.service >/dev/null; echo $?) $(as_nobody --clear-groups logs says.service | grep -c a-secret) $(as_nobody --clear-groups status says.service | grep -c a-secret) \
+$(as_nobody --clear-groups is-active says.service) $(ctl --caller=65534:$$ logs says.service >/dev/null 2>&1; echo $?)"
+	is "... one of the group adm does, and root" "" "1 1 1" \
+		"$(as_nobody "--groups=$(getent group adm | cut -d: -f3)" logs says.service | grep -c a-secret) $(as_nobody "--groups=$(getent group adm | cut -d: -f3)" status says.service | grep -c a-secret) $(ctl logs says.service | grep -c a-secret)"
 }
 
 # storm N: a target of 200 units that no manager has read yet.

@@ -24,10 +24,18 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 s.bind("/run/systemd/journal/socket")
 n = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 n.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", "\0"))
+def fields(data):
+    while data:
+        line, _, data = data.partition(b"\n")
+        name, has_value, value = line.partition(b"=")
+        if not has_value:  # its length, in 8 bytes, and then a value of any bytes
+            n = struct.unpack("<Q", data[:8])[0]
+            value, data = data[8:8 + n], data[8 + n + 1:]
+        yield name.decode(), value.decode()
 while True:
     data, extra, _, _ = s.recvmsg(4096, 256)
     pid = struct.unpack("iii", extra[0][2])[0]
-    f = dict(l.split("=", 1) for l in data.decode().split("\n") if "=" in l)
+    f = dict(fields(data))
     with open("/run/out/got", "a") as out:
         out.write("%s %s %s %s %s|%s\n" % (f["UNIT"], pid, f["PRIORITY"], f["SYSLOG_IDENTIFIER"], len(f["INVOCATION_ID"]), f["MESSAGE"]))
 X

@@ -64,6 +64,8 @@ START_TEST(what_is_taken_goes_nowhere_else)
 	ck_assert_str_eq(taken, "1 a warning");
 	log_at(LOG_INFO, "a note");
 	expect(kmsg_pipe[0], "<6>hark[unit]: a note\n");
+	log_at(LOG_WARN, "a\nUNIT=another.service");
+	ck_assert_str_eq(taken, "1 a\\x0aUNIT=another.service");
 	log_at(LOG_ERROR, "an error"); /* somebody may look at the console */
 	ck_assert_str_eq(taken, "0 an error");
 	expect(err_pipe[0], "hark[unit]: an error\n");
@@ -89,9 +91,13 @@ END_TEST
 
 START_TEST(control_bytes_cannot_forge_lines)
 {
+	char out[8];
+
 	log_init("unit", LOG_INFO, -1);
 	log_at(LOG_ERROR, "a\nhark[unit]: b\x1b[2J\x7f \xc3\xa4");
 	expect(err_pipe[0], "hark[unit]: a\\x0ahark[unit]: b\\x1b[2J\\x7f \xc3\xa4\n");
+	ck_assert_uint_eq(log_escape(out, sizeof(out), (struct str){"a\0b\n", 4}), 6);
+	ck_assert(memcmp(out, "a\\x00b", 6) == 0); /* no room for half an escape */
 }
 END_TEST
 
