@@ -314,15 +314,19 @@ int unit_cache_write(char *const *dirs, unsigned dirs_n, time_t settled_s, const
 {
 	struct writing w = {.settled_s = settled_s};
 	struct sbuf out = {0};
+	mode_t mask;
 	int r = 0;
 
 	for (unsigned k = 0; r == 0 && k < dirs_n; k++)
 		r = add_search_dir(&w, dirs[k]);
 	if (r == 0)
 		join(&w, &out);
+	/* There may be files among them that only root may read. */
+	mask = umask(077);
 	if (r == 0)
 		r = out.p && !out.err ? fd_replace_file(dir, name, (struct str){out.p, out.n})
 				      : -ENOMEM;
+	umask(mask);
 	sbuf_fini(&out);
 	sbuf_fini(&w.bytes);
 	mem_put(w.records);

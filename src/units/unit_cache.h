@@ -40,7 +40,7 @@ bool unit_cache_find(const struct unit_cache *c, struct str path, const struct s
 bool unit_cache_entry(struct str *listing, unsigned char *ret_kind, const char **ret_name,
 		      const char **ret_link);
 /*
- * unit_cache_write() - write the file DIR/NAME anew.
+ * unit_cache_write() - write the file DIR/NAME anew, for nobody else to read.
  *
  * @dirs:      of units, most important first; they may be missing
  * @settled_s: what has changed after this second of CLOCK_REALTIME is left out

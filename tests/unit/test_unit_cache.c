@@ -69,11 +69,14 @@ static void change(const char *name)
 static void write_cache(time_t settled_s)
 {
 	char units[128], low[128];
+	struct stat st;
 	char *const list[] = {units, low};
 
 	snprintf(units, sizeof(units), "%s/units", top);
 	snprintf(low, sizeof(low), "%s/low", top);
 	ck_assert_int_eq(unit_cache_write(list, ARRAY_SIZE(list), settled_s, top, "cache"), 0);
+	ck_assert_int_eq(stat(cache_path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 }
 
 static void setup(void)
