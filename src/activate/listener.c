@@ -208,12 +208,28 @@ static int find_owner(const struct listener *l, const struct socket_config *c, u
 	return r;
 }
 
+/*
+ * Of the name, which is what is in the file system; fchown(2) of a socket is about the socket. It may lie in a directory of somebody else's, who
+ * could have put another file there under it by now.
+ */
+static int own_name(const char *path, uid_t uid, gid_t gid)
+{
+	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
+	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+		return -EEXIST;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 /* Nobody can connect before it listens, so the owner may come after the name. */
 static int set_owner(const struct listener *l, const struct socket_config *c, int fd,
 		     char **ret_why)
 {
 	const char *path = listener_path(l);
-	bool by_path = l->addr_n != 0; /* fchown(2) of a socket is about the socket, not its name */
+	bool by_path = l->addr_n != 0;
 	uid_t uid;
 	gid_t gid;
 	int r;
@@ -223,9 +239,8 @@ static int set_owner(const struct listener *l, const struct socket_config *c, in
 	r = find_owner(l, c, &uid, &gid, ret_why);
 	if (r < 0)
 		return r;
-	if ((by_path ? lchown(path, uid, gid) : fchown(fd, uid, gid)) < 0)
-		return refuse(l, -errno, "cannot change the owner", ret_why);
-	return 0;
+	r = by_path ? own_name(path, uid, gid) : fchown(fd, uid, gid) < 0 ? -errno : 0;
+	return r < 0 ? refuse(l, r, "cannot change the owner", ret_why) : 0;
 }
 
 /* --- sockets --- */
