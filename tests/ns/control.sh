@@ -131,10 +131,36 @@ many_clients() {
 		                s.close()
 	Y
 	is "garbage at the socket harms nobody" "" "0 1" "$(ctl is-active up.service >/dev/null; echo $?) $(ctl show -p ManagerGenerations --value)"
+	# One who takes all the connections he gets leaves some to the others.
+	cp "$BIN/harkctl" "$T/harkctl"
+	python3 - "$RUN_DIR/control" >"$T/greedy" 2>&1 <<-Y &
+		import os, socket, sys, time
+		os.setgroups([])
+		os.setresgid(65534, 65534, 65534)
+		os.setresuid(65534, 65534, 65534)
+		held, refused = [], 0
+		for i in range(100):
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		    s.connect(sys.argv[1])
+		    held.append(s)
+		time.sleep(0.3)
+		for s in held:
+		    try:
+		        refused += b"too many" in s.recv(16384, socket.MSG_DONTWAIT)
+		    except BlockingIOError:
+		        pass
+		print(refused, flush=True)
+		time.sleep(60)
+	Y
+	local greedy=$!
+	wait_for '[ -s "$T/greedy" ]' 5
+	is "one user gets so many connections" "" 36 "$(cat "$T/greedy")"
+	is "... and others are answered" "" "active active" \
+		"$(setpriv --reuid=65533 --regid=65533 --clear-groups "$T/harkctl" is-active up.service 2>&1) $(ctl is-active up.service)"
+	kill $greedy
 	# What services write is for those who may read the journal; that they run is no secret.
 	service says Type=oneshot RemainAfterExit=yes "ExecStart=/bin/echo a-secret"
 	ctl start says.service >/dev/null
-	cp "$BIN/harkctl" "$T/harkctl"
 	as_nobody() { # GROUPS COMMAND...
 		setpriv --reuid=65534 --regid=65534 "$1" "$T/harkctl" "${@:2}" 2>&1
 	}

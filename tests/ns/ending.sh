@@ -257,6 +257,26 @@ notifications() {
 	is "... but not those of a cgroup that only has the same name" "" "own 1" \
 		"$(prop robbed.service StatusText) $(grep -c 'robbed.service: a notification from pid .* is ignored' "$HARK_LOG")"
 	rmdir -p "$CGROUP/mine/robbed.service" 2>/dev/null
+	local before
+	before=$(ls "/proc/$(manager_pid)/fd" | wc -l)
+	python3 - "$HARK_RUN_DIR/notify/robbed.service" >"$T/sent" 2>&1 <<-Y
+		import os, socket, sys
+		os.setgroups([])
+		os.setresgid(65534, 65534, 65534)
+		os.setresuid(65534, 65534, 65534)
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.connect(sys.argv[1])
+		fds = [os.open("/dev/null", os.O_RDONLY) for i in range(200)]
+		for i in range(100):
+		    s.send(b"")
+		    socket.send_fds(s, [b"FDSTORE=1"], fds[:i % 200 + 1])
+		    for text in (b"\0", b"READY=1\0\0MAINPID=1", b"x" * 4097, b"\xff\xfe=\xff", b"=", b"STATUS", b"MAINPID=1"):
+		        s.send(text)
+		print("sent")
+	Y
+	$PAYLOAD sleep 1
+	is "what anybody may send costs no descriptor and changes nothing" "" "sent $before own $(main_of robbed.service) active" \
+		"$(cat "$T/sent") $(ls "/proc/$(manager_pid)/fd" | wc -l) $(prop robbed.service StatusText) $(main_of robbed.service) $(active robbed.service)"
 	ctl stop robbed.service
 	service keeps Type=notify FileDescriptorStoreMax=2 Restart=on-failure RestartSec=20ms \
 		"ExecStart=/bin/sh -c 'if [ -n \"\$LISTEN_FDS\" ]; then $PAYLOAD fd 3 $T/kept; echo \"\$LISTEN_FDNAMES\" >$T/keptname; $PAYLOAD notify READY=1; sleep 60; else $PAYLOAD store mine hello notify READY=1; sleep 0.1; exit 1; fi'" \
