@@ -49,10 +49,11 @@ is "a runtime directory needs no such door" "" "$uid" "$(stat -c %u /run/one)"
 
 # shellcheck disable=SC2016
 printf '%s\n' 'echo "$STATE_DIRECTORY"; touch "$STATE_DIRECTORY/x" && echo mine; ls /var/lib/private' \
-	'test -e /var/lib/look/x && echo linked; touch /var/lib/private/y 2>/dev/null || echo no; id -u' >"$T/look.sh"
+	'test -e /var/lib/look/x && echo linked; touch /var/lib/private/y 2>/dev/null || echo no' \
+	'chmod u+s "$STATE_DIRECTORY/x" 2>/dev/null || chmod g+s "$STATE_DIRECTORY/x" 2>/dev/null || echo unset; id -u' >"$T/look.sh"
 oneshot look DynamicUser=yes StateDirectory=look "StandardOutput=truncate:$T/look.out" "ExecStart=/bin/sh $T/look.sh" "BindReadOnlyPaths=$T"
 first=$(tail -1 "$T/look.out")
-is "inside it sees its own directory and no other" "" "/var/lib/private/look|mine|look|linked|no" "$(sed '$d' "$T/look.out" | paste -sd'|')"
+is "inside it sees its own directory and no other, and leaves no file that runs as the next one who has its number" "" "/var/lib/private/look|mine|look|linked|no|unset" "$(sed '$d' "$T/look.out" | paste -sd'|')"
 ctl start look.service >/dev/null
 is "the next run has the same number" "" "$first" "$(tail -1 "$T/look.out")"
 ctl clean --what=state look.service >/dev/null
