@@ -12,7 +12,7 @@
 #include "core/state.h"
 
 enum {
-	CRASH_LAYOUT = 2, /* of struct crash_ring */
+	CRASH_LAYOUT = 3, /* of struct crash_ring */
 	CRASH_RECORDS = 16,
 	CRASH_FRAMES = 32,
 	CRASH_ENTRIES = 6,

@@ -72,7 +72,9 @@ uint64_t engine_note(struct engine *e, enum ledger_kind kind, struct unit *u,
 	entry.unit = e->ops->slot(e->arg, u);
 	if (cause) {
 		from = registry_unit(e->reg, cause->unit);
-		entry.parent = cause->entry ? cause->entry : from ? engine_entry(from) : 0;
+		entry.parent = (uint32_t)(cause->entry ? cause->entry
+					  : from       ? engine_entry(from)
+						       : 0);
 		entry.from = from ? e->ops->slot(e->arg, from) : 0;
 		entry.cause = cause->kind;
 		entry.uid = cause->uid;
@@ -87,7 +89,7 @@ void engine_note_trigger(struct engine *e, struct unit *u, struct cause *cause)
 				     .cause = cause->kind,
 				     .uid = cause->uid,
 				     .pid = cause->pid,
-				     .parent = engine_entry(u)};
+				     .parent = (uint32_t)engine_entry(u)};
 
 	if (!e->ledger)
 		return;

@@ -5,8 +5,8 @@
 
 #include "core/fd.h"
 
-/* A number that no honest ledger reaches: above it `next` is taken for garbage. */
-#define SEQ_MOST (UINT64_C(1) << 62)
+/* The last number: behind it they begin anew. */
+#define SEQ_MOST UINT32_MAX
 
 const char *const ledger_kind_names[LEDGER_KINDS] = {
 #define ENTRY(name, word) word,
@@ -64,7 +64,7 @@ static uint32_t add_text(struct ledger *l, uint64_t seq, const char *text)
 
 uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const char *text)
 {
-	uint64_t seq = l->next;
+	uint64_t seq = l->next <= SEQ_MOST ? l->next : 1;
 	struct ledger_entry *e = place(l, seq);
 
 	/* The old number goes first and the new one comes last: at no instant does a half-written entry count. */
@@ -75,7 +75,7 @@ uint64_t ledger_add(struct ledger *l, const struct ledger_entry *entry, const ch
 	e->parent = entry->parent < seq ? entry->parent : 0;
 	e->text = add_text(l, seq, text);
 	e->wall_us = clock_wall_us();
-	__atomic_store_n(&e->seq, seq, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->seq, (uint32_t)seq, __ATOMIC_RELEASE);
 	__atomic_store_n(&l->next, seq + 1, __ATOMIC_RELEASE);
 	return seq;
 }

@@ -4,7 +4,8 @@
  * entry it follows from. Lives in shared memory that PID 1 keeps, so `why` answers across a crash of the manager.
  *
  * Units are named by their slot in the state table (state.h), which outlives the manager; entries are fixed-size and
- * checksummed by their sequence number; writing one cannot fail. Few entries have a text (of the outside party), so the
+ * checksummed by their sequence number; writing one cannot fail. After four billion entries the numbers begin anew, and who asks for
+ * one from before is told that it was overwritten. Few entries have a text (of the outside party), so the
  * texts have a smaller ring of their own.
  */
 #pragma once
@@ -32,8 +33,8 @@ enum ledger_kind {
 extern const char *const ledger_kind_names[LEDGER_KINDS];
 
 struct ledger_entry {
-	uint64_t seq;    /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
-	uint64_t parent; /* seq it follows from, 0 none */
+	uint32_t seq;    /* from 1; an entry is valid when seq % LEDGER_ENTRIES is its place */
+	uint32_t parent; /* seq it follows from, 0 none */
 	uint64_t wall_us;
 	uint32_t unit, from; /* state slots + 1, 0 none */
 	uint32_t uid;
@@ -51,7 +52,7 @@ struct ledger_text {
 };
 
 struct ledger {
-	uint64_t next;       /* sequence of the next entry */
+	uint64_t next;       /* sequence of the next entry, at most 2^32: then they begin anew */
 	uint32_t texts_next; /* how many were written */
 	uint32_t reserved;
 	struct ledger_entry ring[LEDGER_ENTRIES];

@@ -441,7 +441,7 @@ static void note_process(struct hark *h, struct unit *u, enum ledger_kind kind,
 {
 	struct ledger_entry entry = {.kind = (uint8_t)kind,
 				     .cause = CAUSE_PROCESS,
-				     .parent = engine_entry(u),
+				     .parent = (uint32_t)engine_entry(u),
 				     .pid = n->pid};
 
 	entry.unit = slot(h, u);

@@ -8,7 +8,7 @@
 
 static struct ledger l, saved;
 
-static uint64_t add(uint64_t parent, const char *text)
+static uint64_t add(uint32_t parent, const char *text)
 {
 	struct ledger_entry e = {.kind = LEDGER_NOTE, .cause = CAUSE_USER, .parent = parent};
 
@@ -19,7 +19,7 @@ START_TEST(entries_are_found_until_overwritten)
 {
 	ledger_adopt(&l);
 	for (uint64_t i = 1; i <= LEDGER_ENTRIES + 3; i++)
-		ck_assert_uint_eq(add(i - 1, "x"), i);
+		ck_assert_uint_eq(add((uint32_t)i - 1, "x"), i);
 	ck_assert_ptr_null(ledger_get(&l, 0));
 	ck_assert_ptr_null(ledger_get(&l, 3));
 	ck_assert_uint_eq(ledger_get(&l, 4)->seq, 4);
@@ -109,10 +109,26 @@ START_TEST(any_byte_may_be_wrong)
 {
 	ledger_adopt(&l);
 	for (uint64_t i = 1; i < 10; i++)
-		add(i - 1, "text");
+		add((uint32_t)i - 1, "text");
 	saved = l;
 	spoil(0, offsetof(struct ledger, ring) + SPOILT * sizeof(struct ledger_entry));
 	spoil(offsetof(struct ledger, texts), SPOILT * sizeof(struct ledger_text));
+}
+END_TEST
+
+START_TEST(numbers_begin_anew)
+{
+	ledger_adopt(&l);
+	ck_assert_uint_eq(add(0, "first"), 1);
+	l.next = UINT32_MAX;
+	ck_assert_uint_eq(add(0, "last"), UINT32_MAX);
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, UINT32_MAX)), "last");
+	ck_assert_uint_eq(add(UINT32_MAX, "first again"), 1);
+	ck_assert_uint_eq(ledger_get(&l, 1)->parent, 0);
+	ck_assert_str_eq(ledger_text(&l, ledger_get(&l, 1)), "first again");
+	ck_assert_ptr_null(ledger_get(&l, UINT32_MAX));
+	ck_assert_uint_eq(add(1, "second"), 2);
+	check_sane();
 }
 END_TEST
 
@@ -135,6 +151,7 @@ int main(void)
 	tcase_add_test(t, a_parent_is_older);
 	tcase_add_test(t, an_entry_without_its_count_counts);
 	tcase_add_test(t, any_byte_may_be_wrong);
+	tcase_add_test(t, numbers_begin_anew);
 	tcase_add_test(t, wrong_counts_begin_anew);
 	suite_add_tcase(s, t);
 	return suite_run(s);
