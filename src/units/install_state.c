@@ -46,7 +46,8 @@ static bool is_known_name(const struct install_unit *u, const char *name)
 
 /*
  * A link to the unit, or with its name. by_install: only one that enabling it would make. is_below: the directory is less important than
- * that of the unit's file, so that a link of its own name there is hidden. *ret_same_name: such a link is no other name.
+ * that of the unit's file, so that a link of its own name there is hidden. *ret_same_name: such a link is no other name. Who wants an instance
+ * wants what the template makes; one that is linked from elsewhere is a file of its own.
  */
 static bool has_link(const struct install_unit *u, const struct tree_dir *d, bool by_install,
 		     bool is_below, bool *ret_same_name)
@@ -61,7 +62,8 @@ static bool has_link(const struct install_unit *u, const struct tree_dir *d, boo
 			continue;
 		leads_here =
 			strcmp(tree_name(n->target), u->name) == 0 ||
-			(name_template(tree_name(n->target), template, sizeof(template)) == 0 &&
+			(n->is_side &&
+			 name_template(tree_name(n->target), template, sizeof(template)) == 0 &&
 			 strcmp(template, u->name) == 0);
 		has_name = (n->is_side || !is_below) && strcmp(n->name, u->name) == 0;
 		if (has_name && leads_here && !n->is_side)
