@@ -12,6 +12,7 @@
 
 #include "core/crashpoint.h"
 #include "core/fd.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/plan.h"
 
@@ -284,6 +285,30 @@ static void spare_from_oom(void)
 	(void)!fd_write_small(AT_FDCWD, "/proc/self/oom_score_adj", "-1000");
 }
 
+static int flush_acks(struct bank *b)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < b->acks_n && r == 0; i++) {
+		uint32_t slot = b->acks[i];
+		struct bank_req q = {.op = BANK_ACK, .slot = slot, .token = b->seen[slot].token};
+
+		r = send_request(&q, NULL, STR(""), -1);
+		/* requests are performed in order: the slot is free before it is used again */
+		bank_release(b, slot);
+	}
+	b->acks_n = 0;
+	return r;
+}
+
+static void send_acks(struct task *t)
+{
+	struct bank *b = container_of(t, struct bank, send_acks);
+
+	if (flush_acks(b) < 0)
+		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
+}
+
 int bank_open(struct bank *b, struct loop *loop)
 {
 	void *map;
@@ -308,6 +333,7 @@ int bank_open(struct bank *b, struct loop *loop)
 					      : 0;
 	if (!r) {
 		b->watch.fn = receive_bell;
+		b->send_acks.fn = send_acks;
 		r = loop_watch(loop, &b->watch, BANK_CHANNEL_FD, EPOLLIN);
 	}
 	if (!r) {
@@ -323,6 +349,7 @@ void bank_close(struct bank *b)
 {
 	if (b->watch.is_on)
 		loop_unwatch(b->loop, &b->watch);
+	loop_undefer(&b->send_acks);
 	if (b->table)
 		munmap((void *)(uintptr_t)b->table, sizeof(*b->table));
 	mem_put(b->taken);
@@ -494,13 +521,12 @@ int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, 
 
 int bank_ack(struct bank *b, uint32_t slot, uint64_t token)
 {
-	int r = send_request(&(struct bank_req){.op = BANK_ACK, .slot = slot, .token = token}, NULL,
-			     STR(""), -1);
+	int r = b->acks_n == BANK_ACKS ? flush_acks(b) : 0;
 
-	if (!r)
-		bank_release(
-			b,
-			slot); /* requests are performed in order: the slot is free before it is used again */
+	if (b->seen[slot].token != token)
+		return err_here(-ESRCH);
+	b->acks[b->acks_n++] = slot;
+	loop_defer(b->loop, &b->send_acks);
 	return r;
 }
 

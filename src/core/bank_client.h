@@ -48,6 +48,8 @@ struct bank_seen {
 	uint8_t told; /* a bit for each kind of note */
 };
 
+enum { BANK_ACKS = 16 };
+
 struct bank {
 	struct watch watch;
 	struct loop *loop;
@@ -57,6 +59,8 @@ struct bank {
 	uint32_t changed_n;      /* news of the table looked at so far */
 	uint32_t signals, pings; /* heard so far */
 	uint32_t search;         /* where the next free slot is looked for */
+	struct task send_acks;   /* for the exits in the slots of acks */
+	uint32_t acks[BANK_ACKS], acks_n;
 	void (*on_note)(struct bank *b, const struct bank_note *note);
 	void (*on_gone)(struct bank *b); /* PID 1's end closed: only when it died */
 	uint64_t next_token;
@@ -126,6 +130,10 @@ struct bank_spawn {
 MUST_USE int bank_spawn(struct bank *b, const struct bank_spawn *s);
 MUST_USE int bank_signal(struct bank *b, uint32_t slot, uint64_t token, int sig);
 MUST_USE int bank_adopt(struct bank *b, uint32_t slot, uint64_t token, const char *name, pid_t pid);
+/*
+ * The exit in the slot was handled, and the slot is given back. It is sent behind what the loop still has to do in this turn: often that is to ask for
+ * the next process, which should not wait for PID 1 to bury this one.
+ */
 MUST_USE int bank_ack(struct bank *b, uint32_t slot, uint64_t token);
 /* A manager that is silent for so long is asked, and ended when it is silent as long again. Whole seconds, rounded up. -ERANGE: none, or too many. */
 MUST_USE int bank_ping_every(struct bank *b, uint64_t every_us);

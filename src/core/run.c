@@ -644,7 +644,7 @@ static void on_exit_note(struct hark *h, const struct bank_note *n)
 	}
 	if (bank_ack(&h->bank, n->slot, n->token) < 0)
 		log_at(LOG_ERROR, "PID 1 does not take an acknowledgement");
-	procs_del(h, n->slot);
+	procs_forget(h, n->slot);
 }
 
 void run_on_note(struct bank *b, const struct bank_note *n)
