@@ -39,6 +39,13 @@ static int named_slot(struct making *m, const char *name, uint8_t exit_code, int
 	return -ENOENT;
 }
 
+/* Root opens it for whoever owns the directory it lies in, and what is written to it is his, too: hark-exec looks where it gets to. */
+static void put_file(struct making *m, int fd, int flags, const char *path)
+{
+	describe_step(m, m->h->is_user ? PLAN_OPEN : PLAN_OPEN_FILE, (uint64_t)fd, (uint64_t)flags,
+		      0666, path);
+}
+
 static int put_input(struct making *m)
 {
 	const struct stdio *in = &m->exec->in;
@@ -60,7 +67,7 @@ static int put_input(struct making *m)
 		bool both = m->exec->out.kind == STDIO_FILE && m->exec->out.path &&
 			    !strcmp(in->path, m->exec->out.path);
 
-		describe_step(m, PLAN_OPEN, 0, both ? O_RDWR | O_CREAT : O_RDONLY, 0666, in->path);
+		put_file(m, 0, both ? O_RDWR | O_CREAT : O_RDONLY, in->path);
 		break;
 	}
 	case STDIO_SOCKET:
@@ -96,7 +103,7 @@ static void put_output_file(struct making *m, const struct stdio *s, int fd)
 	else if (fd == STDERR_FILENO && e->out.kind == s->kind && !strcmp(e->out.path, s->path))
 		describe_step(m, PLAN_DUP, 1, 2, 0, NULL);
 	else
-		describe_step(m, PLAN_OPEN, (uint64_t)fd, (uint64_t)flags, 0666, s->path);
+		put_file(m, fd, flags, s->path);
 }
 
 /* Where input came from; with none, the pipe. */

@@ -36,6 +36,7 @@
 #include "core/isolate.h"
 #include "core/mem.h"
 #include "core/terminal.h"
+#include "core/tree.h"
 #include "core/utmp.h"
 #include "core/view.h"
 
@@ -454,9 +455,28 @@ static int set_nonblocking(int first, uint64_t n)
 	return r;
 }
 
+static int open_file(const struct plan_record *rec)
+{
+	int target = (int)rec->w[0], r;
+	AUTO_FD int fd = tree_open_file(rec->text, (int)rec->w[1], (mode_t)rec->w[2]);
+
+	if (fd < 0) {
+		dprintf(STDERR_FILENO, "hark-exec: \"%s\": %s\n", rec->text,
+			fd == -ELOOP ? "a link on the way is not root's" : strerror(-fd));
+		return fd;
+	}
+	if (fd != target)
+		return sys(dup2(fd, target));
+	r = sys(fcntl(fd, F_SETFD, 0));
+	(void)take_fd(fd);
+	return r;
+}
+
 static int step_extra(const struct plan_record *rec, struct plan_space *space)
 {
 	switch (rec->step) {
+	case PLAN_OPEN_FILE:
+		return open_file(rec);
 	case PLAN_NONBLOCK:
 		return set_nonblocking((int)rec->w[0], rec->w[1]);
 	case PLAN_TTY:

@@ -42,6 +42,7 @@ enum plan_tail { PLAN_NONE, PLAN_STR, PLAN_BYTES };
 	STEP(RLIMIT, PLAN_EXEC_ONLY, 205, 3, PLAN_NONE, "w0 resource, w1 soft, w2 hard") \
 	STEP(TIMERSLACK, PLAN_EXEC_ONLY, 212, 1, PLAN_NONE, "w0 nanoseconds") \
 	STEP(PERSONALITY, PLAN_EXEC_ONLY, 230, 1, PLAN_NONE, "w0 personality(2)") \
+	STEP(OPEN_FILE, PLAN_EXEC_ONLY, 209, 3, PLAN_STR, "as OPEN, over no link that others than root could have put in the way") \
 	STEP(MKDIR, PLAN_EXEC_ONLY, 233, 4, PLAN_STR, "w0 mode, w1 uid, w2 gid, w3 1: leave owner of existing, place NUL name NUL; parents 0755") \
 	STEP(CHROOT, PLAN_EXEC_ONLY, 210, 0, PLAN_STR, "path") \
 	STEP(CHDIR, PLAN_ANYWHERE, 200, 1, PLAN_STR, "w0 1: missing is fine, path") \

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/fd.h"
@@ -20,16 +22,20 @@ static bool is_trusted_link(int dir, const struct stat *link)
 	return geteuid() != 0 || (link->st_uid == 0 && fstat(dir, &st) == 0 && st.st_uid == 0);
 }
 
-/* What is in that directory under the name, itself when it is a link. */
-static int look_at(int dir, const char *name, bool make)
+/* What is in that directory under the name, itself when it is a link, and what it is (zeroed: nothing). */
+static int look_at(int dir, const char *name, bool make, struct stat *ret)
 {
-	int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+	AUTO_FD int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
 
-	if (fd != -ENOENT || !make)
-		return fd;
-	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+	*ret = (struct stat){0};
+	if (fd == -ENOENT && make) {
+		if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+	}
+	if (fd >= 0 && fstat(fd, ret) < 0)
 		return -errno;
-	return fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
+	return fd < 0 ? fd : take_fd(fd);
 }
 
 /* The text of the link in front of what is left of the way (cap bytes, of which `rest` is the end in use). 0 or -errno. */
@@ -61,41 +67,102 @@ static const char *next_name(char *left, char **rest)
 	return n ? name : NULL;
 }
 
+/* A link there may lead where no path does. proc_pid_fd(5) */
+static bool is_proc(int dir)
+{
+	struct statfs fs;
+
+	return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* What is left of a way; its names are cut off in place. */
+struct way {
+	char left[PATH_MAX], *rest;
+	unsigned links;
+};
+
+/* The text of a link in *at comes before what is left; *at is where that goes on from. 0 or -errno. */
+static int take_link(struct way *w, int *at, int link, const struct stat *st)
+{
+	int r;
+
+	if (w->links++ == LINKS_MOST || !is_trusted_link(*at, st))
+		return -ELOOP;
+	r = put_in_front(link, w->left, sizeof(w->left), w->rest);
+	w->rest = w->left;
+	if (r < 0 || w->left[0] != '/')
+		return r;
+	fd_close(*at);
+	*at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	return *at < 0 ? *at : 0;
+}
+
+/* *next is used up. */
+static int enter(int *at, int *next)
+{
+	fd_close(*at);
+	*at = take_fd(*next);
+	return 0;
+}
+
+/* A step to what was found. 0 or -errno. */
+static int step_on(struct way *w, int *at, int *next, const struct stat *st)
+{
+	if (*next < 0)
+		return *next;
+	if (S_ISLNK(st->st_mode))
+		return take_link(w, at, *next, st);
+	return S_ISDIR(st->st_mode) ? enter(at, next) : -ENOTDIR;
+}
+
+/* May the way end before that name, which stands for no link then, but for one of /proc? */
+static bool ends_at(const struct stat *st, int found, int dir)
+{
+	return found >= 0 ? !S_ISLNK(st->st_mode) || is_proc(dir) : found == -ENOENT;
+}
+
+/*
+ * Goes the way as far as it leads over directories. last: NULL, or NAME_MAX + 1 bytes for a last name, which is not entered. A descriptor,
+ * only to go on from, or -errno.
+ */
+static int follow(const char *path, bool make, char *last)
+{
+	struct way w = {.rest = w.left};
+	AUTO_FD int at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	const char *name;
+	int r = at < 0 ? at : 0;
+
+	if (strlen(path) >= sizeof(w.left))
+		return -ENAMETOOLONG;
+	memcpy(w.left, path, strlen(path) + 1);
+	while (r == 0 && (name = next_name(w.rest, &w.rest))) {
+		bool is_last = last && !w.rest[strspn(w.rest, "/")];
+		struct stat st;
+		AUTO_FD int next = look_at(at, name, make && !is_last, &st);
+
+		if (is_last && ends_at(&st, next, at)) {
+			memcpy(last, name,
+			       strlen(name) + 1); /* longer ones the kernel has refused */
+			return take_fd(at);
+		}
+		r = step_on(&w, &at, &next, &st);
+	}
+	return r < 0 ? r : last ? -EISDIR : take_fd(at);
+}
+
 int tree_open(const char *path, bool make)
 {
-	char left[PATH_MAX], *rest = left;
-	AUTO_FD int at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-	unsigned links = 0;
-	const char *name;
+	AUTO_FD int at = follow(path, make, NULL);
 
-	if (strlen(path) >= sizeof(left))
-		return -ENAMETOOLONG;
-	memcpy(left, path, strlen(path) + 1);
-	while (at >= 0 && (name = next_name(rest, &rest))) {
-		AUTO_FD int next = look_at(at, name, make);
-		struct stat st;
-		int r;
-
-		if (next < 0 || fstat(next, &st) < 0)
-			return next < 0 ? next : -errno;
-		if (S_ISLNK(st.st_mode)) {
-			if (links++ == LINKS_MOST || !is_trusted_link(at, &st))
-				return -ELOOP;
-			r = put_in_front(next, left, sizeof(left), rest);
-			rest = left;
-			if (r < 0)
-				return r;
-			if (left[0] != '/')
-				continue;
-			fd_close(next);
-			next = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-		} else if (!S_ISDIR(st.st_mode)) {
-			return -ENOTDIR;
-		}
-		fd_close(at);
-		at = take_fd(next);
-	}
 	return at < 0 ? at : fd_open(at, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+int tree_open_file(const char *path, int flags, mode_t mode)
+{
+	char name[NAME_MAX + 1];
+	AUTO_FD int at = follow(path, false, name);
+
+	return at < 0 ? at : fd_open(at, name, flags | (is_proc(at) ? 0 : O_NOFOLLOW), mode);
 }
 
 int tree_open_parent(const char *path, bool make, const char **ret_name)

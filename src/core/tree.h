@@ -21,6 +21,8 @@
 MUST_USE int tree_open(const char *path, bool make);
 /* The same of the directory in which the last name of path lies; *ret_name: that name, in path. -EINVAL: it has none. */
 MUST_USE int tree_open_parent(const char *path, bool make, const char **ret_name);
+/* A file on such a way, open(2): the descriptor or -errno. */
+MUST_USE int tree_open_file(const char *path, int flags, mode_t mode);
 /*
  * tree_give() - change the owner of all that is in a directory, not of itself, and not of other file systems.
  *

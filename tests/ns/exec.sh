@@ -225,6 +225,17 @@ stolen_directories() {
 	ctl start thief.service >/dev/null 2>&1
 	is "a link of root's is" "" "inactive nobody" "$(active thief.service) $(stat -c %U "$T/elsewhere/a/b")"
 	rm -rf $state /var/lib/private/hark-victim
+	mkdir "$T/logs"
+	chown nobody "$T/logs"
+	ln -s "$T/victim/made" "$T/logs/out"
+	chown -h nobody "$T/logs/out"
+	service writer Type=oneshot User=nobody "StandardOutput=append:$T/logs/out" "ExecStart=/bin/echo theirs"
+	ctl start writer.service >/dev/null 2>&1
+	is "nor does root open a log through one" "" "failed 209 no" \
+		"$(active writer.service) $(prop writer.service ExecMainStatus) $([ -e "$T/victim/made" ] && echo made || echo no)"
+	rm "$T/logs/out"
+	ctl start writer.service >/dev/null 2>&1
+	is "... and else it does" "" "theirs" "$(cat "$T/logs/out")"
 }
 
 for test in clean limits users environment words streams directories; do

@@ -20,7 +20,7 @@ set_up_fails() {
 	tells no-root 'no-root.service:6: the process could not be set up: CHROOT: No such file' RootDirectory=/no/such 'ExecStart=/bin/true'
 	tells no-path 'no-path.service:6: the process could not be set up: /no/such: No such file' ReadWritePaths=/no/such 'ExecStart=/bin/true'
 	tells no-secret 'no-secret.service:6: .*credential x: /no/such: No such file' LoadCredential=x:/no/such 'ExecStart=/bin/true'
-	tells no-input 'no-input.service:6: a file cannot be opened: "/no/such" (StandardInput=): No such' StandardInput=file:/no/such 'ExecStart=/bin/true'
+	tells no-input 'no-input.service:6: the process could not be set up: "/no/such": No such file' StandardInput=file:/no/such 'ExecStart=/bin/true'
 	tells silent 'exit status 210/CHROOT' RootDirectory=/no/such StandardOutput=null StandardError=null 'ExecStart=/bin/true'
 }
 

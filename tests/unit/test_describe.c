@@ -224,9 +224,9 @@ START_TEST(settings_of_the_process)
 	in = input();
 	ck_assert_str_eq(plan_of(&in), "refs -1 -1 -1\n"
 				       "SETSID\n"
-				       "OPEN 0 0 666 /a\n"
-				       "OPEN 1 2101 666 /b\n"
-				       "OPEN 2 1101 666 /c\n"
+				       "OPEN_FILE 0 0 666 /a\n"
+				       "OPEN_FILE 1 2101 666 /b\n"
+				       "OPEN_FILE 2 1101 666 /c\n"
 				       "UMASK 77\nOOM 144\nNICE 17\nIOPRIO 60004\n"
 				       "ENV PATH=/usr/bin:/bin\nENV A=1 2\nENV B=b\nENV D=d\n"
 				       "CHDIR 1 /srv\nNO_NEW_PRIVS\n"

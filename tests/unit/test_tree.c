@@ -129,6 +129,44 @@ START_TEST(links_of_others)
 }
 END_TEST
 
+static int open_file(const char *name, int flags)
+{
+	int fd = tree_open_file(in_top(name), flags, 0644);
+
+	if (fd < 0)
+		return fd;
+	fd_close(fd);
+	return 0;
+}
+
+START_TEST(files)
+{
+	make_dir("d", getuid());
+	ck_assert_int_eq(open_file("d/new", O_WRONLY), -ENOENT);
+	ck_assert_int_eq(open_file("d/new", O_WRONLY | O_CREAT), 0);
+	ck_assert(is_there("d/new"));
+	ck_assert_int_eq(open_file("none/new", O_WRONLY | O_CREAT), -ENOENT);
+	ck_assert_int_eq(open_file("d/new/x", O_WRONLY | O_CREAT), -ENOTDIR);
+	make_link("d/new", "ours", getuid());
+	make_link("d/dangling", "dangling", getuid());
+	ck_assert_int_eq(open_file("ours", O_RDONLY), 0);
+	ck_assert_int_eq(open_file("dangling", O_WRONLY | O_CREAT), 0);
+	ck_assert(is_there("d/dangling"));
+	ck_assert_int_eq(tree_open_file("/", O_RDONLY, 0), -EISDIR);
+	ck_assert_int_eq(tree_open_file("/dev/null", O_WRONLY, 0) < 0, 0);
+	ck_assert_int_eq(tree_open_file("/proc/self/fd/2", O_WRONLY, 0) < 0, 0);
+	if (getuid() != 0)
+		return;
+	make_file("secret", 0);
+	make_dir("theirs", SOMEBODY);
+	make_link("../secret", "theirs/log", SOMEBODY);
+	make_link("../d", "theirs/way", SOMEBODY);
+	ck_assert_int_eq(open_file("theirs/log", O_WRONLY | O_CREAT), -ELOOP);
+	ck_assert_int_eq(open_file("theirs/way/other", O_WRONLY | O_CREAT), -ELOOP);
+	ck_assert(!is_there("d/other"));
+}
+END_TEST
+
 static int give(const char *name)
 {
 	int fd = tree_open(in_top(name), false), r;
@@ -263,6 +301,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, way);
 	tcase_add_test(tc, links_of_others);
+	tcase_add_test(tc, files);
 	tcase_add_test(tc, given);
 	tcase_add_test(tc, given_while_it_is_swapped);
 	tcase_add_test(tc, removed);
