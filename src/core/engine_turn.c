@@ -3,7 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 250 * 1000 };
+enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50 * 1000 };
 
 /* --- the queue --- */
 
