@@ -12,6 +12,10 @@
 #include "core/remember.h"
 #include "units/name.h"
 
+enum {
+	LEFT_SLOTS = 16
+}; /* of PID 1, for the processes of those who were accepted, and for others */
+
 /* --- asking --- */
 
 /*
@@ -22,7 +26,8 @@ static int ask(struct socket_port *p,
 	       int (*request)(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot))
 {
 	struct hark *h = p->hark;
-	int slot = procs_add(h, &p->owner->unit, ROLE_OTHER), r;
+	bool has_room = bank_has_room(&h->bank, LEFT_SLOTS);
+	int slot = has_room ? procs_add(h, &p->owner->unit, ROLE_OTHER) : -ENOSPC, r;
 	uint64_t token = slot < 0 ? 0 : procs_token(h, (uint32_t)slot);
 
 	if (slot < 0)
@@ -41,16 +46,21 @@ static int ask(struct socket_port *p,
 void accept_connections(struct socket_port *p)
 {
 	unsigned left = port_polls_left(p);
+	int err = 0;
 
 	if (!left) {
 		port_rest(p);
 		return;
 	}
 	p->accept_err = 0;
-	while (p->asked_n < p->batch && left-- && ask(p, bank_accept) >= 0)
-		continue;
-	if (!p->asked_n)
-		port_look_again_later(p);
+	while (p->asked_n < p->batch && left-- && err >= 0)
+		err = ask(p, bank_accept);
+	if (p->asked_n)
+		return;
+	if (err == -ENOSPC && !p->retry_us)
+		log_at(LOG_WARN, "%s: connections wait: PID 1 keeps as many descriptors as it can",
+		       p->owner->unit.name);
+	port_look_again_later(p);
 }
 
 /* Nobody is there now. Where PID 1 cannot be asked to wait for the next one, we do. */

@@ -36,6 +36,7 @@ static void set_taken(struct bank *b, uint32_t slot, bool value)
 {
 	uint64_t bit = UINT64_C(1) << slot % WORD_BITS;
 
+	b->taken_n += (uint32_t)value - (uint32_t)is_taken(b, slot);
 	if (value)
 		b->taken[slot / WORD_BITS] |= bit;
 	else
@@ -57,9 +58,20 @@ bool bank_has(const struct bank *b, uint32_t slot)
 	return is_taken(b, slot);
 }
 
+/* Those from here on are PID 1's reserve. */
+static uint32_t usable(const struct bank *b)
+{
+	return b->table->slots_n > BANK_RESERVE ? b->table->slots_n - BANK_RESERVE : 0;
+}
+
+bool bank_has_room(const struct bank *b, uint32_t n)
+{
+	return b->taken_n + n <= usable(b);
+}
+
 int bank_take(struct bank *b)
 {
-	uint32_t n = b->table->slots_n > BANK_RESERVE ? b->table->slots_n - BANK_RESERVE : 0;
+	uint32_t n = usable(b);
 
 	for (uint32_t tried = 0; tried < n; tried++) {
 		uint32_t slot = b->search < n ? b->search : 0;

@@ -55,6 +55,7 @@ struct bank {
 	struct loop *loop;
 	const struct bank_table *table;
 	uint64_t *taken; /* bitmap of slots in use as this process sees it */
+	uint32_t taken_n;
 	struct bank_seen *seen;
 	uint32_t changed_n;      /* news of the table looked at so far */
 	uint32_t signals, pings; /* heard so far */
@@ -78,6 +79,8 @@ static inline const char *bank_slot_name(const struct bank_table *t, uint32_t sl
 {
 	return t->slot[slot].kind == BANK_FREE ? "" : t->name[slot];
 }
+/* Are there n free slots? */
+bool bank_has_room(const struct bank *b, uint32_t n);
 /* A free slot number, now taken, or -ENOSPC. Give it back with bank_release() only if nothing was stored there. */
 MUST_USE int bank_take(struct bank *b);
 void bank_release(struct bank *b, uint32_t slot);

@@ -5,6 +5,8 @@
 
 enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50 * 1000 };
 
+enum { AGAIN_FIRST_US = 3 * 1000, AGAIN_MOST_US = 1000 * 1000 };
+
 /* --- the queue --- */
 
 static bool queue_grow(struct engine *e)
@@ -140,12 +142,41 @@ void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t 
 	rearm(u);
 }
 
+/* Effects wait for their turn in the queue. */
+static void collect(struct engine *e, struct unit *u, uint32_t fx)
+{
+	u->work->pending_fx |= fx & ~(uint32_t)FX_REQUESTS;
+	if (u->work->pending_fx && !list_is_linked(&u->work->fx_node))
+		list_add_tail(&e->fx_queue, &unit_work(u)->fx_node);
+}
+
+/* The longer the state has lasted, the longer until the next try: the waits double. */
+void engine_try_again(struct engine *e, struct unit *u, uint32_t fx)
+{
+	uint64_t now_us = loop_now_us(e->loop), wait_us = now_us - u->state_us;
+
+	wait_us = wait_us < AGAIN_FIRST_US ? AGAIN_FIRST_US : wait_us;
+	wait_us = wait_us > AGAIN_MOST_US ? AGAIN_MOST_US : wait_us;
+	u->work->again_fx |= fx;
+	engine_arm(e, u, DUE_AGAIN, now_us + wait_us);
+	engine_touch(e, u);
+}
+
+static void do_again(struct engine *e, struct unit *u)
+{
+	collect(e, u, u->work->again_fx);
+	u->work->again_fx = 0;
+	loop_defer(e->loop, &e->turn);
+}
+
 static void on_due(struct engine *e, struct unit *u, enum unit_due which)
 {
 	if (which == DUE_STATE)
 		engine_post_simple(e, u, EV_TIMEOUT, 0, 0, 0);
 	else if (which == DUE_JOB)
 		engine_give_up_job(e, u);
+	else if (which == DUE_AGAIN)
+		do_again(e, u);
 	else
 		e->ops->elapsed(e->arg, u, which);
 }
@@ -208,6 +239,10 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 	u->state_us = loop_now_us(e->loop);
 	stamp(u, before, now, u->state_us);
 	arm_state_timer(e, u);
+	if (u->work->again_fx) {
+		u->work->again_fx = 0;
+		engine_arm(e, u, DUE_AGAIN, TIME_NEVER);
+	}
 	if (before != now && (now == ACTIVE || now == FAILED || now == INACTIVE)) {
 		struct cause cause = ev->cause;
 
@@ -220,13 +255,6 @@ static void set_state(struct engine *e, struct unit *u, uint8_t state, const str
 	if (before != now)
 		engine_propagate(e, u, before, now, entry);
 	e->ops->changed(e->arg, u, old);
-}
-
-static void collect(struct engine *e, struct unit *u, uint32_t fx)
-{
-	u->work->pending_fx |= fx & ~(uint32_t)FX_REQUESTS;
-	if (u->work->pending_fx && !list_is_linked(&u->work->fx_node))
-		list_add_tail(&e->fx_queue, &unit_work(u)->fx_node);
 }
 
 void engine_restore(struct engine *e, struct unit *u, uint8_t state, uint64_t due_us, uint32_t fx)

@@ -93,7 +93,7 @@ void remember_unit(struct hark *h, struct unit *u)
 		u->state_slot = state_slot_of(&h->state, u->name);
 	if (!u->state_slot)
 		return;
-	st.fx = u->work->pending_fx | u->work->running_fx;
+	st.fx = u->work->pending_fx | u->work->running_fx | u->work->again_fx;
 	st.last_job_result = u->last_job_result;
 	st.state_us = u->state_us;
 	st.active_enter_us = u->active_enter_us;

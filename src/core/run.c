@@ -457,7 +457,7 @@ static void on_spawn_reply(struct hark *h, enum proc_role role, struct unit *u,
 
 	if (n->err < 0) {
 		procs_del(h, n->slot);
-		if (!u)
+		if (!u || spawn_later(h, u, role, n->err))
 			return;
 		log_at(LOG_ERROR, "%s: no process could be made: %s", u->name, strerror(-n->err));
 		engine_post_simple(&h->engine, u, EV_SPAWN_FAILED, -n->err, role, 0);
@@ -466,6 +466,7 @@ static void on_spawn_reply(struct hark *h, enum proc_role role, struct unit *u,
 	if (!ref)
 		return;
 	ref->pid = n->pid;
+	u->waits_for_process = false;
 	note_process(h, u, LEDGER_PROCESS, n);
 	engine_post_simple(&h->engine, u, EV_SPAWNED, n->pid, role, 0);
 }

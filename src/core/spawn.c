@@ -399,6 +399,23 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 	return r;
 }
 
+bool spawn_later(struct hark *h, struct unit *u, enum proc_role role, int err)
+{
+	struct proc_ref *ref = procs_ref(u, role);
+	bool is_main = u->type == UNIT_SERVICE && u->state == SVC_START;
+	bool passes = err == -EAGAIN || err == -ENOMEM || err == -ENOSPC;
+
+	if (!passes || unit_coarse(u) != ACTIVATING || !ref)
+		return false;
+	if (!u->waits_for_process)
+		log_at(LOG_WARN, "%s: no process can be made: %s; trying again until one can",
+		       u->name, strerror(-err));
+	u->waits_for_process = true;
+	ref->slot = 0;
+	engine_try_again(&h->engine, u, is_main ? FX_SPAWN_MAIN : FX_SPAWN_CONTROL);
+	return true;
+}
+
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 {
 	uint8_t exit_code = 0;
@@ -410,6 +427,8 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role)
 	r = try_spawn(h, u, role, &exit_code, &why);
 	if (r == -ENOMEM && !why) /* memory that is short for a moment shall not cost a start */
 		r = try_spawn(h, u, role, &exit_code, &why);
+	if (r < 0 && !why && spawn_later(h, u, role, r))
+		return;
 	if (r < 0) {
 		log_at(LOG_ERROR, "%s: cannot start %s: %s", u->name, command_of(u)->path,
 		       why ? why : strerror(-r));

@@ -10,6 +10,16 @@
 /* Run the command whose turn it is in the unit's state. Posts SPAWN_FAILED when it cannot even be asked for. */
 void spawn_command(struct hark *h, struct unit *u, enum proc_role role);
 /*
+ * spawn_later() - a process could not be made: try again until one can?
+ *
+ * Who starts waits until others have ended, and so do his clients; who reloads or ends does not: what takes up all processes may be his own.
+ *
+ * @err: why not; -EAGAIN, -ENOMEM, and -ENOSPC (PID 1 keeps as many descriptors as it can) pass
+ *
+ * False: it has failed.
+ */
+bool spawn_later(struct hark *h, struct unit *u, enum proc_role role, int err);
+/*
  * Type=forking, the starter has ended well: find the main process by PIDFile= or by the cgroup; posts MAIN_PID now or later.
  * ExitType=cgroup, the main process has ended: see to it that EMPTY is posted when the others have, too.
  */

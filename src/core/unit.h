@@ -301,6 +301,7 @@ enum unit_due {
 	DUE_JOB,      /* its job is given up: JobTimeoutSec= */
 	DUE_WATCHDOG, /* WATCHDOG=1 is overdue */
 	DUE_PID_FILE, /* a forking service: to look for its pid file again */
+	DUE_AGAIN,    /* effects are tried again: engine_try_again() */
 	UNIT_DUES
 };
 
@@ -318,6 +319,7 @@ struct unit_work {
 	uint64_t due_us[UNIT_DUES]; /* CLOCK_MONOTONIC; 0: not waited for */
 	uint32_t pending_fx;        /* effects collected, not yet run */
 	uint32_t running_fx;        /* effects that are being run now and not done */
+	uint32_t again_fx;          /* effects that will be tried again (DUE_AGAIN) */
 	struct list fx_node;        /* in the engine's effect queue */
 	struct list retire_node;    /* in the engine's list of units that may be dropped */
 	struct list touch_node;     /* in the engine's list of units to be stored */
@@ -336,6 +338,7 @@ struct unit {
 	bool is_changed_on_disk; /* reload marked it as changed on disk */
 	bool has_perpetual;      /* always active: slices, "-.mount" */
 	bool is_cgroup_gone;     /* removed since the last process was started */
+	bool waits_for_process;  /* none could be made when it was tried last */
 	uint8_t last_job_result;
 	uint8_t condition_result; /* 0 not looked at, 1 yes, 2 no */
 	int events_wd;            /* inotify watch on its cgroup.events + 1, 0 none */

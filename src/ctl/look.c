@@ -248,7 +248,10 @@ static void tell_note(struct call *c, struct unit *u)
 {
 	char lacks[LACKS_ROOM];
 
-	if (!u->status_note && find_lacks(c, u, lacks, sizeof(lacks)))
+	if (u->work->again_fx)
+		reply_text_z(&c->reply, "status_note",
+			     "waits until a process can be made, see the log");
+	else if (!u->status_note && find_lacks(c, u, lacks, sizeof(lacks)))
 		reply_textf(&c->reply, "status_note", "runs without %s", lacks);
 	else
 		reply_text_z(&c->reply, "status_note", u->status_note);

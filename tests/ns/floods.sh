@@ -155,10 +155,37 @@ descriptors() {
 	ok_if "afterwards: it starts services" "B44" timeout 20 "$BIN/harkctl" start gets.service
 }
 
+# Processes that lose their parent and then end, many at once: each is reaped, and who asks for something meanwhile is answered.
+orphans() {
+	local try flooder p99 before began reaped many=${HARK_FULL:+1000000}
+	: "${many:=10000}"
+	service parent Type=exec "StandardOutput=file:$T/orphaned" "ExecStart=$FLOOD orphans $many 10000"
+	ctl daemon-reload >/dev/null 2>&1
+	for try in 1 2 3; do
+		rm -f "$T/orphaned"
+		before=$(reaped) began=$(now_ms)
+		ctl start parent.service >/dev/null
+		flooder=$(main_of parent.service)
+		during "$flooder" control "$BIN/harkctl" is-active test.target
+		wait_for '[ $(($(reaped) - before)) -ge $many ]' 20
+		reaped=$(($(reaped) - before))
+		p99=$(percentile 99 "$T/control")
+		note "$many orphans, at most 10,000 at once, in $(($(now_ms) - began)) ms: $reaped reaped; $(wc -l <"$T/control") orders meanwhile, p50 $(percentile 50 "$T/control") ms, p99 $p99 ms, worst $(tail -1 <(sort -n "$T/control")) ms"
+		[ "$p99" -lt 100 ] && break
+	done
+	is "orphans: each is reaped" "" yes "$([ "$reaped" -ge $many ] && echo yes || echo "$reaped of $many")"
+	is "orphans: none stays a zombie" "" "" "$(ps -o pid= --ppid "$INIT_PID" -o stat= | grep Z | head -3)"
+	is "orphans: every order is answered" "" 0 "$(wc -l <"$T/bad")"
+	is "orphans: p99 of the answers below 100 ms" "" yes "$([ "$p99" -lt 100 ] && echo yes || echo "$p99 ms")"
+}
+# Of those, as PID 1 counts them (struct bank_table).
+reaped() { od -An -tu8 -j96 -N8 "/proc/$INIT_PID/fd/418" | tr -d ' '; }
+
 if [ "$(lives)" != 1 ]; then not_ok "the count of lives is found" "$(lives)"; fi
 signals hark-init "$INIT_PID" 17 10 12 1 28
 signals harkd "$(manager_pid)" 17 1 15 2 28
 notifications
 requests
+orphans
 descriptors
 finish

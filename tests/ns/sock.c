@@ -29,12 +29,14 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { SLAY_MS = 3600 * 1000 };
 enum { FIRST_FD = 3, WAIT_MS = 20000, WORKERS_MOST = 64, LINE = 256, TIMES = 1000 };
 
 struct address {
@@ -529,20 +531,37 @@ static int find_child(int init, const char *name)
 	return found;
 }
 
+/* Has it ended, and is not reaped yet? */
+static bool is_zombie(int pid)
+{
+	char path[64], text[512] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strrchr(text, ')') || !strncmp(strrchr(text, ')'), ") Z", 3);
+}
+
 static int slay(char **w)
 {
-	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0,
-	    last = 0;
+	int init = atoi(w[0]), n = atoi(w[1]), min = atoi(w[2]), max = atoi(w[3]), done = 0;
 	const char *name = w[4] ? w[4] : "harkd";
 	unsigned long began = now_ms();
+	/* Of the last one: its pid may be the next one's. */
+	struct pollfd last = {.fd = -1, .events = POLLIN};
 
 	srandom(20261121);
-	while (done < n && now_ms() - began < 300000) {
+	while (done < n && now_ms() - began < SLAY_MS) {
 		int pid = find_child(init, name);
 
-		if (pid && pid != last && kill(pid, SIGKILL) == 0) {
-			done++;
-			last = pid;
+		if (pid && (last.fd < 0 || poll(&last, 1, 0) > 0) && !is_zombie(pid)) {
+			close(last.fd);
+			last.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+			done += kill(pid, SIGKILL) == 0;
 		}
 		pause_us(min + random() % (max - min + 1));
 	}

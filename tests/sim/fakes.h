@@ -49,6 +49,11 @@ bool bank_is_behind(const struct bank *b UNUSED)
 	return false;
 }
 
+bool bank_has_room(const struct bank *b UNUSED, uint32_t n)
+{
+	return n <= world->table.slots_n;
+}
+
 int bank_take(struct bank *b UNUSED)
 {
 	for (int slot = 0; slot < (int)world->table.slots_n; slot++)
