@@ -200,6 +200,23 @@ static void hand_over(const struct unit *u, int dir)
 	arena_fini(&arena);
 }
 
+/*
+ * From Linux 6.14 on clone3(2) kills what it puts into a cgroup that was ever killed (kill_seq is compared with that of the caller's own
+ * cgroup): the next process gets a new one. 0, or -EBUSY: somebody is still there.
+ */
+static int leave_killed(struct hark *h, struct unit *u)
+{
+	char path[CGROUP_PATH];
+
+	if (!u->is_cgroup_killed || !h->cgroups.has_cgroups)
+		return 0;
+	procs_cgroup(u, path);
+	if (cgroup_remove(&h->cgroups, path) == -EBUSY)
+		return -EBUSY;
+	u->is_cgroup_killed = false;
+	return 0;
+}
+
 /* -1: there is none, and it goes without. flags: those of the spawn into it. */
 static int open_cgroup(struct hark *h, struct unit *u, uint32_t *flags)
 {
@@ -379,7 +396,10 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 				 .conn_slot = -1};
 	struct fd_list fds = {.n = 0};
 	char notify[128], cgroup[CGROUP_PATH];
-	int r = equip(h, u, &in, ret_why);
+	int r = leave_killed(h, u);
+
+	if (r == 0)
+		r = equip(h, u, &in, ret_why);
 
 	procs_cgroup(u, cgroup);
 	in.cgroup = cgroup;
@@ -405,9 +425,11 @@ bool spawn_later(struct hark *h, struct unit *u, enum proc_role role, int err)
 	bool is_main = u->type == UNIT_SERVICE && u->state == SVC_START;
 	bool passes = err == -EAGAIN || err == -ENOMEM || err == -ENOSPC;
 
-	if (!passes || unit_coarse(u) != ACTIVATING || !ref)
+	if (!(passes && unit_coarse(u) == ACTIVATING) && err != -EBUSY)
 		return false;
-	if (!u->waits_for_process)
+	if (!ref)
+		return false;
+	if (!u->waits_for_process && err != -EBUSY)
 		log_at(LOG_WARN, "%s: no process can be made: %s; trying again until one can",
 		       u->name, strerror(-err));
 	u->waits_for_process = true;

@@ -14,7 +14,8 @@ void spawn_command(struct hark *h, struct unit *u, enum proc_role role);
  *
  * Who starts waits until others have ended, and so do his clients; who reloads or ends does not: what takes up all processes may be his own.
  *
- * @err: why not; -EAGAIN, -ENOMEM, and -ENOSPC (PID 1 keeps as many descriptors as it can) pass
+ * @err: why not; -EAGAIN, -ENOMEM, and -ENOSPC (PID 1 keeps as many descriptors as it can) pass, and so does, for everybody, -EBUSY (those
+ *       who were killed are still there)
  *
  * False: it has failed.
  */

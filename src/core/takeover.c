@@ -457,6 +457,7 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 	if (u->type == UNIT_SERVICE)
 		fx |= look_again(h, service_of(u), fx);
 	engine_restore(&h->engine, u, state, st->timer_us, fx);
+	u->is_cgroup_killed = unit_is_at_rest(u);
 	tell_of_main(h, u);
 	if (!fx && has_nothing_to_do(u))
 		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# F9, F10: hardly any processes, hardly any descriptors, while clients come in and managers are killed. Who comes waits, nobody is refused or
-# lost.
+# F9, F10, F22: hardly any processes, hardly any descriptors, pids that are used again all the time, while clients come in and managers are
+# killed. Who comes waits, nobody is refused or lost, and no process of somebody else's is sent a signal.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 SOCK=$T/sock FLOOD=$T/flood
 cp "$NS_BIN/sock" "$SOCK" 2>/dev/null && cp "$NS_BIN/flood" "$FLOOD" 2>/dev/null || skip_all "no $NS_BIN/sock and flood"
@@ -77,4 +77,37 @@ cat "$T/sum.many" >>"$T/sums"
 served "hardly any descriptors"
 is "hardly any descriptors: there were too few" "" yes "$(in_log 'connections wait' && echo yes)"
 end "hardly any descriptors"
+
+# ---- pids that are used again
+
+# Trees of processes are stopped and started among processes of nobody's, and all of them share a hundred pids.
+strange() {
+	local i most
+	most=$(cat $MOST_PIDS)
+	for ((i = 0; i < 300; i++)); do (true); done
+	: >"$T/go"
+	"$FLOOD" strangers "$T/go" >"$T/strangers" &
+	echo 420 >$MOST_PIDS
+	for ((i = 0; i < ROUNDS; i++)); do
+		ctl restart tree{1..5}.service >>"$T/restarts" 2>&1 || echo "$i" >>"$T/failed"
+	done
+	echo "$most" >$MOST_PIDS
+	rm "$T/go"
+	wait $!
+}
+if [ -n "$MOST_PIDS" ]; then
+	hark_up strange || finish
+	for i in 1 2 3 4 5; do busy_service "tree$i" "ExecStart=$FLOOD tree" TimeoutStopSec=20ms; done
+	sed -i 's/^ExecStart=.*/&\nKillMode=mixed/' "$UNITS/tree1.service"
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start tree{1..5}.service >/dev/null
+	strange
+	note "pids used again: $((5 * ROUNDS)) restarts of trees, $(cat "$T/strangers")"
+	is "pids used again: each restart is done" "" "" "$(cat "$T/failed" 2>/dev/null)"
+	is "pids used again: nobody else is sent a signal" "" 0 "$(field hit "$T/strangers")"
+	is "pids used again: the strangers had those pids" "" yes "$([ "$(field strangers "$T/strangers")" -gt 300 ] && echo yes)"
+	ctl stop tree{1..5}.service >/dev/null
+	is "pids used again: nothing is left of the trees" "" 0 "$(pgrep -fc "$FLOOD tree")"
+	hark_down
+fi
 finish
