@@ -14,7 +14,7 @@ FULL=${HARK_TEST_FULL:-$HARK_FULL}
 ERRNOS="12 4 5 24 11 1" # ENOMEM EINTR EIO EMFILE EAGAIN EPERM
 STATS=$(nm "$BIN/harkd" | sed -n 's/ [A-Za-z] mem_stats$//p')
 
-ctl() { timeout -k 1 5 "$BIN/harkctl" "$@"; }
+ctl() { timeout -k 1 60 "$BIN/harkctl" "$@"; }
 
 # ---- the units
 
@@ -47,7 +47,7 @@ insist() { # WORDS...
 	bad "$* is refused for ever: $(tail -3 "$W/ctl" | paste -sd' ')"
 }
 ask() { # SOCKET
-	timeout 10 "$SOCK" ask "$W/$1" 1 >"$W/asked" 2>&1 || bad "$1.socket: $(cat "$W/asked")"
+	timeout 100 "$SOCK" ask "$W/$1" 1 >"$W/asked" 2>&1 || bad "$1.socket: $(cat "$W/asked")"
 }
 work() {
 	insist start work.service
