@@ -32,7 +32,7 @@ inject() { # CALL ERRNO EVERY
 	before=$(ticks)
 	timeout -k 2 300 strace -qq -p "$INIT_PID" -o /dev/null -e trace="$1" -e inject="$1:error=$2:when=$3+$3" 2>"$T/strace" &
 	pid=$!
-	timeout 200 "$SOCK" ask "$T/each" 4 1 >"$T/asked" 2>&1
+	timeout 200 "$SOCK" ask "$T/each" 12 2 >"$T/asked" 2>&1
 	rc=$?
 	sleep 0.05
 	kill -INT $pid 2>/dev/null
