@@ -65,7 +65,7 @@ void devices_post(struct hark *h, struct unit *u, enum device_found found)
 struct told {
 	const char *sysfs, *model, *wants;
 	const char *every; /* what an event of it starts, each time */
-	bool binds_mounts;
+	bool binds_mounts, is_event;
 	const char *const *words; /* among which are its other names */
 	unsigned words_n;
 };
@@ -155,12 +155,31 @@ static void stop_mounts(struct hark *h, const struct unit *u)
 	}
 }
 
+/* What came with it goes with it, unless somebody else needs it. */
+static void stop_every(struct hark *h, const struct unit *u, const struct device_unit *d)
+{
+	struct cause cause = {
+		.kind = CAUSE_UNNEEDED, .unit = u->id, .entry = u->why_entry, .uid = UINT32_MAX};
+	struct str rest = str_of(d->every);
+	char name[UNIT_NAME_MAX + 1];
+
+	while (device_next_wanted(d, &rest, name)) {
+		struct unit *v = registry_find(&h->reg, name);
+
+		if (v && !unit_is_at_rest(v) && !engine_is_needed(&h->engine, v) &&
+		    engine_request(&h->engine, v, JOB_STOP, MODE_REPLACE, &cause, false, NULL) != 0)
+			log_at(LOG_WARN, "%s: %s, which came with it, cannot be stopped", u->name,
+			       v->name);
+	}
+}
+
 void devices_lose(struct hark *h, struct unit *u)
 {
 	if (device_of(u)->binds_mounts)
 		stop_mounts(h, u);
 	devices_post(h, u, DEVICE_GONE);
 	engine_digest(&h->engine);
+	stop_every(h, u, device_of(u));
 	leave_place(device_of(u));
 	engine_retire(&h->engine, u);
 }
@@ -217,26 +236,29 @@ static void pull_new(struct hark *h, const struct device_unit *d, const char *ol
 	}
 }
 
-/* It is there, and something was told of it: that it came, or that it has changed. */
-static void pull_every(struct hark *h, const struct told *t)
+/* It has changed. */
+static void pull_every(struct hark *h, const struct device_unit *d)
 {
-	char own[UNIT_NAME_MAX + 1], name[UNIT_NAME_MAX + 1];
-	struct str rest = str_of(t->every);
-	struct unit *u = device_name(t->sysfs, own) ? registry_find(&h->reg, own) : NULL, *v;
+	struct str rest = str_of(d->every);
+	char name[UNIT_NAME_MAX + 1];
 
-	while (u && t->every && device_next_wanted(device_of(u), &rest, name)) {
-		v = registry_get(&h->reg, name);
-		if (v)
-			start_wanted(h, device_of(u), v);
+	while (device_next_wanted(d, &rest, name)) {
+		struct unit *u = registry_get(&h->reg, name);
+
+		if (u)
+			start_wanted(h, d, u);
 	}
 }
 
-static int take_facts(struct hark *h, struct device_unit *d, const struct told *t,
-		      const char *wants)
+/* is_first: the unit that the others follow. */
+static int take_facts(struct hark *h, struct device_unit *d, const struct told *t, bool is_first)
 {
 	AUTO_MEM char *old_wants = d->wants;
+	const char *wants = !is_first ? NULL : t->wants ? t->wants : "";
+	const char *every = is_first ? t->every : NULL;
 	bool was_told = d->sysfs && unit_is_active(&d->unit);
-	bool is_new = !is_same(d->wants, wants) || !is_same(d->model, t->model);
+	bool is_new = !is_same(d->wants, wants) || !is_same(d->every, every) ||
+		      !is_same(d->model, t->model);
 	int r;
 
 	d->wants = NULL;
@@ -245,22 +267,26 @@ static int take_facts(struct hark *h, struct device_unit *d, const struct told *
 		r = set_text(&d->model, t->model);
 	if (r == 0)
 		r = set_text(&d->wants, wants);
+	if (r == 0)
+		r = set_text(&d->every, every);
 	if (r == 0 && is_new)
 		r = dress_again(h, d);
 	if (r == 0 && is_new && was_told)
 		pull_new(h, d, old_wants);
+	if (r == 0 && was_told && t->is_event)
+		pull_every(h, d);
 	return r;
 }
 
-/* The device is there under that name. wants NULL: this is not the unit that the others follow. */
-static void find(struct hark *h, const struct told *t, const char *path, const char *wants)
+/* The device is there under that name. is_first: it is that of the unit that the others follow. */
+static void find(struct hark *h, const struct told *t, const char *path, bool is_first)
 {
 	char name[UNIT_NAME_MAX + 1];
 	struct unit *u = device_name(path, name) ? registry_get(&h->reg, name) : NULL;
 	int r = !u || u->type != UNIT_DEVICE ? -ENAMETOOLONG : engine_load(&h->engine, u);
 
 	if (r >= 0 && unit_load_state(u) == LOAD_LOADED)
-		r = take_facts(h, device_of(u), t, wants);
+		r = take_facts(h, device_of(u), t, is_first);
 	if (r < 0) {
 		log_at(LOG_WARN, "%s: no unit is made of this name of a device: %s", path,
 		       strerror(-r));
@@ -330,22 +356,22 @@ static void take_device(struct hark *h, struct told *t)
 		t->model = model ? model : t->model;
 		t->wants = wants ? wants : t->wants;
 		t->every = every ? every : t->every;
+		t->is_event = t->is_event || value_of(t->words[i], "event=");
 	}
 	lose_names(h, t->sysfs, t);
-	find(h, t, t->sysfs, t->wants ? t->wants : "");
+	find(h, t, t->sysfs, true);
 	for (unsigned i = 0; i < t->words_n; i++) {
 		const char *path = value_of(t->words[i], "name=");
 
 		if (path)
-			find(h, t, path, NULL);
+			find(h, t, path, false);
 	}
-	pull_every(h, t);
 }
 
 static bool is_fact(const char *word)
 {
-	static const char *const keys[] = {"name=",  "model=",      "wants=",       "user-wants=",
-					   "every=", "user-every=", "binds-mounts="};
+	static const char *const keys[] = {"name=",  "model=",      "wants=", "user-wants=",
+					   "every=", "user-every=", "event=", "binds-mounts="};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (value_of(word, keys[i]))

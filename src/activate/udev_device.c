@@ -109,11 +109,10 @@ void udev_device_facts(struct udev_device *dev, struct sbuf *out)
 	add_model(&f);
 	add_property(&f, "wants=", "SYSTEMD_WANTS");
 	add_property(&f, "user-wants=", "SYSTEMD_USER_WANTS");
-	/* Of an event, not of a look at what is there. */
-	if (udev_device_get_action(dev)) {
-		add_property(&f, "every=", "HARK_WANTS_EVERY");
-		add_property(&f, "user-every=", "HARK_USER_WANTS_EVERY");
-	}
+	add_property(&f, "every=", "HARK_WANTS_EVERY");
+	add_property(&f, "user-every=", "HARK_USER_WANTS_EVERY");
+	if (udev_device_get_action(dev)) /* an event, not a look at what is there */
+		add(&f, "event=", STR("yes"));
 	add_property(&f, "binds-mounts=", "SYSTEMD_MOUNT_DEVICE_BOUND");
 	add_property(&f, "name=", "DEVNAME");
 	add_aliases(&f);

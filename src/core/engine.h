@@ -114,6 +114,8 @@ void engine_log_cycles(const struct engine *e);
 MUST_USE int engine_load(struct engine *e, struct unit *u);
 /* Load what the loaded units pull in: after a takeover requests go the ways they would have gone before. 0 or -errno. */
 MUST_USE int engine_load_pulled(struct engine *e);
+/* Is there a unit that runs, or is to, and needs u in whatever way? */
+bool engine_is_needed(const struct engine *e, const struct unit *u);
 /* u runs by new files: what it upholds now and rests is started. */
 void engine_uphold(struct engine *e, const struct unit *u);
 /* Cancel a waiting or running job (result CANCELED). */

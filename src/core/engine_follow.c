@@ -50,7 +50,7 @@ static bool is_needing(enum dep_type t)
 	       t == DEP_BOUND_BY || t == DEP_UPHELD_BY;
 }
 
-static bool is_needed(const struct engine *e, const struct unit *u)
+bool engine_is_needed(const struct engine *e, const struct unit *u)
 {
 	for (uint32_t i = 0; i < u->edges_n; i++) {
 		const struct unit *v = registry_unit(e->reg, u->edges[i].to);
@@ -73,7 +73,7 @@ static void release_unneeded(struct engine *e, const struct unit *u, uint64_t en
 		if (!is_needing(dep_inverse((enum dep_type)u->edges[i].type)) || !v->config ||
 		    !v->config->unit->stop_when_unneeded)
 			continue;
-		if (unit_is_active(v) && !v->work->job.id && !is_needed(e, v))
+		if (unit_is_active(v) && !v->work->job.id && !engine_is_needed(e, v))
 			engine_ask(e, v, JOB_STOP, MODE_FAIL, &cause, 0);
 	}
 }

@@ -53,14 +53,16 @@ bool device_next_wanted(const struct device_unit *d, struct str *rest, char *out
 
 int device_dress(const struct device_unit *d, struct unit_config *c)
 {
+	const char *const lists[] = {d->wants, d->every};
 	char name[UNIT_NAME_MAX + 1];
-	struct str rest = str_of(d->wants);
 	struct dep_list deps;
 	int r = 0;
 
 	dep_list_init(&deps, c);
-	while (r == 0 && device_next_wanted(d, &rest, name))
-		r = dep_add_copy(&deps, DEP_WANTS, DEP_SETTING, name);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (struct str rest = str_of(lists[i]);
+		     r == 0 && device_next_wanted(d, &rest, name);)
+			r = dep_add_copy(&deps, DEP_WANTS, DEP_SETTING, name);
 	if (r == 0 && d->model && !c->description) {
 		c->description = arena_dup(&c->arena, d->model, strlen(d->model));
 		r = c->description ? 0 : -ENOMEM;
@@ -138,6 +140,7 @@ static void fini(struct unit *u)
 	mem_put(d->sysfs);
 	mem_put(d->model);
 	mem_put(d->wants);
+	mem_put(d->every);
 }
 
 const struct unit_type_ops device_ops = {

@@ -35,7 +35,8 @@ struct device_unit {
 	struct map_node place;        /* in source->by_place when sysfs is set */
 	char *sysfs;                  /* path of the device, owned; NULL: not told yet */
 	char *model;                  /* for people, owned; NULL: none */
-	char *wants; /* names of units between spaces, owned; only of the one that the others follow */
+	/* Names of units between spaces, owned; only of the one that the others follow. every: they are stopped when it goes, too. */
+	char *wants, *every;
 	bool binds_mounts; /* what is mounted from it is unmounted when it goes: a medium that is taken out */
 	bool by_node;   /* its node was found, nobody told of it */
 	uint32_t round; /* of enumeration in which it was told last */
@@ -55,7 +56,7 @@ int device_settle(struct unit_config *c);
 bool device_path(const struct unit *u, char *out, size_t cap);
 /*
  * The next of the units that the device asks for, into out (UNIT_NAME_MAX + 1): a template becomes the instance of its path in /sys.
- * rest: d->wants at first. False at the end.
+ * rest: d->wants or d->every at first. False at the end.
  */
 bool device_next_wanted(const struct device_unit *d, struct str *rest, char *out);
 /* Put what udev says of the unit into a configuration of it that was just read: what it wants, its description. 0 or -ENOMEM. */

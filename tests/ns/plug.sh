@@ -8,7 +8,7 @@ cat >/run/udev/rules.d/99-hark-test.rules <<'X'
 SUBSYSTEM!="net", GOTO="end"
 ACTION=="remove", GOTO="end"
 KERNEL=="hkw*", ENV{SYSTEMD_WANTS}+="ours@%k.service while@%k.service", ENV{SYSTEMD_USER_WANTS}+="mine@%k.service"
-KERNEL=="hkw*", ENV{HARK_WANTS_EVERY}+="each@%k.service", ENV{HARK_USER_WANTS_EVERY}+="minetoo@%k.service"
+KERNEL=="hkw*", ENV{HARK_WANTS_EVERY}+="each@%k.service along@%k.service held@%k.service", ENV{HARK_USER_WANTS_EVERY}+="minetoo@%k.service"
 KERNEL=="hka*", ENV{SYSTEMD_ALIAS}+="/alias/one/%k /alias/two relative"
 KERNEL=="hka*", ATTR{ifalias}=="other", ENV{SYSTEMD_ALIAS}="/alias/three"
 KERNEL=="hkr*", ENV{SYSTEMD_WANTS}+="ours@%k.service"
@@ -24,6 +24,9 @@ counted ours@.service
 counted each@.service
 counted while@.service StopWhenUnneeded=yes
 sed -i 's/^ExecStart=.*/ExecStart=-true/; s/^\[Service\]/&\nType=oneshot/' "$UNITS/each@.service"
+counted along@.service
+counted held@.service
+counted holder@.service "Requires=held@%i.service"
 counted bound@.service "BindsTo=sys-subsystem-net-devices-%i.device"
 for name in hkmbound hkmfree; do
 	put "run-$name.mount" <<X
@@ -69,8 +72,15 @@ is "... and no one's else" "" "inactive inactive" "$(active mine@hkw0.service) $
 ctl stop ours@hkw0.service >/dev/null
 mine stop mine@hkw0.service >/dev/null
 is "what is wanted only while the device is there runs" "" active "$(active while@hkw0.service)"
+ctl start holder@hkw0.service >/dev/null
+kill -9 "$(manager_pid)"
+wait_for 'ctl is-active hark-udev.service' 10
+timeout 20 udevadm settle
 ip link del hkw0
 wait_dead hkw0
+ok_if "what HARK_WANTS_EVERY started ends with the device, which a new manager knows" "" wait_active along@hkw0.service inactive
+is "... but not what somebody else needs" "" active "$(active held@hkw0.service)"
+ctl stop holder@hkw0.service held@hkw0.service >/dev/null
 ok_if "... and stops with it" "" wait_active while@hkw0.service inactive
 pair hkw0
 ok_if "plugged in again: started again, by both" "" wait_for '[ "$(ran ours hkw0)$(grep -c hkw0 "$MINE/ran")" = 22 ]'
