@@ -250,6 +250,19 @@ static void pull_every(struct hark *h, const struct device_unit *d)
 	}
 }
 
+/* 0 or -ENOMEM */
+static int keep_facts(struct device_unit *d, const struct told *t, const char *wants,
+		      const char *every)
+{
+	int r = set_place(d, t->sysfs);
+
+	if (r == 0)
+		r = set_text(&d->model, t->model);
+	if (r == 0)
+		r = set_text(&d->wants, wants);
+	return r == 0 ? set_text(&d->every, every) : r;
+}
+
 /* is_first: the unit that the others follow. */
 static int take_facts(struct hark *h, struct device_unit *d, const struct told *t, bool is_first)
 {
@@ -262,20 +275,16 @@ static int take_facts(struct hark *h, struct device_unit *d, const struct told *
 	int r;
 
 	d->wants = NULL;
-	r = set_place(d, t->sysfs);
-	if (r == 0)
-		r = set_text(&d->model, t->model);
-	if (r == 0)
-		r = set_text(&d->wants, wants);
-	if (r == 0)
-		r = set_text(&d->every, every);
+	r = keep_facts(d, t, wants, every);
 	if (r == 0 && is_new)
 		r = dress_again(h, d);
-	if (r == 0 && is_new && was_told)
+	if (r < 0 || !was_told)
+		return r;
+	if (is_new)
 		pull_new(h, d, old_wants);
-	if (r == 0 && was_told && t->is_event)
+	if (t->is_event)
 		pull_every(h, d);
-	return r;
+	return 0;
 }
 
 /* The device is there under that name. is_first: it is that of the unit that the others follow. */

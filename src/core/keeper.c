@@ -466,7 +466,7 @@ enum bank_served bank_serve(void)
 		    seat->in.req.plan_n != (size_t)n - sizeof(seat->in.req))
 			seat->in.req.op = BANK_NONE;
 		bank_handle();
-		keeper.ping_step = 0; /* whoever asks is alive */
+		keeper.ping_step = n < 0 ? keeper.ping_step : 0; /* whoever asks is alive */
 		keeper.due_us = clock_mono_us() + keeper.ping_us;
 	}
 	return BANK_SERVED_SOME;

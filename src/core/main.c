@@ -279,9 +279,9 @@ static int open_state(struct hark *h)
 	/* In safe mode it stays as it is for the manager that comes after. */
 	if (h->is_safe)
 		return state_open(&h->state, -1);
-	h->did_boot =
-		old >=
-		0; /* what was asked for and what is done is not known: nothing is started by itself */
+	/* What was asked for and what is done is not known: the boot is over, and nothing is started by itself. */
+	h->did_boot = old >= 0;
+	h->ready_us = old >= 0 ? loop_now_us(&h->loop) : 0;
 	r = state_open(&h->state, -1);
 	if (r == 0)
 		r = bank_keep(&h->bank, old, "state", h->state.fd);
