@@ -12,9 +12,8 @@
 #include "core/remember.h"
 #include "units/name.h"
 
-enum {
-	LEFT_SLOTS = 16
-}; /* of PID 1, for the processes of those who were accepted, and for others */
+/* Slots of PID 1: a connection becomes one with a process and a pipe for its output; some are left for others. */
+enum { SLOTS_EACH = 3, SLOTS_LEFT = 4 };
 
 /* --- asking --- */
 
@@ -26,7 +25,7 @@ static int ask(struct socket_port *p,
 	       int (*request)(struct bank *b, uint32_t slot, uint64_t token, uint32_t listen_slot))
 {
 	struct hark *h = p->hark;
-	bool has_room = bank_has_room(&h->bank, LEFT_SLOTS);
+	bool has_room = bank_has_room(&h->bank, SLOTS_EACH * (p->asked_n + 1U) + SLOTS_LEFT);
 	int slot = has_room ? procs_add(h, &p->owner->unit, ROLE_OTHER) : -ENOSPC, r;
 	uint64_t token = slot < 0 ? 0 : procs_token(h, (uint32_t)slot);
 
