@@ -82,12 +82,13 @@ struct hark {
 		bool is_content; /* PID 1 starts this very program from now on */
 		bool was_rolled_back;
 	} reexec;
-	int journal_fd;  /* to journald; 0: not opened yet */
-	bool is_leaving; /* the next manager takes over */
-	bool is_safe;    /* after too many crashes: keeps what runs, touches nothing */
-	bool is_pid1;    /* hark-init is PID 1: may mount, reboot */
-	uid_t uid;       /* whose manager it is */
-	bool is_user;    /* not root */
+	struct task cache; /* behind the turn in which the boot ended */
+	int journal_fd;    /* to journald; 0: not opened yet */
+	bool is_leaving;   /* the next manager takes over */
+	bool is_safe;      /* after too many crashes: keeps what runs, touches nothing */
+	bool is_pid1;      /* hark-init is PID 1: may mount, reboot */
+	uid_t uid;         /* whose manager it is */
+	bool is_user;      /* not root */
 	bool has_gates; /* programs may be attached to cgroups of units (device_gate.h, net_gate.h) */
 	bool no_watchdogs;     /* those of services are not heeded */
 	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */

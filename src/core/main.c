@@ -154,6 +154,7 @@ static void note_ready(struct hark *h, const struct unit *u)
 		return;
 	h->ready_us = loop_now_us(&h->loop);
 	remember_manager(h);
+	generate_cache(h);
 	server_news(h, NEWS_BOOTED);
 	log_at(LOG_INFO, "%s %s %llu ms after the start of PID 1", u->name,
 	       unit_is_active(u) ? "reached" : "not reached; its job ended",

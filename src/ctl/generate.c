@@ -9,6 +9,8 @@
 
 static const char unit_name[] = "hark-fstab.service";
 
+enum { CACHED_FILES = 1000 }; /* with fewer the cache saves less than a process of its own costs */
+
 int generate_open(struct hark *h)
 {
 	bool is_there = false;
@@ -70,4 +72,23 @@ void generate_job_done(struct hark *h, const struct unit *u)
 	if (h->generate.is_going && !u->work->job.id && !h->generate.timer.is_armed &&
 	    strcmp(u->name, unit_name) == 0)
 		loop_timer_arm(&h->loop, &h->generate.timer, loop_now_us(&h->loop));
+}
+
+static void write_cache(struct task *t)
+{
+	static const char name[] = "hark-cache.service";
+	struct hark *h = container_of(t, struct hark, cache);
+	struct cause cause = {.kind = CAUSE_BOOT, .unit = UNIT_NONE};
+	struct unit *u = load_canonical(&h->load, name) ? registry_get(&h->reg, name) : NULL;
+
+	if (u && engine_request(&h->engine, u, JOB_START, MODE_FAIL, &cause, false, NULL) != 0)
+		log_at(LOG_WARN, "%s cannot be started; the next boot reads each unit file", name);
+}
+
+void generate_cache(struct hark *h)
+{
+	if (!h->is_pid1 || h->load.names.n < CACHED_FILES)
+		return;
+	h->cache.fn = write_cache;
+	loop_defer(&h->loop, &h->cache);
 }

@@ -20,3 +20,5 @@ MUST_USE int generate_open(struct hark *h);
 bool generate_begin(struct hark *h, enum job_type type, void (*done)(struct hark *h));
 /* From engine_ops: a job has ended. */
 void generate_job_done(struct hark *h, const struct unit *u);
+/* Where there are many unit files: write them down for the next boot (units/unit_cache.h), behind the present turn of the loop. */
+void generate_cache(struct hark *h);

@@ -13,6 +13,21 @@ plain() {
 }
 target() { printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\nWants=%s\n' "$2" >"$ROOT/etc/systemd/system/$1"; }
 
+# Many unit files, which a boot of such a machine writes down for the next one.
+many() {
+	local i
+	for ((i = 0; i < 1000; i++)); do printf '[Service]\nExecStart=/bin/true\n' >"$ROOT/etc/systemd/system/many$i.service"; done
+	cat >"$OUT/beside" <<-'X'
+		timeout 20 sh -c 'until [ -s /var/cache/hark/units ]; do sleep 0.1; done'
+		grep -aq sysinit.target /var/cache/hark/units && echo known
+		timeout 10 harkctl show -p Result --value hark-cache.service
+		harkctl poweroff
+	X
+	box_run words 60 $HARK hark.unit=small.target
+	is "a thousand unit files: the cache for the next boot is written" "" "130 known success" "$? $(head -2 "$OUT/said" | paste -sd' ')"
+	rm "$ROOT"/etc/systemd/system/many*.service
+}
+
 box_make words
 ROOT=$T/words/root OUT=$T/words/out
 # Nothing of this machine's own.
@@ -72,5 +87,6 @@ X
 box_run words 60 $HARK hark.unit=not-there.target
 is "a unit that is not there: rescue" "" "active" "$(head -1 "$OUT/said")"
 grep -q "cannot go to not-there.target" "$OUT/log" && ok "it is told" || not_ok "it is told" "$(tail -3 "$OUT/log" | paste -sd' ')"
+many
 box_drop words
 finish
