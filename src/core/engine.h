@@ -132,8 +132,10 @@ void engine_touch(struct engine *e, struct unit *u);
 void engine_commit(struct engine *e);
 /* Wait until that time (CLOCK_MONOTONIC), in place of what was waited for before; TIME_NEVER or 0: no longer. Cannot fail. */
 void engine_arm(struct engine *e, struct unit *u, enum unit_due which, uint64_t due_us);
-/* Effects could not be done for want of what others give back: they are run again after 3 ms, later after 1 s, unless the state changes before. */
+/* Effects could not be done for want of what others give back: they are run again at engine_next_try_us(), unless the state changes before. */
 void engine_try_again(struct engine *e, struct unit *u, uint32_t fx);
+/* 3, 6, 12 ... ms behind the beginning of the state, then each second: what a new manager tries in between changes nothing of that. */
+uint64_t engine_next_try_us(const struct engine *e, const struct unit *u);
 /* Drop the unit when all is quiet, if it rests then without a job and nobody refers to it. */
 void engine_retire(struct engine *e, struct unit *u);
 /* The ledger entry of what is going on with u: its job, else its last activation. For chaining causes. */

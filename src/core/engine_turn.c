@@ -150,15 +150,19 @@ static void collect(struct engine *e, struct unit *u, uint32_t fx)
 		list_add_tail(&e->fx_queue, &unit_work(u)->fx_node);
 }
 
-/* The longer the state has lasted, the longer until the next try: the waits double. */
+uint64_t engine_next_try_us(const struct engine *e, const struct unit *u)
+{
+	uint64_t lasted_us = loop_now_us(e->loop) - u->state_us, wait_us = AGAIN_FIRST_US;
+
+	while (wait_us <= lasted_us)
+		wait_us += wait_us < AGAIN_MOST_US ? wait_us : AGAIN_MOST_US;
+	return u->state_us + wait_us;
+}
+
 void engine_try_again(struct engine *e, struct unit *u, uint32_t fx)
 {
-	uint64_t now_us = loop_now_us(e->loop), wait_us = now_us - u->state_us;
-
-	wait_us = wait_us < AGAIN_FIRST_US ? AGAIN_FIRST_US : wait_us;
-	wait_us = wait_us > AGAIN_MOST_US ? AGAIN_MOST_US : wait_us;
 	u->work->again_fx |= fx;
-	engine_arm(e, u, DUE_AGAIN, now_us + wait_us);
+	engine_arm(e, u, DUE_AGAIN, engine_next_try_us(e, u));
 	engine_touch(e, u);
 }
 

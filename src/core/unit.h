@@ -342,7 +342,9 @@ struct unit {
 	bool waits_for_process; /* none could be made when it was tried last */
 	uint8_t last_job_result;
 	uint8_t condition_result; /* 0 not looked at, 1 yes, 2 no */
+	bool is_unclean;          /* the last removal of its directories by `clean` failed */
 	int events_wd;            /* inotify watch on its cgroup.events + 1, 0 none */
+	uint32_t visit;           /* scratch of graph walks: generation last seen */
 	const char *name;         /* owned by the registry */
 	const struct unit_type_ops *ops;
 	struct unit_config *config; /* NULL: stub */
@@ -360,10 +362,8 @@ struct unit {
 	const char *
 		status_note; /* static text shown in status: "counts as ready at its exec ..." or NULL */
 	uint8_t invocation[16]; /* zero: never started */
-	uint32_t visit;         /* scratch of graph walks: generation last seen */
 	uint32_t plan_at;       /* scratch of planning and attaching; 0 at all other times */
 	uint32_t state_slot;    /* index in the state table + 1, 0 none */
-	bool is_unclean;        /* the last removal of its directories by `clean` failed */
 };
 
 /* u->work, that something of it may be linked or armed. */

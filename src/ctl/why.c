@@ -231,47 +231,9 @@ enum why_reason why_reason(const struct registry *r, const struct state_table *t
 
 /* --- why it does not run --- */
 
-/* Statuses by which a process that could not be set up ends (systemd.exec(5)): users know them by these words. */
-static const char *const setup_words[] = {
-	[200] = "CHDIR",
-	[201] = "NICE",
-	[202] = "FDS",
-	[203] = "EXEC",
-	[204] = "MEMORY",
-	[205] = "LIMITS",
-	[206] = "OOM_ADJUST",
-	[207] = "SIGNAL_MASK",
-	[208] = "STDIN",
-	[209] = "STDOUT",
-	[210] = "CHROOT",
-	[211] = "IOPRIO",
-	[212] = "TIMERSLACK",
-	[213] = "SECUREBITS",
-	[214] = "SETSCHEDULER",
-	[215] = "CPUAFFINITY",
-	[216] = "GROUP",
-	[217] = "USER",
-	[218] = "CAPABILITIES",
-	[219] = "CGROUP",
-	[220] = "SETSID",
-	[222] = "STDERR",
-	[224] = "PAM",
-	[225] = "NETWORK",
-	[226] = "NAMESPACE",
-	[227] = "NO_NEW_PRIVILEGES",
-	[228] = "SECCOMP",
-	[230] = "PERSONALITY",
-	[233] = "RUNTIME_DIRECTORY",
-	[237] = "KEYRING",
-	[242] = "NUMA_POLICY",
-	[243] = "CREDENTIALS",
-};
-
 static const char *exit_words(const struct proc_ref *p, char *out, size_t cap)
 {
-	const char *word = p->status >= 0 && p->status < (int)ARRAY_SIZE(setup_words)
-				   ? setup_words[p->status]
-				   : NULL;
+	const char *word = value_setup_name(p->status);
 
 	if (p->code == CLD_EXITED)
 		snprintf(out, cap, "exit status %d%s%s", p->status, word ? "/" : "",

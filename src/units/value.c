@@ -461,6 +461,11 @@ static const char *const exit_names[256] = {
 	[255] = "EXCEPTION",
 };
 
+const char *value_setup_name(int status)
+{
+	return status >= 200 && status < 255 ? exit_names[status] : NULL;
+}
+
 static const char *const capability_names[] = {
 	"cap_chown", "cap_dac_override", "cap_dac_read_search", "cap_fowner", "cap_fsetid", "cap_kill", "cap_setgid",
 	"cap_setuid", "cap_setpcap", "cap_linux_immutable", "cap_net_bind_service", "cap_net_broadcast", "cap_net_admin",

@@ -27,6 +27,8 @@ MUST_USE int value_enum(struct str s, const char *const *names, unsigned n, unsi
 MUST_USE int value_limit(struct str s, int resource, uint64_t *ret_soft, uint64_t *ret_hard);
 /* systemd's names of exit codes ("EXEC" 203 ...) and of signals, or a number 0..255: *ret_is_signal tells. */
 MUST_USE int value_exit(struct str s, int *ret_value, bool *ret_is_signal);
+/* The name of a status by which a process ends that could not be set up (systemd.exec(5): 203 "EXEC" ...), or NULL. */
+const char *value_setup_name(int status);
 /* Name of a capability (cap_net_admin ...) to its number, kernel's numbering. */
 MUST_USE int value_capability(struct str s, unsigned *ret_cap);
 /* Its name in small letters; NULL behind the last one. */

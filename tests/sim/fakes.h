@@ -114,7 +114,24 @@ static unsigned key_of(const char *what)
 	return state < 0 ? WORLD_KEYS - 1 : (unsigned)state;
 }
 
-int bank_spawn(struct bank *b UNUSED, const struct bank_spawn *s)
+/* For some runs no process can be made, until the engine tries again by itself. */
+static bool is_refused(const struct hark *h, unsigned unit, unsigned key, uint32_t dice)
+{
+	uint32_t *run = &world->refused[unit][key];
+	char name[32];
+
+	if (dice % 30 != 7)
+		return false;
+	if (*run != world->runs[unit][key] + 1) {
+		*run = world->runs[unit][key] + 1;
+		world_unit_name(unit, name);
+		world->free_us[unit][key] =
+			engine_next_try_us(&h->engine, registry_find(&h->reg, name));
+	}
+	return world->now_us < world->free_us[unit][key];
+}
+
+int bank_spawn(struct bank *b, const struct bank_spawn *s)
 {
 	unsigned unit = world_unit(s->name);
 	const char *what = strchr(s->name, '/') + 1;
@@ -123,7 +140,7 @@ int bank_spawn(struct bank *b UNUSED, const struct bank_spawn *s)
 	uint32_t dice = world_dice(2 + key, unit, run, 1u << 30);
 	struct world_proc *p;
 
-	if (dice % 30 == 7) {
+	if (is_refused(container_of(b, struct hark, bank), unit, key, dice)) {
 		send_note(&(struct bank_note){.kind = BANK_NOTE_REPLY,
 					      .op = BANK_SPAWN,
 					      .slot = s->slot,

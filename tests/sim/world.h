@@ -56,6 +56,9 @@ struct world {
 	bool is_ready_sent[WORLD_UNITS];
 	uint32_t pending[WORLD_SOCKETS]; /* connections that wait */
 	uint32_t runs[WORLD_UNITS][WORLD_KEYS];
+	/* The run + 1 for which there was no process when it was asked first, and when there is one. */
+	uint32_t refused[WORLD_UNITS][WORLD_KEYS];
+	uint64_t free_us[WORLD_UNITS][WORLD_KEYS];
 	unsigned doubled; /* a process made beside a living one of the same role */
 	struct world_facts facts[WORLD_UNITS];
 	struct bank_table table;
