@@ -63,6 +63,7 @@ mkdir -p "$F/n/b" && touch "$F/n/b/exists.gone"
 wait_sub exists.path waiting
 mv "$F/a" "$F/old" && mv "$F/n" "$F/a"
 ok_if "the way moved to another tree" "" wait_for '[ "$(runs exists)" = 3 ]'
+wait_active exists.service inactive # it would take away what comes now
 ctl start other.path >/dev/null
 touch "$F/other.gone"
 ok_if "Unit= is what is started" "" wait_for '[ "$(runs exists)" = 4 ]'
