@@ -3,8 +3,7 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50 * 1000 };
-
+enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50 * 1000, TRIM_FROM = 2000 };
 enum { AGAIN_FIRST_US = 3 * 1000, AGAIN_MOST_US = 1000 * 1000 };
 
 /* --- the queue --- */
@@ -154,8 +153,10 @@ uint64_t engine_next_try_us(const struct engine *e, const struct unit *u)
 {
 	uint64_t lasted_us = loop_now_us(e->loop) - u->state_us, wait_us = AGAIN_FIRST_US;
 
-	while (wait_us <= lasted_us)
-		wait_us += wait_us < AGAIN_MOST_US ? wait_us : AGAIN_MOST_US;
+	while (wait_us <= lasted_us && wait_us < AGAIN_MOST_US)
+		wait_us *= 2;
+	if (wait_us <= lasted_us)
+		wait_us += ((lasted_us - wait_us) / AGAIN_MOST_US + 1) * AGAIN_MOST_US;
 	return u->state_us + wait_us;
 }
 
@@ -419,8 +420,6 @@ void engine_retire(struct engine *e, struct unit *u)
 		list_add_tail(&e->retired, &unit_work(u)->retire_node);
 	loop_defer(e->loop, &e->turn);
 }
-
-enum { TRIM_FROM = 2000 };
 
 static void drop_retired(struct engine *e)
 {
