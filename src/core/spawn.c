@@ -346,18 +346,16 @@ static int take_user(struct hark *h, const struct unit *u, struct describe_in *i
 /* "/proc/PID/fd/N": a socket that another process has. Nobody can open one; a copy of it is lent. 0 or -errno. */
 static int lend_socket(struct hark *h, const struct stdio *stream, int *ret_slot)
 {
-	struct stat st;
 	int pid, number, end = 0, slot;
+	AUTO_FD int fd = -1;
+	struct stat st;
 
 	if (stream->kind != STDIO_FILE || !stream->path ||
 	    sscanf(stream->path, "/proc/%d/fd/%d%n", &pid, &number, &end) != 2 ||
 	    stream->path[end] || stat(stream->path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return 0;
-	{
-		AUTO_FD int fd = proc_take_fd(pid, number);
-
-		slot = fd < 0 ? fd : lend_fd(h, "stream", fd);
-	}
+	fd = proc_take_fd(pid, number);
+	slot = fd < 0 ? fd : lend_fd(h, "stream", fd);
 	if (slot >= 0)
 		*ret_slot = slot;
 	return slot < 0 ? slot : 0;
@@ -400,7 +398,6 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 
 	if (r == 0)
 		r = equip(h, u, &in, ret_why);
-
 	procs_cgroup(u, cgroup);
 	in.cgroup = cgroup;
 	if (r >= 0 && u->type == UNIT_SERVICE) {
