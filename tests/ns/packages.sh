@@ -7,17 +7,7 @@ PACKAGES="openssh-server openssh-client cups-daemon avahi-daemon nginx-light cru
 . "$(dirname "$(readlink -f "$0")")/debs.sh"
 debs_fetch debs $PACKAGES # before the sandbox, which has no network
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-[ -e /usr/lib/systemd/system/graphical.target ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null ||
-	skip_all "no systemd and dbus packages, whose units are to be booted"
-[ -n "$HARK_TEST_CGROUP" ] || skip_all "no cgroups"
-ls "$DEBS"/nginx*.deb >/dev/null 2>&1 || skip_all "apt cannot fetch $PACKAGES here"
-. "$HERE/box.sh"
-box_make packages
-ROOT=$T/packages/root
-OUT=$T/packages/out
-rm -rf "$ROOT"/etc/systemd/system/postgresql* "$ROOT"/etc/systemd/system/*.wants/postgresql*
-cp "$DEBS"/*.deb "$ROOT/var/cache/apt/archives/"
-rm -f "$ROOT/usr/sbin/policy-rc.d" # that of an image, by which nothing is started
+debs_box packages nginx
 chroot "$ROOT" useradd -m -u 1234 -s /bin/bash tester || not_ok "a user is made"
 
 cat >"$OUT/beside" <<'X'

@@ -7,18 +7,8 @@ PACKAGES="podman crun network-manager cockpit-bridge cockpit-system udisks2 need
 . "$(dirname "$(readlink -f "$0")")/debs.sh"
 debs_fetch programs $PACKAGES # before the sandbox, which has no network
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-[ -e /usr/lib/systemd/system/graphical.target ] && command -v systemctl >/dev/null && command -v dbus-daemon >/dev/null ||
-	skip_all "no systemd and dbus packages, whose units are to be booted"
-[ -n "$HARK_TEST_CGROUP" ] || skip_all "no cgroups"
-ls "$DEBS"/podman*.deb >/dev/null 2>&1 || skip_all "apt cannot fetch $PACKAGES here"
-. "$HERE/box.sh"
-box_make programs
-ROOT=$T/programs/root
-OUT=$T/programs/out
-rm -rf "$ROOT"/etc/systemd/system/postgresql* "$ROOT"/etc/systemd/system/*.wants/postgresql*
-cp "$DEBS"/*.deb "$ROOT/var/cache/apt/archives/"
+debs_box programs podman
 cp "$HERE/cockpit.py" "$OUT"
-rm -f "$ROOT/usr/sbin/policy-rc.d" # that of an image, by which nothing is started
 chroot "$ROOT" useradd -m -u 1234 -s /bin/sh tester || not_ok "a user is made"
 # What podman and a manager of a session need of a machine: a file system for images, and the user's at boot.
 mkdir -p "$ROOT/etc/containers" "$ROOT/var/lib/systemd/linger"
