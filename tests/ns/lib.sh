@@ -58,6 +58,24 @@ is() {
 	[ "$3" = "$4" ]
 }
 
+# in_time NAME ROWS MOST VALUE FLOOR: a verdict about time; MOST, VALUE and FLOOR are whole numbers of one unit. FLOOR is what an action of
+# the same shape took to which hark adds nothing, measured by turns with VALUE: what the machine itself takes is not hark's. So VALUE
+# may be MOST, MOST more than FLOOR, or twice FLOOR. Where FLOOR alone is more than MOST, nothing can be told here. A verdict that
+# another moment may change ends in "# TIME": tools/test runs such a test once more, alone.
+in_time() {
+	local name=$1 rows=$2 most=$3 value=$4 floor=$5
+	if [ "$value" -le "$most" ]; then
+		ok "$name" "$rows"
+	elif [ "$value" -le $((floor + most)) ] || [ "$value" -le $((2 * floor)) ]; then
+		note "$name: $value, where the machine itself took $floor"
+		ok "$name" "$rows"
+	elif [ "$floor" -gt "$most" ]; then
+		skip "$name" "got $value, where the machine itself took $floor # TIME"
+	else
+		not_ok "$name" "expected at most $most, got $value, where the machine itself took $floor # TIME"
+	fi
+}
+
 # skip_all WHY: the whole test makes no sense here.
 skip_all() {
 	skip "$TEST_NAME" "$1"
@@ -86,6 +104,25 @@ wait_for() {
 		[ $tries -ge $((${2:-5} * 10)) ] && [ "$(now_ms)" -gt $until ] && return 1
 		sleep 0.02
 	done
+}
+
+# start_clock, stop_clock: how long what is between them took (TOOK), and the floor of in_time for what happens once: for how long the
+# machine kept programs from running meanwhile (tests/ns/stalls.c), all in all (STALLED) and at most at a time (LONGEST). All in ms.
+start_clock() {
+	if [ ! -e "$T/stalls" ]; then
+		"$NS_BIN/stalls" "$T/stalls" </dev/null >/dev/null 2>&1 &
+		STARTED+=($!)
+		disown
+		wait_for '[ -e "$T/stalls" ]' 10
+	fi
+	BEGAN=$(now_ms)
+}
+stop_clock() {
+	TOOK=$(($(now_ms) - BEGAN))
+	sleep 0.01 # a stall is told at its end
+	# shellcheck disable=SC2034 # for who asks
+	read -r STALLED LONGEST < <(awk -v since="$BEGAN" '$1 > since * 1000 { ms = $1 / 1000 - since < $2 / 1000 ? $1 / 1000 - since : $2 / 1000
+		all += ms; if (ms > most) most = ms } END { print int(all), int(most) }' "$T/stalls")
 }
 
 # ---- the sandbox
