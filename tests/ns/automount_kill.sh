@@ -93,12 +93,12 @@ ok_if "... all are let in" "" grep -q 'entered=10 refused=0' "$T/knock"
 crash() { # N: so many managers die by themselves
 	local i pid
 	for ((i = 0; i < $1; i++)); do
-		wait_for '[ -n "$(manager_pid)" ]' 20
+		wait_for '[ -n "$(manager_pid)" ]'
 		pid=$(manager_pid)
 		kill -SEGV "$pid"
-		wait_for "! alive $pid" 20
+		wait_for "! alive $pid"
 	done
-	wait_for 'ctl list' 20
+	wait_for 'ctl list'
 }
 ctl stop run-kill.mount >/dev/null
 crash 6

@@ -153,7 +153,7 @@ many_clients() {
 		time.sleep(60)
 	Y
 	local greedy=$!
-	wait_for '[ -s "$T/greedy" ]' 5
+	wait_for '[ -s "$T/greedy" ]'
 	is "one user gets so many connections" "" 36 "$(cat "$T/greedy")"
 	is "... and others are answered" "" "active active" \
 		"$(setpriv --reuid=65533 --regid=65533 --clear-groups "$T/harkctl" is-active up.service 2>&1) $(ctl is-active up.service)"
@@ -210,7 +210,7 @@ latency() {
 		    return time.monotonic() - t
 		def p99(times):
 		    return sorted(times)[int(len(times) * .99)] * 1000
-		best = 1e9
+		best = (1e9, 0)
 		for i in range(1, 6):
 		    boot = subprocess.Popen([ctl, "start", "boot%d.target" % i], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 		    took, idle = [], []
@@ -219,16 +219,15 @@ latency() {
 		        idle.append(once("version"))
 		    print("# status while 200 units start: p99 %.2f ms of %d; of a client that asks nobody %.2f" %
 		          (p99(took), len(took), p99(idle)))
-		    best = min(best, p99(took))
-		    if best <= 5:
+		    best = min(best, (p99(took), p99(idle)))
+		    if best[0] <= 5:
 		        break
-		open(out, "w").write("%d %d" % (best * 1000, i))
+		open(out, "w").write("%d %d %d" % (best[0] * 1000, best[1] * 1000, i))
 	Y
 	favour_no_more
-	local us storms
-	read -r us storms <"$T/latency"
-	is "99 of 100 statuses while 200 units start take at most 5 ms" "E34" yes \
-		"$([ "$us" -le 5000 ] && echo yes || echo "$us us at best")"
+	local us floor storms
+	read -r us floor storms <"$T/latency"
+	in_time "99 of 100 statuses while 200 units start take at most 5 ms" "E34" 5000 "$us" "$floor"
 	is "harkd comes before the services, which have what hark was started with" "" "-10 $(nice)" \
 		"$(ps -o ni= "$(manager_pid)" "$(main_of up.service)" | xargs)"
 	is "all 200 are up" "E20" $((200 * storms)) "$(ctl list -a | grep -c 'boot[0-9]-[0-9]*.service.*exited')"
@@ -261,7 +260,7 @@ few_processes() {
 	printf '[Unit]\nDefaultDependencies=no\nWants=%s\nAfter=%s\n' "$(echo many{1..30}.service)" "$(echo many{1..30}.service)" >"$UNITS/many.target"
 	ctl daemon-reload >/dev/null 2>&1
 	ctl start many.target >/dev/null
-	wait_for '[ "$(pgrep -P "$INIT_PID" -x payload | wc -l)" = 31 ]' 5 # a simple service counts from its fork, not from its exec
+	wait_for '[ "$(pgrep -P "$INIT_PID" -x payload | wc -l)" = 31 ]' # a simple service counts from its fork, not from its exec
 	is "beside 31 services only hark-init and harkd" "E14" "31 harkd" \
 		"$(pgrep -P "$INIT_PID" -x payload | wc -l) $(ps --ppid "$INIT_PID" -o comm= | grep -v '^payload$' | paste -sd' ')"
 }

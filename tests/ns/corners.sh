@@ -12,7 +12,7 @@ failing() {
 	shift 3
 	strace $FOLLOW -qq -p "$INIT_PID" -o "$T/calls" -e trace="$call" -e inject="$call:error=$errno:when=$when" 2>/dev/null &
 	tracer=$!
-	wait_for "grep -q 'TracerPid:.*[1-9]' /proc/$INIT_PID/status" 5
+	wait_for "grep -q 'TracerPid:.*[1-9]' /proc/$INIT_PID/status"
 	"$@" >"$T/out" 2>&1
 	RC=$?
 	kill -INT $tracer
@@ -21,7 +21,7 @@ failing() {
 injected() { grep -c INJECTED "$T/calls"; }
 lives() { od -An -tu4 -j16 -N4 "/proc/$INIT_PID/fd/418" | tr -d ' '; }
 # another_life BEFORE: it has executed itself since.
-another_life() { wait_for "[ \"\$(lives)\" -gt $1 ] && ctl is-active stays.service" 10; }
+another_life() { wait_for "[ \"\$(lives)\" -gt $1 ] && ctl is-active stays.service"; }
 
 # ---- managers that make no sense
 
@@ -61,7 +61,7 @@ for i in $(seq 20); do printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecSt
 ctl daemon-reload >/dev/null 2>&1
 ctl start crowd{1..20}.service >/dev/null
 busy=$(private)
-ok_if "what a boot has touched is given back in a quiet second" "" wait_for "[ \$(private) -le $((busy - 8)) ]" 4
+ok_if "what a boot has touched is given back in a quiet second" "" wait_for "[ \$(private) -le $((busy - 8)) ]"
 note "private: $busy kB, then $(private)"
 ctl stop crowd{1..20}.service >/dev/null
 
@@ -109,7 +109,7 @@ is "afterwards it starts" "" active "$(active mortal.service)"
 
 old=$(manager_pid)
 kill -STOP "$old"
-ok_if "a manager that hangs is asked, and then ended" "" wait_for '[ -n "$(manager_pid)" ] && [ "$(manager_pid)" != '"$old"' ] && ctl is-active stays.service' 15
+ok_if "a manager that hangs is asked, and then ended" "" wait_for '[ -n "$(manager_pid)" ] && [ "$(manager_pid)" != '"$old"' ] && ctl is-active stays.service'
 
 # ---- a manager that dies with more asked than PID 1 takes at once
 
@@ -136,7 +136,7 @@ no_manager() {
 mortal=$(main_of mortal.service)
 failing clone3 EAGAIN 1+ no_manager
 is "no process can be made: who died is reaped without a manager" "" 0 $RC
-ok_if "and the manager that comes learns of it" "" wait_active mortal.service failed 10
+ok_if "and the manager that comes learns of it" "" wait_active mortal.service failed
 is "what runs is the same" "" "$stays 1" "$(main_of stays.service) $(wc -l <"$T/stays")"
 hark_down
 is "it still stops in order" "" 0 $?

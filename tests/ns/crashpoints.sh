@@ -153,35 +153,35 @@ play_accept() {
 	ctl stop each.socket
 	ctl start each.socket
 	ask each 2
-	wait_for '! ctl list --plain | grep -q each@' 5
+	wait_for '! ctl list --plain | grep -q each@'
 }
 play_restart() {
 	ctl start again.service
-	wait_for '[ -n "$(main_of again.service)" ] && [ -s "$W/trace.again.main" ]' 5 # not before it runs its program
+	wait_for '[ -n "$(main_of again.service)" ] && [ -s "$W/trace.again.main" ]' # not before it runs its program
 	kill -KILL "$(main_of again.service)"
-	wait_for '[ "$(prop again.service NRestarts)" = 1 ] && [ "$(sub again.service)" = running ]' 5
+	wait_for '[ "$(prop again.service NRestarts)" = 1 ] && [ "$(sub again.service)" = running ]'
 	ctl start gives-up.service
 	wait_active gives-up.service failed
 }
 
 play_carried() {
 	ctl start moves.service keeps.service slow.service
-	wait_for '[ "$(main_of moves.service)" = "$(cat "$W/moves.pid")" ] && [ "$(prop keeps.service StatusText)" = again ]' 5
+	wait_for '[ "$(main_of moves.service)" = "$(cat "$W/moves.pid")" ] && [ "$(prop keeps.service StatusText)" = again ]'
 	once_more restart keeps.service
-	wait_for '[ "$(prop keeps.service StatusText)" = again ]' 5
+	wait_for '[ "$(prop keeps.service StatusText)" = again ]'
 }
 play_isolate() {
 	ctl start old.target
-	wait_for '[ "$(cat "$W"/trace.old?.main | wc -l)" = 3 ]' 5
+	wait_for '[ "$(cat "$W"/trace.old?.main | wc -l)" = 3 ]'
 	ctl isolate only.target
 	ctl start old1.service
 }
 # The end is told by harkctl, and again by a signal to PID 1, which comes while things stop.
 play_end() {
 	ctl start second.service late.socket
-	wait_for '[ -s "$W/trace.second.main" ]' 5
+	wait_for '[ -s "$W/trace.second.main" ]'
 	ctl exit 3
-	wait_for '! alive "$INIT_PID"' 5 || kill -KILL "$INIT_PID"
+	wait_for '! alive "$INIT_PID"' || kill -KILL "$INIT_PID"
 	wait "$INIT_PID"
 	echo "hark-init gave $?" >"$W/trace.init"
 }

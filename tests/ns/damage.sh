@@ -46,7 +46,7 @@ damage() {
 	kill -STOP "$old"
 	"$@"
 	kill -KILL "$old"
-	wait_for '[ "$(manager_pid)" != "'"$old"'" ] && ctl list' 10
+	wait_for '[ "$(manager_pid)" != "'"$old"'" ] && ctl list'
 }
 is_as_before() { # NAME ROWS
 	local bad=""
@@ -80,14 +80,14 @@ facts() { # of units, without what is measured at the moment
 }
 PROGRAM=$NS_BIN/relay
 newer() { "$PROGRAM" "$(state_fd)" >"$T/laid"; }
-hark_goes_on() { wait_for '[ "$(sub slow.service)" = exited ]' 10; }
+hark_goes_on() { wait_for '[ "$(sub slow.service)" = exited ]'; }
 put slow.service Type=oneshot RemainAfterExit=yes "ExecStart=$PAYLOAD log $T/slow x sleep 3000"
 put counts.service Restart=always RestartSec=10ms "ExecStart=$PAYLOAD log $T/counts x pause"
 ctl reload-config >/dev/null
 ctl start counts.service >/dev/null
 for i in 1 2 3; do
 	kill -KILL "$(main_of counts.service)"
-	wait_for "[ \"\$(prop counts.service NRestarts)\" = $i ] && [ \"\$(sub counts.service)\" = running ]" 5
+	wait_for "[ \"\$(prop counts.service NRestarts)\" = $i ] && [ \"\$(sub counts.service)\" = running ]"
 done
 ctl --no-wait start slow.service >/dev/null
 facts >"$T/before"

@@ -9,10 +9,12 @@ debs_fetch() {
 	shift
 	[ -n "$HARK_SANDBOX" ] && return
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && mkdir -p "$DEBS/partial" || return
-	debs_download "$@" || { timeout 60 apt-get update </dev/null >/dev/null 2>&1 && debs_download "$@"; } || rm -f "$DEBS"/*.deb
+	debs_download "$@" || { debs_apt 60 update && debs_download "$@"; } || rm -f "$DEBS"/*.deb
 }
-debs_download() {
-	timeout 120 apt-get install -y --reinstall --no-install-recommends --download-only -o Dir::Cache::archives="$DEBS" "$@" </dev/null >"$DEBS/log" 2>&1
+debs_download() { debs_apt 120 install -y --reinstall --no-install-recommends --download-only -o Dir::Cache::archives="$DEBS" "$@"; }
+# debs_apt SECONDS WORD...: two that fetch at the same time find each other's locks, and wait.
+debs_apt() {
+	flock -w 150 "${DEBS%/*}/apt.lock" timeout "$1" apt-get -o DPkg::Lock::Timeout=100 "${@:2}" </dev/null >"$DEBS/log" 2>&1
 }
 
 # debs_box NAME PACKAGE, behind lib.sh: a container (box.sh) at ROOT, with OUT, in which apt finds what was fetched; PACKAGE tells whether that is there.

@@ -143,11 +143,10 @@ order() {
 	done
 	target par "Wants=$(echo par{1..6}.service)" "After=$(echo par{1..6}.service)"
 	scan
-	local began took
-	began=$(now_ms)
+	start_clock
 	q start par.target
-	took=$(($(now_ms) - began))
-	is "what is not ordered starts at the same time" "E20" yes "$([ $took -ge 290 ] && [ $took -lt 900 ] && echo yes || echo "$took ms")"
+	stop_clock
+	between "what is not ordered starts at the same time" "E20" 290 900 $TOOK $STALLED
 	service d1 Requires=d2.service Requires=d3.service
 	service d2 Requires=d4.service Wants=d3.service
 	service d3 Requires=d4.service

@@ -21,10 +21,11 @@ mkdir "$UNITS/dev-never.device.d"
 printf '[Unit]\nJobRunningTimeoutSec=1\n' >"$UNITS/dev-never.device.d/short.conf"
 hark_up dev || finish
 
-t=$(now_ms)
+start_clock
 ctl start waits.service >/dev/null 2>&1
-t=$(($(now_ms) - t))
-ok_if "without hark-udev nobody waits for a device ($t ms)" "" sh -c "[ $t -lt 3000 ] && ! $BIN/harkctl is-active waits.service"
+stop_clock
+is "without hark-udev it has no device" "" inactive "$(active waits.service)"
+in_time "... and nobody waits for one" "" 3000 $TOOK $STALLED
 
 # Where nobody tells: a device is there while its node is.
 mount -t tmpfs tmpfs /dev/shm
@@ -83,7 +84,7 @@ wait_sub "$(dev hkon)" plugged
 ok_if "SYSTEMD_READY=0 is not there" "D49" wait_dead hkoff
 
 kill -9 "$(manager_pid)"
-wait_for "ctl list" 10
+wait_for "ctl list"
 ok_if "over a killed manager the device is there" "" wait_sub "$(dev hk7)" plugged
 ip link del hkon
 ok_if "... and changes are told to the new one" "" wait_dead hkon
@@ -121,7 +122,7 @@ kill $slayers
 wait $slayers 2>/dev/null
 timeout 20 udevadm settle
 ok_if "hark-udev and managers die while 40 pairs come and go: what is there has its unit, what went has none" "" \
-	wait_for '[ "$(units)" = "$(interfaces)" ]' 10 || note "interfaces $(interfaces); units $(units)"
+	wait_for '[ "$(units)" = "$(interfaces)" ]' || note "interfaces $(interfaces); units $(units)"
 is "... and none of it started anything twice" "" "1 1" "$(ran eth hk7) $(ran eth hks39)"
 interfaces | xargs -n1 ip link del 2>/dev/null
 
@@ -160,7 +161,7 @@ storm remove 0 10000
 ok_if "they go at once, and none is left" "" wait_for "$gone" 60
 went=$(($(ticks "$(manager_pid)") - t))
 less() { [ "$(rss "$(manager_pid)")" -lt $((begin + (full - begin) / 2)) ]; }
-ok_if "... and most of their memory goes back to the machine" "" wait_for less 10 || note "$begin kB before, $full with them, $(rss "$(manager_pid)") kB"
+ok_if "... and most of their memory goes back to the machine" "" wait_for less || note "$begin kB before, $full with them, $(rss "$(manager_pid)") kB"
 # Each is looked for by its name, not among all others.
 note "harkd took $came ticks for those that came, $went for those that went"
 ok_if "those that go cost no more than those that came" "" [ "$went" -le $((2 * came + 5)) ]
@@ -178,17 +179,15 @@ storms() {
 	rm "$T/storming"
 	wait $!
 }
-is_prompt() { awk '$1 >= 50 && $3 - $4 <= 5000 { good = 1 } END { exit !good }' "$T/answers"; }
+best_answers() { awk '$1 >= 50 { print $3, $4, $3 - $4 }' "$T/answers" | sort -n -k3 | cut -d' ' -f1-2 | head -1; }
+is_prompt() { [ "$(best_answers | awk '{ print $1 - $2 }')" -le 5000 ]; }
 for round in 1 2 3; do
 	storms
 	is_prompt && break
 done
 sed 's/^/# in a storm harkctl was asked, median, 99th of a hundred, 99th of one that asks nobody: /' "$T/answers"
-if ! is_prompt && [ "$(awk '{ print $4 }' "$T/answers" | sort -n | head -1)" -gt 5000 ]; then
-	skip "harkctl is answered within 5 ms in a storm" "on this machine a program that asks nobody takes longer"
-else
-	ok_if "harkctl is answered within 5 ms in a storm, 99 times of a hundred" "" is_prompt
-fi
+# shellcheck disable=SC2046 # two figures
+in_time "harkctl is answered within 5 ms of a program that asks nobody, 99 times of a hundred, in a storm" "" 5000 $(best_answers)
 ok_if "... and none is left" "" eval "$gone"
 after=$(rss "$(manager_pid)")
 note "memory of harkd: $begin kB before, $full with them, $after in the end; of hark-udev: $(rss "$(main_of hark-udev.service)") kB"
@@ -234,16 +233,18 @@ is "devices, mounts, paths and timers are states with a beginning" "D45" "plugge
 	"$(since "$(dev hk7)" run-since.mount since.path since.timer)"
 
 ctl start --no-wait waits.service >/dev/null
-ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'" 2
+ok_if "a start waits for its device" "" wait_for "ctl jobs | grep -q 'hklate.device.*running'"
 ip link add hklate type veth peer name hklate2
 ok_if "... and goes on when it is there" "" wait_active waits.service active
-t=$(now_ms)
+start_clock
 ctl start short.service >"$T/said" 2>&1
-t=$(($(now_ms) - t))
-ok_if "a device that never comes: JobRunningTimeoutSec= ($t ms)" "" sh -c "[ $t -ge 900 ] && [ $t -lt 5000 ]"
+stop_clock
+between "a device that never comes: JobRunningTimeoutSec=" "" 900 5000 $TOOK $STALLED
 is "... and what needs it is not started" "" inactive "$(active short.service)"
 note "$(tail -1 "$T/said")"
+printf '[Unit]\nJobRunningTimeoutSec=1h\n' >"$UNITS/dev-never.device.d/short.conf"
+ctl daemon-reload >/dev/null
 ctl start --no-wait short.service >/dev/null
 ctl stop hark-udev.service >/dev/null
-ok_if "when hark-udev ends, nobody waits on" "" wait_for "! ctl jobs | grep -q dev-never" 1
+ok_if "when hark-udev ends, nobody waits on" "" wait_for "! ctl jobs | grep -q dev-never"
 finish

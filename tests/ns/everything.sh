@@ -88,10 +88,10 @@ hark_dirs
 unshare -fp --mount-proc --kill-child "$BIN/hark-init" "$NS_BIN/garble" random "$T/garble" "$BIN/harkd" \
 	--unit-path "$UNITS" --run-dir "$RUN_DIR" ${CGROUP:+--cgroup-root "$CGROUP"} --default test.target >"$T/log" 2>&1 </dev/null &
 STARTED+=("$!")
-wait_for "INIT_PID=\$(pgrep -P $! -x hark-init)" 5 || not_ok "hark-init is PID 1" "$(tail -1 "$T/log")"
+wait_for "INIT_PID=\$(pgrep -P $! -x hark-init)" || not_ok "hark-init is PID 1" "$(tail -1 "$T/log")"
 INIT_PID=$(pgrep -P $! -x hark-init)
 born=$(born)
-wait_for "[ -s $T/garble/counts ]" 5
+wait_for "[ -s $T/garble/counts ]"
 END=$(($(date +%s) + TIME + 1))
 began=$(now_ms)
 for what in every_signal faults descriptors failing_calls orphans; do
@@ -113,7 +113,7 @@ is "every kind of trouble came" "" "" "$(cd "$T" && for i in signals faults drou
 # ---- and now sanely
 
 : >"$T/garble/sane"
-ok_if "a real manager takes over" "" wait_for 'ctl is-active test.target || ctl start test.target' 30
+ok_if "a real manager takes over" "" wait_for 'ctl is-active test.target || ctl start test.target'
 ok_if "and starts services" "" timeout 20 "$BIN/harkctl" start after.service
 is "as what it is: one process, once" "" "active 1" "$(active after.service) $(wc -l <"$T/after")"
 # What was left to do may take a while.
@@ -123,6 +123,6 @@ rests() {
 	sleep 1
 	[ $(($(awk '{ print $14 + $15 }' "/proc/$INIT_PID/stat") - ticks)) -lt 5 ]
 }
-ok_if "PID 1 comes to rest" "" wait_for rests 20
+ok_if "PID 1 comes to rest" "" wait_for rests
 [ -n "$FULL" ] && echo "rows: A2"
 finish

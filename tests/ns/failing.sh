@@ -68,8 +68,8 @@ rests() { [ "$(ctl jobs --plain)" = "no jobs" ] && ! pgrep -fx "$SOCK answer"; }
 look() {
 	local pid spent
 	alive "$INIT_PID" || bad "PID 1 is gone"
-	wait_for 'ctl is-active test.target' 8 || bad "test.target is $(active test.target)"
-	wait_for rests 5 || bad "jobs $(ctl jobs --plain | paste -sd,), $(pgrep -fxc "$SOCK answer") instances"
+	wait_for 'ctl is-active test.target' || bad "test.target is $(active test.target)"
+	wait_for rests || bad "jobs $(ctl jobs --plain | paste -sd,), $(pgrep -fxc "$SOCK answer") instances"
 	[ "$(wc -l <"$W/witness")" = 1 ] || bad "witness ran $(wc -l <"$W/witness") times"
 	is_so "$(sub witness.service) $(pids_of witness.service)" "running $(main_of witness.service)" witness
 	is_so "$(sub work.service) $(pids_of work.service)" "dead " work
@@ -87,7 +87,7 @@ begin_watch() { # here|next PID N ERRNO
 }
 end_watch() {
 	kill -TERM "$(head -1 "$W/trip")" 2>/dev/null
-	wait_for '[ "$(wc -l <"$W/trip")" = 2 ]' 5 || bad "the watcher does not end"
+	wait_for '[ "$(wc -l <"$W/trip")" = 2 ]' || bad "the watcher does not end"
 }
 fault_work() { # N ERRNO
 	begin_watch here "$(manager_pid)" "$@"

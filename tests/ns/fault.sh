@@ -29,7 +29,7 @@ case $figures in
 esac
 is "manager and services live on" "" "$manager $stay_pid $witness_pid" "$(manager_pid) $(main_of stay.service) $(main_of witness.service)"
 is "nothing ran twice" "" 1 "$(wc -l <"$T/witness")"
-wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 5
+wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]'
 is "no instance is left behind" "" 0 "$(pgrep -fxc "$SOCK answer")"
 
 # Three faults at once: no turn of its loop lies between them.

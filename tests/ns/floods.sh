@@ -179,7 +179,7 @@ orphans() {
 		ctl start parent.service >/dev/null
 		flooder=$(main_of parent.service)
 		during "$flooder"
-		wait_for '[ $(($(reaped) - before)) -ge $many ]' 20
+		wait_for '[ $(($(reaped) - before)) -ge $many ]'
 		reaped=$(($(reaped) - before))
 		note "$many orphans, at most 10,000 at once, in $(($(now_ms) - began)) ms: $reaped reaped; $TIMES"
 		[ "$p99" -lt 100 ] && break

@@ -111,8 +111,8 @@ five /run/five tmpfs size=1m,noauto,x-systemd.automount 0 0
 /dev/full /run/quota ext4 noauto,usrquota 0 0
 X
 hark_up main || finish
-ok_if "fstab is mounted at boot" "" wait_for "findmnt -n /run/one && findmnt -n /run/bound" 5
-ok_if "... and the boot is over" "" wait_for "ctl is-active test.target" 5
+ok_if "fstab is mounted at boot" "" wait_for "findmnt -n /run/one && findmnt -n /run/bound"
+ok_if "... and the boot is over" "" wait_for "ctl is-active test.target"
 is "noauto is a unit and not mounted" "" "inactive loaded" "$(ctl is-active run-two.mount) $(prop run-two.mount LoadState)"
 ok_if "... until it is asked for" "" ctl start run-two.mount
 is "x-systemd.automount waits for who needs it" "" "active inactive" "$(ctl is-active run-five.automount) $(ctl is-active run-five.mount)"

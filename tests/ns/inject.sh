@@ -60,7 +60,7 @@ note "$runs runs"
 is "no failing system call ends PID 1 or its manager, makes it spin or loses a client" "" "" "$bad"
 is "services are the same" "" "$stay_pid $witness_pid" "$(main_of stay.service) $(main_of witness.service)"
 "$SOCK" ask "$T/each" 20 2 >"$T/after" && ok "afterwards everything is as before" "" || not_ok "afterwards everything is as before" "$(cat "$T/after")"
-wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 5
+wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]'
 is "no instance is left behind" "" 0 "$(pgrep -fxc "$SOCK answer")"
 hark_down
 is "it still stops in order" "" 0 $?

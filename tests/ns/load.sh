@@ -73,7 +73,7 @@ if command -v strace >/dev/null; then
 	ln -s "$BIN/harkctl" "$T/bin/harkctl"
 	mv "$T/hark-init" "$T/bin/"
 	BIN=$T/bin hark_up traced
-	wait_for '[ "$(active all.target)" = active ]' 20
+	wait_for '[ "$(active all.target)" = active ]'
 	is "a start opens the files of what it starts" "E22" "100 0" \
 		"$(grep -oE 'unit-[0-9]+\.service"' "$T/trace" | sort -u | grep -c .) $(grep -c 'idle-[0-9]*\.service"' "$T/trace")"
 	opened() { grep -E "$1-[0-9]+\.service\".*O_NONBLOCK.* = [0-9]" "$T/trace" | grep -oE "$1-[0-9]+" | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c | xargs; }
@@ -96,7 +96,7 @@ if command -v strace >/dev/null; then
 	"$HARK_BUILD/bin/hark-cache" "$HARK_TEST_UNIT_PATH" || not_ok "hark-cache writes" "$?"
 	printf '[Service]\nExecStart=/bin/sleep 999\n[Install]\nWantedBy=all.target\n' >"$T/here/units/here-8.service"
 	BIN=$T/bin hark_up cached
-	wait_for '[ "$(active all.target)" = active ]' 20
+	wait_for '[ "$(active all.target)" = active ]'
 	init=$(pgrep -P "$INIT_PID" -x hark-init)
 	is "a start with a cache opens the one file that has changed" "" ", 1 1, /bin/sleep 999" \
 		"$(opened unit), $(opened here), $(prop here-8.service ExecStart | grep -o '/bin/sleep 999')"
@@ -159,7 +159,7 @@ comes_and_goes() {
 		begin=$(cpu_ns)
 		ctl daemon-reload >"$T/out" 2>&1
 		echo $((($(cpu_ns) - begin) / 1000)) >>"$T/go"
-		wait_for 'ctl show -p LoadState --value new.service | grep -q not-found' 5 && known="$known not-found"
+		wait_for 'ctl show -p LoadState --value new.service | grep -q not-found' && known="$known not-found"
 	done
 }
 for dir in "$T/many" "$T/here/units"; do
@@ -181,7 +181,7 @@ ctl daemon-reload >"$T/out"
 ctl list >"$T/list"
 gone="$(grep -c stays.service "$T/list") $(active stays.service) $(prop stays.service MainPID)"
 ctl stop stays.service >"$T/out"
-wait_for '! kill -0 "$stays"' 5 2>/dev/null && gone="$gone, ended"
+wait_for '! kill -0 "$stays"' 2>/dev/null && gone="$gone, ended"
 ctl list --all >"$T/list"
 ctl status stays.service >"$T/out" 2>&1; rc=$?
 is "a service whose file is gone runs on, is listed, can be stopped, and is forgotten then" "E17" "1 active $stays, ended, 0 4" \

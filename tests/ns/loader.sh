@@ -53,7 +53,7 @@ is "reads what has changed" "" "after rich.service" "$(prop rich.service Descrip
 
 begin_watch next "$INIT_PID"
 kill -KILL "$(manager_pid)"
-ok_if "a takeover" "" wait_for 'ctl is-active rich.service' 5
+ok_if "a takeover" "" wait_for 'ctl is-active rich.service'
 end_watch "$T/takeover"
 is "reads the same" "" "after rich.service" "$(prop rich.service Description)"
 

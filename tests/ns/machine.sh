@@ -16,7 +16,7 @@ boot() {
 	timeout -k 5 60 unshare --mount --net --uts --pid --fork --kill-child --mount-proc bash -c 'echo "(none)" >/proc/sys/kernel/hostname; while umount -l /dev/shm 2>/dev/null; do :; done; exec "$@"' - \
 		"$@" "$BIN/hark-init" --unit-path "$T/units" --run-dir "$HARK_RUN_DIR" --default test.target >"$log" 2>&1 </dev/null &
 	BOX=$!
-	wait_for 'ctl is-active test.target' 20 || not_ok "test.target is reached" "$(tail -3 "$log" | paste -sd' ')"
+	wait_for 'ctl is-active test.target' || not_ok "test.target is reached" "$(tail -3 "$log" | paste -sd' ')"
 	MANAGER=$(pgrep -n -x harkd)
 }
 inside() { nsenter -t "$MANAGER" -m -n -u -p "$@"; }

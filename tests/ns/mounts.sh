@@ -49,7 +49,7 @@ ok_if "a service pulls in the mounts that its paths need" "" ctl start user.serv
 is "... the one below after the one above" "" "active 700" "$(ctl is-active run-place-below.mount) $(stat -c %a "$A/below" 2>/dev/null | sed 's/1777/700/')"
 pid=$(prop user.service MainPID)
 kill -9 "$(manager_pid)"
-wait_for 'ctl list' 5
+wait_for 'ctl list'
 is "a killed manager changes nothing" "" "active active $pid" "$(ctl is-active $UNIT) $(ctl is-active run-place-below.mount) $(prop user.service MainPID)"
 ok_if "reload is a remount" "" ctl reload $UNIT
 ctl stop $UNIT >/dev/null
@@ -62,7 +62,7 @@ ok_if "... and the failed start says what and why" "" says ctl start run-bad.mou
 ok_if "... as do status" "" says ctl status run-bad.mount
 ok_if "... and why" "" says ctl why run-bad.mount
 kill -9 "$(manager_pid)"
-wait_for 'ctl list' 5
+wait_for 'ctl list'
 ok_if "... which the next manager knows as well" "" says ctl status run-bad.mount
 "$BIN/hark-mount" mount nothing /run/bad nosuchfs "" 0755 "" 2>"$T/why"
 ok_if "... with words that say what and why" "" grep -q "cannot mount nothing on /run/bad (type nosuchfs).*unknown filesystem" "$T/why"
@@ -86,12 +86,12 @@ Type=tmpfs
 X
 is "what is mounted when its unit is loaded is seen" "" active "$(ctl status run-early.mount >/dev/null; ctl is-active run-early.mount)"
 mount -t tmpfs other $A
-ok_if "what somebody else mounts is seen" "" wait_for "ctl is-active $UNIT" 5
+ok_if "what somebody else mounts is seen" "" wait_for "ctl is-active $UNIT"
 umount $A
-ok_if "... and when it goes" "" wait_for "! ctl is-active $UNIT" 5
+ok_if "... and when it goes" "" wait_for "! ctl is-active $UNIT"
 ctl start $UNIT >/dev/null
 (cd $A && exec sleep 30) &
-wait_for "fuser -s $A || ls -l /proc/$!/cwd | grep -q $A" 5
+wait_for "fuser -s $A || ls -l /proc/$!/cwd | grep -q $A"
 is "a mount in use stays" "" "1 active" "$(ctl stop $UNIT >"$T/stop" 2>&1; echo $?) $(ctl is-active $UNIT)"
 ok_if "... and the stop names the process that holds it" "" grep -q "cannot unmount $A.*busy.*sleep.*($!)" "$T/stop"
 "$BIN/hark-mount" unmount $A "" 2>"$T/why"
@@ -148,7 +148,7 @@ ForceUnmount=yes
 X
 ctl start run-lazy.mount >/dev/null
 (cd /run/lazy && exec sleep 30) &
-wait_for "ls -l /proc/$!/cwd | grep -q /run/lazy" 5
+wait_for "ls -l /proc/$!/cwd | grep -q /run/lazy"
 ok_if "LazyUnmount= detaches what is in use" "" sh -c "$BIN/harkctl stop run-lazy.mount && ! findmnt -n /run/lazy"
 kill $!
 wait $! 2>/dev/null
@@ -177,8 +177,8 @@ X
 		ctl start --no-wait run-$what.mount >/dev/null
 	done
 	kill -9 "$(manager_pid)"
-	wait_for 'ctl list' 5
-	ok_if "a mount in progress outlives the manager" "" wait_for "[ \"\$(sub run-good.mount)\$(sub run-bad.mount)\" = mountedfailed ]" 10
+	wait_for 'ctl list'
+	ok_if "a mount in progress outlives the manager" "" wait_for "[ \"\$(sub run-good.mount)\$(sub run-bad.mount)\" = mountedfailed ]"
 	ok_if "... and what was said meanwhile is heard" "" sh -c "$BIN/harkctl status run-bad.mount | grep -q 'because.*cannot mount bad on /run/bad'"
 	ctl stop run-good.mount >/dev/null
 	umount /usr/sbin
@@ -246,13 +246,13 @@ X
 		"$T/one/m/in" >"$T/one/units/inside.service"
 	(cd "$T/one" && timeout -s KILL 30 strace -f -q -o "$T/one/calls" -e trace=sync,reboot,umount2 unshare --pid --fork --kill-child --mount-proc --mount "$BIN/hark-init" \
 		--unit-path "$T/one/units" --run-dir "$T/one/run" ${CGROUP:+--cgroup-root "$CGROUP"} --default test.target >"$T/one/log" 2>&1 </dev/null) &
-	HARK_RUN_DIR=$T/one/run wait_for "ctl list" 20
+	HARK_RUN_DIR=$T/one/run wait_for "ctl list"
 	nsenter -t "$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")" -m sh -c 'mkdir -p "$0/m" && mount -t tmpfs m "$0/m" && mkdir "$0/m/in" && mount -t tmpfs in "$0/m/in"' "$T/one"
 	nsenter -t "$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")" -m sh -c 'mkdir "$0/far" && mount -t tmpfs -o _netdev far "$0/far"' "$T/one"
 	HARK_RUN_DIR=$T/one/run
 	ok_if "a _netdev that mount(8) was told is heard" "" wait_for "needs '$(at "$T/one/far")' After network.target" 5
 	kill -9 "$(pgrep -n -x harkd)"
-	wait_for 'ctl list' 10
+	wait_for 'ctl list'
 	ok_if "... also by the next manager" "" wait_for "needs '$(at "$T/one/far")' Before remote-fs.target" 5
 	HARK_RUN_DIR=$T/one/run wait_for "[ \"\$(sub $(at "$T/one/m/in"))\" = mounted ] && ls -l /proc/*/cwd 2>/dev/null | grep -q $T/one/m/in" 5
 	HARK_RUN_DIR=$T/one/run ctl poweroff >/dev/null

@@ -18,7 +18,7 @@ up() {
 		--unit-path "$DIR/units" --run-dir "$DIR/run" ${HARK_TEST_CGROUP:+--cgroup-root "$HARK_TEST_CGROUP"} --default test.target \
 		>"$DIR/log" 2>&1 </dev/null &
 	RUNS=$!
-	wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]' 15
+	wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]'
 	PID=$(awk '/^PPid/ { print $2 }' "/proc/$(pgrep -n -x harkd)/status")
 }
 one() { HARK_RUN_DIR=$DIR/run ctl "$@"; }
@@ -37,8 +37,8 @@ done
 # The kernel stays: no command at all, and the unit that was stopped begins again in the same process.
 up
 one soft-reboot >/dev/null
-ok_if "soft-reboot stops everything" "" wait_for '[ -e "$DIR/stopped" ]' 10
-ok_if "... and begins anew" "" wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]' 15
+ok_if "soft-reboot stops everything" "" wait_for '[ -e "$DIR/stopped" ]'
+ok_if "... and begins anew" "" wait_for '[ "$(one is-active steady.service 2>/dev/null)" = active ]'
 is "... without the kernel, with the same words" "" "0 test.target" \
 	"$(grep -c 'LINUX_REBOOT_CMD_\(RESTART\|HALT\|POWER_OFF\|KEXEC\)' "$DIR/calls") $(one show -p DefaultUnit --value)"
 rm "$DIR/stopped"

@@ -57,7 +57,7 @@ ok_if "hark-udev comes with it" "" wait_active hark-udev.service active
 HOME=$MINE setpriv --reuid=1234 --regid=1234 --clear-groups setsid "$BIN/hark-init" --unit-path "$MINE/units" --run-dir "$MINE/run" --default test.target \
 	>"$MINE/log" 2>&1 </dev/null &
 STARTED+=($!)
-ok_if "a user's manager has a hark-udev of its own" "" wait_for 'mine is-active hark-udev.service' 10
+ok_if "a user's manager has a hark-udev of its own" "" wait_for 'mine is-active hark-udev.service'
 
 pair() { ip link add "$1" type veth peer name "x$1"; }
 pair hkw0
@@ -74,7 +74,7 @@ mine stop mine@hkw0.service >/dev/null
 is "what is wanted only while the device is there runs" "" active "$(active while@hkw0.service)"
 ctl start holder@hkw0.service >/dev/null
 kill -9 "$(manager_pid)"
-wait_for 'ctl is-active hark-udev.service' 10
+wait_for 'ctl is-active hark-udev.service'
 timeout 20 udevadm settle
 ip link del hkw0
 wait_dead hkw0
@@ -89,11 +89,11 @@ ok_if "a new name: the template's new instance, for both" "" wait_for '[ "$(ran 
 is "... once" "" 2 "$(ran ours hkw0)"
 pid=$(mine show hark-udev.service | sed -n 's/^MainPID=//p')
 kill -9 "$(pgrep -U 1234 -x harkd)"
-ok_if "a killed manager of the user's hears of all of them" "" wait_for "mine is-active $(dev hkw1)" 10
+ok_if "a killed manager of the user's hears of all of them" "" wait_for "mine is-active $(dev hkw1)"
 kill -9 "$(manager_pid)"
-wait_for 'ctl is-active hark-udev.service' 10
+wait_for 'ctl is-active hark-udev.service'
 timeout 20 udevadm settle
-wait_for "ctl is-active $(dev hkw1)" 5
+wait_for "ctl is-active $(dev hkw1)"
 is "... nor does one of the system's what is started at each change" "" "3 1" "$(ran each hkw0) $(ran each hkw1)"
 is "... from the same hark-udev, and starts nothing twice" "" "$pid 1" "$(mine show hark-udev.service | sed -n 's/^MainPID=//p') $(grep -c hkw1 "$MINE/ran")"
 

@@ -11,7 +11,7 @@ tells() {
 	{ printf '[Unit]\nDefaultDependencies=no\n' && printf '%s\n' "$UNIT_LINES" '[Service]' "$@"; } >"$UNITS/$name.service"
 	ctl start "$name.service" >"$T/start" 2>&1
 	# A unit that is to be restarted is activating.
-	wait_for "prop $name.service ActiveState | grep -qxE 'failed|inactive' && [ \"\$(prop $name.service Job)\" = 0 ]" 5
+	wait_for "prop $name.service ActiveState | grep -qxE 'failed|inactive' && [ \"\$(prop $name.service Job)\" = 0 ]"
 	out=$(ctl why "$name.service" 2>&1)
 	if grep -q -e "$words" <<<"$out"; then ok "$name is told"; else not_ok "$name is told" "$(paste -sd'|' <<<"$out")"; fi
 }
@@ -34,11 +34,11 @@ waits_in_vain() {
 		[Unit]
 		DefaultDependencies=no
 		[Service]
+		Type=notify
 		TimeoutStopSec=200ms
-		ExecStart=$PAYLOAD ignore TERM pause
+		ExecStart=$PAYLOAD ignore TERM notify READY=1 pause
 	X
 	ctl start deaf.service >/dev/null
-	sleep 0.1
 	ctl stop deaf.service >/dev/null 2>&1
 	out=$(ctl why deaf.service)
 	grep -q 'did not end in time when it was stopped (TimeoutStopSec=200ms)' <<<"$out" && ok "deaf is told" || not_ok "deaf is told" "$(paste -sd"|" <<<"$out")"

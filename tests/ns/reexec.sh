@@ -53,7 +53,7 @@ replaced() {
 	is "reexec: another manager answers" "" yes "$([ "$(manager_pid)" != "$old" ] && grep -q "process $(manager_pid)" <<<"$out" && echo yes || echo "$out")"
 	is "reexec: it is what lies on disk" "" "$T/bin/harkd" "$(readlink "/proc/$(manager_pid)/exe")"
 	is "reexec: the services are the same" "" "$STAY running 1" "$(main_of stay.service) $(sub stay.service) $(wc -l <"$T/stay")"
-	ok_if "reexec: a start that was under way goes on" "" wait_for '[ "$(sub slow.service)" = exited ]' 5
+	ok_if "reexec: a start that was under way goes on" "" wait_for '[ "$(sub slow.service)" = exited ]'
 	is "reexec: and was not begun again" "" 1 "$(wc -l <"$T/slow")"
 	is "reexec is no crash" "" "no manager has died" "$(ctl crashes)"
 	ok_if "daemon-reexec is the same" "" ctl daemon-reexec
@@ -84,7 +84,7 @@ rolled_back() {
 	is "there is a record of it" "" fault "$(ctl crashes -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["crash_kind"])')"
 	sleep 0.7
 	kill -KILL "$(manager_pid)"
-	ok_if "and it comes again after a kill" "" wait_for "[ \"\$(stat -Lc %i /proc/\$(manager_pid)/exe)\" = $program ]" 5
+	ok_if "and it comes again after a kill" "" wait_for "[ \"\$(stat -Lc %i /proc/\$(manager_pid)/exe)\" = $program ]"
 	disk "$T/good"
 	ok_if "a good one is taken afterwards" "" ctl reexec
 }
@@ -177,7 +177,7 @@ init_refused "cut off" "$T/bad" "self-test did not end well\|cannot be executed"
 printf '#!/bin/sh\nexit %s\n' $? >"$T/bad"
 init_refused "a script that knows the layout" "$T/bad" "Exec format error"
 init_refused "that hangs in its first turn" "$NS_BIN/stuck" "self-test did not end well"
-ok_if "hark-init, that hangs in its first turn: nothing of it is left" "" wait_for '! pgrep -f -- --try-init' 3
+ok_if "hark-init, that hangs in its first turn: nothing of it is left" "" wait_for '! pgrep -f -- --try-init'
 under_load
 under_load --init
 is "hark-init is the same process" "" "hark-init was replaced (life $((TIMES + 3)), process $INIT_PID)" "$(ctl reexec --init)"

@@ -24,7 +24,7 @@ under_fire() {
 	done | sort | uniq -c | sed 's/^ *//' | paste -sd,
 	kill $slayer
 	wait $slayer 2>/dev/null
-	wait_for 'ctl is-active test.target' 5
+	wait_for 'ctl is-active test.target'
 }
 lines() { wc -l <"$1"; }
 ALL="$TIMES exit 0"
@@ -57,16 +57,15 @@ reloads() {
 # Whether a signal was sent cannot be known when the manager died in that very instant: then the client says so.
 signals() {
 	local unknown answers
-	service hears "ExecStart=$PAYLOAD catch USR1 $T/heard pause"
+	service hears Type=notify "ExecStart=$PAYLOAD catch USR1 $T/heard notify READY=1 pause"
 	ctl daemon-reload >/dev/null 2>&1
 	ctl start hears.service >/dev/null
-	sleep 0.1
 	grep -v "is not known" "$T/err" >>"$T/err.before"; : >"$T/err"
 	: >"$T/heard"
 	send_one() {
 		local n=$(lines "$T/heard")
 		ctl kill -s USR1 hears.service || return
-		wait_for "[ \$(wc -l <$T/heard) -gt $n ]" 2
+		wait_for "[ \$(wc -l <$T/heard) -gt $n ]"
 	}
 	answers=$(under_fire send_one)
 	unknown=$(grep -c 'is not known' "$T/err")

@@ -231,7 +231,7 @@ terminals() {
 		-- "stty -a; who /run/utmp" >/dev/null
 	is "TTYReset= and TTYRows=, TTYColumns=" "" "rows 7 columns 20 intr = ^C icanon echo " \
 		"$(grep -oE 'rows [0-9]+|columns [0-9]+|intr = ..|-?icanon|-?echo ' "$T/tty2.out" | paste -sd' ')"
-	ok_if "TTYVHangup=: whoever had it has it no more" "" wait_for "! kill -0 $reader" 2
+	ok_if "TTYVHangup=: whoever had it has it no more" "" wait_for "! kill -0 $reader"
 	is "UtmpIdentifier= and UtmpMode=: somebody is logged in there" "" "daemon ${n#/dev/}" "$(tail -1 "$T/tty2.out" | awk '{ print $1, $2 }')"
 	ctl stop tty2.service >/dev/null
 	is "and is not when the service has ended; of long names the end counts" "" "|k-t9" "$(who /run/utmp)|$(who -d /run/utmp | grep -o 'id=[a-z0-9-]*' | cut -d= -f2)"

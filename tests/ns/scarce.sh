@@ -27,7 +27,7 @@ begin() { # NAME: with the units of busy_house
 	STAY=$(main_of stay.service) WITNESS=$(main_of witness.service)
 }
 end() {
-	wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]' 10
+	wait_for '[ "$(ctl list --plain 2>/dev/null | grep -c "each@")" = 0 ]'
 	hark_down
 	is "$1: it still stops in order" "" 0 $?
 }

@@ -9,7 +9,8 @@
  *   answer [FILE]        one request on descriptor 0 and 1, FILE gets the environment that tells about it
  * Clients:
  *   ask ADDR N [WORKERS] [while FILE [MS]]   N requests by each worker, or one each MS for as long as FILE is there; prints the sum
- *   send ADDR N [TEXT]   N datagrams "1", "2" ...     hold ADDR N MS    N connections that say nothing; prints how many were made, closed
+ *   send ADDR N [TEXT]   N datagrams "1", "2" ...
+ *   hold ADDR N MS [CLOSED]   N connections that say nothing, until CLOSED of them are; prints how many were made, closed
  *   pour ADDR FILE       lines "PID.1", "PID.2" ... into a FIFO or a datagram socket for as long as FILE is there; prints how many
  *   slay PID N MIN MAX [NAME]   N times SIGKILL for the child NAME ("harkd") of PID, MIN to MAX us apart     cpu PID   CPU time in ms
  *   hurt PID HOW         the process reads address 16 (segv), or goes round for ever where it is (loop)
@@ -311,7 +312,7 @@ static int pour(char **w)
 static int hold(char **w)
 {
 	struct address a = read_address(w[0]);
-	int n = atoi(w[1]), made = 0, ended = 0, fds[1024];
+	int n = atoi(w[1]), enough = w[3] ? atoi(w[3]) : n + 1, made = 0, ended = 0, fds[1024];
 	unsigned long until = now_ms() + strtoul(w[2], NULL, 10);
 
 	for (int i = 0; i < n && i < 1024; i++) {
@@ -322,13 +323,14 @@ static int hold(char **w)
 		else
 			fds[made++] = fd;
 	}
-	while (now_ms() < until)
-		pause_ms(10);
-	for (int i = 0; i < made; i++) {
+	do {
 		char byte;
 
-		ended += recv(fds[i], &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN;
-	}
+		pause_ms(10);
+		ended = 0;
+		for (int i = 0; i < made; i++)
+			ended += recv(fds[i], &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+	} while (now_ms() < until && ended < enough);
 	printf("made=%d closed=%d\n", made, ended);
 	return 0;
 }

@@ -43,7 +43,7 @@ kinds() {
 	"$SOCK" send dgram:@k-dgram 1 "by abstract"
 	"$SOCK" send udp:::1:7202 1 "by udp6"
 	echo "by fifo" >"$T/k.fifo"
-	ok_if "datagrams and FIFO arrive" "D17 D48" wait_for "[ \$(wc -l <$T/kinds.got) = 5 ]" 3
+	ok_if "datagrams and FIFO arrive" "D17 D48" wait_for "[ \$(wc -l <$T/kinds.got) = 5 ]"
 	quiet ctl stop kinds.socket kinds.service
 	socket fifo "ListenFIFO=$T/f"
 	service fifo "ExecStart=$SOCK listen get $T/fifo.got"
@@ -111,23 +111,23 @@ accept() {
 	quiet ctl start each.socket
 	is "Accept=yes: a connection is answered on descriptor 0 and 1" "C24 D16" "served=3 served=3" "$(served tcp:127.0.0.1:7211 3) $(served "$T/each" 3)"
 	is "REMOTE_ADDR= tells the peer" "D16" 3 "$(grep -c '^REMOTE_ADDR=127.0.0.1$' "$T/each.env")"
-	is "each connection has a process of its own, none is left" "D16" 0 "$(sleep 0.2; pgrep -fxc "$SOCK answer .*")"
+	is "each connection has a process of its own, none is left" "D16" 0 "$(wait_for '! pgrep -fx "$SOCK answer .*"'; pgrep -fxc "$SOCK answer .*")"
 	local holders
-	"$SOCK" hold tcp:127.0.0.1:7211 1 1000 >/dev/null &
+	"$SOCK" hold tcp:127.0.0.1:7211 1 60000 >/dev/null &
 	holders=$!
-	wait_for 'ctl list | grep -q each@' 2
+	wait_for 'ctl list | grep -q each@'
 	instance=$(ctl list | grep -o 'each@[^ ]*' | head -1)
 	is "an instance is named by number and both ends" "D16" yes "$(grep -qE '^each@6-127\.0\.0\.1:7211-127\.0\.0\.1:[0-9]+\.service$' <<<"$instance" && echo yes || echo "$instance")"
 	ctl why "$instance" >"$T/out" 2>&1
 	ok_if "why names its peer" "D42" grep -q '127.0.0.1:' "$T/out"
-	"$SOCK" hold "$T/each" 1 1000 >/dev/null &
+	"$SOCK" hold "$T/each" 1 60000 >/dev/null &
 	holders="$holders $!"
-	wait_for 'ctl list | grep -q each@7' 2
+	wait_for 'ctl list | grep -q each@7'
 	instance=$(ctl list | grep -o 'each@7[^ ]*' | head -1)
 	is "of a local client by number, pid and uid" "D16" "each@7-$!-0.service" "$instance"
 	# shellcheck disable=SC2086
-	wait $holders
-	wait_for '! ctl list | grep -q each@' 3
+	kill $holders
+	wait_for '! ctl list | grep -q each@'
 	is "an instance is forgotten when its connection ended" "D16" 0 "$(ctl list | grep -c each@)"
 	quiet ctl stop each.socket
 
@@ -137,9 +137,9 @@ accept() {
 	service source@ "ExecStart=$SOCK answer" StandardInput=socket
 	rescan
 	quiet ctl start few.socket source.socket
-	is "MaxConnections=: the others are closed" "" "made=5 closed=2" "$("$SOCK" hold "$T/few" 5 500)"
-	is "MaxConnectionsPerSource=: the others are closed" "" "made=5 closed=3" "$("$SOCK" hold tcp:127.0.0.1:7212 5 500)"
-	sleep 0.3
+	is "MaxConnections=: the others are closed" "" "made=5 closed=2" "$("$SOCK" hold "$T/few" 5 20000 2)"
+	is "MaxConnectionsPerSource=: the others are closed" "" "made=5 closed=3" "$("$SOCK" hold tcp:127.0.0.1:7212 5 20000 3)"
+	wait_for '! ctl list | grep -qE "(few|source)@"'
 	is "and then there is room again" "" "served=1 served=1" "$(served "$T/few" 1) $(served tcp:127.0.0.1:7212 1)"
 	quiet ctl stop few.socket source.socket
 }
@@ -157,7 +157,8 @@ limits() {
 	rescan
 	quiet ctl start lost.socket
 	cpu=$("$SOCK" cpu "$(manager_pid)")
-	is "an instance that cannot be executed: its client is closed" "" "made=3 closed=3" "$("$SOCK" hold "$T/lost" 3 1000)"
+	is "an instance that cannot be executed: its client is closed" "" "made=3 closed=3" "$("$SOCK" hold "$T/lost" 3 20000 3)"
+	sleep 1
 	cpu=$(($("$SOCK" cpu "$(manager_pid)") - cpu))
 	is "and nothing spins" "" "yes listening" "$([ $cpu -lt 100 ] && echo yes || echo "$cpu ms") $(sub lost.socket)"
 	quiet ctl stop lost.socket
@@ -278,7 +279,7 @@ awaited() {
 	manager=$(manager_pid) sockets=$(sockets_held)
 	kill -STOP "$manager"
 	"$SOCK" ask "$T/next" 1 >"$T/asked" &
-	wait_for '[ "$(sockets_held)" -gt '"$sockets"' ]' 2
+	wait_for '[ "$(sockets_held)" -gt '"$sockets"' ]'
 	is "PID 1 takes the next one while the manager stands still" "" $((sockets + 1)) "$(sockets_held)"
 	kill -KILL "$manager"
 	wait $!
@@ -290,7 +291,7 @@ awaited() {
 	done
 	quiet ctl stop next.socket
 	is "a socket that was stopped takes nobody" "" served=0 "$(served "$T/next" 1)"
-	wait_for '! ctl list | grep -q next@' 3
+	wait_for '! ctl list | grep -q next@'
 	is "and no instance is left" "" 0 "$(ctl list | grep -c next@)"
 }
 

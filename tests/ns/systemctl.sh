@@ -42,7 +42,7 @@ ctl daemon-reload >/dev/null
 ctl start hark-bus.socket >/dev/null
 
 is "is-active of what is down" "" "inactive 3" "$(answer is-active hello.service)"
-ok_if "hark-bus was started by the connection" "" wait_for "ctl is-active hark-bus.service" 5
+ok_if "hark-bus was started by the connection" "" wait_for "ctl is-active hark-bus.service"
 is "start" "" "0" "$(sc start hello.service; echo $?)"
 is "is-active" "" "active 0" "$(answer is-active hello.service)"
 is "start of what runs is done at once" "" "0" "$(sc start hello.service; echo $?)"
@@ -56,7 +56,7 @@ is "reload" "" "0 1" "$(sc reload hello.service; echo $?) $(wc -l <"$T/reloaded"
 is "restart" "" 0 "$(sc restart hello.service; echo $?)"
 is "... is another process" "" yes "$([ "$(prop hello.service MainPID)" != "$pid" ] && echo yes)"
 is "kill" "" 0 "$(sc kill -s KILL hello.service; echo $?)"
-ok_if "... and is-failed" "" wait_for 'systemctl is-failed hello.service' 5
+ok_if "... and is-failed" "" wait_for 'systemctl is-failed hello.service'
 is "reset-failed" "" "0 inactive" "$(sc reset-failed hello.service; echo $?) $(sc is-active hello.service)"
 is "stop" "" 0 "$(sc stop hello.service; echo $?)"
 is "a start that fails" "" 1 "$(sc start fails.service >/dev/null; echo $?)"
@@ -82,11 +82,11 @@ ExecStart=/bin/sh -c "echo \$\$ >$T/brief; exec sleep 0.5"
 X
 sc daemon-reload
 (sc start brief.service; echo "ended $?") >"$T/started" 2>&1 &
-wait_for "[ -s $T/brief ]" 5
+wait_for "[ -s $T/brief ]"
 kill -STOP "$(manager_pid)"
 wait_for "! kill -0 $(cat "$T/brief") || grep -q ' Z ' /proc/$(cat "$T/brief")/stat" 5
 kill -9 "$(manager_pid)"
-ok_if "a job that ended with its manager is told" "" wait_for "grep -q 'ended 0' $T/started" 8
+ok_if "a job that ended with its manager is told" "" wait_for "grep -q 'ended 0' $T/started"
 kill -9 "$(manager_pid)"
 is "over a killed manager" "" "0 active" "$(sc start hello.service; echo $?) $(sc is-active hello.service)"
 is "what is set of the manager, and marks, ..." "" "0 0 0" \
@@ -105,9 +105,9 @@ sc start run-told.mount
 python3 -B "$HERE/subscribe.py" /run/systemd/private >"$T/told" &
 subscriber=$!
 sc is-active run-told.mount >/dev/null
-wait_for "[ -s $T/told ]" 5
+wait_for "[ -s $T/told ]"
 mount -o remount,ro,noexec /run/told
-ok_if "a remount by somebody else is told" "" wait_for "tail -c 300 $T/told | tr -d '\\0' | grep -aq 'run_2dtold_2emount.*PropertiesChanged.*systemd1.Mount.*Options.*ro,noexec,'" 5
+ok_if "a remount by somebody else is told" "" wait_for "tail -c 300 $T/told | tr -d '\\0' | grep -aq 'run_2dtold_2emount.*PropertiesChanged.*systemd1.Mount.*Options.*ro,noexec,'"
 kill $subscriber
 wait $subscriber 2>/dev/null
 finish

@@ -29,19 +29,19 @@ W=$T/thousand
 services "$W/units" 1000
 hark_up thousand || finish
 wait_for 'all_run 1000' 60 || not_ok "a thousand services start" "$(wc -l <"$W/trace") ran"
-times="" best=999
+times="" best=1000000
 for i in 1 2 3 4 5 6 7; do
 	old=$(manager_pid)
-	begin=$(date +%s%N)
+	start_clock
 	kill -KILL "$old"
 	ctl show -p ManagerGenerations >/dev/null
-	took=$((($(date +%s%N) - begin) / 1000000))
-	times="$times $took"
-	[ $took -lt $best ] && best=$took
+	stop_clock
+	times="$times $TOOK"
+	[ $TOOK -lt $best ] && best=$TOOK floor=$STALLED
 	sleep 0.3
 done
 note "takeover with 1000 services: ms from the kill until harkctl had its answer:$times"
-is "a takeover with 1000 services takes at most 60 ms" "" yes "$([ $best -le 60 ] && echo yes || echo "$best ms at best")"
+in_time "a takeover with 1000 services takes at most 60 ms" "" 60 $best $floor
 # To take one down the kernel waits some 10 ms, and the manager that holds it dies as much later: PID 1 holds them, too.
 is "no inotify instance dies with the manager" "" "" \
 	"$(find "/proc/$(manager_pid)/fd" -lname '*inotify*' -printf '%f\n' | while read -r fd; do readlink "/proc/$INIT_PID/fd/$fd" | grep -q inotify || echo "$fd"; done)"
@@ -61,7 +61,7 @@ for ((boot = 0; boot < BOOTS; boot++)); do
 		sed -i "s/^Wants=/&k$i.socket /" "$W/units/test.target"
 	done
 	HARK_CRASH_AT=$((1 + RANDOM % 1500)),$((1 + RANDOM % 300)) hark_up "boot$boot" || finish
-	wait_for 'all_run 200' 20
+	wait_for 'all_run 200'
 	deaths=$((deaths + $(ctl show -p ManagerGenerations --value) - 1))
 	sleep 0.05
 	lost=$((lost + 200 - $(sort -u "$W/trace" | wc -l)))

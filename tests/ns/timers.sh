@@ -23,7 +23,7 @@ timer() { # NAME LINES...
 runs() { grep -c run "$T/$1.runs" 2>/dev/null || echo 0; }
 rescan() { ctl reload-config >/dev/null 2>&1; }
 
-timer once OnActiveSec=300ms
+timer once OnActiveSec=1s
 timer often OnActiveSec=100ms OnUnitActiveSec=200ms
 timer gone OnActiveSec=100ms RemainAfterElapse=no
 timer second 'OnCalendar=*:*:*'
@@ -41,6 +41,7 @@ ctl start often.timer
 ok_if "a timer elapses again and again" "" wait_for '[ "$(runs often)" -ge 4 ]'
 ctl stop often.timer
 is "a stopped timer is dead" "" dead "$(sub often.timer)"
+wait_active often.service inactive
 n=$(runs often)
 sleep 0.6
 is "and starts nothing" "" "$n" "$(runs often)"

@@ -26,7 +26,7 @@ under_clients() {
 	local name=$1
 	shift
 	busy_clients "$@"
-	ok_if "$name: a manager answers" "" wait_for 'ctl is-active test.target' 10
+	ok_if "$name: a manager answers" "" wait_for 'ctl is-active test.target'
 	is "$name: nobody is refused, lost or late, nothing is started again" "" \
 		"refused=0 lost=0 late=0 wrong=0 stay $STAY witness $WITNESS 1" \
 		"refused=$(field refused "$T/sums") lost=$(field lost "$T/sums") late=$(field late "$T/sums") wrong=$(field wrong "$T/sums") stay $(main_of stay.service) witness $(main_of witness.service) $(lines "$T/witness")" ||
@@ -79,7 +79,7 @@ if [ -x "$BIN/hark-bus" ] && command -v systemctl >/dev/null; then
 		for ((i = 0; i < TIMES; i++)); do sc restart again.service && done=$((done + 1)); done
 		kill $slayer
 		wait $slayer 2>/dev/null
-		wait_for 'ctl is-active test.target' 10
+		wait_for 'ctl is-active test.target'
 		ctl wait again.service >/dev/null 2>&1
 		RUNS=$(($(lines "$T/again") - begin)) DONE=$done
 	}
@@ -110,7 +110,7 @@ if [ -x "$BIN/hark-mount" ]; then
 			for verb in start stop; do
 				ctl $verb run-place.mount >>"$T/mounts" 2>&1 || REFUSED=$((REFUSED + 1))
 				ctl wait run-place.mount >/dev/null 2>&1
-				wait_for '[ "$(mounted)" = "$(sub run-place.mount | sed s/failed/dead/)" ]' 3 || WRONG=$((WRONG + 1))
+				wait_for '[ "$(mounted)" = "$(sub run-place.mount | sed s/failed/dead/)" ]' || WRONG=$((WRONG + 1))
 			done
 		done
 		kill $slayer

@@ -33,7 +33,7 @@ FILES=$RUN_DIR/transient
 # A service: what stands in the request stands in its file, as it was meant.
 is "a service runs" "" 0 "$(run --unit=one --slice=lab-deep.slice --setenv=A='x y' --setenv=B='q"uo\te %n' \
 	--working-directory=/ sh -c "printf %s:%s: \"\$A\" \"\$B\" >$T/said; exec $PAYLOAD pause" >/dev/null; echo $?)"
-ok_if "... with its words and variables as they are" "" wait_for "[ \"\$(cat $T/said)\" = 'x y:q\"uo\\te %n:' ]" 5
+ok_if "... with its words and variables as they are" "" wait_for "[ \"\$(cat $T/said)\" = 'x y:q\"uo\\te %n:' ]"
 pid=$(prop one.service MainPID)
 is "... below its slice, which lies below another" "" yes \
 	"$(case $(cgroup_of "$pid") in */lab.slice/lab-deep.slice/one.service) echo yes ;; *) cgroup_of "$pid" ;; esac)"
@@ -44,22 +44,22 @@ is "what cannot be set is told" "" 1 "$(run -p LogsDirectoryMode=0777 -p SocketB
 kill -9 "$(manager_pid)"
 is "it survives the manager" "" "active $pid" "$(timeout 10 systemctl is-active one.service) $(prop one.service MainPID)"
 timeout 10 systemctl stop one.service
-ok_if "... and is forgotten after its end, with its file" "" wait_for "[ ! -e $FILES/one.service ]" 9
+ok_if "... and is forgotten after its end, with its file" "" wait_for "[ ! -e $FILES/one.service ]"
 is "... so that the name is free" "" not-found "$(prop one.service LoadState)"
 run --unit=bad /bin/false >/dev/null
-ok_if "one that fails stays failed" "" wait_for '[ "$(prop bad.service ActiveState)" = failed ]' 5
+ok_if "one that fails stays failed" "" wait_for '[ "$(prop bad.service ActiveState)" = failed ]'
 timeout 10 systemctl reset-failed bad.service
-ok_if "... until reset-failed" "" wait_for "[ ! -e $FILES/bad.service ]" 9
+ok_if "... until reset-failed" "" wait_for "[ ! -e $FILES/bad.service ]"
 
 run --unit=given --socket-property=ListenStream="$T/given.sock" --socket-property=SocketMode=0600 "$PAYLOAD" pause >/dev/null
 is "a socket with what it listens on" "" "active 600" "$(timeout 10 systemctl is-active given.socket) $(stat -c %a "$T/given.sock")"
 timeout 10 systemctl stop given.socket
 run --unit=masks -p UMask=0027 sh -c "umask >$T/umask" >/dev/null
-ok_if "a mask is octal" "" wait_for "grep -qx 0027 $T/umask" 5
+ok_if "a mask is octal" "" wait_for "grep -qx 0027 $T/umask"
 
 # A scope: the caller's own process.
 timeout 60 systemd-run --scope --unit=mine -p TimeoutStopSec=1s sh -c "echo \$\$ >$T/pid; trap '' TERM; while :; do sleep 0.1; done" </dev/null >"$T/scope" 2>&1 &
-ok_if "a scope starts" "" wait_for "[ \"\$(prop mine.scope ActiveState)\" = active -a -s $T/pid ]" 5
+ok_if "a scope starts" "" wait_for "[ \"\$(prop mine.scope ActiveState)\" = active -a -s $T/pid ]"
 pid=$(cat "$T/pid")
 is "... and has the process" "" yes "$(case $(cgroup_of "$pid") in */system.slice/mine.scope) echo yes ;; *) cgroup_of "$pid" ;; esac)"
 is "... which systemctl names" "" 1 "$(timeout 10 systemctl status mine.scope | grep -c "$pid .*sh -c")"
@@ -76,13 +76,13 @@ kill $!
 is "abandoned, it goes on" "" "0 abandoned" "$(ctl abandon mine.scope >/dev/null; echo $?) $(prop mine.scope SubState)"
 timeout 10 systemctl stop mine.scope
 is "stop ends them, by force at last" "" "failed timeout" "$(prop mine.scope ActiveState) $(prop mine.scope Result)"
-ok_if "... all" "" wait_for "! kill -0 $pid" 5
+ok_if "... all" "" wait_for "! kill -0 $pid"
 is "it is not started again: its numbers may be anybody's by then" "" 1 "$(timeout 10 systemctl start mine.scope >/dev/null 2>&1; echo $?)"
 timeout 20 systemd-run --scope --unit=short sleep 0.3 </dev/null >/dev/null 2>&1
-ok_if "one whose processes have ended is dead" "" wait_for "[ \"\$(prop short.scope SubState)\" = dead ]" 5
+ok_if "one whose processes have ended is dead" "" wait_for "[ \"\$(prop short.scope SubState)\" = dead ]"
 is "abandon of what does not run" "" 1 "$(ctl abandon short.scope >/dev/null 2>&1; echo $?)"
 is "RuntimeMaxSec= ends a scope" "" 143 "$(timeout 20 systemd-run --scope --unit=brief -p RuntimeMaxSec=1s sleep 30 </dev/null >/dev/null 2>&1; echo $?)"
-ok_if "... as failed" "" wait_for '[ "$(prop brief.scope Result)" = timeout ]' 5
+ok_if "... as failed" "" wait_for '[ "$(prop brief.scope Result)" = timeout ]'
 true &
 dead=$!
 wait $dead 2>/dev/null

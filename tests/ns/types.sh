@@ -78,7 +78,7 @@ start_timeouts() {
 	# its end is told by the signal it got; TERM alone would not end this one
 	local mode late=""
 	for mode in terminate abort kill; do
-		service overdue Type=notify TimeoutStartSec=200ms TimeoutStopSec=200ms TimeoutStartFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
+		service overdue Type=notify TimeoutStartSec=800ms TimeoutStopSec=200ms TimeoutStartFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
 		ctl daemon-reload >/dev/null
 		ctl start overdue.service >/dev/null
 		late="$late $(prop overdue.service Result) $(prop overdue.service ExecMainStatus)"
@@ -86,14 +86,14 @@ start_timeouts() {
 	is "TimeoutStartFailureMode=: asked and then killed, aborted, killed" "B15" " timeout 9 timeout 6 timeout 9" "$late"
 	late=""
 	for mode in abort kill; do
-		service overdue TimeoutStopSec=200ms TimeoutStopFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM pause"
+		service overdue Type=notify TimeoutStopSec=200ms TimeoutStopFailureMode=$mode LimitCORE=0 "ExecStart=$PAYLOAD ignore TERM notify READY=1 pause"
 		ctl daemon-reload >/dev/null
 		ctl start overdue.service >/dev/null
 		ctl stop overdue.service >/dev/null
 		late="$late $(prop overdue.service Result) $(prop overdue.service ExecMainStatus)"
 	done
 	is "TimeoutStopFailureMode=: aborted, killed" "B15" " timeout 6 timeout 9" "$late"
-	service overduepre TimeoutStartSec=200ms TimeoutStartFailureMode=abort TimeoutAbortSec=5 "ExecStartPre=$PAYLOAD catch ABRT $T/late pause" "ExecStart=$PAYLOAD pause"
+	service overduepre TimeoutStartSec=800ms TimeoutStartFailureMode=abort TimeoutAbortSec=3 "ExecStartPre=$PAYLOAD catch ABRT $T/late pause" "ExecStart=$PAYLOAD pause"
 	ctl daemon-reload >/dev/null
 	ctl start overduepre.service >/dev/null
 	is "abort is for a command before the start, too" "" "failed timeout" "$(active overduepre.service) $(prop overduepre.service Result)"
@@ -134,7 +134,7 @@ forking() {
 	service forks2 Type=forking GuessMainPID=no "ExecStart=$PAYLOAD daemon child pause"
 	ctl start forks2.service
 	is "forking: without a main process it is running" "E32" running "$(sub forks2.service)"
-	wait_for '[ $(pids_of forks2.service | wc -w) = 2 ]' 5 # the child comes a moment after its parent
+	wait_for '[ $(pids_of forks2.service | wc -w) = 2 ]' # the child comes a moment after its parent
 	kill -KILL $(pids_of forks2.service)
 	wait_active forks2.service inactive
 	is "forking: an empty cgroup is its end" "E32" inactive "$(active forks2.service)"

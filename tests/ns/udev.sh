@@ -38,6 +38,6 @@ X
 }
 
 ran() { grep -cx -- "$2" "$T/ran-$1" 2>/dev/null || true; }
-runs() { wait_for "[ \"\$(ran $1 $2)\" = $3 ]" "${4:-5}"; }
+runs() { wait_for "[ \"\$(ran $1 $2)\" = $3 ]"; }
 dev() { echo "sys-subsystem-net-devices-$1.device"; }
-wait_dead() { wait_for "! ctl is-active $(dev "$1")" 5; }
+wait_dead() { wait_for "! ctl is-active $(dev "$1")"; }

@@ -34,18 +34,18 @@ After=slow.service
 ExecStart=$PAYLOAD log $T/last x pause
 X
 hark_up waiting --default boot.target || finish
-wait_for '[ -s $T/slow ]' 5 || not_ok "the boot begins" "$(tail -3 "$HARK_LOG")"
+wait_for '[ -s $T/slow ]' || not_ok "the boot begins" "$(tail -3 "$HARK_LOG")"
 pid=$(prop steady.service MainPID)
 for _ in 1 2 3; do
 	kill -9 "$(manager_pid)"
-	wait_for 'ctl list' 5
+	wait_for 'ctl list'
 done
 is "what waits is still waiting" "" "start waiting" "$(ctl jobs --plain | awk '$2 == "last.service" { print $3, $4 }')"
-ok_if "the boot comes to its end" "" wait_for '[ "$(ctl is-active boot.target)" = active ]' 10
+ok_if "the boot comes to its end" "" wait_for '[ "$(ctl is-active boot.target)" = active ]'
 is "what was up is what it was" "" "$pid" "$(prop steady.service MainPID)"
 is "everything ran once" "" "1 1 1 1" "$(for f in steady once slow last; do wc -l <"$T/$f"; done | paste -sd' ')"
 is "the boot is over" "" running "$(ctl show -p SystemState --value)"
 kill -9 "$(manager_pid)"
-wait_for 'ctl list' 5
+wait_for 'ctl list'
 is "... for the next manager too" "" running "$(ctl show -p SystemState --value)"
 finish

@@ -31,7 +31,7 @@ done
 ctl daemon-reload >/dev/null
 ctl start makes.service >/dev/null
 ctl start --no-wait helps.service >/dev/null
-wait_for "[ -s $T/makes -a -s $T/helps ]" 5
+wait_for "[ -s $T/makes -a -s $T/helps ]"
 whose() {
 	ctl whose -o json "$1" | python3 -c 'import json, sys; [print(r["unit"] + ":", r["part"]) for r in json.load(sys.stdin) if r["row"] == "whose"]'
 }
