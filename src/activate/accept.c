@@ -313,6 +313,8 @@ static void adopt_connection(struct hark *h, const struct bank_note *note)
 	if (note->err < 0 || is_taken(h, note->slot))
 		return;
 	k = find_socket(h, note);
+	if (!k) /* who waits shall not be sent away because a port could not be asked once for its address */
+		k = find_socket(h, note);
 	if (k)
 		take_connection(h, k, note);
 	else

@@ -134,7 +134,8 @@ void kill_all(struct hark *h, struct unit *u)
 		signal_sessions(u, SIGKILL, 0);
 	else if (cgroup_kill(&h->cgroups, path) < 0)
 		log_debug("kill", "%s: no cgroup to kill", u->name);
-	u->is_cgroup_killed = true;
+	else
+		u->is_cgroup_killed = true;
 }
 
 void kill_await_empty(struct hark *h, struct unit *u)

@@ -80,7 +80,8 @@ static uint16_t flags_of(const struct unit *u)
 
 	return (uint16_t)((is_present ? STATE_IS_PRESENT : 0) |
 			  (u->markers & UNIT_NEEDS_RELOAD ? STATE_NEEDS_RELOAD : 0) |
-			  (u->markers & UNIT_NEEDS_RESTART ? STATE_NEEDS_RESTART : 0));
+			  (u->markers & UNIT_NEEDS_RESTART ? STATE_NEEDS_RESTART : 0) |
+			  (u->is_cgroup_killed ? STATE_CGROUP_KILLED : 0));
 }
 
 void remember_unit(struct hark *h, struct unit *u)

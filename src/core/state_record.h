@@ -55,7 +55,8 @@ struct state_unit {
 	FLAG(HAS_TEXT, 9)         \
 	FLAG(IS_PRESENT, 10)      \
 	FLAG(NEEDS_RELOAD, 11)    \
-	FLAG(NEEDS_RESTART, 12)
+	FLAG(NEEDS_RESTART, 12)   \
+	FLAG(CGROUP_KILLED, 13)
 enum {
 #define FLAG(name, bit) STATE_##name = 1 << (bit),
 	STATE_FLAGS(FLAG)

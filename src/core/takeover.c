@@ -319,6 +319,7 @@ static void restore_unit_facts(struct unit *u, const struct state_unit *st)
 	u->start_limit_count = st->limit_count;
 	u->n_activations = st->n_activations;
 	u->last_job_result = st->last_job_result;
+	u->is_cgroup_killed = st->flags & STATE_CGROUP_KILLED;
 	memcpy(u->invocation, st->invocation, sizeof(u->invocation));
 	u->markers = (st->flags & STATE_NEEDS_RELOAD ? UNIT_NEEDS_RELOAD : 0) |
 		     (st->flags & STATE_NEEDS_RESTART ? UNIT_NEEDS_RESTART : 0);
@@ -457,7 +458,6 @@ static int restore_unit(struct hark *h, struct unit *u, uint32_t slot, const str
 	if (u->type == UNIT_SERVICE)
 		fx |= look_again(h, service_of(u), fx);
 	engine_restore(&h->engine, u, state, st->timer_us, fx);
-	u->is_cgroup_killed = unit_is_at_rest(u);
 	tell_of_main(h, u);
 	if (!fx && has_nothing_to_do(u))
 		engine_post_simple(&h->engine, u, EV_NOTHING, 0, 0, 0);

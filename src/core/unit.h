@@ -338,7 +338,7 @@ struct unit {
 	bool is_changed_on_disk; /* reload marked it as changed on disk */
 	bool has_perpetual;      /* always active: slices, "-.mount" */
 	bool is_cgroup_gone;     /* removed since the last process was started */
-	bool is_cgroup_killed; /* ... or may have been, all of it at once: no process may be made in it */
+	bool is_cgroup_killed;  /* ... or killed, all of it at once: no process may be made in it */
 	bool waits_for_process; /* none could be made when it was tried last */
 	uint8_t last_job_result;
 	uint8_t condition_result; /* 0 not looked at, 1 yes, 2 no */

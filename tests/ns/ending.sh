@@ -307,8 +307,31 @@ traces() {
 	is "who is told that a stop is done finds it done" "" "" "$(ls -d /run/hark-trace-* 2>/dev/null | paste -sd' ')"
 }
 
+# What the next manager has to know of a cgroup: from Linux 6.14 on a process that is made in one that was killed dies at once.
+next_manager() {
+	service survivor Restart=always RestartSec=1s TimeoutStopSec=200ms \
+		"ExecStart=/bin/sh -c 'trap \"\" TERM; sleep 1000 & exec $PAYLOAD pause'"
+	ctl start survivor.service
+	wait_for "[ \$(pids_of survivor.service | wc -l) = 2 ]"
+	kill -KILL "$(main_of survivor.service)"
+	wait_for '[ "$(sub survivor.service)" = auto-restart ]'
+	kill -KILL "$(manager_pid)"
+	wait_active survivor.service
+	sleep 0.2
+	is "who restarts after SIGKILL to all is not killed again, also by the next manager" "" "1 running" \
+		"$(prop survivor.service NRestarts) $(sub survivor.service)"
+
+	service heir KillMode=process TimeoutStartSec=20 "ExecStart=$PAYLOAD child pause"
+	ctl start heir.service
+	wait_for "[ \$(pids_of heir.service | wc -l) = 2 ]"
+	ctl stop heir.service
+	kill -KILL "$(manager_pid)"
+	ok_if "who left somebody behind can be started by the next manager" "" ctl start heir.service
+	ctl kill -s KILL heir.service
+}
+
 UNIT_LINES=
-for test in kill_modes stop_timeouts tree bomb signals restarts start_limit watchdog notifications traces; do
+for test in kill_modes next_manager stop_timeouts tree bomb signals restarts start_limit watchdog notifications traces; do
 	$test
 done
 hark_down

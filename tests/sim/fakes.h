@@ -102,6 +102,7 @@ int bank_keep(struct bank *b UNUSED, int old UNUSED, const char *name UNUSED, in
 int bank_drop(struct bank *b, uint32_t slot)
 {
 	world->table.slot[slot] = (struct bank_slot){.kind = BANK_FREE};
+	world->table.name[slot][0] = '\0';
 	bank_release(b, slot);
 	crashpoint();
 	return 0;
@@ -114,21 +115,23 @@ static unsigned key_of(const char *what)
 	return state < 0 ? WORLD_KEYS - 1 : (unsigned)state;
 }
 
-/* For some runs no process can be made, until the engine tries again by itself. */
-static bool is_refused(const struct hark *h, unsigned unit, unsigned key, uint32_t dice)
+/* For some runs no process can be made: whoever asks for it, or until the engine tries again by itself. 0 or -errno. */
+static int refusal(const struct hark *h, unsigned unit, unsigned key, uint32_t dice)
 {
 	uint32_t *run = &world->refused[unit][key];
 	char name[32];
 
 	if (dice % 30 != 7)
-		return false;
+		return 0;
+	if (dice % 60 == 7)
+		return -EPERM;
 	if (*run != world->runs[unit][key] + 1) {
 		*run = world->runs[unit][key] + 1;
 		world_unit_name(unit, name);
 		world->free_us[unit][key] =
 			engine_next_try_us(&h->engine, registry_find(&h->reg, name));
 	}
-	return world->now_us < world->free_us[unit][key];
+	return world->now_us < world->free_us[unit][key] ? -EAGAIN : 0;
 }
 
 int bank_spawn(struct bank *b, const struct bank_spawn *s)
@@ -138,14 +141,16 @@ int bank_spawn(struct bank *b, const struct bank_spawn *s)
 	bool is_starter = type_of(unit) == SERVICE_FORKING && strcmp(what, "start") == 0;
 	unsigned key = key_of(what), run = world->runs[unit][key];
 	uint32_t dice = world_dice(2 + key, unit, run, 1u << 30);
+	int err = refusal(container_of(b, struct hark, bank), unit, key, dice);
 	struct world_proc *p;
 
-	if (is_refused(container_of(b, struct hark, bank), unit, key, dice)) {
+	if (err) {
+		world_log("%s: refused", s->name);
 		send_note(&(struct bank_note){.kind = BANK_NOTE_REPLY,
 					      .op = BANK_SPAWN,
 					      .slot = s->slot,
 					      .token = s->token,
-					      .err = -EAGAIN});
+					      .err = err});
 		crashpoint();
 		return 0;
 	}
@@ -156,10 +161,16 @@ int bank_spawn(struct bank *b, const struct bank_spawn *s)
 			log_at(LOG_ERROR, "doubled: %s", s->name);
 		}
 	world->runs[unit][key]++;
+	world_log("%s: run %u", s->name, run);
 	p = new_process(unit);
 	p->slot = s->slot + 1;
 	fill(s->slot, s->token, BANK_PROC, s->name, p->pid);
 	live(p, strcmp(what, "main") == 0, is_starter, dice);
+	if (world->is_killed[unit]) { /* as Linux from 6.14 on does it */
+		p->due_us = world->now_us;
+		p->code = CLD_KILLED;
+		p->status = SIGKILL;
+	}
 	send_note(&(struct bank_note){.kind = BANK_NOTE_REPLY,
 				      .op = BANK_SPAWN,
 				      .slot = s->slot,
@@ -283,6 +294,7 @@ int cgroup_each_populated(struct cgroup_root *r UNUSED, void (*fn)(void *arg, co
 int cgroup_kill(struct cgroup_root *r UNUSED, const char *path)
 {
 	each_member(path, SIGKILL, 0);
+	world->is_killed[unit_of_path(path)] = true;
 	crashpoint();
 	return 0;
 }
@@ -329,10 +341,22 @@ int cgroup_next_change(struct cgroup_root *r UNUSED)
 	return -EAGAIN;
 }
 
-int cgroup_remove(struct cgroup_root *r UNUSED, const char *path)
+/* Who is killed is there until the engine tries again by itself. */
+int cgroup_remove(struct cgroup_root *r, const char *path)
 {
+	const struct hark *h = container_of(r, struct hark, cgroups);
+	unsigned unit = unit_of_path(path);
+	bool is_populated = each_member(path, 0, 0) > 0;
+	char name[32];
+
 	crashpoint();
-	return each_member(path, 0, 0) ? -EBUSY : 0;
+	world_unit_name(unit, name);
+	if (is_populated && world->is_killed[unit])
+		world->busy_us[unit] = engine_next_try_us(&h->engine, registry_find(&h->reg, name));
+	if (is_populated || world->now_us < world->busy_us[unit])
+		return -EBUSY;
+	world->is_killed[unit] = false;
+	return 0;
 }
 
 int proc_pidfd(pid_t pid)

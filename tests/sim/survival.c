@@ -4,8 +4,9 @@
  * one manager and once by many that are killed behind a random act. In the end every unit is in the same state since the same
  * instant, and every command has run as often.
  *
- *	HARK_SIM_SEED=N   only that story, with what the managers say     HARK_FULL=1   10,000 stories, else the first 2,500, or as
- *	many of them as 15 s take
+ *	HARK_SIM_SEED=N     only that story, with what the managers say; with HARK_DEBUG=all each step and each process
+ *	HARK_SIM_SEED=N-M   only those
+ *	HARK_FULL=1         10,000 stories, else the first 2,500, or as many of them as 15 s take
  */
 #include "sim/life.h"
 
@@ -115,17 +116,22 @@ static const struct {
 int main(void)
 {
 	const char *only = getenv("HARK_SIM_SEED");
-	bool is_full = getenv("HARK_FULL") != NULL;
+	bool is_full = only || getenv("HARK_FULL");
 	uint64_t end = clock_mono_us() + SHORT_MS * UINT64_C(1000);
+	uint32_t seed = 1, last = is_full ? SEEDS_FULL : SEEDS_SHORT;
 
 	make_world();
-	if (only)
-		play((uint32_t)strtoul(only, NULL, 10), 0);
+	if (only) {
+		char *rest;
+
+		seed = last = (uint32_t)strtoul(only, &rest, 10);
+		if (*rest == '-')
+			last = (uint32_t)strtoul(rest + 1, NULL, 10);
+		is_loud = last == seed;
+	}
 	for (unsigned i = 0; !only && i < ARRAY_SIZE(found); i++)
 		play(found[i].seed, found[i].first);
-	for (uint32_t seed = 1; !only && seed <= (is_full ? SEEDS_FULL : SEEDS_SHORT) &&
-				sums.differ < 5 && (is_full || clock_mono_us() < end);
-	     seed++)
+	for (; seed <= last && sums.differ < 5 && (is_full || clock_mono_us() < end); seed++)
 		play(seed, 0);
 	printf("survival: %u stories, %u deaths of the manager, %u processes; %u stories end otherwise, %u processes doubled\n",
 	       sums.stories, sums.deaths, sums.runs, sums.differ, sums.doubled);

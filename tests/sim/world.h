@@ -59,6 +59,9 @@ struct world {
 	/* The run + 1 for which there was no process when it was asked first, and when there is one. */
 	uint32_t refused[WORLD_UNITS][WORLD_KEYS];
 	uint64_t free_us[WORLD_UNITS][WORLD_KEYS];
+	/* Cgroups to which cgroup.kill was written, as long as they are there; those in which somebody was found, until then. */
+	bool is_killed[WORLD_UNITS];
+	uint64_t busy_us[WORLD_UNITS];
 	unsigned doubled; /* a process made beside a living one of the same role */
 	struct world_facts facts[WORLD_UNITS];
 	struct bank_table table;
@@ -109,6 +112,10 @@ static unsigned unit_of_path(const char *path)
 	return world_unit(strrchr(path, '/') + 1);
 }
 
+/* HARK_DEBUG=world */
+#define world_log(format, ...) \
+	log_debug("world", "%llu: " format, (unsigned long long)world->now_us, __VA_ARGS__)
+
 /* --- processes --- */
 
 static void send_note(const struct bank_note *note)
@@ -131,6 +138,7 @@ static void send_exit(uint32_t slot)
 
 static void end_process(struct world_proc *p)
 {
+	world_log("a process of u%u ends: %d %d", p->unit, p->code, p->status);
 	p->is_dead = true;
 	p->due_us = TIME_NEVER;
 	inbox.has_changed[p->unit] = true;
@@ -238,7 +246,8 @@ static void world_begin(uint32_t seed)
 	uint64_t t = US_PER_SEC;
 
 	memset(world, 0, offsetof(struct world, table));
-	memset(world->table.slot, 0, sizeof(world->table.slot[0]) * (world->table.high + 1));
+	memset(world->table.slot, 0, sizeof(world->table.slot));
+	memset(world->table.name, 0, sizeof(world->table.name));
 	world->table.high = 0;
 	world->table.slots_n = 256;
 	world->seed = seed;
