@@ -3,7 +3,14 @@
 
 #include "core/log.h"
 
-enum { QUEUE_FIRST = 64, BEHIND_US = 250, UNITS_A_TURN = 4, REST_US = 50 * 1000, TRIM_FROM = 2000 };
+/* BEHIND_US: PID 1 does not come to the end of what it was asked for in that time, and each look costs a timer and a sleep. */
+enum {
+	QUEUE_FIRST = 64,
+	BEHIND_US = 1000,
+	UNITS_A_TURN = 4,
+	REST_US = 50 * 1000,
+	TRIM_FROM = 2000
+};
 enum { AGAIN_FIRST_US = 3 * 1000, AGAIN_MOST_US = 1000 * 1000 };
 
 /* --- the queue --- */
