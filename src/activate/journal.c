@@ -39,6 +39,12 @@ static bool put(int fd, struct iovec *iov, size_t n)
 	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
+/* That of the machine: of its own manager alone. */
+static bool has_journal(const struct hark *h)
+{
+	return h->is_pid1 && !h->uid;
+}
+
 bool journal_put(struct hark *h, const struct unit *u, const struct journal_line *line)
 {
 	char fields[FIELDS], run[UNIT_RUN_TEXT];
@@ -51,7 +57,7 @@ bool journal_put(struct hark *h, const struct unit *u, const struct journal_line
 		{fields, 0},
 	};
 
-	if (!h->is_pid1 || h->uid)
+	if (!has_journal(h))
 		return false;
 	if (h->journal_fd <= 0)
 		h->journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -135,7 +141,7 @@ static bool is_ours(const struct unit *u)
 void journal_changed(struct hark *h, const struct unit *u, uint8_t old_state)
 {
 	enum coarse from = u->ops->fsm->states[old_state].coarse;
-	const char *word = is_ours(u) ? words[from][unit_coarse(u)] : NULL;
+	const char *word = has_journal(h) && is_ours(u) ? words[from][unit_coarse(u)] : NULL;
 	const char *about = unit_description(u);
 	char text[512];
 

@@ -46,8 +46,10 @@ static void set_taken(struct bank *b, uint32_t slot, bool value)
 void bank_name(char out[BANK_NAME], const char *unit, const char *what)
 {
 	enum { MARK = sizeof("~01234567") };
-	int n = snprintf(out, BANK_NAME, "%s/%s", unit, what);
+	size_t n = str_append(out, BANK_NAME, 0, str_of(unit));
 
+	n = str_append(out, BANK_NAME, n, STR("/"));
+	n = str_append(out, BANK_NAME, n, str_of(what));
 	if (n >= BANK_NAME)
 		snprintf(out + BANK_NAME - MARK, MARK, "~%08x",
 			 str_hash(str_of(unit)) ^ str_hash(str_of(what)));

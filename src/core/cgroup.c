@@ -28,13 +28,15 @@ enum {
 static int join(const struct cgroup_root *r, char out[CGROUP_PATH], const char *path,
 		const char *file)
 {
-	int n;
+	size_t n;
 
 	if (!r->has_cgroups)
 		return -EOPNOTSUPP;
-	if (strlen(path) >= CGROUP_PATH - 1)
+	n = str_append(out, CGROUP_PATH, 0, *path ? str_of(path) : STR("."));
+	if (n >= CGROUP_PATH - 1)
 		return err_here(-ENAMETOOLONG);
-	n = snprintf(out, CGROUP_PATH, "%s%s%s", *path ? path : ".", *file ? "/" : "", file);
+	n = str_append(out, CGROUP_PATH, n, *file ? STR("/") : STR(""));
+	n = str_append(out, CGROUP_PATH, n, str_of(file));
 	return n < CGROUP_PATH ? 0 : err_here(-ENAMETOOLONG);
 }
 

@@ -170,16 +170,18 @@ static void name_search_path(struct making *m)
 	sbuf_fini(&all);
 }
 
+static bool has_terminal(const struct exec_config *e)
+{
+	return e->tty_path || stdio_is_tty(&e->in) || stdio_is_tty(&e->out) ||
+	       stdio_is_tty(&e->err);
+}
+
 /* What kind of terminal it is that the service gets; of the console, that which the kernel writes to. */
 static void name_terminal(struct making *m)
 {
-	const struct exec_config *e = m->exec;
-	struct str name = str_of(exec_tty_path(e)), rest;
+	struct str name = str_of(exec_tty_path(m->exec)), rest;
 	char active[PROBE_MAX];
 
-	if (!e->tty_path && !stdio_is_tty(&e->in) && !stdio_is_tty(&e->out) &&
-	    !stdio_is_tty(&e->err))
-		return;
 	name = str_sub(name, str_has_prefix(name, STR("/dev/")) ? strlen("/dev/") : 0, name.n);
 	if (str_eq_z(name, "console")) /* the last one is it */
 		for (rest = probe_read("/sys/class/tty/console/active", active);
@@ -201,7 +203,8 @@ static int fill_env(struct making *m)
 	name_service(m);
 	describe_listen_env(m);
 	name_search_path(m);
-	name_terminal(m);
+	if (has_terminal(m->exec))
+		name_terminal(m);
 	for (const char *const *p = m->in->extra_env; p && *p; p++)
 		env_put(&m->env, *p);
 	r = env_configured(&m->env, m->exec, &file);
@@ -266,9 +269,6 @@ static void put_lacks(struct making *m)
 	char text[1024], run[UNIT_RUN_TEXT];
 	int n;
 
-	if (!m->in->unit->config->own->sandbox && !m->exec->private_tmp &&
-	    !m->exec->private_network)
-		return;
 	unit_run_text(m->in->unit, run);
 	n = snprintf(text, sizeof(text), "%s/%s%c%s", m->h->cgroups.path, m->in->cgroup, '\0', run);
 	if (m->h->cgroups.has_cgroups && n > 0 && (size_t)n < sizeof(text))
@@ -282,7 +282,8 @@ static void put_sandbox(struct making *m)
 	size_t before = m->plan->n, after;
 
 	if (!m->is_privileged) {
-		put_lacks(m);
+		if (c->own->sandbox || m->exec->private_tmp || m->exec->private_network)
+			put_lacks(m);
 		after = m->plan->n;
 		put_keyring(m);
 		describe_view(m->h, m->in->unit, wants_root(m) ? m->exec->root_directory : NULL,
@@ -331,23 +332,25 @@ static bool is_program(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
 }
 
-/* A bare name in ExecSearchPath= or the fixed search path; what is nowhere is left to fail in the child. */
-static void find_program(const struct name_list *search, const char *name, char *out, size_t cap)
+/* A bare name in ExecSearchPath= or the fixed search path, put into the plan; what is nowhere is left to fail in the child. */
+static void put_found(struct wbuf *plan, const struct name_list *search, const char *name)
 {
 	static const char *const dirs[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 					   "/usr/bin",        "/sbin",          "/bin"};
-	bool is_bare = !strchr(name, '/'), is_found = false;
+	char path[1024];
+	bool is_found = false;
 
-	for (const struct name_list *l = search; l && is_bare && !is_found; l = l->next) {
-		snprintf(out, cap, "%s/%s", l->text, name);
-		is_found = is_program(out);
+	for (const struct name_list *l = search; l && !is_found; l = l->next) {
+		snprintf(path, sizeof(path), "%s/%s", l->text, name);
+		is_found = is_program(path);
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(dirs) && is_bare && !search && !is_found; i++) {
-		snprintf(out, cap, "%s/%s", dirs[i], name);
-		is_found = is_program(out);
+	for (unsigned i = 0; i < ARRAY_SIZE(dirs) && !search && !is_found; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
+		is_found = is_program(path);
 	}
 	if (!is_found)
-		snprintf(out, cap, "%s%s", is_bare ? "/usr/bin/" : "", name);
+		snprintf(path, sizeof(path), "/usr/bin/%s", name);
+	plan_put_str(plan, PLAN_EXEC, str_of(path));
 }
 
 static int put_program(struct making *m)
@@ -355,7 +358,6 @@ static int put_program(struct making *m)
 	const struct command *c = m->in->command;
 	const char **argv = c->argv;
 	uint32_t argc = c->argc;
-	char path[1024];
 	int r = 0;
 
 	if (!c->no_env_expand)
@@ -366,10 +368,12 @@ static int put_program(struct making *m)
 		plan_put_str(m->plan, PLAN_ARG, str_of(argv[i]));
 	if (argc == 0)
 		plan_put_str(m->plan, PLAN_ARG, str_of(c->path));
-	find_program(sandbox_of(m->in->unit->config)->exec_search, c->path, path, sizeof(path));
 	if (!m->is_privileged)
 		describe_filter(m->in->unit->config, m->plan);
-	plan_put_str(m->plan, PLAN_EXEC, str_of(path));
+	if (strchr(c->path, '/'))
+		plan_put_str(m->plan, PLAN_EXEC, str_of(c->path));
+	else
+		put_found(m->plan, sandbox_of(m->in->unit->config)->exec_search, c->path);
 	return 0;
 }
 

@@ -334,7 +334,7 @@ static struct unit *slice_at(const struct hark *h, const char *path, size_t n,
 	const char *name;
 	struct unit *slice;
 
-	snprintf(part, CGROUP_PATH, "%.*s", (int)n, path);
+	str_append(part, CGROUP_PATH, 0, (struct str){path, n});
 	name = strrchr(part, '/') ? strrchr(part, '/') + 1 : part;
 	slice = registry_find(&h->reg, name);
 	return slice && slice->config && slice->config->own->cgroup ? slice : NULL;

@@ -39,17 +39,12 @@ static void put_record(struct wbuf *w, enum plan_step step, const uint64_t *word
 	wbuf_bytes(w, zeros, nul + -n % 8);
 }
 
-void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n,
-	      struct str text)
+/* As the kernel takes them, so that the child has nothing to convert. */
+static void put_groups(struct wbuf *w, struct str text)
 {
 	gid_t gids[GROUPS_MOST];
 	size_t n = text.n / sizeof(uint64_t);
 
-	if (step != PLAN_GROUPS) {
-		put_record(w, step, words, words_n, text);
-		return;
-	}
-	/* As the kernel takes them, so that the child has nothing to convert. */
 	w->bad |= text.n % sizeof(uint64_t) || n > GROUPS_MOST;
 	for (size_t i = 0; !w->bad && i < n; i++) {
 		uint64_t gid;
@@ -58,8 +53,17 @@ void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsign
 		gids[i] = (gid_t)gid;
 	}
 	if (!w->bad)
-		put_record(w, step, words, words_n,
+		put_record(w, PLAN_GROUPS, NULL, 0,
 			   (struct str){(const char *)gids, n * sizeof(gids[0])});
+}
+
+void plan_put(struct wbuf *w, enum plan_step step, const uint64_t *words, unsigned words_n,
+	      struct str text)
+{
+	if (step == PLAN_GROUPS)
+		put_groups(w, text);
+	else
+		put_record(w, step, words, words_n, text);
 }
 
 void plan_put_str(struct wbuf *w, enum plan_step step, struct str text)

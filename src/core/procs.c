@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/procs.h"
 
-#include <stdio.h>
-
 #include "units/automount.h"
 #include "units/mount_unit.h"
 #include "units/name.h"
@@ -10,6 +8,12 @@
 #include "units/scope.h"
 #include "units/service.h"
 #include "units/socket.h"
+
+static size_t add_level(char out[CGROUP_PATH], size_t n, struct str name)
+{
+	n = str_append(out, CGROUP_PATH, n, n ? STR("/") : STR(""));
+	return str_append(out, CGROUP_PATH, n, name);
+}
 
 void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
 {
@@ -21,11 +25,12 @@ void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
 	out[0] = '\0';
 	/* "a-b.slice" lies in "a.slice", all lie in the root, "-.slice" */
 	for (size_t i = 1; prefix.n && i <= prefix.n && n < CGROUP_PATH; i++)
-		if ((i == prefix.n || prefix.p[i] == '-') && !str_eq_z(prefix, "-"))
-			n += (size_t)snprintf(out + n, CGROUP_PATH - n, "%s" STR_FMT ".slice",
-					      n ? "/" : "", STR_ARG(str_sub(prefix, 0, i)));
-	if (u->type != UNIT_SLICE && n < CGROUP_PATH)
-		snprintf(out + n, CGROUP_PATH - n, "%s%s", n ? "/" : "", u->name);
+		if ((i == prefix.n || prefix.p[i] == '-') && !str_eq_z(prefix, "-")) {
+			n = add_level(out, n, str_sub(prefix, 0, i));
+			n = str_append(out, CGROUP_PATH, n, STR(".slice"));
+		}
+	if (u->type != UNIT_SLICE)
+		add_level(out, n, str_of(u->name));
 }
 
 struct bank_user *procs_find(const struct hark *h, uint32_t slot, uint64_t token)

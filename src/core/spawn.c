@@ -218,14 +218,12 @@ static int leave_killed(struct hark *h, struct unit *u)
 }
 
 /* -1: there is none, and it goes without. flags: those of the spawn into it. */
-static int open_cgroup(struct hark *h, struct unit *u, uint32_t *flags)
+static int open_cgroup(struct hark *h, struct unit *u, const char *path, uint32_t *flags)
 {
-	char path[CGROUP_PATH];
 	int fd;
 
 	if (!h->cgroups.has_cgroups)
 		return -1;
-	procs_cgroup(u, path);
 	u->is_cgroup_gone = false;
 	fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0)
@@ -248,13 +246,14 @@ static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_
 	return flags;
 }
 
-static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struct process *p,
-		      bool has_conn)
+static int send_spawn(struct hark *h, const struct describe_in *in, struct process *p)
 {
+	struct unit *u = in->unit;
+	enum proc_role role = in->role;
 	struct proc_ref *ref = procs_ref(u, role);
 	char name[BANK_NAME];
 	struct bank_spawn req = {
-		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, has_conn)};
+		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, in->conn_slot >= 0)};
 	int plan_slot = p->needs_exec ? wrap_plan(h, p) : -1;
 	int slot, r;
 
@@ -264,7 +263,7 @@ static int send_spawn(struct hark *h, struct unit *u, enum proc_role role, struc
 		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
 	r = slot = procs_add(h, u, role);
 	if (slot >= 0) {
-		AUTO_FD int cgroup = open_cgroup(h, u, &req.flags);
+		AUTO_FD int cgroup = open_cgroup(h, u, in->cgroup, &req.flags);
 
 		req.slot = (uint32_t)slot;
 		req.token = procs_token(h, req.slot);
@@ -409,7 +408,7 @@ static int try_spawn(struct hark *h, struct unit *u, enum proc_role role, uint8_
 	if (r >= 0)
 		r = describe(h, &in, &p, ret_exit, ret_why);
 	if (r == 0)
-		r = send_spawn(h, u, role, &p, in.conn_slot >= 0);
+		r = send_spawn(h, &in, &p);
 	for (unsigned i = 0; i < ARRAY_SIZE(in.lent_slots); i++)
 		if (take_back(h, in.lent_slots[i]) < 0 && r == 0)
 			r = -EPIPE;

@@ -164,6 +164,16 @@ int str_to_octal(struct str s, uint32_t *ret_value)
 	return r;
 }
 
+size_t str_append(char *out, size_t cap, size_t n, struct str s)
+{
+	size_t at = n < cap ? n : cap - 1, room = cap - 1 - at;
+
+	if (s.n)
+		memcpy(out + at, s.p, s.n < room ? s.n : room);
+	out[s.n < room ? at + s.n : cap - 1] = '\0';
+	return n + s.n;
+}
+
 /* FNV-1a. */
 uint64_t str_mix(uint64_t sum, const void *bytes, size_t n)
 {

@@ -55,6 +55,14 @@ MUST_USE int str_to_u64(struct str s, uint64_t *ret_value);
 MUST_USE int str_to_i64(struct str s, int64_t *ret_value);
 MUST_USE int str_to_octal(struct str s, uint32_t *ret_value);
 /*
+ * str_append() - put s behind the n bytes of text in out.
+ *
+ * As much as fits into cap bytes (at least 1), always with a NUL. Returns the length it would have, as snprintf(3) does, which
+ * takes ten times as long: less than cap when nothing was cut off.
+ */
+size_t str_append(char *out, size_t cap, size_t n, struct str s);
+
+/*
  * str_mix() - mix n bytes into a sum.
  *
  * A chain of invertible steps over 64-bit words: a change of any one word always shows, several but for one in 2^32 of the low

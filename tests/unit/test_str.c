@@ -238,6 +238,27 @@ START_TEST(sbuf_keeps_the_first_error)
 }
 END_TEST
 
+START_TEST(append_counts_what_it_cuts)
+{
+	char out[6] = "xxxxx";
+	size_t n = str_append(out, sizeof(out), 0, STR("abc"));
+
+	ck_assert_uint_eq(n, 3);
+	ck_assert_str_eq(out, "abc");
+	ck_assert_uint_eq(str_append(out, sizeof(out), n, (struct str){0}), 3);
+	ck_assert_str_eq(out, "abc");
+	n = str_append(out, sizeof(out), n, STR("de"));
+	ck_assert_uint_eq(n, 5);
+	ck_assert_str_eq(out, "abcde");
+	ck_assert_uint_eq(str_append(out, sizeof(out), 3, STR("xyz")), 6);
+	ck_assert_str_eq(out, "abcxy");
+	ck_assert_uint_eq(str_append(out, sizeof(out), 6, STR("more")), 10);
+	ck_assert_str_eq(out, "abcxy");
+	ck_assert_uint_eq(str_append(out, 1, 0, STR("a")), 1);
+	ck_assert_str_eq(out, "");
+}
+END_TEST
+
 START_TEST(sbuf_refuses_absurd_sizes)
 {
 	struct sbuf b = {0};
@@ -263,6 +284,7 @@ int main(void)
 	tcase_add_test(tc, numbers_survive_a_round_trip);
 	tcase_add_test(tc, distance);
 	tcase_add_test(tc, hash_tells_apart);
+	tcase_add_test(tc, append_counts_what_it_cuts);
 	tcase_add_test(tc, sbuf_builds);
 	tcase_add_test(tc, sbuf_keeps_the_first_error);
 	tcase_add_test(tc, sbuf_refuses_absurd_sizes);
