@@ -103,6 +103,15 @@ bool section_fits(enum section section, enum unit_type type)
 	return sections[section].type == -1 || sections[section].type == (int)type;
 }
 
+/* As str_cmp(), without the length of a row where the first bytes tell. */
+static int order_of(struct str name, const char *row)
+{
+	int order = strncmp(name.p, row, name.n);
+	size_t n = order == 0 ? strnlen(row, name.n + 1) : 0;
+
+	return order ? order : (name.n > n) - (name.n < n);
+}
+
 const struct directive *directive_in_group(enum directive_group group, struct str name)
 {
 	const struct directive_rows *g = &directive_groups[group];
@@ -110,7 +119,7 @@ const struct directive *directive_in_group(enum directive_group group, struct st
 
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
-		int order = str_cmp(name, str_of(g->rows[mid].name));
+		int order = order_of(name, g->rows[mid].name);
 
 		if (order == 0)
 			return &g->rows[mid];

@@ -190,9 +190,13 @@ static int add_present(struct reading *r, struct load_entry *e, unsigned char ki
 	p->entry = e;
 	p->next = l->present;
 	l->present = e->present = p;
-	snprintf(r->text, PATH_MAX, "%s/%s", l->dirs[r->rank], e->name);
-	if (kind != DT_REG || text_find(&l->cache, r->fd, e->name, r->text, &p->text))
+	if (kind != DT_REG)
 		return 0;
+	if (l->cache.bytes) {
+		snprintf(r->text, PATH_MAX, "%s/%s", l->dirs[r->rank], e->name);
+		if (text_find(&l->cache, r->fd, e->name, r->text, &p->text))
+			return 0;
+	}
 	err = text_read(r->fd, e->name, room, &l->present_arena, &p->text);
 	return err == -ENOMEM ? err : 0;
 }

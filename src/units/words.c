@@ -164,6 +164,17 @@ static int step(struct str s, unsigned flags, struct walk *w, char *out, size_t 
 	return 0;
 }
 
+/* How many bytes from s.p[at] on are themselves, whatever came before: nearly all there are. */
+static size_t plain(struct str s, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < s.n && (unsigned char)s.p[at + n] > ' ' && s.p[at + n] != '\\' &&
+	       s.p[at + n] != '"' && s.p[at + n] != '\'')
+		n++;
+	return n;
+}
+
 /*
  * Walk over one word from s.p[*i] on. out: where its bytes go, NULL to only count them. Returns 0, or -EINVAL with *i at
  * what is wrong. Counting and writing are the same walk, so they cannot disagree.
@@ -175,12 +186,17 @@ static int walk_word(struct str s, unsigned flags, size_t *i, char *out, size_t 
 	int r = 0;
 
 	while (r == 0 && w.at < s.n && (w.quote || !is_blank(s.p[w.at]))) {
+		size_t bytes_n = plain(s, w.at);
+		const char *from = s.p + w.at;
 		char bytes[4];
-		size_t bytes_n;
 
-		r = step(s, flags, &w, bytes, &bytes_n);
+		w.at += bytes_n;
+		if (!bytes_n) {
+			r = step(s, flags, &w, bytes, &bytes_n);
+			from = bytes;
+		}
 		if (r == 0 && out)
-			memcpy(out + n, bytes, bytes_n);
+			memcpy(out + n, from, bytes_n);
 		n += r == 0 ? bytes_n : 0;
 	}
 	if (r == 0 && w.quote) {
@@ -196,7 +212,7 @@ static int walk_word(struct str s, unsigned flags, size_t *i, char *out, size_t 
 int words_next(struct str *rest, unsigned flags, struct arena *arena, char **ret_word,
 	       size_t *ret_at)
 {
-	size_t from = 0;
+	size_t from = 0, at;
 	size_t end;
 	size_t n;
 	char *word;
@@ -208,7 +224,7 @@ int words_next(struct str *rest, unsigned flags, struct arena *arena, char **ret
 		*rest = str_sub(*rest, from, from);
 		return 0;
 	}
-	end = from;
+	end = at = from;
 	r = walk_word(*rest, flags, &end, NULL, &n);
 	if (r < 0) {
 		*ret_at = end;
@@ -217,10 +233,10 @@ int words_next(struct str *rest, unsigned flags, struct arena *arena, char **ret
 	word = arena_get(arena, n + 1);
 	if (!word)
 		return err_here(-ENOMEM);
-	end = from;
-	r = walk_word(*rest, flags, &end, word, &n);
-	if (r < 0)
-		return r;
+	if (n == end - from) /* no byte fell out: none stands for another */
+		memcpy(word, rest->p + from, n);
+	else
+		(void)walk_word(*rest, flags, &at, word, &n);
 	*rest = str_sub(*rest, end, rest->n);
 	*ret_word = word;
 	*ret_at = from;
