@@ -14,6 +14,7 @@
 #include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/tree.h"
 #include "units/users.h"
 
 enum { DGRAM_QUEUE = 512 };
@@ -273,7 +274,7 @@ static int bind_to(int fd, const struct listener *l, const struct socket_config 
 			r = bind_once(fd, l, c->socket_mode);
 	}
 	/* Left by an earlier run: PID 1 holds every socket that is in use under hark. */
-	if (r == -EADDRINUSE && path && is_stale(path) && unlink(path) == 0)
+	if (r == -EADDRINUSE && path && is_stale(path) && tree_unlink(path) == 0)
 		r = bind_once(fd, l, c->socket_mode);
 	return r;
 }
@@ -340,47 +341,67 @@ static int open_netlink(const char *unit, const struct listener *l, const struct
 
 /* --- files --- */
 
-static int make_fifo(const char *path, const struct socket_config *c)
+/* The directory that it lies in, which is no other by the time when the FIFO is opened. */
+static int open_place(const char *path, const struct socket_config *c, const char **ret_name)
+{
+	int dir = tree_open_parent(path, false, ret_name);
+
+	if (dir != -ENOENT)
+		return dir;
+	dir = make_parents(path, c->directory_mode);
+	return dir < 0 ? dir : tree_open_parent(path, false, ret_name);
+}
+
+static int make_fifo(int dir, const char *name, const struct socket_config *c)
 {
 	mode_t mask = umask(~c->socket_mode & 0777);
-	int r = mkfifo(path, c->socket_mode) < 0 ? -errno : 0;
+	int r = mkfifoat(dir, name, c->socket_mode) < 0 ? -errno : 0;
 
 	umask(mask);
-	if (r != -ENOENT)
-		return r == -EEXIST ? 0 : r;
-	r = make_parents(path, c->directory_mode);
-	if (r < 0)
-		return r;
-	mask = umask(~c->socket_mode & 0777);
-	r = mkfifo(path, c->socket_mode) < 0 ? -errno : 0;
-	umask(mask);
-	return r;
+	return r == -EEXIST ? 0 : r;
+}
+
+/* One that was there before may be ours or its user's; another name of somebody else's is not given away. */
+static int check_fifo(int fd, uid_t user)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISFIFO(st.st_mode) && st.st_nlink == 1 &&
+			       (st.st_uid == geteuid() || st.st_uid == user)
+		       ? 0
+		       : -EEXIST;
 }
 
 static int open_fifo(const char *unit, const struct listener *l, const struct socket_config *c,
 		     char **ret_why)
 {
-	AUTO_FD int fd = -1;
-	struct stat st;
-	int r = make_fifo(l->path, c);
+	const char *name = NULL;
+	AUTO_FD int dir = open_place(l->path, c, &name), fd = -1;
+	uid_t uid;
+	gid_t gid;
+	int r = dir < 0 ? dir : make_fifo(dir, name, c);
 
 	if (r < 0)
 		return refuse(l, r, "cannot make the FIFO", ret_why);
+	r = find_owner(l, c, &uid, &gid, ret_why);
+	if (r < 0)
+		return r;
 	/* Both directions: it never ends, whoever writes comes and goes, and opening does not wait. fifo(7) */
-	fd = fd_open(AT_FDCWD, l->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	fd = fd_open(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
 		return refuse(l, fd, "cannot open the FIFO", ret_why);
-	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return refuse(l, -EEXIST, "something that is no FIFO is there", ret_why);
-	/* It may be one that was there before. */
-	if (((st.st_mode & 07777) != c->socket_mode && fchmod(fd, c->socket_mode) < 0) ||
-	    fcntl(fd, F_SETFL, 0) < 0)
+	r = check_fifo(fd, uid);
+	if (r < 0)
+		return refuse(l, r, "something that is no FIFO of its own is there", ret_why);
+	if (fchmod(fd, c->socket_mode) < 0 || fcntl(fd, F_SETFL, 0) < 0)
 		return refuse(l, -errno, "cannot set up the FIFO", ret_why);
 	if (c->pipe_size &&
 	    fcntl(fd, F_SETPIPE_SZ, c->pipe_size > INT_MAX ? INT_MAX : (int)c->pipe_size) < 0)
 		log_at(LOG_WARN, "%s: PipeSize= is not applied: %s", unit, strerror(errno));
-	r = set_owner(l, c, fd, ret_why);
-	return r < 0 ? r : take_fd(fd);
+	r = fchown(fd, uid, gid) < 0 ? -errno : 0;
+	return r < 0 ? refuse(l, r, "cannot change the owner", ret_why) : take_fd(fd);
 }
 
 static int open_special(const struct listener *l, const struct socket_config *c, char **ret_why)
@@ -465,8 +486,9 @@ void listener_remove(const struct listener *l, const struct socket_config *c)
 		(void)mq_unlink(l->path);
 	if (!path || l->kind == LISTEN_SPECIAL)
 		return;
-	(void)unlink(path); /* gone already: just as well */
+	if (is_stale(path))
+		(void)!tree_unlink(path); /* somebody else's way now: it stays */
 	crashpoint();
 	for (const struct name_list *s = c->symlinks; s; s = s->next)
-		(void)unlink(s->text);
+		(void)!tree_unlink(s->text);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/fd.h"
+#include "core/tree.h"
 #include "units/glob.h"
 #include "units/words.h"
 
@@ -119,12 +120,12 @@ static int read_env_file(struct env *e, const char *path)
 {
 	AUTO_MEM char *text = NULL;
 	size_t n = 0;
-	int r = fd_read_file(AT_FDCWD, path, ENV_FILE_MAX, &text, &n);
+	int r = tree_read_file(path, ENV_FILE_MAX, &text, &n);
 
 	return r < 0 ? r : words_env_file((struct str){text, n}, e->arena, set_str, e);
 }
 
-/* "-/path": a missing file is fine. A pattern stands for all that match, sorted by name, and for a missing file when none does. */
+/* "-/path": a missing file is fine, one that is not the unit's to read is not. A pattern stands for all that match, sorted by name, and for a missing file when none does. */
 static int read_env_files(struct env *e, const char *path)
 {
 	bool is_optional = path[0] == '-';
@@ -137,7 +138,7 @@ static int read_env_files(struct env *e, const char *path)
 		r = -ENOENT;
 	for (; r == 0 && files; files = files->next)
 		r = read_env_file(e, files->text);
-	return is_optional && r != -ENOMEM ? 0 : r;
+	return is_optional && r != -ENOMEM && r != -ELOOP && r != -EMLINK ? 0 : r;
 }
 
 int env_configured(struct env *e, const struct exec_config *c, const struct name_list **ret_file)

@@ -8,6 +8,7 @@
 
 #include "core/describe_filter.h"
 #include "core/describe_view.h"
+#include "core/tree.h"
 #include "units/probe.h"
 #include "units/sandbox.h"
 #include "units/words.h"
@@ -211,7 +212,7 @@ static int fill_env(struct making *m)
 	if (r < 0 && file && r != -ENOMEM)
 		excuse_set(&m->excuse, 0, "%s:%u: the environment file %s cannot be read: %s",
 			   file->file ? file->file : m->in->unit->name, file->line, file->text,
-			   strerror(-r));
+			   tree_strerror(r));
 	return r;
 }
 

@@ -461,8 +461,7 @@ static int open_file(const struct plan_record *rec)
 	AUTO_FD int fd = tree_open_file(rec->text, (int)rec->w[1], (mode_t)rec->w[2]);
 
 	if (fd < 0) {
-		dprintf(STDERR_FILENO, "hark-exec: \"%s\": %s\n", rec->text,
-			fd == -ELOOP ? "a link on the way is not root's" : strerror(-fd));
+		dprintf(STDERR_FILENO, "hark-exec: \"%s\": %s\n", rec->text, tree_strerror(fd));
 		return fd;
 	}
 	if (fd != target)

@@ -13,6 +13,7 @@
 
 #include "core/fd.h"
 #include "core/mem.h"
+#include "core/tree.h"
 
 enum { BYTES_MOST = 1024 * 1024, PATH_ROOM = 1024, NEW_ROOM = 300 };
 
@@ -132,23 +133,30 @@ static int ask_socket(const char *id, const char *path)
 	return copy(id, fd);
 }
 
-/* Each file of a directory is a credential "ID_NAME". */
-static int load_directory(const char *id, int dir)
+static int load_file(const char *id, const char *path)
 {
-	DIR *entries = fd_opendir(dir, ".");
+	AUTO_FD int fd = tree_open_file(path, O_RDONLY, 0);
+
+	return fd < 0 ? fd : copy(id, fd);
+}
+
+/* Each file of a directory is a credential "ID_NAME". */
+static int load_directory(const char *id, const char *path)
+{
+	DIR *entries = fd_opendir(AT_FDCWD, path);
 	struct dirent *d;
 	int r = entries ? 0 : -errno;
 
 	while (r == 0 && (d = readdir(entries))) {
-		char name[NEW_ROOM];
+		char name[NEW_ROOM], file[PATH_ROOM];
 		struct stat st;
-		AUTO_FD int fd = -1;
 
-		if (fstatat(dir, d->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+		if (fstatat(dirfd(entries), d->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		snprintf(name, sizeof(name), "%s_%s", id, d->d_name);
-		fd = openat(dir, d->d_name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-		r = fd < 0 ? -errno : copy(name, fd);
+		r = snprintf(file, sizeof(file), "%s/%s", path, d->d_name) < PATH_ROOM
+			    ? load_file(name, file)
+			    : -ENAMETOOLONG;
 	}
 	if (entries)
 		closedir(entries);
@@ -157,17 +165,14 @@ static int load_directory(const char *id, int dir)
 
 static int load(const char *id, const char *path)
 {
+	AUTO_FD int fd = tree_open_file(path, O_PATH, 0);
 	struct stat st;
-	AUTO_FD int fd = -1;
 
-	if (stat(path, &st) < 0)
-		return -errno;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
 	if (S_ISSOCK(st.st_mode))
 		return ask_socket(id, path);
-	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return S_ISDIR(st.st_mode) ? load_directory(id, fd) : copy(id, fd);
+	return S_ISDIR(st.st_mode) ? load_directory(id, path) : load_file(id, path);
 }
 
 static int find(const char *id, const char *name)
@@ -196,7 +201,7 @@ int exec_credentials_put(const struct plan_record *rec)
 	r = find(id, value);
 	if (r < 0 && (r != -ENOENT || rec->w[0] != CREDENTIAL_OPTIONAL)) {
 		dprintf(STDERR_FILENO, "hark-exec: credential %s: %s: %s\n", id, value,
-			strerror(-r));
+			tree_strerror(r));
 		return r;
 	}
 	return 0;

@@ -137,28 +137,40 @@ static int read_to_end(int fd, size_t first, size_t max, char **ret_text, size_t
 	return 0;
 }
 
-int fd_open_file(int dir, const char *path, size_t max, struct stat *ret)
+/* Is it a regular file of at most max bytes? 0 or -errno. */
+static int look_at(int fd, size_t max, struct stat *ret)
 {
-	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0)
-		return fd;
 	if (fstat(fd, ret) < 0)
 		return err_here(-errno);
 	if (!S_ISREG(ret->st_mode))
 		return S_ISDIR(ret->st_mode) ? -EISDIR : -ENXIO;
-	return (uint64_t)ret->st_size > max ? -EFBIG : take_fd(fd);
+	return (uint64_t)ret->st_size > max ? -EFBIG : 0;
+}
+
+int fd_open_file(int dir, const char *path, size_t max, struct stat *ret)
+{
+	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
+	int r = fd < 0 ? fd : look_at(fd, max, ret);
+
+	return r < 0 ? r : take_fd(fd);
+}
+
+int fd_read_all(int fd, size_t max, char **ret_text, size_t *ret_n)
+{
+	struct stat st;
+	int r = look_at(fd, max, &st);
+
+	if (r < 0)
+		return r;
+	return read_to_end(fd, st.st_size ? (size_t)st.st_size + 2 : READ_FIRST, max, ret_text,
+			   ret_n);
 }
 
 int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n)
 {
-	struct stat st;
-	AUTO_FD int fd = fd_open_file(dir, path, max, &st);
+	AUTO_FD int fd = fd_open(dir, path, O_RDONLY | O_NONBLOCK, 0);
 
-	if (fd < 0)
-		return fd;
-	return read_to_end(fd, st.st_size ? (size_t)st.st_size + 2 : READ_FIRST, max, ret_text,
-			   ret_n);
+	return fd < 0 ? fd : fd_read_all(fd, max, ret_text, ret_n);
 }
 
 ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap)

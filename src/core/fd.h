@@ -23,6 +23,8 @@ MUST_USE DIR *fd_opendir(int at, const char *path);
 MUST_USE int fd_open_file(int dir, const char *path, size_t max, struct stat *ret);
 /* The whole of such a file into owned memory (mem_put), NUL behind. 0 or what fd_open_file() says. */
 MUST_USE int fd_read_file(int dir, const char *path, size_t max, char **ret_text, size_t *ret_n);
+/* The same of one that is open, O_NONBLOCK; it stays the caller's. */
+MUST_USE int fd_read_all(int fd, size_t max, char **ret_text, size_t *ret_n);
 /* Up to cap - 1 bytes, NUL behind. Bytes read or -errno. */
 MUST_USE ssize_t fd_read_small(int dir, const char *path, char *out, size_t cap);
 /* The same of a regular file where somebody else may put what he likes: neither is a link followed nor a device opened, which alone would be to do

@@ -18,6 +18,7 @@
 #include "core/plan.h"
 #include "core/proc.h"
 #include "core/tell.h"
+#include "core/tree.h"
 #include "units/cgroup_config.h"
 #include "units/name.h"
 #include "units/scope.h"
@@ -490,9 +491,10 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 void spawn_forget_pid_file(const struct service *s)
 {
 	const char *file = s->unit.config->service->pid_file;
+	int r = file ? tree_unlink(file) : 0;
 
-	if (file && unlink(file) < 0 && errno != ENOENT)
-		log_at(LOG_WARN, "%s: PIDFile=%s stays: %s", s->unit.name, file, strerror(errno));
+	if (r < 0 && r != -ENOENT)
+		log_at(LOG_WARN, "%s: PIDFile=%s stays: %s", s->unit.name, file, tree_strerror(r));
 }
 
 /* Without a pid file: the one process of the cgroup that PID 1 has inherited. More than one: unknown, the cgroup is watched. */

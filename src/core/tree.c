@@ -79,14 +79,30 @@ static bool is_proc(int dir)
 struct way {
 	char left[PATH_MAX], *rest;
 	unsigned links;
+	bool may_be_theirs; /* links of others are followed, too */
+	bool is_theirs;     /* one was, of this owner: only what is his may be at the end */
+	uid_t owner;
 };
+
+/* May it be followed? A link of root's with one name only is where root has put it. */
+static bool accept_link(struct way *w, int dir, const struct stat *link)
+{
+	if (is_trusted_link(dir, link) ||
+	    (w->may_be_theirs && link->st_uid == 0 && link->st_nlink == 1))
+		return true;
+	if (!w->may_be_theirs || (w->is_theirs && w->owner != link->st_uid))
+		return false;
+	w->is_theirs = true;
+	w->owner = link->st_uid;
+	return true;
+}
 
 /* The text of a link in *at comes before what is left; *at is where that goes on from. 0 or -errno. */
 static int take_link(struct way *w, int *at, int link, const struct stat *st)
 {
 	int r;
 
-	if (w->links++ == LINKS_MOST || !is_trusted_link(*at, st))
+	if (w->links++ == LINKS_MOST || !accept_link(w, *at, st))
 		return -ELOOP;
 	r = put_in_front(link, w->left, sizeof(w->left), w->rest);
 	w->rest = w->left;
@@ -125,18 +141,18 @@ static bool ends_at(const struct stat *st, int found, int dir)
  * Goes the way as far as it leads over directories. last: NULL, or NAME_MAX + 1 bytes for a last name, which is not entered. A descriptor,
  * only to go on from, or -errno.
  */
-static int follow(const char *path, bool make, char *last)
+static int follow(struct way *w, struct str path, bool make, char *last)
 {
-	struct way w = {.rest = w.left};
 	AUTO_FD int at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	const char *name;
 	int r = at < 0 ? at : 0;
 
-	if (strlen(path) >= sizeof(w.left))
+	if (path.n >= sizeof(w->left))
 		return -ENAMETOOLONG;
-	memcpy(w.left, path, strlen(path) + 1);
-	while (r == 0 && (name = next_name(w.rest, &w.rest))) {
-		bool is_last = last && !w.rest[strspn(w.rest, "/")];
+	w->rest = memcpy(w->left, path.p, path.n);
+	w->left[path.n] = '\0';
+	while (r == 0 && (name = next_name(w->rest, &w->rest))) {
+		bool is_last = last && !w->rest[strspn(w->rest, "/")];
 		struct stat st;
 		AUTO_FD int next = look_at(at, name, make && !is_last, &st);
 
@@ -145,40 +161,115 @@ static int follow(const char *path, bool make, char *last)
 			       strlen(name) + 1); /* longer ones the kernel has refused */
 			return take_fd(at);
 		}
-		r = step_on(&w, &at, &next, &st);
+		r = step_on(w, &at, &next, &st);
 	}
 	return r < 0 ? r : last ? -EISDIR : take_fd(at);
 }
 
-int tree_open(const char *path, bool make)
+static int open_way(struct str path, bool make)
 {
-	AUTO_FD int at = follow(path, make, NULL);
+	struct way w = {0};
+	AUTO_FD int at = follow(&w, path, make, NULL);
 
 	return at < 0 ? at : fd_open(at, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+int tree_open(const char *path, bool make)
+{
+	return open_way(str_of(path), make);
+}
+
+/* The last name, in path; NULL: it has none. *ret_parent: the way to the directory it lies in. */
+static const char *cut_name(const char *path, struct str *ret_parent)
+{
+	const char *name = strrchr(path, '/');
+
+	if (!name || !name[1])
+		return NULL;
+	*ret_parent = (struct str){path, (size_t)(name - path)};
+	return name + 1;
+}
+
+int tree_open_parent(const char *path, bool make, const char **ret_name)
+{
+	struct str parent;
+	const char *name = cut_name(path, &parent);
+
+	if (!name)
+		return -EINVAL;
+	*ret_name = name;
+	return open_way(parent, make);
+}
+
+int tree_unlink(const char *path)
+{
+	struct way w = {.may_be_theirs = true};
+	struct str parent;
+	const char *name = cut_name(path, &parent);
+	AUTO_FD int at = name ? follow(&w, parent, false, NULL) : -EINVAL;
+	struct stat dir;
+
+	if (at < 0 || fstat(at, &dir) < 0)
+		return at < 0 ? at : -errno;
+	if (w.is_theirs && dir.st_uid != w.owner)
+		return -ELOOP;
+	return unlinkat(at, name, 0) < 0 ? -errno : 0;
+}
+
+/* Could somebody have given this name to a file that is not his? */
+static bool is_other_name(const struct stat *dir, const struct stat *st)
+{
+	return st->st_nlink > 1 && !S_ISDIR(st->st_mode) && geteuid() == 0 &&
+	       ((dir->st_uid != 0 && dir->st_uid != st->st_uid) || dir->st_mode & S_IWOTH);
+}
+
+/* What has been opened at the end of a way: is it the owner's of the links on it, and is this its name? 0 or -errno. */
+static int check_end(const struct way *w, const struct stat *dir, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (w->is_theirs && dir->st_uid != w->owner && st.st_uid != w->owner)
+		return -ELOOP;
+	return is_other_name(dir, &st) ? -EMLINK : 0;
 }
 
 int tree_open_file(const char *path, int flags, mode_t mode)
 {
 	char name[NAME_MAX + 1];
-	AUTO_FD int at = follow(path, false, name);
+	struct way w = {.may_be_theirs = true};
+	AUTO_FD int at = follow(&w, str_of(path), false, name), fd = -1;
+	struct stat dir;
+	bool is_kernels;
+	int r;
 
-	return at < 0 ? at : fd_open(at, name, flags | (is_proc(at) ? 0 : O_NOFOLLOW), mode);
+	if (at < 0 || fstat(at, &dir) < 0)
+		return at < 0 ? at : -errno;
+	/* In /proc descriptors have names, also of files that their holder may not read. */
+	is_kernels = is_proc(at);
+	if (w.is_theirs && (is_kernels || (flags & O_CREAT && dir.st_uid != w.owner)))
+		return -ELOOP;
+	fd = fd_open(at, name, (flags & ~O_TRUNC) | (is_kernels ? 0 : O_NOFOLLOW), mode);
+	r = fd < 0 ? fd : check_end(&w, &dir, fd);
+	if (r == 0 && flags & O_TRUNC && ftruncate(fd, 0) < 0 && errno != EINVAL) /* no file */
+		r = -errno;
+	return r < 0 ? r : take_fd(fd);
 }
 
-int tree_open_parent(const char *path, bool make, const char **ret_name)
+const char *tree_strerror(int err)
 {
-	const char *name = strrchr(path, '/');
-	char parent[PATH_MAX];
-	size_t n = name ? (size_t)(name - path) : 0;
+	return err == -ELOOP ? "a link on the way leads to what is not its owner's"
+	       : err == -EMLINK
+		       ? "the file has other names, and somebody may have given it this one"
+		       : strerror(-err);
+}
 
-	if (!name || !name[1])
-		return -EINVAL;
-	if (n >= sizeof(parent))
-		return -ENAMETOOLONG;
-	memcpy(parent, path, n);
-	parent[n] = '\0';
-	*ret_name = name + 1;
-	return tree_open(parent, make);
+int tree_read_file(const char *path, size_t max, char **ret_text, size_t *ret_n)
+{
+	AUTO_FD int fd = tree_open_file(path, O_RDONLY | O_NONBLOCK, 0);
+
+	return fd < 0 ? fd : fd_read_all(fd, max, ret_text, ret_n);
 }
 
 /* --- all that is in a directory: a stack of open ones, for there is no recursion --- */

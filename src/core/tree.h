@@ -21,8 +21,21 @@
 MUST_USE int tree_open(const char *path, bool make);
 /* The same of the directory in which the last name of path lies; *ret_name: that name, in path. -EINVAL: it has none. */
 MUST_USE int tree_open_parent(const char *path, bool make, const char **ret_name);
-/* A file on such a way, open(2): the descriptor or -errno. */
+/*
+ * tree_open_file() - a file for somebody else, open(2).
+ *
+ * Links of others are followed, too, but only to what is theirs: the file, or the directory it lies in, belongs to whom they belong to. And a file
+ * that has other names is opened where nobody else could have given it this one.
+ *
+ * Returns the descriptor, -ELOOP: as above, or it would be somebody else's; -EMLINK: it has other names; errno.
+ */
 MUST_USE int tree_open_file(const char *path, int flags, mode_t mode);
+/* What is wrong, for people; err: -errno of one of these. */
+const char *tree_strerror(int err);
+/* What fd_read_file() does, of such a file. */
+MUST_USE int tree_read_file(const char *path, size_t max, char **ret_text, size_t *ret_n);
+/* unlink(2), under the same condition. 0 or -errno. */
+MUST_USE int tree_unlink(const char *path);
 /*
  * tree_give() - change the owner of all that is in a directory, not of itself, and not of other file systems.
  *

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/mem.h"
 #include "suite.h"
 
 enum { SOMEBODY = 12345, SOMEBODY_ELSE = 12346, SECRET = 12347 };
@@ -172,6 +173,78 @@ START_TEST(files)
 }
 END_TEST
 
+/* What somebody's link leads to is opened where it is his. */
+START_TEST(files_of_others)
+{
+	char *read = NULL;
+	size_t n;
+
+	if (getuid() != 0)
+		return;
+	make_dir("root", 0);
+	make_file("root/secret", 0);
+	make_file("root/given", SOMEBODY);
+	make_dir("theirs", SOMEBODY);
+	make_dir("theirs/1", SOMEBODY);
+	make_file("theirs/1/ours", 0);
+	make_link("1", "theirs/now", SOMEBODY);
+	make_link("../root", "theirs/root", SOMEBODY);
+	make_link("1", "theirs/other", SOMEBODY_ELSE);
+	make_link("now/ours", "theirs/twice", SOMEBODY_ELSE);
+	make_link("../root", "theirs/placed", 0);
+	ck_assert_int_eq(open_file("theirs/now/ours", O_RDONLY), 0);
+	ck_assert_int_eq(open_file("theirs/now/new", O_WRONLY | O_CREAT), 0);
+	ck_assert_int_eq(open_file("theirs/root/secret", O_RDONLY), -ELOOP);
+	ck_assert_int_eq(open_file("theirs/root/new", O_WRONLY | O_CREAT), -ELOOP);
+	ck_assert(!is_there("root/new"));
+	ck_assert_int_eq(open_file("theirs/root/given", O_RDONLY), 0);
+	ck_assert_int_eq(open_file("theirs/other/ours", O_RDONLY), -ELOOP);
+	ck_assert_int_eq(open_file("theirs/twice", O_RDONLY), -ELOOP);
+	ck_assert_int_eq(open_file("theirs/placed/secret", O_RDONLY), 0);
+	make_link("/proc/self/fd/0", "theirs/proc", SOMEBODY);
+	ck_assert_int_eq(open_file("theirs/proc", O_RDONLY), -ELOOP);
+	ck_assert_int_eq(tree_unlink(in_top("theirs/root/secret")), -ELOOP);
+	ck_assert_int_eq(tree_unlink(in_top("theirs/now/new")), 0);
+	ck_assert_int_eq(tree_unlink(in_top("theirs/proc")), 0); /* itself */
+	ck_assert_int_eq(tree_unlink("a"), -EINVAL);
+	ck_assert(is_there("root/secret") && !is_there("theirs/1/new"));
+	ck_assert_int_eq(tree_read_file(in_top("theirs/now/ours"), 10, &read, &n), 0);
+	ck_assert_uint_eq(n, 0);
+	mem_put(read);
+	ck_assert_int_eq(tree_read_file(in_top("theirs/1"), 10, &read, &n), -EISDIR);
+}
+END_TEST
+
+/* A second name of a file may have been given by whoever may write the directory. */
+START_TEST(names_of_others)
+{
+	char secret[1024];
+
+	if (getuid() != 0)
+		return;
+	make_file("secret", 0);
+	make_dir("theirs", SOMEBODY);
+	make_dir("ours", 0);
+	make_dir("all", 0);
+	ck_assert_int_eq(chmod(in_top("all"), 01777), 0);
+	snprintf(secret, sizeof(secret), "%s", in_top("secret"));
+	ck_assert_int_eq(truncate(secret, 5), 0);
+	ck_assert_int_eq(link(secret, in_top("theirs/x")), 0);
+	ck_assert_int_eq(link(secret, in_top("ours/x")), 0);
+	ck_assert_int_eq(link(secret, in_top("all/x")), 0);
+	ck_assert_int_eq(open_file("theirs/x", O_RDONLY), -EMLINK);
+	ck_assert_int_eq(open_file("all/x", O_RDONLY), -EMLINK);
+	ck_assert_int_eq(open_file("theirs/x", O_WRONLY | O_TRUNC), -EMLINK);
+	ck_assert_str_eq(tree_strerror(-ENOENT), strerror(ENOENT));
+	ck_assert_str_ne(tree_strerror(-EMLINK), strerror(EMLINK));
+	ck_assert_int_eq(open_file("ours/x", O_WRONLY), 0);
+	ck_assert_int_eq(access(secret, F_OK), 0);
+	ck_assert_int_eq(open_file("ours/x", O_WRONLY | O_TRUNC), 0);
+	ck_assert_int_eq(chown(secret, SOMEBODY, SOMEBODY), 0);
+	ck_assert_int_eq(open_file("theirs/x", O_RDONLY), 0);
+}
+END_TEST
+
 static int give(const char *name)
 {
 	int fd = tree_open(in_top(name), false), r;
@@ -307,6 +380,8 @@ int main(void)
 	tcase_add_test(tc, way);
 	tcase_add_test(tc, links_of_others);
 	tcase_add_test(tc, files);
+	tcase_add_test(tc, files_of_others);
+	tcase_add_test(tc, names_of_others);
 	tcase_add_test(tc, given);
 	tcase_add_test(tc, given_while_it_is_swapped);
 	tcase_add_test(tc, removed);
