@@ -275,7 +275,7 @@ static void change_store(struct hark *h, struct service *s, const struct message
 	struct str name = m->told[TELL_FDNAME].p && is_fd_name(m->told[TELL_FDNAME])
 				  ? m->told[TELL_FDNAME]
 				  : STR("stored");
-	int r = 0;
+	int r = s->unit.config->service->fd_store_max ? 0 : -ENOBUFS;
 
 	if (is_told(m, TELL_FDSTOREREMOVE)) {
 		forget_fds(s, m->told[TELL_FDNAME], false);
@@ -329,7 +329,7 @@ static void take_main_pid(struct hark *h, struct service *s, const struct messag
 	uint64_t pid;
 
 	if (!told_number(m, TELL_MAINPID, &pid) || pid < 2 || pid > INT32_MAX ||
-	    (pid_t)pid == s->main.pid)
+	    (pid_t)pid == s->main.pid || (pid_t)pid == getpid() || (pid_t)pid == getppid())
 		return;
 	if (m->uid != 0 && !is_member(h, s, (pid_t)pid)) {
 		log_at(LOG_WARN, "%s: MAINPID=%d is none of its processes and ignored",
@@ -411,8 +411,11 @@ static void take_control(struct message *m, struct msghdr *head)
 	}
 }
 
-/* Bytes of the first waiting message, or -errno. */
-static ssize_t peek(int fd, struct message *m)
+/*
+ * Bytes of the first waiting message, or -errno. Without room for its descriptors they stay in the message: to close one may mean to wait for the
+ * server of a file system (FUSE), which may be the sender's own.
+ */
+static ssize_t peek(int fd, struct message *m, bool with_fds)
 {
 	union {
 		struct cmsghdr head;
@@ -423,7 +426,8 @@ static ssize_t peek(int fd, struct message *m)
 	struct msghdr head = {.msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = &control,
-			      .msg_controllen = sizeof(control)};
+			      .msg_controllen = with_fds ? sizeof(control)
+							 : CMSG_SPACE(sizeof(struct ucred))};
 	ssize_t n;
 
 	m->uid = UINT32_MAX;
@@ -465,7 +469,7 @@ static int digest_one(struct hark *h, struct service *s)
 {
 	struct message m = {0};
 	int fd = bank_fd(s->notify_slot - 1);
-	ssize_t n = peek(fd, &m);
+	ssize_t n = peek(fd, &m, false);
 
 	if (n < 0)
 		return 0;
@@ -473,6 +477,8 @@ static int digest_one(struct hark *h, struct service *s)
 	    notify_parse((struct str){m.bytes, (size_t)n}, note_assignment, &m) < 0)
 		tell_ignored(s, &m, "it is no text, or too long", "");
 	else if (may_speak(h, s, &m)) {
+		if (is_told(&m, TELL_FDSTORE) && s->unit.config->service->fd_store_max)
+			(void)!peek(fd, &m, true); /* the same again: nobody else reads it */
 		commit(h, s, &m);
 		engine_digest(
 			&h->engine); /* what follows is stored before the message is consumed */
@@ -525,55 +531,49 @@ static int watch_socket(struct hark *h, struct service *s)
 	return r;
 }
 
-/* NOTIFY_SOCKET= and the address: a path, or "@..." in the abstract name space when that is too long. */
-static socklen_t address_of(const struct hark *h, const struct service *s, struct sockaddr_un *sa)
+/*
+ * NOTIFY_SOCKET=: in the run dir, by the unit's name, or by a part of one that is too long and a number; no name of a unit begins so. In the
+ * abstract name space, where there is room, anybody could be there first. 0 or -ENAMETOOLONG.
+ */
+static int address_of(const struct hark *h, const struct service *s, struct sockaddr_un *sa)
 {
+	const char *name = s->unit.name;
 	int n;
 
 	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
-	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify/%s", h->run_dir, s->unit.name);
-	if (n < (int)sizeof(sa->sun_path))
-		return (socklen_t)sizeof(*sa);
-	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "@hark/notify/%08x-%08x",
-		     str_hash(str_of(h->run_dir)), str_hash(str_of(s->unit.name)));
-	sa->sun_path[0] = '\0';
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n);
-}
-
-static void write_address(const struct sockaddr_un *sa, char *out, size_t cap)
-{
-	if (sa->sun_path[0])
-		snprintf(out, cap, "%s", sa->sun_path);
-	else
-		snprintf(out, cap, "@%s", sa->sun_path + 1);
+	n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify/%s", h->run_dir, name);
+	if (n >= (int)sizeof(sa->sun_path))
+		n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify/~%.24s~%08x",
+			     h->run_dir, name, str_hash(str_of(name)));
+	return n < (int)sizeof(sa->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
 /* Everybody may send: who is believed is decided by credentials. */
-static int bind_once(int fd, const struct sockaddr_un *sa, socklen_t n)
+static int bind_once(int fd, const struct sockaddr_un *sa)
 {
 	mode_t mask = umask(0111);
-	int r = bind(fd, (const struct sockaddr *)sa, n) < 0 ? -errno : 0;
+	int r = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
 
 	umask(mask);
 	crashpoint();
 	return r;
 }
 
-static int bind_socket(int fd, const struct sockaddr_un *sa, socklen_t n)
+static int bind_socket(int fd, const struct sockaddr_un *sa)
 {
-	int r = bind_once(fd, sa, n);
+	int r = bind_once(fd, sa);
 
 	if (r == -ENOENT) {
 		r = fd_mkdir_parents(sa->sun_path, false, 0755);
-		return r < 0 ? r : bind_once(fd, sa, n);
+		return r < 0 ? r : bind_once(fd, sa);
 	}
 	/* Left behind by an earlier run: the directory is ours alone. */
-	if (r == -EADDRINUSE && sa->sun_path[0] && unlink(sa->sun_path) == 0)
-		return bind_once(fd, sa, n);
+	if (r == -EADDRINUSE && unlink(sa->sun_path) == 0)
+		return bind_once(fd, sa);
 	return r;
 }
 
-static int make_socket(struct hark *h, struct service *s, const struct sockaddr_un *sa, socklen_t n)
+static int make_socket(struct hark *h, struct service *s, const struct sockaddr_un *sa)
 {
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char name[BANK_NAME];
@@ -581,7 +581,7 @@ static int make_socket(struct hark *h, struct service *s, const struct sockaddr_
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0)
 		return err_here(-errno);
-	r = bind_socket(fd, sa, n);
+	r = bind_socket(fd, sa);
 	if (r < 0)
 		return err_here(r);
 	slot = bank_take(&h->bank);
@@ -599,16 +599,17 @@ static int make_socket(struct hark *h, struct service *s, const struct sockaddr_
 int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
 {
 	struct sockaddr_un sa;
-	socklen_t n = address_of(h, s, &sa);
-	int r = s->notify_slot ? 0 : make_socket(h, s, &sa, n);
+	int r = address_of(h, s, &sa);
 
+	if (!r && !s->notify_slot)
+		r = make_socket(h, s, &sa);
 	if (!r && !s->notify)
 		r = watch_socket(h, s);
 	if (r < 0) {
 		notify_close(h, s);
 		return r;
 	}
-	write_address(&sa, out, cap);
+	snprintf(out, cap, "%s", sa.sun_path);
 	return 0;
 }
 
@@ -663,8 +664,7 @@ void notify_close(struct hark *h, struct service *s)
 	}
 	if (!s->notify_slot)
 		return;
-	(void)address_of(h, s, &sa);
-	if (sa.sun_path[0])
+	if (address_of(h, s, &sa) == 0)
 		(void)unlink(sa.sun_path); /* not there: just as well */
 	crashpoint();
 	if (bank_drop(&h->bank, s->notify_slot - 1) < 0)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file system whose server can hang, as one of the network does: `hangfs WHERE MARK` mounts it (FUSE) over WHERE and serves it until it is
- * unmounted. Each name in it is a directory; nothing of it is kept by the kernel, so whoever walks through it has to ask. While the file
+ * unmounted. Each name in it is a directory, but "file" an empty file, of which each close(2) has to ask; nothing of it is kept by the kernel, so whoever walks through it has to ask. While the file
  * MARK exists nobody is answered.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 enum { BUFFER = 64 * 1024, POLL_US = 20000 };
+#define FILE_NODE (UINT64_C(1) << 62)
 
 static int dev;
 
@@ -29,17 +31,21 @@ static void answer(const struct fuse_in_header *in, int err, const void *data, s
 	(void)!write(dev, out, head.len);
 }
 
-static struct fuse_attr directory(uint64_t node)
+static struct fuse_attr attributes(uint64_t node)
 {
-	return (struct fuse_attr){.ino = node, .mode = S_IFDIR | 0755, .nlink = 2};
+	return (struct fuse_attr){.ino = node,
+				  .mode = node & FILE_NODE ? S_IFREG | 0666 : S_IFDIR | 0755,
+				  .nlink = 2};
 }
 
 /* A directory has one name only, so each name is another one. */
 static uint64_t node_of(uint64_t parent, const char *name)
 {
+	bool is_file = strcmp(name, "file") == 0;
+
 	for (; *name; name++)
 		parent = parent * 31 + (unsigned char)*name;
-	return parent;
+	return is_file ? parent | FILE_NODE : parent & ~FILE_NODE;
 }
 
 static void serve(const struct fuse_in_header *in)
@@ -48,8 +54,8 @@ static void serve(const struct fuse_in_header *in)
 	struct fuse_init_out init = {.major = FUSE_KERNEL_VERSION,
 				     .minor = FUSE_KERNEL_MINOR_VERSION,
 				     .max_write = 4096};
-	struct fuse_entry_out entry = {.nodeid = node, .attr = directory(node)};
-	struct fuse_attr_out attr = {.attr = directory(in->nodeid)};
+	struct fuse_entry_out entry = {.nodeid = node, .attr = attributes(node)};
+	struct fuse_attr_out attr = {.attr = attributes(in->nodeid)};
 	struct fuse_statfs_out fs = {.st.bsize = 4096};
 	struct fuse_open_out opened = {.fh = 1};
 
@@ -67,10 +73,13 @@ static void serve(const struct fuse_in_header *in)
 		answer(in, 0, &fs, sizeof(fs));
 		break;
 	case FUSE_OPENDIR:
+	case FUSE_OPEN:
 		answer(in, 0, &opened, sizeof(opened));
 		break;
 	case FUSE_READDIR:
 	case FUSE_RELEASEDIR:
+	case FUSE_RELEASE:
+	case FUSE_FLUSH:
 	case FUSE_ACCESS:
 		answer(in, 0, NULL, 0);
 		break;
