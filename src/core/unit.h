@@ -206,7 +206,8 @@ struct unit_config {
 	bool has_parts; /* unit, exec, service and socket are of share_new(); else borrowed */
 	bool has_install, slice_is_set; /* by [Install], by Slice= */
 	bool is_present; /* its file lies where presence is enablement; or lay there, and is gone */
-	bool is_perpetual;    /* always there: the root slice, the root mount */
+	bool is_perpetual; /* always there: the root slice, the root mount */
+	bool is_private; /* others may not read one of its files: what they say is not told them either */
 	const char *name;     /* canonical */
 	const char *instance; /* of a template, or NULL */
 	const char *fragment; /* path of the main file, NULL when there is none */

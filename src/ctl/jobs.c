@@ -481,7 +481,8 @@ static void tell_changed(struct call *c, struct unit *u)
 		reply_text_z(&c->reply, "type", job_type_names[u->work->job.type]);
 		reply_text_z(&c->reply, "state", u->work->job.is_running ? "running" : "waiting");
 	}
-	property_unit(&c->reply, c->h, u, only ? only : "ActiveState,SubState", false);
+	property_unit(&c->reply, c->h, u, only ? only : "ActiveState,SubState", false,
+		      c->may_change);
 	reply_row_end(&c->reply);
 }
 

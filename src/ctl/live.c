@@ -21,7 +21,8 @@ enum {
 	NAMES_MAX = 4096, /* of one change that are remembered one by one */
 	EVENTS_BYTES = 4096,
 	EXAMINED_MOST = 64, /* units of one change that are looked at for ordering cycles */
-	MASK = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR,
+	MASK = IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE |
+	       IN_ONLYDIR,
 	PARENT_MASK = IN_CREATE | IN_MOVED_TO | IN_ONLYDIR,
 };
 
@@ -575,7 +576,7 @@ static void log_one(void *arg UNUSED, struct unit *u, enum refresh how,
 		       u->name);
 		break;
 	}
-	config_log(config, DIAG_ERROR);
+	config_log(config, DIAG_WARNING);
 }
 
 static void on_settled(struct timer *t)

@@ -212,7 +212,7 @@ static void tell_changes(struct call *c, struct unit *u)
 	const struct unit_config *ran = refresh_ran_with(c->h, u);
 	struct unit_config *read = NULL, *now = u->config;
 
-	if (unit_is_at_rest(u) || !now)
+	if (unit_is_at_rest(u) || !now || (now->is_private && !c->may_change))
 		return;
 	if (now->fragment && (u->is_changed_on_disk || load_is_stale(&c->h->load, now)) &&
 	    load_unit(&c->h->load, u->name, &read) == 0 && read->load == LOAD_LOADED)
@@ -510,7 +510,7 @@ static int show_matching(struct call *c)
 	if (!u)
 		return CALL_DONE;
 	reply_row(&c->reply, "properties");
-	property_unit(&c->reply, c->h, u, only, c->request.options[OPT_ALL]);
+	property_unit(&c->reply, c->h, u, only, c->request.options[OPT_ALL], c->may_change);
 	reply_row_end(&c->reply);
 	return CALL_MORE;
 }
@@ -531,7 +531,8 @@ int serve_show(struct call *c)
 	} else {
 		u = unit_to_show(c, c->request.args[c->at], name);
 		if (u)
-			property_unit(&c->reply, c->h, u, only, c->request.options[OPT_ALL]);
+			property_unit(&c->reply, c->h, u, only, c->request.options[OPT_ALL],
+				      c->may_change);
 		else
 			tell_unknown(c, name);
 	}

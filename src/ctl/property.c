@@ -578,10 +578,17 @@ static void print_dependencies(struct view *v, const char *only)
 	}
 }
 
+static bool has_property(const struct view *v, const struct property *p, bool is_secret)
+{
+	return p->types & (1u << v->u->type) && v->bases[p->base] &&
+	       !(is_secret && p->print == print_commands);
+}
+
 void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only,
-		   bool with_empty)
+		   bool with_empty, bool may_read)
 {
 	const struct unit_config *c = u->config;
+	bool is_secret = c && c->is_private && !may_read;
 	struct view v = {.reply = r, .h = h, .u = u, .with_empty = with_empty || only};
 
 	v.bases[OF_UNIT] = (const char *)u;
@@ -593,11 +600,10 @@ void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *
 	for (unsigned i = 0; i < ARRAY_SIZE(properties); i++) {
 		const struct property *p = &properties[i];
 
-		if ((p->types & (1u << u->type)) && v.bases[p->base] &&
-		    property_is_wanted(only, p->name))
+		if (has_property(&v, p, is_secret) && property_is_wanted(only, p->name))
 			p->print(&v, p);
 	}
-	if (c)
+	if (c && !is_secret)
 		property_settings(r, c, (enum unit_type)u->type, only, v.with_empty);
 	property_live(r, h, u, only);
 	print_dependencies(&v, only);

@@ -14,9 +14,10 @@
  *
  * @only: "Name,Name" or NULL for all
  * @with_empty: also properties that have no value
+ * @may_read: also what its files say, where not everybody may read them
  */
 void property_unit(struct reply *r, struct hark *h, struct unit *u, const char *only,
-		   bool with_empty);
+		   bool with_empty, bool may_read);
 void property_manager(struct reply *r, struct hark *h, const char *only);
 /* "running", "degraded", "starting", "stopping": the word of is-system-running. */
 /* The bits of unit.markers. */

@@ -208,6 +208,16 @@ static int read_text(struct loading *g, const char *path, bool is_main, struct l
 	return r < 0 && r != -ENOMEM && r != -ENOENT ? text_of(g, path, is_main, ret) : r;
 }
 
+/* Who may read it, and who may write it, beside its owner. */
+static void look_at_mode(struct loading *g, const char *path, mode_t mode)
+{
+	g->config->is_private |= !(mode & S_IROTH);
+	if (mode & S_IWOTH)
+		diag_add(&g->config->diags, codes[CODE_FILE_MODE].code, DIAG_WARNING, false,
+			 (struct diag_place){path, 0, 0, 0}, "chmod 644",
+			 "everybody can write this file, and so run what they like");
+}
+
 /* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
 static int apply_file(struct loading *g, const char *path, bool is_main)
 {
@@ -229,6 +239,7 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 		return 0;
 	}
 	g->stamp = text_mark_add(g->stamp, &t.mark);
+	look_at_mode(g, path, t.mark.mode);
 	if (is_main)
 		g->config->fragment_mtime_us = (uint64_t)t.mark.mtime.tv_sec * US_PER_SEC +
 					       (uint64_t)t.mark.mtime.tv_nsec / 1000;

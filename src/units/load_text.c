@@ -15,13 +15,15 @@ uint64_t text_mark_add(uint64_t sum, const struct text_mark *mark)
 {
 	sum = text_mix(sum, mark->ino);
 	sum = text_mix(sum, (uint64_t)mark->size);
+	sum = text_mix(sum, mark->mode);
 	sum = text_mix(sum, (uint64_t)mark->mtime.tv_sec);
 	return text_mix(sum, (uint64_t)mark->mtime.tv_nsec);
 }
 
 static struct text_mark mark_of(const struct stat *st)
 {
-	return (struct text_mark){.ino = st->st_ino, .size = st->st_size, .mtime = st->st_mtim};
+	return (struct text_mark){
+		.ino = st->st_ino, .size = st->st_size, .mode = st->st_mode, .mtime = st->st_mtim};
 }
 
 int text_mark_read(const char *path, struct text_mark *ret)

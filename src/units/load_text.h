@@ -16,10 +16,11 @@ enum {
 	TEXTS_KEPT = 4 * 1024 * 1024 /* bytes of all that are kept */
 };
 
-/* Files with equal marks have equal texts. */
+/* Files with equal marks have equal texts, for the same people. */
 struct text_mark {
 	uint64_t ino;
 	int64_t size; /* bytes */
+	mode_t mode;
 	struct timespec mtime;
 };
 

@@ -57,7 +57,7 @@ static const struct row *print(struct unit *u, const char *only, bool with_empty
 	rows_reset(&rows);
 	reply_row(&reply, "properties");
 	if (u)
-		property_unit(&reply, &hark, u, only, with_empty);
+		property_unit(&reply, &hark, u, only, with_empty, false);
 	else
 		property_manager(&reply, &hark, only);
 	reply_row_end(&reply);
