@@ -20,6 +20,7 @@
 enum {
 	CGROUP_DEPTH = 12,       /* levels of one walk */
 	CGROUP_DENTS = 304,      /* one directory entry of the longest name fits */
+	CGROUP_REMOVALS = 16384, /* steps of one removal */
 	CGROUP_KILL_ROUNDS = 16, /* looks for children forked meanwhile, without cgroup.kill */
 	MOUNTINFO_MAX = 4 << 20,
 };
@@ -602,6 +603,51 @@ int cgroup_next_change(struct cgroup_root *r)
 	return (event.mask & IN_Q_OVERFLOW) ? -EOVERFLOW : event.wd;
 }
 
+/* On the way through cgroups that are to go. */
+struct descent {
+	struct level at;
+	unsigned depth;
+	bool is_back; /* from one that has been emptied */
+};
+
+/* A cgroup that goes, or a step into one that does not yet, or out of one that is empty. 1, 0: all is gone, -EBUSY: somebody is in one, -errno. */
+static int remove_or_step(struct descent *d)
+{
+	const char *name = next_child(&d->at);
+	int next;
+
+	if (name && (unlinkat(d->at.fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)) {
+		d->is_back = false;
+		return 1;
+	}
+	if (!name && d->depth == 0)
+		return 0;
+	if (name && d->is_back)
+		return -EBUSY;
+	next = fd_open(d->at.fd, name ? name : "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	fd_close(d->at.fd);
+	d->at = (struct level){.fd = next};
+	d->depth += name ? 1 : -1U;
+	d->is_back = !name;
+	return next < 0 ? next : 1;
+}
+
+/*
+ * Nobody is in it, and it stays: to whom it was delegated may have made more below than a path or a table is long for. So each is entered and
+ * left again, and no name is kept. What is too much for now stays for the next time.
+ */
+static int remove_rest(struct cgroup_root *r, const char *at)
+{
+	struct descent d = {.at.fd =
+				    fd_open(r->dir_fd, at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)};
+	int n = d.at.fd < 0 ? d.at.fd : 1;
+
+	for (unsigned left = CGROUP_REMOVALS; n == 1; left--)
+		n = left ? remove_or_step(&d) : -EBUSY;
+	fd_close(d.at.fd);
+	return n < 0 || unlinkat(r->dir_fd, at, AT_REMOVEDIR) == 0 ? n : -errno;
+}
+
 int cgroup_remove(struct cgroup_root *r, const char *path)
 {
 	char at[CGROUP_PATH];
@@ -625,5 +671,5 @@ int cgroup_remove(struct cgroup_root *r, const char *path)
 	while (walk_next(r, &w))
 		n = unlinkat(r->dir_fd, w.path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 	walk_end(&w);
-	return n;
+	return n == -EBUSY && *path && cgroup_is_populated(r, path) == 0 ? remove_rest(r, at) : n;
 }

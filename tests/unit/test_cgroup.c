@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Needs a writable cgroup2; without it only the refusals are tested, the rest is skipped. */
 #include <check.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,13 +115,41 @@ START_TEST(wide_trees_are_walked_whole)
 }
 END_TEST
 
-START_TEST(too_deep_is_left_alone)
+/* As a user makes them to whom the first was delegated. */
+START_TEST(however_deep_it_goes)
+{
+	char name[250];
+	int at;
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	make("0");
+	at = fd_open(root.dir_fd, "0", O_RDONLY | O_DIRECTORY, 0);
+	for (int i = 0; i < 100; i++) {
+		int below;
+
+		ck_assert_int_eq(mkdirat(at, "beside", 0755), 0);
+		ck_assert_int_eq(mkdirat(at, name, 0755), 0);
+		below = fd_open(at, name, O_RDONLY | O_DIRECTORY, 0);
+		ck_assert_int_ge(below, 0);
+		fd_close(at);
+		at = below;
+	}
+	fd_close(at);
+	ck_assert_int_eq(cgroup_remove(&root, "0"), 0);
+	ck_assert_int_lt(faccessat(root.dir_fd, "0", F_OK, 0), 0);
+}
+END_TEST
+
+START_TEST(one_that_is_used_stays)
 {
 	static const char deep[] = "0/1/2/3/4/5/6/7/8/9/a/b/c/d/e";
+	pid_t pid = settle(deep);
 
-	make(deep);
 	ck_assert_int_eq(cgroup_remove(&root, "0"), -EBUSY);
-	ck_assert_int_eq(cgroup_remove(&root, "0/1/2/3/4/5/6/7"), 0);
+	ck_assert_int_eq(faccessat(root.dir_fd, deep, F_OK, 0), 0);
+	ck_assert_int_eq(cgroup_kill(&root, "0"), 0);
+	expect_killed(pid, SIGKILL);
 	ck_assert_int_eq(cgroup_remove(&root, "0"), 0);
 }
 END_TEST
@@ -281,7 +311,8 @@ static void add_real_tests(TCase *tc)
 	tcase_add_checked_fixture(tc, enter, leave);
 	tcase_add_test(tc, make_and_remove);
 	tcase_add_test(tc, wide_trees_are_walked_whole);
-	tcase_add_test(tc, too_deep_is_left_alone);
+	tcase_add_test(tc, however_deep_it_goes);
+	tcase_add_test(tc, one_that_is_used_stays);
 	tcase_add_test(tc, a_path_that_was_cut_is_refused);
 	tcase_add_test(tc, members_are_found);
 	tcase_add_test(tc, signals_spare_the_exception);
