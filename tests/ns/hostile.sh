@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Users who mean harm: what one without rights, or a service with a user of its own, may try against hark and against what others run under it.
+# docs/trust.md names what each part is about.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# Without the kernel's own walls against planted links, which are no part of hark and off where nobody has set them.
+for wall in hardlinks symlinks fifos regular; do echo 0 >"/proc/sys/fs/protected_$wall" 2>/dev/null; done
+hark_up hostile || finish
+cp "$BIN/harkctl" "$T/harkctl"
+USER_ID=65534
+
+service() { # NAME LINES...
+	local name=$1
+	shift
+	{ printf '[Unit]\nDefaultDependencies=no\n[Service]\n' && printf '%s\n' "$@"; } | unit "$name.service"
+}
+as_user() { setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups "$@" 2>&1; }
+# own PATH...: it is the user's, a link itself and not what it leads to.
+own() { chown -h $USER_ID:$USER_ID "$@"; }
+answers() { timeout 3 "$BIN/harkctl" is-active test.target >/dev/null; }
+
+# A descriptor whose close(2) waits for a server of the sender's, at a socket that everybody may send to.
+hanging_descriptors() {
+	mkdir "$T/fuse"
+	"$NS_BIN/hangfs" "$T/fuse" "$T/hangs" 2>/dev/null &
+	STARTED+=($!)
+	wait_for "mountpoint -q $T/fuse" 3 || { skip "a descriptor that cannot be closed" "no FUSE" && return; }
+	service target Type=notify NotifyAccess=all FileDescriptorStoreMax=4 "ExecStart=$PAYLOAD notify READY=1\\\\nSTATUS=own pause"
+	ctl start target.service >/dev/null
+	python3 - "$RUN_DIR/notify/target.service" "$T/fuse/file" "$T/hangs" >"$T/sent" 2>&1 <<-Y &
+		import os, socket, sys, time
+		fd = os.open(sys.argv[2], os.O_RDONLY)
+		os.setgroups([]); os.setresgid($USER_ID, $USER_ID, $USER_ID); os.setresuid($USER_ID, $USER_ID, $USER_ID)
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.connect(sys.argv[1])
+		print("here", flush=True)
+		while not os.path.exists(sys.argv[3]):
+		    time.sleep(0.01)
+		for text in (b"FDSTORE=1", b"STATUS=x", b"", b"x" * 4097):
+		    socket.send_fds(s, [text], [fd])
+		print("sent", flush=True)
+		time.sleep(20)
+	Y
+	local sender=$!
+	wait_for "[ -s $T/sent ]"
+	touch "$T/hangs"
+	wait_for "grep -q sent $T/sent"
+	sleep 0.3
+	ok_if "a stranger's descriptor that cannot be closed holds nobody up" "" answers
+	is "... and all of it was refused" "" "here sent own 0" "$(paste -sd' ' "$T/sent") $(prop target.service StatusText) $(prop target.service NFileDescriptorStore)"
+	rm "$T/hangs"
+	kill -KILL $sender
+	wait $sender 2>/dev/null
+	umount -l "$T/fuse"
+	ctl stop target.service >/dev/null
+}
+
+# Files that root reads or writes for a service of the user's, where the user has put something else.
+planted_files() {
+	mkdir "$T/home"
+	own "$T/home"
+	printf 'SECRET=of-root\n' >"$T/shadow"
+	chmod 600 "$T/shadow"
+	ln -s "$T/shadow" "$T/home/env"
+	ln "$T/shadow" "$T/home/hard"
+	mkfifo -m 600 "$T/fifo"
+	ln "$T/fifo" "$T/home/fifo"
+	own "$T/home/env"
+	for how in env hard; do
+		service env Type=oneshot User=$USER_ID "EnvironmentFile=$T/home/$how" "StandardOutput=truncate:$T/env.out" "ExecStart=/bin/sh -c 'echo \$SECRET'"
+		ctl start env.service >/dev/null 2>&1
+		is "EnvironmentFile= tells nothing through a link of the user's ($how)" "" "failed " "$(active env.service) $(cat "$T/env.out" 2>/dev/null)"
+		service cred Type=oneshot User=$USER_ID "LoadCredential=x:$T/home/$how" "StandardOutput=truncate:$T/cred.out" "ExecStart=/bin/sh -c 'cat \$CREDENTIALS_DIRECTORY/x'"
+		ctl start cred.service >/dev/null 2>&1
+		is "LoadCredential= tells nothing through a link of the user's ($how)" "" "failed 0" "$(active cred.service) $(grep -c of-root "$T/cred.out")"
+		service in Type=oneshot User=$USER_ID "StandardInput=file:$T/home/$how" "StandardOutput=truncate:$T/in.out" "ExecStart=/bin/cat"
+		ctl start in.service >/dev/null 2>&1
+		is "StandardInput=file: tells nothing through a link of the user's ($how)" "" "failed " "$(active in.service) $(cat "$T/in.out" 2>/dev/null)"
+		service log Type=oneshot User=$USER_ID "StandardOutput=append:$T/home/$how" "ExecStart=/bin/echo mine"
+		ctl start log.service >/dev/null 2>&1
+		is "StandardOutput=append: writes nothing through a link of the user's ($how)" "" "failed SECRET=of-root" "$(active log.service) $(paste -sd' ' "$T/shadow")"
+	done
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenFIFO=%s\nSocketMode=0666\nSocketUser=%s\n' "$T/home/fifo" $USER_ID | unit pipe.socket
+	printf '[Service]\nExecStart=/bin/true\n' | unit pipe.service
+	ctl start pipe.socket >/dev/null 2>&1
+	is "another name of somebody's FIFO is not given away" "" "failed 600 0" "$(active pipe.socket) $(stat -c '%a %u' "$T/fifo")"
+	# What it removes at the end is what it made.
+	mkdir "$T/home/sub" "$T/victim"
+	echo x >"$T/victim/sock"
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nRemoveOnStop=yes\n' "$T/home/sub/sock" | unit gone.socket
+	printf '[Service]\nExecStart=/bin/true\n' | unit gone.service
+	ctl start gone.socket >/dev/null
+	mv "$T/home/sub" "$T/home/old"
+	ln -s "$T/victim" "$T/home/sub"
+	own "$T/home/sub"
+	ctl stop gone.socket >/dev/null
+	is "RemoveOnStop= removes nothing behind a link of the user's" "" x "$(cat "$T/victim/sock" 2>&1)"
+	echo 1 >"$T/victim/pid"
+	service pid Type=forking "PIDFile=$T/home/sub/pid" "ExecStart=$PAYLOAD daemon pause" TimeoutStartSec=200ms
+	ctl start pid.service >/dev/null 2>&1
+	is "... nor does the end of a service remove what its PIDFile= leads to by one" "" 1 "$(cat "$T/victim/pid" 2>&1)"
+	rm -rf "$T/home" "$T/victim"
+}
+
+# A name that is too long for a socket below the run dir.
+long_name() {
+	local name address
+	name=long-$(head -c 200 /dev/zero | tr '\0' x)
+	service "$name" Type=notify NotifyAccess=all "ExecStart=/bin/sh -c 'echo \$NOTIFY_SOCKET >$T/address; exec $PAYLOAD notify READY=1 pause'"
+	ctl start "$name.service" >/dev/null 2>&1
+	address=$(cat "$T/address")
+	is "a long name: ready, by a socket that nobody else can take" "" "active /" "$(active "$name.service") ${address:0:1}"
+	ctl stop "$name.service" >/dev/null
+}
+
+# What a service says of itself, on the terminal of who looks at it.
+terminal_words() {
+	local out escapes
+	service words Type=notify NotifyAccess=all "ExecStart=/usr/bin/python3 $T/words.py"
+	cat >"$T/words.py" <<-'Y'
+		import os, socket, sys, time
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.connect(os.environ["NOTIFY_SOCKET"])
+		s.send(b"READY=1\nSTATUS=\x1b]0;stolen\x07\x1b[2Jwell\x9b31m")
+		os.write(1, b"plain\n\x1b[2J\x1b]52;c;ZXZpbA==\x07gone\r over\n<0>hark[1]: forged\n\0\n")
+		if len(sys.argv) == 1:
+		    os.execv(sys.executable, [sys.executable, sys.argv[0], "\x1b[2Jargument\nnext"])
+		time.sleep(100)
+	Y
+	ctl start words.service >/dev/null
+	wait_for "ctl logs words.service | grep -q forged && ctl status words.service | grep -q argument"
+	for out in "status words.service" "logs words.service" "show words.service" "list" "why words.service" "health" "status"; do
+		# shellcheck disable=SC2086
+		escapes=$escapes$(ctl $out 2>&1 | LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]')")
+	done
+	is "nothing that a service says steers the terminal of who looks" "" 0000000 "$escapes"
+	is "... nor the log's readers" "" "0 0" "$(LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]')" "$HARK_LOG") $(grep -c '^<0>\|^hark\[1\]: forged' "$HARK_LOG")"
+	ctl stop words.service >/dev/null
+}
+
+# What others may not read in a unit's file is no more theirs by asking the manager.
+secrets() {
+	local verb seen=""
+	service keeps "ExecStart=$PAYLOAD pause" "Environment=TOKEN=secret-word" "SetCredential=key:secret-word"
+	service open "ExecStart=$PAYLOAD pause" "Environment=TOKEN=open-word"
+	chmod 600 "$UNITS/keeps.service"
+	ctl daemon-reload >/dev/null
+	ctl start keeps.service open.service >/dev/null
+	for verb in "show keeps.service" "cat keeps.service" "status keeps.service" "dump keeps.service" "plan start keeps.service" ledger health "logs keeps.service"; do
+		# shellcheck disable=SC2086
+		seen=$seen$(as_user "$T/harkctl" $verb | grep -c secret-word)
+	done
+	is "what stands in a file that others may not read is not told to others" "" "00000000 1" "$seen $(as_user "$T/harkctl" show keeps.service | grep -c ^ActiveState=active)"
+	is "... root reads it, and of other files everybody" "" "1 1" \
+		"$(ctl show keeps.service | grep -c '^Environment=.*secret-word') $(as_user "$T/harkctl" show open.service | grep -c '^Environment=.*open-word')"
+	ctl stop keeps.service open.service >/dev/null
+}
+
+# A unit file that everybody may write is everybody's way to root: it is told of where people look.
+writable_files() {
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/lax"
+	install -m 666 "$T/lax" "$UNITS/lax.service"
+	ctl start lax.service >/dev/null
+	ok_if "a unit file that everybody may write is told of in the log" "" in_log "lax.service: warning[W116]"
+	ok_if "... and in status" "" grep -q "W116" <<<"$(ctl status lax.service)"
+	is "... and the unit runs" "" active "$(active lax.service)"
+	chmod 644 "$UNITS/lax.service"
+	ok_if "... until that is mended" "" wait_for '! ctl status lax.service | grep -q W116'
+	chmod 666 "$UNITS/lax.service"
+	ok_if "... who asks for a reload is told" "" grep -q W116 <<<"$(ctl daemon-reload)"
+	ctl stop lax.service >/dev/null
+}
+
+# A service with a cgroup subtree of its own.
+delegated() {
+	[ -n "$CGROUP" ] || { skip "delegated cgroups" "no cgroups" && return; }
+	local here=$CGROUP/system.slice/house.service
+	service other User=$USER_ID "ExecStart=$PAYLOAD pause"
+	ctl start other.service >/dev/null
+	cat >"$T/escape.sh" <<-Y
+		exec 2>/dev/null
+		cd $here || exit
+		mkdir inner && echo \$\$ >inner/cgroup.procs && echo inner
+		echo \$\$ >../cgroup.procs && echo left
+		echo $(main_of other.service) >inner/cgroup.procs && echo took
+		echo 1 >../cgroup.kill && echo killed all
+		echo 1 >../other.service/cgroup.kill && echo killed other
+		echo 1 >cgroup.kill && echo killed itself
+		echo 1 >../cgroup.freeze && echo froze
+		echo max >pids.max && echo limit
+		mkdir ../mine && echo beside
+		rmdir ../other.service && echo removed
+		i=0; while [ \$i -lt 2000 ]; do set -- "\$@" w\$i; i=\$((i + 1)); done; mkdir "\$@"
+		i=0; while [ \$i -lt 150 ]; do mkdir $(head -c 200 /dev/zero | tr '\0' d) && cd $(head -c 200 /dev/zero | tr '\0' d); i=\$((i + 1)); done
+		echo made \$(ls -d $here/w* | wc -l)
+		exec sleep 1000
+	Y
+	service house User=$USER_ID Delegate=yes "StandardOutput=truncate:$T/escape" "ExecStart=/bin/sh $T/escape.sh"
+	ctl start house.service >/dev/null
+	wait_for "grep -q made $T/escape" 10
+	is "who has a subtree neither leaves it nor takes others in, nor kills, freezes or limits outside" "" "inner|made 2000" "$(paste -sd'|' "$T/escape")"
+	is "... others run on" "" "active active" "$(active house.service) $(active other.service)"
+	ctl stop house.service >/dev/null &
+	ok_if "2000 cgroups in it, and 150 one in the other, hold nobody up when it stops" "" answers
+	wait $!
+	is "... and are no more" "" "inactive gone" "$(active house.service) $([ -d "$here" ] && echo there || echo gone)"
+	ctl stop other.service >/dev/null
+}
+
+# MAINPID= of what a service may not name.
+main_pids() {
+	local manager
+	manager=$(manager_pid)
+	service claims NotifyAccess=all "ExecStart=$PAYLOAD notify MAINPID=$manager notify MAINPID=$INIT_PID notify MAINPID=1 notify MAINPID=0 notify MAINPID=-1 notify STATUS=said pause"
+	ctl start claims.service >/dev/null
+	wait_for '[ "$(prop claims.service StatusText)" = said ]'
+	is "nobody names the manager or hark-init as his main process" "" no "$(case $(main_of claims.service) in "$manager" | "$INIT_PID" | 1 | 0) main_of claims.service ;; *) echo no ;; esac)"
+	ctl stop claims.service >/dev/null
+	is "... and a stop ends neither" "" "$manager" "$(manager_pid)"
+}
+
+for part in ${PARTS:-hanging_descriptors planted_files long_name terminal_words secrets writable_files delegated main_pids}; do "$part"; done
+hark_down
+is "it ends in order" "" 0 $?
+finish
