@@ -524,6 +524,11 @@ int cgroup_make(struct cgroup_root *r, const char *path)
 	return fd_open(r->dir_fd, part, O_RDONLY | O_DIRECTORY, 0);
 }
 
+void cgroup_prepare(struct cgroup_root *r, const char *path)
+{
+	(void)!mkdirat(r->dir_fd, path, 0755);
+}
+
 int cgroup_take_in(struct cgroup_root *r, const char *path, pid_t pid)
 {
 	char file[CGROUP_PATH], text[16];

@@ -31,6 +31,8 @@ void cgroup_init(struct cgroup_root *r, const char *dir, int inotify_fd, const c
 void cgroup_fini(struct cgroup_root *r);
 /* mkdir -p; returns an O_DIRECTORY|O_CLOEXEC descriptor owned by the caller or -errno. */
 MUST_USE int cgroup_make(struct cgroup_root *r, const char *path);
+/* Makes an empty one where all above it is there. Whoever needs it makes it anyway, so nothing is told. */
+void cgroup_prepare(struct cgroup_root *r, const char *path);
 /* 1 populated, 0 empty or gone, -errno. One pread of cgroup.events. */
 MUST_USE int cgroup_is_populated(struct cgroup_root *r, const char *path);
 /* Every pid in the cgroup and below, in no order; at most max are stored, returns how many there are, or -errno. */

@@ -14,7 +14,9 @@
 #include "core/describe_view.h"
 #include "core/dynamic_user.h"
 #include "core/fd.h"
+#include "core/graph.h"
 #include "core/log.h"
+#include "core/procs.h"
 #include "core/tree.h"
 #include "core/utmp.h"
 #include "units/exec_config.h"
@@ -211,4 +213,46 @@ void leftovers_remove(struct hark *h, struct unit *u)
 	uid = dynamic_user_give_back(h, u);
 	if (sandbox_of(u->config)->remove_ipc)
 		remove_ipc(h, u, uid ? uid : static_uid(u));
+}
+
+/* --- its cgroup --- */
+
+/* Is there a socket by which it can be woken again? */
+static bool is_listened_for(const struct hark *h, const struct unit *u)
+{
+	graph_for_each(e, u, DEP_TRIGGERED_BY)
+	{
+		const struct unit *v = registry_unit(&h->reg, e->to);
+
+		if (v->type == UNIT_SOCKET && unit_is_active(v))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who came once comes again, and shall not wait for a cgroup to be made: the one of the next run is there before. A new
+ * one, for what the kernel counts and what was set in it are those of one run.
+ */
+void leftovers_remove_cgroup(struct hark *h, struct unit *u)
+{
+	char path[CGROUP_PATH];
+
+	if (!h->cgroups.has_cgroups)
+		return;
+	procs_cgroup(u, path);
+	if (!u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
+		log_debug("leftovers", "%s: its cgroup stays", u->name);
+	else if (is_listened_for(h, u))
+		cgroup_prepare(&h->cgroups, path);
+	if (u->type != UNIT_SOCKET)
+		return;
+	graph_for_each(e, u, DEP_TRIGGERS)
+	{
+		const struct unit *v = registry_unit(&h->reg, e->to);
+
+		procs_cgroup(v, path);
+		if (unit_is_at_rest(v) && cgroup_remove(&h->cgroups, path) < 0)
+			log_debug("leftovers", "%s: an empty cgroup stays", path);
+	}
 }

@@ -126,7 +126,6 @@ static void let_instance_go(struct hark *h, struct service *s)
 
 static void fx_forget(struct hark *h, struct unit *u)
 {
-	char path[CGROUP_PATH];
 	struct service *s = service_of(u);
 
 	if (u->events_wd) {
@@ -138,11 +137,9 @@ static void fx_forget(struct hark *h, struct unit *u)
 		spawn_forget_pid_file(s);
 	if (!unit_is_at_rest(u))
 		return; /* Restart= is to follow: cgroup, pipe and notify socket are used again */
-	procs_cgroup(u, path);
 	if (u->type == UNIT_MOUNT && u->config->fragment && u->config->fragment[0] == '(')
 		engine_retire(&h->engine, u); /* only the mount table said that it was there */
-	if (h->cgroups.has_cgroups && !u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
-		log_debug("run", "%s: its cgroup stays", u->name);
+	leftovers_remove_cgroup(h, u);
 	if (!s)
 		return;
 	notify_close(h, s);

@@ -48,10 +48,17 @@ on_demand() {
 	ctl why first.service >"$T/out" 2>&1
 	ok_if "why names the socket" "D42" grep -q first.socket "$T/out"
 	ok_if "and the client's address or socket" "D42" grep -qE "sock|uid 0|$T/first" "$T/out"
+	local dir=$CGROUP/system.slice/first.service inode
+	inode=$(stat -c %i "$dir")
 	quiet ctl stop first.service
 	ok_if "a stop of the service alone: the socket listens on" "" wait_sub first.socket listening
+	ok_if "a new cgroup is there for the next run" "" wait_for "[ \"\$(stat -c %i $dir 2>/dev/null || echo $inode)\" != $inode ]"
+	is "with nobody in it" "" "" "$(cat "$dir/cgroup.procs")"
+	inode=$(stat -c %i "$dir")
 	asked "and starts it anew" "D13 D15" "$T/first" 1
+	is "in that cgroup" "" "$inode listen" "$(stat -c %i "$dir") $(xargs -a "$dir/cgroup.procs" ps -o args= -p | cut -d' ' -f2)"
 	quiet ctl stop first.socket first.service
+	ok_if "which goes with the socket" "" wait_for "[ ! -e $dir ]"
 	is "a stopped socket refuses" "" "served=0 refused=1" "$(ask "$T/first" 1 | cut -d' ' -f1-2)"
 }
 

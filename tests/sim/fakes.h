@@ -246,6 +246,10 @@ int cgroup_make(struct cgroup_root *r UNUSED, const char *path UNUSED)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+void cgroup_prepare(struct cgroup_root *r UNUSED, const char *path UNUSED)
+{
+}
+
 /* Living processes of the unit; those but `except` get the signal. */
 static int each_member(const char *path, int sig, pid_t except)
 {
