@@ -26,7 +26,7 @@
 #include "ns/keeper_manager.h"
 #include "ns/keeper_services.h"
 
-enum { STORM_US = 3 * 1000 * 1000, MANY_REFS = 64, SPAWNS = 1000 };
+enum { STORM_US = 1000 * 1000, MANY_REFS = 64, SPAWNS = 1000 };
 
 static void test_basics(void)
 {
@@ -326,7 +326,7 @@ static uint64_t storm(void)
 	return took_us;
 }
 
-/* The best of five, a second apart: the machine may be busy. Half a second is usual; that it stays in that order is all that is checked. */
+/* Up to five, a second apart, for the machine may be busy: the best is told to keeper.sh, which judges it. */
 static void test_storm(void)
 {
 	uint64_t best_us = TIME_NEVER;
@@ -340,7 +340,8 @@ static void test_storm(void)
 
 		best_us = us < best_us ? us : best_us;
 	}
-	check(best_us < STORM_US, "storm", "more than 3 s, five times");
+	printf("storm %llu\n", (unsigned long long)(best_us / US_PER_MS));
+	check(best_us < WAIT_US, "10,000 orphans are reaped", "not all of them");
 }
 
 static void test_rate(void)

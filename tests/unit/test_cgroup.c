@@ -241,7 +241,7 @@ START_TEST(emptiness_is_noticed)
 	ck_assert_int_eq(cgroup_next_change(&root), -EAGAIN);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	ck_assert_int_eq(poll(&ready, 1, 2000), 1);
+	ck_assert_int_eq(poll(&ready, 1, 20000), 1);
 	ck_assert_int_eq(cgroup_next_change(&root), wd);
 	ck_assert_int_eq(cgroup_is_populated(&root, "s/n"), 0);
 	cgroup_unwatch(&root, wd);

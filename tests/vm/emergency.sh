@@ -28,13 +28,13 @@ harkctl is-active emergency.target >/dev/null
 report $? "... which hark knows to be there" "$(harkctl status emergency.target)"
 X
 vm_script later <<'X'
-i=0; until [ "$(harkctl is-active emergency.service)" = inactive ] || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+wait-for '[ "$(harkctl is-active emergency.service)" = inactive ]'
 [ "$(harkctl is-active emergency.service emergency.target | paste -sd' ')" = "inactive inactive" ]
 if [ $? = 0 ]; then echo "ok the boot goes on when the shell has ended [rows: D+23]"; else echo "not ok the boot goes on: $(harkctl list)"; fi
 harkctl --no-wait poweroff
 X
 chmod +x "$ROOT/sbin/sulogin"
-vm_boot 90 hark.unit=emergency.target
+vm_boot 420 hark.unit=emergency.target
 is "it powers off" "" 0 $?
 vm_report
 # The kernel's lines may come in between.

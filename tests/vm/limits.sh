@@ -74,7 +74,7 @@ X
 vm_script hog <<'X'
 echo started >>/tmp/hog
 [ "$(grep -c . /tmp/hog)" -gt 1 ] && exec sleep 1000
-sleep 1
+wait-for '[ -e /tmp/hog.reloaded ]'
 for i in 1 2 3 4; do (tail -c 12m /dev/zero; sleep 100) >/dev/null & done
 wait
 X
@@ -101,13 +101,13 @@ harkctl start many.service
 report "failed 6" "$(harkctl show -p ActiveState many.service | sed 's/.*=//') $(cat /tmp/many)" "what is above TasksMax= is not forked"
 harkctl reload hog.service
 report yes "$([ -e /tmp/hog.reloaded ] && echo yes)" "a limited service is reloaded" "C31"
-i=0; until [ "$(grep -c . /tmp/hog)" -gt 1 ] || [ $i -gt 150 ]; do i=$((i + 1)); usleep 100000; done
+wait-for '[ "$(grep -c . /tmp/hog)" -gt 1 ]'
 report 2 "$(grep -c . /tmp/hog)" "MemoryMax= holds for all processes of a service, and what is killed for it is started again" "D34 C31"
 harkctl status hog.service
 harkctl poweroff
 sleep 100
 X
-vm_boot 120
+vm_boot 420
 is "the machine powers off by itself" "" 0 $?
 vm_report
 [ "$NOT_OK_N" = 0 ] || tail -30 "$CONSOLE.text"

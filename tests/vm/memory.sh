@@ -35,18 +35,17 @@ for pid in 1 $(pidof harkd); do echo $pid >tight/cgroup.procs; done
 echo 1M >tight/memory.max
 hog() { echo 0 >tight/cgroup.procs; while :; do tail -c 100m /dev/zero 2>/dev/null; done; }
 (hog) 2>/dev/null &
-i=0; until [ "$(sed -n 's/^oom_kill //p' tight/memory.events)" -gt 5 ] || [ $i -gt 100 ]; do i=$((i + 1)); usleep 100000; done
-[ $i -le 100 ]
+wait-for "[ \"\$(sed -n 's/^oom_kill //p' tight/memory.events)\" -gt 5 ]"
 report $? "the limit is felt" "$(cat tight/memory.events | tr '\n' ' ')"
-timeout 20 harkctl stop steady.service && [ -e /run/steady.stopped ]
-report $? "a service is stopped without memory" "$(timeout 5 harkctl status steady.service)"
-[ "$(timeout 5 harkctl is-active other.service)" = active ]
-report $? "another runs on" "$(timeout 5 harkctl is-active other.service)"
+timeout 60 harkctl stop steady.service && [ -e /run/steady.stopped ]
+report $? "a service is stopped without memory" "$(timeout 20 harkctl status steady.service)"
+[ "$(timeout 20 harkctl is-active other.service)" = active ]
+report $? "another runs on" "$(timeout 20 harkctl is-active other.service)"
 echo "oom kills: $(sed -n 's/^oom_kill //p' tight/memory.events), harkd $(pidof harkd)"
 timeout 20 harkctl poweroff
 sleep 100
 X
-vm_boot 120
+vm_boot 420
 is "the machine powers off by itself" "" 0 $?
 vm_report
 finish

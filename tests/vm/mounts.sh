@@ -44,7 +44,7 @@ ExecStart=/bin/sh -c 'cd /loop; while :; do echo x >>grows; sleep 0.1; done'
 X
 vm_check "user.service" <<'X'
 is() { harkctl is-active $1 2>/dev/null; }
-until_is() { local i=0; until [ "$(is $1)" = $2 ] || [ $i -gt 60 ]; do i=$((i + 1)); usleep 100000; done; [ "$(is $1)" = $2 ]; }
+until_is() { wait-for "[ \"\$(harkctl is-active $1)\" = $2 ]"; }
 harkctl list-jobs | grep -q later.mount && [ "$(is local-fs.target)$(is user.service)" = activeactive ]
 report $? "services run while a device is waited for that nobody needs [rows: D20]" "$(harkctl list-jobs)"
 grep -q "^/dev/vda /mnt ext4" /proc/mounts
@@ -71,10 +71,10 @@ report $? "... that can be stopped" "$(harkctl status mnt-other.swap)"
 harkctl start mnt-swapfile.swap && harkctl stop mnt-swapfile.swap && harkctl start mnt-swapfile.swap && grep -q "swapfile.*[[:space:]]7$" /proc/swaps
 report $? "stop and start of swap" "$(cat /proc/swaps)"
 kill -9 $(pidof harkd)
-i=0; until harkctl is-active mnt.mount >/dev/null 2>&1 || [ $i -gt 50 ]; do i=$((i + 1)); usleep 100000; done
+wait-for 'harkctl is-active mnt.mount'
 [ "$(is mnt.mount)$(is loop.mount)$(is mnt-swapfile.swap)$(is user.service)" = activeactiveactiveactive ]
 report $? "a killed manager knows them all again" "$(harkctl list)"
-i=0; while harkctl list-jobs | grep -q missing && [ $i -le 130 ]; do i=$((i + 1)); usleep 100000; done
+wait-for '! harkctl list-jobs | grep -q missing'
 ! harkctl list-jobs | grep -q missing && [ "$(is missing.mount)$(is local-fs.target)" = inactiveactive ]
 report $? "a missing device is not waited for for ever, and local-fs.target not at all" "$(harkctl list-jobs; harkctl why missing.mount)"
 mkdir -p /foreign && mount -t tmpfs foreign /foreign

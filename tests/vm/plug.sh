@@ -71,7 +71,7 @@ X
 vm_check basic.target <<'X'
 PATH=/usr/sbin:/sbin:/usr/bin:/bin
 is() { harkctl is-active $1 2>/dev/null; }
-until_is() { local i=0; until [ "$(is $1)" = $2 ] || [ $i -gt 80 ]; do i=$((i + 1)); usleep 100000; done; [ "$(is $1)" = $2 ]; }
+until_is() { wait-for "[ \"\$(harkctl is-active $1)\" = $2 ]"; }
 runs() { until_is $1 active && pidof $2 >/dev/null; }
 why() { harkctl why $1 | paste -sd' '; }
 call() { dbus-send --system --print-reply --dest=org.bluez / org.freedesktop.DBus.Introspectable.Introspect 2>&1; }
@@ -89,7 +89,7 @@ report $? "without Bluetooth a call for it fails, and starts nothing" "$(cat /tm
 # The name service of the local net, by its stock units: whoever uses its socket or calls it on the bus starts it.
 ! pidof avahi-daemon >/dev/null
 report $? "nobody uses the name service of the local net, and it does not run" "$(ps)"
-ask() { : >/tmp/answer; { echo HELP; i=0; until [ -s /tmp/answer ] || [ $i -gt 80 ]; do i=$((i + 1)); usleep 100000; done; } | socat - UNIX-CONNECT:/run/avahi-daemon/socket >/tmp/answer 2>&1; cat /tmp/answer; }
+ask() { : >/tmp/answer; { echo HELP; wait-for '[ -s /tmp/answer ]'; } | socat - UNIX-CONNECT:/run/avahi-daemon/socket >/tmp/answer 2>&1; cat /tmp/answer; }
 ask | grep -q "Available commands" && runs avahi-daemon.service avahi-daemon
 report $? "who asks at its socket is answered by it" "$(ask; harkctl status avahi-daemon.service avahi-daemon.socket)"
 harkctl stop avahi-daemon.service
