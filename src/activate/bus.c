@@ -497,6 +497,7 @@ int bus_init(struct bus *b, struct loop *loop, const char *path)
 	list_init(&b->tellings);
 	list_init(&b->kept);
 	list_init(&b->refs.list);
+	list_init(&b->controllers.list);
 	b->reap.fn = reap;
 	asker_init(&b->asker, loop, path);
 	bus_link_init(&b->link, loop);

@@ -24,6 +24,15 @@ struct bus_refs {
 	void (*then)(struct bus *b);
 };
 
+/* Scopes that others end: bus_controller.h. */
+struct bus_controllers {
+	struct list list; /* struct controlled */
+	struct ask ask;
+	const char *args[1];
+	bool is_asking;
+	void (*then)(struct bus *b); /* or NULL */
+};
+
 enum { BUS_HOLDER_MAX = 63 };
 
 struct bus {
@@ -48,6 +57,7 @@ struct bus {
 	bool is_reloading; /* as it was told last */
 	struct list kept;  /* bus_keep.h */
 	struct bus_refs refs;
+	struct bus_controllers controllers;
 	uint32_t peers_made; /* ever */
 };
 

@@ -13,6 +13,7 @@
 #define BUS_NAME "org.freedesktop.systemd1"
 #define BUS_HARK "org.hark1"
 #define BUS_MANAGER BUS_NAME ".Manager"
+#define BUS_SCOPE BUS_NAME ".Scope"
 #define BUS_PROPERTIES "org.freedesktop.DBus.Properties"
 #define BUS_INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
 #define BUS_LOG_ROOT "/org/freedesktop/LogControl1"

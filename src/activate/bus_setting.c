@@ -604,6 +604,23 @@ static bool write_form(struct bus_setting *w, const char *property, DBusMessageI
 	return true;
 }
 
+/* Who is asked to stop the scope: somebody on the bus, where everybody has a name. */
+static bool write_controller(struct bus_setting *w, DBusMessageIter *value)
+{
+	const struct bus_peer *p = w->call->peer;
+	const char *name;
+
+	if (w->own != SECTION_SCOPE || !p || !p->seat ||
+	    dbus_message_iter_get_arg_type(value) != DBUS_TYPE_STRING)
+		return false;
+	name = bus_take_text(value);
+	if (*name && !dbus_validate_bus_name(name, NULL))
+		return false;
+	w->controller = name;
+	sbuf_addf(&w->lines[1], "Controller=%s\n", name);
+	return true;
+}
+
 bool bus_setting_write(struct bus_setting *w, const char *property, DBusMessageIter *value)
 {
 	char key[64];
@@ -616,6 +633,8 @@ bool bus_setting_write(struct bus_setting *w, const char *property, DBusMessageI
 	if (dbus_message_iter_get_arg_type(value) == DBUS_TYPE_UNIX_FD)
 		return strncmp(property, "Standard", 8) == 0 &&
 		       write_descriptor(w, property, value);
+	if (strcmp(property, "Controller") == 0)
+		return write_controller(w, value);
 	if (strcmp(property, "CPUQuotaPerSecUSec") == 0) {
 		uint64_t us = bus_take_number(value);
 

@@ -13,11 +13,12 @@
 /* One unit on its way to text. */
 struct bus_setting {
 	struct bus_call *call;
-	enum section own;     /* section of the unit's type, or SECTION_UNIT when it has none */
-	struct sbuf lines[2]; /* of [Unit], of its own section */
-	const char *wrong;    /* name of the property that cannot be set */
-	bool has_processes;   /* PIDs of a scope */
-	uint64_t hard;        /* limit that was written last: a soft one is told behind it */
+	enum section own;       /* section of the unit's type, or SECTION_UNIT when it has none */
+	struct sbuf lines[2];   /* of [Unit], of its own section */
+	const char *wrong;      /* name of the property that cannot be set */
+	bool has_processes;     /* PIDs of a scope */
+	const char *controller; /* of a scope; borrowed from the call */
+	uint64_t hard;          /* limit that was written last: a soft one is told behind it */
 };
 
 /* Adds the lines of one property. False: it cannot be set, or not to this value. */

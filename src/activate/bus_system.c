@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "activate/bus_controller.h"
 #include "activate/bus_polkit.h"
 #include "activate/bus_refs.h"
 #include "activate/bus_value.h"
@@ -298,6 +299,12 @@ static void tell_one(struct bus_system *s, const char *word)
 	(void)!bus_tell(s->bus, VERB_BUS_NAMES, &word, 1);
 }
 
+/* Names of connections are nobody's business, but that of who ends a scope. */
+static bool is_told(const struct bus_system *s, const char *name)
+{
+	return name[0] != ':' || bus_controller_is(s->bus, name);
+}
+
 /* All names that there are; without the end of them nothing counts as lost. */
 static void on_names(DBusPendingCall *pending, void *data)
 {
@@ -318,8 +325,7 @@ static void on_names(DBusPendingCall *pending, void *data)
 		dbus_message_iter_get_basic(&list, &words[n]);
 		if (words[n][0] == ':')
 			bus_refs_see(s->bus, words[n]);
-		else
-			n++;
+		n += is_told(s, words[n]);
 		if (n == NAMES_MOST) {
 			is_good = bus_tell(s->bus, VERB_BUS_NAMES, words, n);
 			n = 0;
@@ -349,11 +355,11 @@ static void owner_changed(struct bus_system *s, DBusMessage *m)
 			drop_client(s, k);
 		count_subscribers(s);
 		bus_refs_drop(s->bus, name);
-	} else if (name[0] != ':' && *now) {
-		tell_one(s, name);
-	} else if (name[0] != ':' && snprintf(lost, sizeof(lost), "-%s", name) > 0) {
-		tell_one(s, lost);
 	}
+	if (!is_told(s, name))
+		return;
+	snprintf(lost, sizeof(lost), "-%s", name);
+	tell_one(s, *now ? name : lost);
 }
 
 /* --- activation --- */
@@ -563,6 +569,7 @@ static void connect_bus(struct bus_system *s)
 	ask_for_name(s, BUS_NAME, on_name);
 	ask_for_name(s, BUS_HARK, NULL); /* where the policy allows it */
 	recall(s);
+	bus_controllers_learn(s->bus, NULL); /* who could not be asked without a bus */
 }
 
 static void on_retry(struct timer *t)
@@ -619,10 +626,15 @@ static void look_at_bus(struct bus *b)
 		ask_bus(s, new_question("ListNames", NULL), on_names, s, NULL);
 }
 
-/* Who holds units is known before it is asked who is on the bus. */
+static void learn_controllers(struct bus *b)
+{
+	bus_controllers_learn(b, look_at_bus);
+}
+
+/* Who holds units or ends them is known before it is asked who is on the bus. */
 void bus_system_new_manager(struct bus *b)
 {
-	bus_refs_learn(b, look_at_bus);
+	bus_refs_learn(b, learn_controllers);
 }
 
 int bus_system_open(struct bus *b, const char *address, const char *run_dir)

@@ -2,6 +2,7 @@
 /* StartTransientUnit() and its like: properties become the text of a unit file, which the manager reads as it reads any. */
 #include <stdio.h>
 
+#include "activate/bus_controller.h"
 #include "activate/bus_keep.h"
 #include "activate/bus_refs.h"
 #include "activate/bus_serve.h"
@@ -59,6 +60,17 @@ enum {
 };
 #undef TYPE
 
+static void put_unit(const struct bus_setting *w, const char *name, struct sbuf *out)
+{
+	if (w->controller && *w->controller)
+		bus_controller_add(w->call->bus, str_of(name), str_of(w->controller));
+	sbuf_add_z(out, name);
+	sbuf_add_c(out, '\0');
+	sbuf_addf(out, "[Unit]\n%s[%s]\n%s", w->lines[0].p ? w->lines[0].p : "",
+		  section_name(w->own), w->lines[1].p ? w->lines[1].p : "");
+	sbuf_add_c(out, '\0');
+}
+
 /* Adds name and text of a unit, each with its NUL. False: the call is over. */
 static bool write_unit(struct bus_call *c, const char *name, DBusMessageIter *properties,
 		       struct sbuf *out)
@@ -81,13 +93,8 @@ static bool write_unit(struct bus_call *c, const char *name, DBusMessageIter *pr
 		bus_fail(c, "BadUnitSetting", "%s has no processes (PIDs)", name);
 		return false;
 	}
-	if (is_good) {
-		sbuf_add_z(out, name);
-		sbuf_add_c(out, '\0');
-		sbuf_addf(out, "[Unit]\n%s[%s]\n%s", w.lines[0].p ? w.lines[0].p : "",
-			  section_name(w.own), w.lines[1].p ? w.lines[1].p : "");
-		sbuf_add_c(out, '\0');
-	}
+	if (is_good)
+		put_unit(&w, name, out);
 	sbuf_fini(&w.lines[0]);
 	sbuf_fini(&w.lines[1]);
 	if (!is_good && w.wrong)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "activate/bus_controller.h"
 #include "activate/bus_keep.h"
 #include "activate/bus_news.h"
 #include "activate/bus_system.h"
@@ -16,7 +17,7 @@
 	"ActiveState,SubState,InactiveExitTimestamp,ActiveEnterTimestamp,ActiveExitTimestamp," \
 	"InactiveEnterTimestamp,Job,InvocationID,Result,MainPID,ControlPID,StatusText,"        \
 	"StatusErrno,NRestarts,ReloadResult,ExecMainStartTimestamp,ExecMainExitTimestamp,"     \
-	"ExecMainPID,ExecMainCode,ExecMainStatus,NConnections,NAccepted,NRefused"
+	"ExecMainPID,ExecMainCode,ExecMainStatus,NConnections,NAccepted,NRefused,Controller"
 
 enum { FIRST_OF_OURS = 0x80000000 }; /* jobs that the manager had nothing to do for */
 
@@ -586,6 +587,7 @@ static void on_row(void *arg, const struct row *row)
 	if (row_is(row, "changed")) {
 		take_job(w, row);
 		take_unit(w, row_text(row, "unit"), row);
+		bus_controller_heard(w->bus, row_text(row, "unit"), row);
 		bus_system_heard(w->bus, row);
 	} else if (row_is(row, "ready")) {
 		bus_system_new_manager(w->bus);
@@ -605,6 +607,7 @@ static void on_row(void *arg, const struct row *row)
 		bus_news_booted(w->bus, row);
 	} else if (row_is(row, "gone")) {
 		hold_end(w, 0, row_text(row, "unit"), STR(""));
+		bus_controller_heard(w->bus, row_text(row, "unit"), row);
 	} else if (row_is(row, "lost")) {
 		log_at(LOG_WARN, "some changes of units were not told on D-Bus: too slow");
 	}

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "units/load_index.h"
+#include "units/scope.h"
 #include "units/service.h"
 
 #define SUFFIX ".busname"
@@ -16,6 +17,13 @@ struct owned {
 	uint32_t round; /* of telling all of them, in which it was told last */
 	char name[];
 };
+
+bool busname_has_bridge(const struct hark *h)
+{
+	const struct unit *bridge = registry_find(&h->reg, "hark-bus.service");
+
+	return bridge && unit_is_active(bridge);
+}
 
 void busname_execed(struct hark *h, struct service *s)
 {
@@ -150,14 +158,23 @@ void busname_look(struct hark *h)
 
 /* --- what is told --- */
 
-/* To the services of Type=dbus that go by that name. */
+/* The name of which u hears as what it is: of a service of Type=dbus, of the controller of a scope. NULL: none. */
+static const char *name_of(struct unit *u)
+{
+	const struct service_config *c = u && u->config ? u->config->service : NULL;
+
+	if (c)
+		return c->type == SERVICE_DBUS ? c->bus_name : NULL;
+	return u ? scope_controller(u) : NULL;
+}
+
 static void post(struct hark *h, struct str name, enum event_kind kind)
 {
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
-		const struct service_config *c = u && u->config ? u->config->service : NULL;
+		const char *its = name_of(u);
 
-		if (c && c->type == SERVICE_DBUS && c->bus_name && str_eq_z(name, c->bus_name))
+		if (its && str_eq_z(name, its))
 			engine_post_simple(&h->engine, u, kind, 0, 0, 0);
 	}
 }
@@ -191,12 +208,12 @@ static void lose_unowned(struct hark *h, bool with_services)
 {
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
-		const struct service_config *c = u && u->config ? u->config->service : NULL;
+		const struct service *s = u ? service_of(u) : NULL;
+		const char *its = name_of(u);
 
 		if (u && u->type == UNIT_BUSNAME && !is_owned(h, u))
 			go(h, u);
-		else if (with_services && c && c->type == SERVICE_DBUS && c->bus_name &&
-			 service_of(u)->is_ready && !find(h, str_of(c->bus_name)))
+		else if (its && !find(h, str_of(its)) && (!s || (with_services && s->is_ready)))
 			engine_post_simple(&h->engine, u, EV_NAME_LOST, 0, 0, 0);
 	}
 }

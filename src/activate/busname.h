@@ -3,7 +3,8 @@
  * busname - names on the system bus as the manager sees them: what hark-bus tells of their owners. No D-Bus in here.
  *
  * Owned names are known by heart, not remembered: hark-bus tells a new manager all of them. Services of Type=dbus hear of their name, and so
- * does the unit of a name ("org.bluez.busname"), which is made only where a file, a link or another unit speaks of it.
+ * does the unit of a name ("org.bluez.busname"), which is made only where a file, a link or another unit speaks of it. The scope whose controller
+ * it is hears that it is gone.
  */
 #pragma once
 
@@ -16,6 +17,8 @@ struct service;
  * (hark-bus is no unit that can run), Type=dbus counts as started now, and a note says so. s may be NULL.
  */
 void busname_execed(struct hark *h, struct service *s);
+/* Does hark-bus run, so that somebody on the bus can be asked? */
+bool busname_has_bridge(const struct hark *h);
 /*
  * busname_heard() - take in one word of hark-bus: one of
  *

@@ -3,9 +3,11 @@
 
 #include <signal.h>
 
+#include "activate/busname.h"
 #include "core/log.h"
 #include "core/proc.h"
 #include "core/procs.h"
+#include "units/scope.h"
 #include "units/service.h"
 #include "units/value.h"
 
@@ -82,12 +84,18 @@ static bool lets_go(struct hark *h, struct unit *u, const struct kill_config *k)
 	return true;
 }
 
+/* The controller of a scope is asked to end it: hark-bus sees that it stops. When the controller is gone we hear of it, and are called again. */
+static bool is_asked_by_others(const struct hark *h, struct unit *u)
+{
+	return scope_controller(u) && busname_has_bridge(h);
+}
+
 void kill_term(struct hark *h, struct unit *u)
 {
 	const struct kill_config *k = config_of(u);
 	int sig;
 
-	if (!k || lets_go(h, u, k))
+	if (!k || is_asked_by_others(h, u) || lets_go(h, u, k))
 		return;
 	thaw(h, u);
 	sig = is_restarting(u) && k->restart_signal ? k->restart_signal : k->signal;

@@ -8,7 +8,7 @@
 
 #include "core/procs.h"
 
-/* The configured signal (the restart signal when a restart is under way); SIGHUP after it when SendSIGHUP=. */
+/* The configured signal (the restart signal when a restart is under way); SIGHUP after it when SendSIGHUP=. None to a scope whose controller is asked. */
 void kill_term(struct hark *h, struct unit *u);
 /* WatchdogSignal=, to what KillMode= names. */
 void kill_watchdog(struct hark *h, struct unit *u);

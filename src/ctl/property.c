@@ -313,6 +313,11 @@ static void print_same_group(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_BOOL, p->name, mount_of(v->u) != NULL);
 }
 
+static void print_controller(struct view *v, const struct property *p)
+{
+	put_text(v, p->name, scope_controller(v->u));
+}
+
 static void print_restart_signal(struct view *v, const struct property *p)
 {
 	const struct exec_config *e = v->u->config ? v->u->config->exec : NULL;
@@ -511,6 +516,7 @@ static const struct property properties[] = {
 	{ "FileDescriptorName", SOCKETS, WHOLE, print_fd_name, NULL },
 	{ "ControlGroup", EXECS | SCOPES | SLICES, WHOLE, print_cgroup, NULL },
 
+	{ "Controller", SCOPES, WHOLE, print_controller, NULL },
 	{ "SysFSPath", DEVICES, OF_UNIT, offsetof(struct device_unit, sysfs), print_text, NULL },
 	{ "NFileDescriptorStore", SERVICES, SERVICE_OBJECT(fd_store_n), print_u32, NULL },
 	{ "MainPID", SERVICES, SERVICE_OBJECT(main), print_live_pid, NULL },

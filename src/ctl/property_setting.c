@@ -33,7 +33,7 @@ static const struct {
 	{"Description", GROUPS},        {"Unit", GROUPS},        {"RestartKillSignal", GROUPS},
 	{"SyslogLevel", GROUPS},        {"What", GROUP_MOUNT},   {"SyslogFacility", GROUPS},
 	{"Options", GROUP_MOUNT},       {"Type", GROUP_MOUNT},   {"Priority", GROUP_SWAP},
-	{"FileDescriptorName", GROUPS}, {"WatchdogSec", GROUPS},
+	{"FileDescriptorName", GROUPS}, {"WatchdogSec", GROUPS}, {"Controller", GROUP_SCOPE},
 };
 
 static bool is_computed(enum directive_group group, const char *directive)

@@ -10,7 +10,7 @@ enum { TIMEOUT_NONE, TIMEOUT_RUNTIME, TIMEOUT_STOP };
 #define EVENT_LIST(EVENT) \
 	EVENT(START, "start") EVENT(STOP, "stop") EVENT(RESET, "reset") EVENT(ARMED, "armed") \
 	EVENT(ARM_FAILED, "arm-failed") EVENT(ABANDON, "abandon") EVENT(END_OK, "end-ok") \
-	EVENT(END_FAIL, "end-fail") EVENT(TIMEOUT, "timeout")
+	EVENT(END_FAIL, "end-fail") EVENT(TIMEOUT, "timeout") EVENT(LEFT, "left")
 /* clang-format on */
 enum scope_event {
 #define EVENT(name, word) PE_##name,
@@ -41,6 +41,9 @@ static const struct fsm_state states[SCOPE_STATES] = {
 		.go = SCOPE_##state + 1, .fx = (effects) \
 	}
 
+/* Its end has to be seen: a manager that took over may not have come to watch it yet. */
+#define STOP_IT GO(STOP_SIGTERM, FX_KILL_TERM | FX_WATCH)
+
 /* clang-format off */
 static const struct fsm_cell cells[SCOPE_STATES][PE_EVENTS] = {
 	[SCOPE_DEAD] = {
@@ -53,23 +56,24 @@ static const struct fsm_cell cells[SCOPE_STATES][PE_EVENTS] = {
 	[SCOPE_START_CHOWN] = {
 		[PE_ARMED]      = GO(RUNNING, FX_WATCH),
 		[PE_ARM_FAILED] = GO(FAILED, FX_FORGET),
-		[PE_STOP]       = GO(STOP_SIGTERM, FX_KILL_TERM | FX_WATCH),
+		[PE_STOP]       = STOP_IT,
 	},
 	[SCOPE_RUNNING] = {
 		[PE_END_OK]   = GO(DEAD, FX_FORGET),
 		[PE_END_FAIL] = GO(FAILED, FX_FORGET),
-		[PE_STOP]     = GO(STOP_SIGTERM, FX_KILL_TERM),
-		[PE_TIMEOUT]  = GO(STOP_SIGTERM, FX_KILL_TERM),
+		[PE_STOP]     = STOP_IT,
+		[PE_TIMEOUT]  = STOP_IT,
 		[PE_ABANDON]  = GO(ABANDONED, 0),
 	},
 	[SCOPE_ABANDONED] = {
 		[PE_END_OK]   = GO(DEAD, FX_FORGET),
 		[PE_END_FAIL] = GO(FAILED, FX_FORGET),
-		[PE_STOP]     = GO(STOP_SIGTERM, FX_KILL_TERM),
+		[PE_STOP]     = STOP_IT,
 	},
 	[SCOPE_STOP_SIGTERM] = {
 		[PE_END_OK]   = GO(DEAD, FX_FORGET),
 		[PE_END_FAIL] = GO(FAILED, FX_FORGET),
+		[PE_LEFT]     = GO(STOP_SIGTERM, FX_KILL_TERM),
 		[PE_TIMEOUT]  = GO(STOP_SIGKILL, FX_KILL_ALL),
 	},
 	[SCOPE_STOP_SIGKILL] = {
@@ -92,7 +96,14 @@ static const struct fsm scope_fsm = {
 static int on_start(struct scope *s)
 {
 	s->result = SCOPE_SUCCESS;
+	s->is_left = false;
 	return PE_START;
+}
+
+static int leave(struct scope *s, int event)
+{
+	s->is_left = true;
+	return event;
 }
 
 static int fail(struct scope *s, enum scope_result result, int event)
@@ -118,7 +129,9 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_ARM_FAILED:
 		return fail(s, SCOPE_RESOURCES, PE_ARM_FAILED);
 	case EV_ABANDON:
-		return PE_ABANDON;
+		return leave(s, PE_ABANDON);
+	case EV_NAME_LOST:
+		return leave(s, PE_LEFT);
 	case EV_EMPTY:
 		return s->result == SCOPE_SUCCESS ? PE_END_OK : PE_END_FAIL;
 	case EV_TIMEOUT:
@@ -145,11 +158,17 @@ static int classify(struct unit *u, const struct event *e)
 	case EV_UNMOUNTED:
 	case EV_NOTHING:
 	case EV_DEVICE:
-	case EV_NAME_LOST:
 	case EVENT_KINDS:
 		break;
 	}
 	return -1;
+}
+
+const char *scope_controller(struct unit *u)
+{
+	const struct scope *s = scope_of(u);
+
+	return s && u->config && !s->is_left ? u->config->own->scope->controller : NULL;
 }
 
 /* Once only: by another time the numbers of its processes may be those of others. */

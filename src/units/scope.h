@@ -13,6 +13,7 @@ struct scope_config {
 	uint64_t runtime_max_us, timeout_stop_us;
 	uint8_t oom_policy;     /* as of a service */
 	struct name_list *pids; /* decimal numbers, taken in at the start */
+	const char *controller; /* name on the bus of who is asked to stop it; or NULL */
 };
 /* Before any file was read. */
 void scope_config_defaults(struct scope_config *s);
@@ -33,6 +34,7 @@ enum scope_result { SCOPE_SUCCESS, SCOPE_RESOURCES, SCOPE_TIMEOUT, SCOPE_RESULTS
 struct scope {
 	struct unit unit;
 	uint8_t result;        /* enum scope_result */
+	bool is_left;          /* its controller is gone, or no longer cares */
 	const char *fail_text; /* owned sentence: why the start failed */
 };
 
@@ -42,6 +44,8 @@ static inline struct scope *scope_of(struct unit *u)
 {
 	return u->type == UNIT_SCOPE ? container_of(u, struct scope, unit) : NULL;
 }
+/* Who has to be asked to stop u; NULL: nobody, or u is no scope. */
+const char *scope_controller(struct unit *u);
 /* Are its processes in its cgroup? */
 static inline bool scope_has_processes(uint8_t state)
 {

@@ -6,22 +6,10 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 command -v dbus-daemon >/dev/null && command -v dbus-send >/dev/null || skip_all "no dbus-daemon"
 [ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
-mkdir -p "$T/names/units" "$T/services" /run/dbus /run/systemd/system
+mkdir -p "$T/names/units" "$T/services" /run/systemd/system
 UNITS=$T/names/units
 put() { cat >"$UNITS/$1"; }
-cat >"$T/bus.conf" <<X
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path=/run/dbus/system_bus_socket</listen>
-  <auth>EXTERNAL</auth>
-  <servicedir>$T/services</servicedir>
-  <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/><allow receive_type="signal"/><allow receive_type="method_return"/><allow receive_type="error"/></policy>
-</busconfig>
-X
-BUS="$(command -v dbus-daemon) --config-file=$T/bus.conf --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only"
+BUS=
 if [ -n "$HARK_BROKER" ]; then
 	mount -t overlay -o "lowerdir=$HARK_BROKER:/usr/bin" broker /usr/bin || skip_all "no overlay of the programs"
 	BUS="/usr/bin/dbus-broker-launch --scope system --config-file $T/bus.conf"
@@ -53,21 +41,7 @@ service org.hark.Masked masked.service
 service org.hark.Silent silent.service
 service org.hark.Late late.service
 service org.hark.LateBad latebad.service
-put dbus.socket <<X
-[Unit]
-DefaultDependencies=no
-[Socket]
-ListenStream=/run/dbus/system_bus_socket
-X
-put dbus.service <<X
-[Unit]
-DefaultDependencies=no
-Wants=hark-bus.service
-[Service]
-Type=notify
-ExecStart=$BUS
-X
-bus_units unix:path=/run/dbus/system_bus_socket
+system_bus "$BUS"
 put good.service <<X
 [Unit]
 DefaultDependencies=no

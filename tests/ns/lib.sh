@@ -345,3 +345,36 @@ ExecStart=$BIN/hark-bus
 Environment=HARK_RUN_DIR=${RUN_DIR:-$(dirname "$UNITS")/run} DBUS_SYSTEM_BUS_ADDRESS=${1:-unix:path=/nonexistent}
 X
 }
+
+# system_bus [COMMAND]: units of a system bus in $UNITS, and of hark's face on it: dbus-daemon, which activates what stands in $T/services, unless COMMAND
+# is another one that reads $T/bus.conf.
+system_bus() {
+	mkdir -p /run/dbus "$T/services"
+	cat >"$T/bus.conf" <<X
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>$T/services</servicedir>
+  <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/><allow receive_type="signal"/><allow receive_type="method_return"/><allow receive_type="error"/></policy>
+</busconfig>
+X
+	cat >"$UNITS/dbus.socket" <<X
+[Unit]
+DefaultDependencies=no
+[Socket]
+ListenStream=/run/dbus/system_bus_socket
+X
+	cat >"$UNITS/dbus.service" <<X
+[Unit]
+DefaultDependencies=no
+Wants=hark-bus.service
+[Service]
+Type=notify
+ExecStart=${1:-$(command -v dbus-daemon) --config-file=$T/bus.conf --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only}
+X
+	bus_units unix:path=/run/dbus/system_bus_socket
+}
