@@ -120,13 +120,34 @@ static int tell_loss(const char *doing, const char *where)
 	return status_of(ENOMEM);
 }
 
+/*
+ * The place for the kernel and for a helper. Where somebody could swap it for a link between a look and mount(2) it is told by a descriptor, which
+ * stays open; then libmount keeps no notes of its own of the mount, which would be by that name.
+ */
+static int set_target(struct libmnt_context *cx, const char *where)
+{
+	char path[32];
+	int fd, r;
+
+	if (!mount_place_may_move(where))
+		return mnt_context_set_target(cx, where);
+	fd = fd_open_straight(where, O_PATH);
+	if (fd < 0 || fcntl(fd, F_SETFD, 0) < 0)
+		return fd < 0 ? fd : -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = mnt_context_disable_canonicalize(cx, 1);
+	if (!r)
+		r = mnt_context_disable_mtab(cx, 1);
+	return r ? r : mnt_context_set_target(cx, path);
+}
+
 /* 0, or what libmount says. */
 static int mount_as_told(struct libmnt_context *cx, char **argv)
 {
 	int r = mnt_context_set_source(cx, argv[WHAT]);
 
 	if (!r)
-		r = mnt_context_set_target(cx, argv[WHERE]);
+		r = set_target(cx, argv[WHERE]);
 	if (!r && or_none(argv[TYPE]))
 		r = mnt_context_set_fstype(cx, argv[TYPE]);
 	if (!r && or_none(argv[OPTIONS]))

@@ -47,6 +47,28 @@ static bool is_empty(const char *where)
 	return n <= 2;
 }
 
+bool mount_place_may_move(const char *where)
+{
+	struct stat dir, st;
+	char path[PATH_MAX];
+
+	if (strlen(where) >= sizeof(path) || stat("/", &dir) < 0)
+		return true;
+	for (size_t n = 1; where[n]; dir = st) {
+		n += strcspn(where + n, "/");
+		memcpy(path, where, n);
+		path[n] = '\0';
+		if (lstat(path, &st) < 0 || dir.st_uid != 0)
+			return true;
+		/* In a sticky directory each has only his own names. */
+		if (dir.st_mode & (S_IWGRP | S_IWOTH) &&
+		    (!(dir.st_mode & S_ISVTX) || st.st_uid != 0))
+			return true;
+		n += strspn(where + n, "/");
+	}
+	return false;
+}
+
 int mount_place(const char *where, const char *bound, const char *mode)
 {
 	char real[PATH_MAX], name[UNIT_NAME_MAX + 1];

@@ -16,3 +16,5 @@
  * through a symbolic link, so that the mount would be at a place of another unit. Whether it could be made shows when something is mounted.
  */
 MUST_USE int mount_place(const char *where, const char *bound, const char *mode);
+/* Could others than root put something else in the way to it between two looks? */
+bool mount_place_may_move(const char *where);

@@ -287,7 +287,7 @@ static int remove_dead(const char *where)
 /* O_PATH alone: O_DIRECTORY would enter what may be the point of another, or a dead one. */
 static int open_place(const char *where, struct statx *ret)
 {
-	AUTO_FD int fd = fd_open(AT_FDCWD, where, O_PATH | O_NOFOLLOW, 0);
+	AUTO_FD int fd = fd_open_straight(where, O_PATH | O_NOFOLLOW);
 
 	if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, ret) < 0)
 		return err_here(-errno);

@@ -43,25 +43,38 @@ int fd_open(int dir, const char *path, int flags, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
-int fd_open_below(const char *root, const char *path, int flags)
+static int open_resolved(int dir, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {
 		/* Unlike open(2) it refuses flags that have no effect. */
 		.flags = (unsigned)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
-		.resolve = RESOLVE_IN_ROOT,
+		.resolve = resolve,
 	};
-	AUTO_FD int dir = -1;
 	long r;
+
+	do
+		r = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? -errno : (int)r;
+}
+
+int fd_open_below(const char *root, const char *path, int flags)
+{
+	AUTO_FD int dir = -1;
+	int r;
 
 	if (!*root)
 		return fd_open(AT_FDCWD, path, flags, 0);
 	dir = fd_open(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
 	if (dir < 0)
 		return dir;
-	do
-		r = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-	while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r < 0 ? err_here(-errno) : (int)r;
+	r = open_resolved(dir, path, flags, RESOLVE_IN_ROOT);
+	return r < 0 ? err_here(r) : r;
+}
+
+int fd_open_straight(const char *path, int flags)
+{
+	return open_resolved(AT_FDCWD, path, flags, RESOLVE_NO_SYMLINKS);
 }
 
 DIR *fd_opendir(int at, const char *path)

@@ -16,6 +16,8 @@ void fd_close(int fd);
 MUST_USE int fd_open(int dir, const char *path, int flags, mode_t mode);
 /* The same of an absolute path as those see it whose root is `root` ("": ours): no link leads out. */
 MUST_USE int fd_open_below(const char *root, const char *path, int flags);
+/* An absolute path without a link in it, -ELOOP where there is one: what is found is there, whoever changes things on the way meanwhile. */
+MUST_USE int fd_open_straight(const char *path, int flags);
 /* A directory to read, or NULL with errno; closedir(3) it. */
 MUST_USE DIR *fd_opendir(int at, const char *path);
 /* A regular file of at most max bytes, to be read, and its status. Opened O_NONBLOCK so that a FIFO cannot hang us. The

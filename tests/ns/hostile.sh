@@ -103,6 +103,49 @@ planted_files() {
 	rm -rf "$T/home" "$T/victim"
 }
 
+# A mount point in a directory of the user's, who swaps it for a link whenever he can.
+mount_points() {
+	[ -x "$BIN/hark-mount" ] || { skip "mount points" "no hark-mount" && return; }
+	mkdir -p "$T/yard/real" "$T/elsewhere"
+	ln -s "$T/elsewhere" "$T/yard/link"
+	own "$T/yard" "$T/yard/real" "$T/yard/link"
+	"$BIN/hark-mount" mount mine "$T/yard/real" tmpfs size=1m 0755 "" >"$T/mounts" 2>&1
+	is "a mount point of the user's is mounted" "" "mine tmpfs" "$(findmnt -n -o SOURCE,FSTYPE "$T/yard/real" | xargs)"
+	umount "$T/yard/real"
+	if command -v strace >/dev/null; then
+		strace -qq -e trace=mount -o "$T/calls" "$BIN/hark-mount" mount mine "$T/yard/real" tmpfs "" 0755 "" >>"$T/mounts" 2>&1
+		is "... by a descriptor, which no name can change" "" 1 "$(grep -c '"/proc/self/fd/[0-9]*", "tmpfs"' "$T/calls")"
+		umount "$T/yard/real"
+	fi
+	[ -n "$HARK_FULL" ] && swapped_place
+	rm -rf "$T/yard"
+}
+swapped_place() {
+	python3 - "$BIN/hark-mount" "$T" 40 >"$T/swapped" 2>&1 <<-Y
+		import ctypes, os, signal, subprocess, sys, time
+		libc, program, top = ctypes.CDLL(None), sys.argv[1], sys.argv[2].encode()
+		real, link, elsewhere = top + b"/yard/real", top + b"/yard/link", top + b"/elsewhere"
+		swapper = os.fork()
+		if swapper == 0:
+		    os.setgroups([]); os.setresgid($USER_ID, $USER_ID, $USER_ID); os.setresuid($USER_ID, $USER_ID, $USER_ID)
+		    while True:
+		        libc.renameat2(-100, real, -100, link, 2) # RENAME_EXCHANGE
+		        time.sleep(0.0003)
+		def gone(path): # UMOUNT_NOFOLLOW
+		    return libc.umount2(path, 8) == 0
+		mounted = wrong = 0
+		for i in range(int(sys.argv[3])):
+		    mounted += subprocess.run([program, "mount", "mine", real, "tmpfs", "size=1m", "0755", ""], stderr=subprocess.DEVNULL).returncode == 0
+		    wrong += gone(elsewhere)
+		    while b" " + top + b"/yard" in open("/proc/self/mountinfo", "rb").read():
+		        gone(real) or gone(link)
+		os.kill(swapper, signal.SIGKILL)
+		os.waitpid(swapper, 0)
+		print("mounted", mounted > 0, "elsewhere", wrong)
+	Y
+	is "... and nothing behind the link that he swaps it for" "" "mounted True elsewhere 0" "$(cat "$T/swapped")"
+}
+
 # A name that is too long for a socket below the run dir.
 long_name() {
 	local name address
@@ -220,7 +263,7 @@ main_pids() {
 	is "... and a stop ends neither" "" "$manager" "$(manager_pid)"
 }
 
-for part in ${PARTS:-hanging_descriptors planted_files long_name terminal_words secrets writable_files delegated main_pids}; do "$part"; done
+for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids}; do "$part"; done
 hark_down
 is "it ends in order" "" 0 $?
 finish
