@@ -317,19 +317,27 @@ static int make_memory(const char *name, size_t n)
 	return take_fd(fd);
 }
 
+/* What somebody else has made. 0, -EBADMSG, -errno. */
+static int check_memory(int fd, size_t n)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if ((seals < 0 && errno != EINVAL) || fstat(fd, &st) < 0)
+		return err_here(-errno);
+	return seals < 0 || !(seals & F_SEAL_SHRINK) || st.st_size != (off_t)n ? err_here(-EBADMSG)
+									       : 0;
+}
+
 int fd_memory(const char *name, size_t n, int fd, void **ret_map)
 {
 	AUTO_FD int made = fd < 0 ? make_memory(name, n) : -1;
-	struct stat st;
+	int r = fd < 0 ? made : check_memory(fd, n);
 	void *map;
-	int seals;
 
-	if (fd < 0 && made < 0)
-		return made;
+	if (r < 0)
+		return r;
 	fd = fd < 0 ? made : fd;
-	seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 || st.st_size != (off_t)n)
-		return err_here(-EBADMSG);
 	map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return err_here(-errno);
