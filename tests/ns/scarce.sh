@@ -90,7 +90,7 @@ strange() {
 	"$FLOOD" strangers "$T/go" >"$T/strangers" &
 	echo 420 >$MOST_PIDS
 	for ((i = 0; i < ROUNDS; i++)); do
-		ctl restart tree{1..5}.service >>"$T/restarts" 2>&1 || echo "$i" >>"$T/failed"
+		ctl restart tree{1..5}.service >"$T/restart" 2>&1 || echo "$i: $(paste -sd' ' "$T/restart")" >>"$T/failed"
 	done
 	echo "$most" >$MOST_PIDS
 	rm "$T/go"
