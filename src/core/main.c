@@ -51,7 +51,7 @@
 #include "units/timer.h"
 #include "units/value.h"
 
-enum { RETRY_NS = 100000000, MANAGER_NICE = -10, LARGE = 128 * 1024 };
+enum { RETRY_NS = 100000000, PATIENCE = 200, MANAGER_NICE = -10, LARGE = 128 * 1024 };
 
 static struct hark hark;
 
@@ -538,7 +538,7 @@ static void give_memory_back(void)
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
 }
 
-/* No memory to begin: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
+/* No memory to begin, also after a while: nothing was done yet, and what runs goes on. The next manager tries; a death like this one is no crash. */
 static void try_again(void)
 {
 	log_at(LOG_ERROR, "out of memory at the start; trying again");
@@ -649,6 +649,7 @@ int main(int argc UNUSED, char **argv)
 	int r;
 
 	log_init("harkd", LOG_INFO, -1);
+	mem_stats.patience = PATIENCE; /* until it has begun */
 	if (argv[1] && strcmp(argv[1], "--self-test") == 0)
 		return self_test(h, argv + 2);
 	if (argv[1] && argv[2] && strcmp(argv[1], "--try-init") == 0)
@@ -683,6 +684,7 @@ int main(int argc UNUSED, char **argv)
 	if (!begin(h, o.unit_path != NULL)) /* a boot forgets them when it has its plan */
 		load_forget_texts(&h->load);
 	reexec_watch(h);
+	mem_stats.patience = 0;
 	r = loop_run(&h->loop);
 	if (!h->is_leaving && r >= 0) /* else who asks waits for the next manager */
 		server_close(h);

@@ -2,6 +2,7 @@
 #include "core/mem.h"
 
 #include <stdlib.h>
+#include <time.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -9,7 +10,7 @@
 struct mem_stats mem_stats;
 
 /* Bytes up to which memory given back is soon used again: malloc(3) of glibc takes it from a list of its own then, calloc(3) never does. */
-enum { SMALL = 1024 };
+enum { SMALL = 1024, WAIT_NS = 1000000 };
 enum { ARENA_FIRST = 232, ARENA_LEAST = 56, ARENA_CHUNK = 2048 - 64, ARENA_ALIGN = 8 };
 
 static bool refuse(void)
@@ -21,9 +22,32 @@ static bool refuse(void)
 				       : mem_stats.total_n == mem_stats.fail_at;
 }
 
+/* Others may give some back meanwhile. */
+static bool is_worth_waiting(void)
+{
+	if (mem_stats.patience == 0)
+		return false;
+	mem_stats.patience--;
+	(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+	return true;
+}
+
+static void *take(void *old, size_t size)
+{
+	void *p;
+
+	do
+		p = refuse()       ? NULL
+		    : old          ? realloc(old, size)
+		    : size > SMALL ? calloc(1, size)
+				   : malloc(size);
+	while (!p && is_worth_waiting());
+	return p;
+}
+
 void *mem_get(size_t size)
 {
-	void *p = refuse() ? NULL : size > SMALL ? calloc(1, size) : malloc(size);
+	void *p = take(NULL, size);
 
 	/* Otherwise the compiler takes malloc(3) and memset(3) for a calloc(3), and makes one of them. */
 	__asm__("" : "+r"(p));
@@ -40,7 +64,7 @@ void *mem_grow(void *p, size_t old, size_t size)
 
 	if (!p)
 		return mem_get(size);
-	q = refuse() ? NULL : realloc(p, size);
+	q = take(p, size);
 	if (q && size > old)
 		memset(q + old, 0, size - old);
 	return q;

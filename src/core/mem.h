@@ -15,6 +15,8 @@ struct mem_stats {
 	uint64_t total_n;   /* allocations made since the start */
 	uint64_t fail_at;   /* this allocation number fails; 0: none */
 	bool fail_persists; /* ... and every later one */
+	unsigned
+		patience; /* so often an allocation that fails is tried again, 1 ms later: for who can do nothing without */
 };
 extern struct mem_stats mem_stats;
 

@@ -3,7 +3,7 @@
 # F1, F2 of the manager: each single system call of harkd fails once, and each single allocation: while it boots, while it takes over, while
 # services are started, served, reloaded, restarted and stopped. It may refuse what it was asked, or die and be replaced; PID 1 and
 # the services that run never notice, nothing runs twice, nobody waits for ever, and who asks again gets what he wants.
-#	tests/ns/failing.sh [PART [N [ERRNO]]]   only that part (work, takeover, boot, memory), only that call or allocation
+#	tests/ns/failing.sh [PART [N [ERRNO]]]   only that part (work, takeover, boot, memory, begin), only that call or allocation
 # The short form takes some calls of each part, each with any errno; HARK_FULL=1 all of them with ENOMEM and EIO.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 TRIP=$NS_BIN/trip
@@ -121,6 +121,17 @@ fault_memory() {
 	# An allocation that it did not come to shall not fail those who look.
 	"$TRIP" alloc "$(manager_pid)" "$STATS" 0 >/dev/null
 }
+# A manager that begins waits for memory: it does not end.
+fault_begin() { # N
+	"$TRIP" first "$INIT_PID" "$STATS" "$1" >"$W/trip" 2>"$W/trip.err" || bad "trip: $(cat "$W/trip.err")"
+	LIVES=$((LIVES + 1))
+	kill -KILL "$(manager_pid)"
+	ask each
+	ask stay
+	end_watch
+	"$TRIP" alloc "$(manager_pid)" "$STATS" 0 >"$W/allocated"
+	is_so "$(ctl show -p ManagerGenerations --value)" "$LIVES" "the manager's life"
+}
 # Waits to be watched before it becomes hark-init.
 mkdir "$T/stopped"
 cp "$BIN/harkctl" "$T/stopped/"
@@ -132,7 +143,9 @@ places() { # PART
 	BAD=
 	"fault_$1" 0 0
 	[ -z "$BAD" ] || not_ok "$1: without a fault" "$BAD"
-	if [ "$1" = memory ]; then
+	if [ "$1" = begin ]; then
+		cp "$W/allocated" "$T/places"
+	elif [ "$1" = memory ]; then
 		echo $(($("$TRIP" alloc "$(manager_pid)" "$STATS" 0) - $(cat "$W/trip"))) >"$T/places"
 	else
 		sed -n 's/^calls=\([0-9]*\).*/\1/p' "$W/trip" >"$T/places"
@@ -167,13 +180,15 @@ sweep() { # PART SOME ERRNOS [N [ERRNO]]
 
 set_up main
 hark_up main || finish
+LIVES=1
 ask stay
 if [ -n "$1" ]; then
-	sweep "$1" 5 "12 5" "$2" "$3"
+	sweep "$1" 5 "$([[ $1 = memory || $1 = begin ]] && echo 12 || echo '12 5')" "$2" "$3"
 	finish
 fi
 sweep work 8 "12 5"
 sweep memory 5 12
+sweep begin 5 12
 sweep takeover 8 "12 5"
 sweep boot 2 12
 hark_down

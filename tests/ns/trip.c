@@ -6,6 +6,7 @@
  *	trip next INIT N ERRNO	the same of the next manager that this hark-init starts, from its first call on
  *	trip reach here|next PID FILE	nothing fails; it says which functions of FILE (lines `ADDRESS NAME`) were called meanwhile
  *	trip alloc PID AT N	its N-th allocation from now on, where mem_stats lies AT (hex) in its program
+ *	trip first INIT AT N	the same of the next manager that this hark-init starts, from its first one on; returns and writes as `next`
  *
  * N 0: none, the calls are counted. `here` and `next` return when they watch, and print the pid that does; it writes `calls=N
  * failed=NUMBER(FIRST)` there (of the call, and its first argument; nothing when it did not come to it) once the call has failed, the manager is gone, or on SIGTERM.
@@ -285,7 +286,29 @@ static pid_t await_manager(pid_t init)
 	return found;
 }
 
-static int trace(pid_t pid, bool is_next, unsigned long n, int err)
+/* mem_stats is read and written while the manager rests. */
+static int fail_allocation(pid_t pid, unsigned long at, unsigned long n)
+{
+	unsigned long base = base_of(pid);
+	struct mem_stats stats;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 ||
+	    pread(fd, &stats, sizeof(stats), (off_t)(base + at)) != (ssize_t)sizeof(stats))
+		return fail(path);
+	printf("%llu\n", (unsigned long long)stats.total_n);
+	stats.fail_at = n ? stats.total_n + n : 0;
+	if (pwrite(fd, &stats.fail_at, sizeof(stats.fail_at),
+		   (off_t)(base + at + offsetof(struct mem_stats, fail_at))) < 0)
+		return fail(path);
+	return 0;
+}
+
+/* stats_at: where mem_stats lies; 0: a call shall fail, or the functions of points be watched. */
+static int trace(pid_t pid, bool is_next, unsigned long n, int err, unsigned long stats_at)
 {
 	struct sigaction a = {.sa_handler = end};
 	unsigned long calls = 0;
@@ -313,6 +336,12 @@ static int trace(pid_t pid, bool is_next, unsigned long n, int err)
 		return fail("write");
 	close(ready[1]);
 	pid = is_next ? await_manager(pid) : pid;
+	if (stats_at && pid) {
+		int r = fail_allocation(pid, stats_at, n);
+
+		ptrace(PTRACE_DETACH, pid, 0, 0);
+		return r;
+	}
 	if (points_n) {
 		watch_points(pid);
 		return 0;
@@ -325,40 +354,23 @@ static int trace(pid_t pid, bool is_next, unsigned long n, int err)
 	return 0;
 }
 
-/* mem_stats is read and written while the manager rests. */
-static int fail_allocation(const char *pid, unsigned long at, unsigned long n)
-{
-	unsigned long base = base_of(atoi(pid));
-	struct mem_stats stats;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%s/mem", pid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 ||
-	    pread(fd, &stats, sizeof(stats), (off_t)(base + at)) != (ssize_t)sizeof(stats))
-		return fail(path);
-	printf("%llu\n", (unsigned long long)stats.total_n);
-	stats.fail_at = n ? stats.total_n + n : 0;
-	if (pwrite(fd, &stats.fail_at, sizeof(stats.fail_at),
-		   (off_t)(base + at + offsetof(struct mem_stats, fail_at))) < 0)
-		return fail(path);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 5 && strcmp(argv[1], "alloc") == 0)
-		return fail_allocation(argv[2], strtoul(argv[3], NULL, 16),
+		return fail_allocation(atoi(argv[2]), strtoul(argv[3], NULL, 16),
 				       strtoul(argv[4], NULL, 10));
 	if (argc == 5 && (strcmp(argv[1], "here") == 0 || strcmp(argv[1], "next") == 0))
 		return trace(atoi(argv[2]), strcmp(argv[1], "next") == 0,
-			     strtoul(argv[3], NULL, 10), atoi(argv[4]));
+			     strtoul(argv[3], NULL, 10), atoi(argv[4]), 0);
+	if (argc == 5 && strcmp(argv[1], "first") == 0)
+		return trace(atoi(argv[2]), true, strtoul(argv[4], NULL, 10), 0,
+			     strtoul(argv[3], NULL, 16));
 	if (argc == 5 && strcmp(argv[1], "reach") == 0)
 		return read_points(argv[4])
 			       ? 2
-			       : trace(atoi(argv[3]), strcmp(argv[2], "next") == 0, 0, 0);
-	fprintf(stderr, "usage: trip here|next PID N ERRNO, trip alloc PID AT N\n");
+			       : trace(atoi(argv[3]), strcmp(argv[2], "next") == 0, 0, 0, 0);
+	fprintf(stderr,
+		"usage: trip here|next PID N ERRNO, trip alloc PID AT N, trip first INIT AT N\n");
 	return 2;
 }
