@@ -240,9 +240,12 @@ static int look_at_all(struct verify *v)
 
 	if (!names)
 		return -ENOMEM;
-	while (load_next_name(&v->load, &at, &name))
-		if (strcmp(load_canonical(&v->load, name), name) == 0)
+	while (load_next_name(&v->load, &at, &name)) {
+		const char *canonical = load_canonical(&v->load, name);
+
+		if (!canonical || strcmp(canonical, name) == 0)
 			names[n++] = name;
+	}
 	qsort(names, n, sizeof(*names), compare_names);
 	for (unsigned k = 0; r == 0 && k < n; k++)
 		r = look_at(v, names[k]);

@@ -123,27 +123,13 @@ struct install_unit *set_add(struct install *in, struct install_set *s, const ch
 
 /* --- links --- */
 
-bool find_may_alias(const char *name)
-{
-	int type = unit_type_of(name);
-
-	return type == UNIT_SERVICE || type == UNIT_SOCKET || type == UNIT_TARGET ||
-	       type == UNIT_DEVICE || type == UNIT_TIMER || type == UNIT_PATH;
-}
-
 enum install_found find_alias_fits(const char *name, const char *of)
 {
-	if (!name_is_valid(name, NAME_ANY) || !find_may_alias(name))
+	if (!name_is_valid(name, NAME_ANY) || !name_may_alias(name))
 		return FOUND_MISFIT;
 	if (strcmp(name, of) == 0)
 		return FOUND_LOOP;
-	if (!name_is_valid(of, NAME_ANY) || unit_type_of(of) != unit_type_of(name))
-		return FOUND_MISFIT;
-	if (name_form(name) == NAME_INSTANCE && name_form(of) == NAME_TEMPLATE)
-		return FOUND;
-	if (name_form(name) != name_form(of) || !str_eq(name_instance(name), name_instance(of)))
-		return FOUND_MISFIT;
-	return FOUND;
+	return name_fits_alias(name, of) ? FOUND : FOUND_MISFIT;
 }
 
 const char *find_end(struct install *in, const char *path)

@@ -106,8 +106,6 @@ enum {
  */
 MUST_USE int find_unit(struct install *in, struct install_set *s, struct install_unit *u,
 		       unsigned what, struct install_unit **ret);
-/* Can a unit of that type have other names? */
-bool find_may_alias(const char *name);
 /* May a link of that name stand for `of`? FOUND, FOUND_LOOP (the same name), FOUND_MISFIT. */
 enum install_found find_alias_fits(const char *name, const char *of);
 /* Where links in the tree lead from an absolute path in the end. NULL: -ENOMEM, or a loop. */

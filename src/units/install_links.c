@@ -95,7 +95,7 @@ static int link_aliases(struct install *in, const struct install_unit *u, const 
 	char full[UNIT_NAME_MAX + 1];
 	int r = 0;
 
-	if (u->config->unit->alias && !find_may_alias(u->name))
+	if (u->config->unit->alias && !name_may_alias(u->name))
 		return install_tell(in, false,
 				    "%s:%u: Alias= has no effect: a %s unit has one name",
 				    u->config->unit->alias->file, u->config->unit->alias->line,

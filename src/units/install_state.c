@@ -110,7 +110,7 @@ static enum install_state state_by_links(const struct install *in, const struct 
 static bool has_rules(const struct unit_config *c)
 {
 	return c->unit->wanted_by || c->unit->required_by || c->unit->upheld_by ||
-	       (c->unit->alias && find_may_alias(c->name));
+	       (c->unit->alias && name_may_alias(c->name));
 }
 
 /* Where presence is enablement. */

@@ -267,7 +267,19 @@ static int apply_dropins(struct loading *g)
 	return r;
 }
 
-/* Members of .wants, .requires and .upholds. A template among them means the instance of this unit's own name. */
+/* The unit that a link of .wants and its like means. Of a template that is the instance of this unit's own name. full: room for one. NULL: the unit itself. */
+static const char *linked_member(const struct unit_config *c, const struct load_part *p,
+				 char full[UNIT_NAME_MAX + 1])
+{
+	struct str instance = c->instance ? str_of(c->instance) : name_prefix(c->name);
+	const char *member = p->name;
+
+	if (name_form(member) == NAME_TEMPLATE &&
+	    name_with_instance(member, instance, full, UNIT_NAME_MAX + 1) == 0)
+		member = full;
+	return strcmp(member, c->name) == 0 ? NULL : member;
+}
+
 static int apply_links(struct loading *g)
 {
 	struct unit_config *c = g->config;
@@ -279,15 +291,9 @@ static int apply_links(struct loading *g)
 	dep_list_init(&deps, c);
 	for (uint32_t k = 0; r == 0 && k < parts.n; k++) {
 		const struct load_part *p = parts.parts[k];
-		const char *member = p->name;
+		const char *member = linked_member(c, p, full);
 
-		if (name_form(member) == NAME_TEMPLATE) {
-			if (!c->instance ||
-			    name_with_instance(member, str_of(c->instance), full, sizeof(full)) < 0)
-				continue;
-			member = full;
-		}
-		if (strcmp(member, c->name) == 0)
+		if (!member)
 			continue;
 		g->stamp = text_mix(g->stamp, str_hash(str_of(member)));
 		r = dep_add_copy(&deps, (enum dep_type)p->type, DEP_FILE, member);
@@ -319,18 +325,37 @@ enum load_state load_expect(const struct load *l, const char *name)
 	return e->is_masked ? LOAD_MASKED : LOAD_LOADED;
 }
 
+/* There is no file, or one that is no name of any unit. */
+static void report_absent(struct loading *g)
+{
+	const struct load_entry *e = index_find(g->load, str_of(g->config->name));
+	char why[UNIT_NAME_MAX + 128];
+
+	if (e && e->tie->is_broken) {
+		snprintf(why, sizeof(why), "the file is a link to %s, %s; the unit is not loaded",
+			 e->tie->alias_of,
+			 name_fits_alias(e->name, e->tie->alias_of)
+				 ? "and these links end at no unit"
+				 : "which cannot have this name");
+		report_unit(g, CODE_BROKEN_LINK, index_path(g->load, e, &g->config->arena), why);
+		g->state = LOAD_ERROR;
+	} else if (config_needs_file(g->config->name)) {
+		report_unit(g, CODE_NO_FILE, NULL,
+			    "there is no such unit in any of the unit directories");
+		g->state = LOAD_NOT_FOUND;
+	}
+}
+
 /* Fragment and drop-ins. */
 static int apply_files(struct loading *g)
 {
 	const struct load_entry *e = find_fragment(g->load, g->config->name);
 	int r = 0;
 
-	if (!e && config_needs_file(g->config->name)) {
-		report_unit(g, CODE_NO_FILE, NULL,
-			    "there is no such unit in any of the unit directories");
-		g->state = LOAD_NOT_FOUND;
+	if (!e)
+		report_absent(g);
+	if (g->state >= 0)
 		return 0;
-	}
 	if (e && e->is_masked)
 		g->state = LOAD_MASKED;
 	if (e) {
@@ -618,6 +643,7 @@ static int stamp_now(const struct load *l, const struct unit_config *c, struct a
 {
 	const struct load_entry *e = find_fragment(l, c->name);
 	struct load_parts dropins = {0}, links = {0};
+	char full[UNIT_NAME_MAX + 1];
 	uint64_t stamp = e && !e->is_masked ? file_stamp(0, index_path(l, e, scratch)) : 0;
 	int r = index_parts(l, c->name, false, scratch, &dropins);
 
@@ -627,16 +653,9 @@ static int stamp_now(const struct load *l, const struct unit_config *c, struct a
 		if (!dropins.parts[k]->is_masked)
 			stamp = file_stamp(stamp, index_part_path(l, dropins.parts[k], scratch));
 	for (uint32_t k = 0; r == 0 && k < links.n; k++) {
-		char full[UNIT_NAME_MAX + 1];
-		const char *member = links.parts[k]->name;
+		const char *member = linked_member(c, links.parts[k], full);
 
-		if (name_form(member) == NAME_TEMPLATE) {
-			if (!c->instance ||
-			    name_with_instance(member, str_of(c->instance), full, sizeof(full)) < 0)
-				continue;
-			member = full;
-		}
-		if (strcmp(member, c->name) != 0)
+		if (member)
 			stamp = text_mix(stamp, str_hash(str_of(member)));
 	}
 	*ret_stamp = stamp;

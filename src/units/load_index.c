@@ -9,7 +9,7 @@
 #include "units/name.h"
 #include "units/probe.h"
 
-enum { ALIAS_HOPS = 8 };
+enum { ALIAS_HOPS = 64 };
 
 const char load_default_dirs[] =
 	"/etc/units:/run/units:/etc/systemd/system.control:/run/systemd/system.control:"
@@ -297,32 +297,6 @@ static int tie_alias(struct load *l, struct load_entry *e, struct load_entry *of
 	return 0;
 }
 
-/* A link to a name that no directory has is a file of its own, kept elsewhere. */
-static int settle_alias(struct load *l, struct load_entry *e)
-{
-	struct load_entry *of = index_find(l, str_of(e->tie->alias_of));
-
-	if (is_known(l, e->tie->alias_of))
-		return of ? tie_alias(l, e, of) : 0;
-	index_tie(l, e)->alias_of = NULL; /* it has one */
-	l->has_strays = true;
-	return 0;
-}
-
-int index_finish(struct load *l)
-{
-	int r = 0;
-
-	for (struct map_node *node = map_next(&l->names, NULL); r == 0 && node;
-	     node = map_next(&l->names, node)) {
-		struct load_entry *e = container_of(node, struct load_entry, node);
-
-		if (e->tie->alias_of)
-			r = settle_alias(l, e);
-	}
-	return r;
-}
-
 /* An instance of a template that is a link: remember which unit that is. NULL without memory, or when it is none. */
 static const char *alias_instance(struct load *l, const char *name)
 {
@@ -338,7 +312,10 @@ static const char *alias_instance(struct load *l, const char *name)
 		return NULL;
 	e = index_get(l, str_of(name));
 	of = index_get(l, str_of(full));
-	return e && of && tie_alias(l, e, of) == 0 ? of->name : NULL;
+	if (!e || !of || tie_alias(l, e, of) < 0)
+		return NULL;
+	index_tie(l, e)->alias_of = of->name;
+	return of->name;
 }
 
 const char *index_canonical(struct load *l, const char *name)
@@ -350,11 +327,57 @@ const char *index_canonical(struct load *l, const char *name)
 		bool is_itself = e && (e->tie->alias_of || (e->has_file && !e->is_of_template));
 		const char *next = is_itself ? e->tie->alias_of : alias_instance(l, at);
 
+		if (e && e->tie->is_broken)
+			return NULL;
 		if (!next)
 			return is_known_as(l, at, e) ? at : NULL;
 		at = next;
 	}
-	return is_known(l, at) ? at : NULL;
+	return NULL; /* a circle */
+}
+
+/* A link to a name that no directory has is a file of its own, kept elsewhere. Others are put in front of the list *aliases. */
+static void settle_alias(struct load *l, struct load_entry *e, struct load_entry **aliases)
+{
+	struct load_tie *tie = index_tie(l, e); /* it has one */
+
+	if (!is_known(l, tie->alias_of)) {
+		tie->alias_of = NULL;
+		l->has_strays = true;
+		return;
+	}
+	tie->is_broken = !name_fits_alias(e->name, tie->alias_of);
+	tie->alias_next = *aliases;
+	*aliases = e;
+}
+
+/* Ties a link to the unit at the end of it and of those behind it. 0 or -ENOMEM. */
+static int join_alias(struct load *l, struct load_entry *e)
+{
+	const char *name = index_canonical(l, e->name);
+	struct load_entry *of = name ? index_get(l, str_of(name)) : NULL;
+
+	index_tie(l, e)->is_broken = !name;
+	return !name ? 0 : of ? tie_alias(l, e, of) : -ENOMEM;
+}
+
+int index_finish(struct load *l)
+{
+	struct load_entry *aliases = NULL, *next;
+	int r = 0;
+
+	for (struct map_node *node = map_next(&l->names, NULL); node;
+	     node = map_next(&l->names, node)) {
+		struct load_entry *e = container_of(node, struct load_entry, node);
+
+		if (e->tie->alias_of)
+			settle_alias(l, e, &aliases);
+	}
+	for (struct load_entry *e = aliases; r == 0 && e; e = next) {
+		next = e->tie->alias_next;
+		r = join_alias(l, e);
+	}
+	return r;
 }
 
 /* --- parts --- */

@@ -57,6 +57,7 @@ struct load_part {
 /* What links between unit files make of a name; few have any. */
 struct load_tie {
 	const char *alias_of; /* the file is a link to that name */
+	bool is_broken;       /* ... which leads to no unit whose name this could be */
 	const char *target;   /* path behind a link with an absolute target, as written */
 	struct load_entry *aliases, *alias_next;
 };
@@ -90,7 +91,7 @@ MUST_USE int load_add_dir(struct load *l, const char *path);
 /* There is a file of that name now, in directory `dir` of l->dirs; and no longer. 0 or -ENOMEM. */
 MUST_USE int load_add_file(struct load *l, const char *name, unsigned dir);
 void load_forget_file(struct load *l, const char *name, unsigned dir);
-/* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is. */
+/* Canonical name when `name` is an alias (symlink), itself when a file of that name (or its template) is known, NULL when nothing is, or a link to no unit. */
 const char *load_canonical(struct load *l, const char *name);
 /* Every name with a file, in no order: for listing. Returns false at the end; *at starts at NULL. */
 bool load_next_name(const struct load *l, const void **at, const char **ret_name);

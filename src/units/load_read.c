@@ -129,15 +129,13 @@ static int read_link(const struct reading *r, struct found *f)
 	return n < 0 ? trouble(r, errno) : 0;
 }
 
-/* May a link of that name stand for a unit of that other name? Same type, and both with or both without an instance to fill in. */
-static bool alias_fits(const char *name, const char *target)
+/* However it is written: an image that is filled from outside has relative links. */
+static bool is_mask(const char *target)
 {
-	if (!name_is_valid(target, NAME_ANY) || !str_eq(name_suffix(name), name_suffix(target)))
-		return false;
-	return (name_form(name) == NAME_TEMPLATE) == (name_form(target) == NAME_TEMPLATE);
+	return str_has_suffix(str_of(target), STR("/dev/null"));
 }
 
-/* The unit that a link to that file name stands for; out: room for one. NULL: the link is a file of its own, or an instance. */
+/* The unit that a link to that file name seems to stand for; out: room for one. NULL: the link is a file of its own, or an instance. */
 static const char *linked_name(struct load_entry *e, const char *base, char *out, size_t cap)
 {
 	if (strcmp(base, e->name) == 0 || !name_is_valid(base, NAME_ANY))
@@ -148,7 +146,7 @@ static const char *linked_name(struct load_entry *e, const char *base, char *out
 		e->is_of_template = strcmp(out, e->name) == 0;
 		base = out;
 	}
-	return !e->is_of_template && alias_fits(e->name, base) ? base : NULL;
+	return e->is_of_template ? NULL : base;
 }
 
 static int add_symlink(struct reading *r, struct load_entry *e, struct found *f)
@@ -161,7 +159,7 @@ static int add_symlink(struct reading *r, struct load_entry *e, struct found *f)
 	if (err < 0)
 		return err;
 	target = f->link;
-	if (strcmp(target, "/dev/null") == 0) {
+	if (is_mask(target)) {
 		e->is_masked = true;
 		return 0;
 	}
@@ -234,6 +232,17 @@ static const struct side_dir {
 	{STR(".upholds"), DEP_UPHOLDS},
 };
 
+/* A link to nothing; among the wanted units also an empty file. */
+static bool is_masked_part(const struct reading *r, const struct found *f, int dep)
+{
+	struct stat st;
+
+	if (f->kind == DT_LNK)
+		return is_mask(f->link);
+	return dep >= 0 && fstatat(r->fd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
 static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 {
 	struct load_part part = {
@@ -249,7 +258,7 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 			continue;
 		part.name = f.name;
 		err = f.kind == DT_LNK ? read_link(r, &f) : 0;
-		part.is_masked = f.kind == DT_LNK && strcmp(f.link, "/dev/null") == 0;
+		part.is_masked = err == 0 && is_masked_part(r, &f, dep);
 		if (err == 0)
 			err = index_add_part(r->l, e, part);
 	}

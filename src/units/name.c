@@ -49,8 +49,9 @@ bool name_is_valid(const char *name, unsigned forms)
 {
 	struct str s = stem(name);
 
-	return s.n > 0 && s.p[0] != '@' && s.n + strlen(name + s.n) <= UNIT_NAME_MAX &&
-	       has_name_chars(s) && unit_type_of(name) >= 0 && (form_of(s) & forms) != 0;
+	return s.n > 0 && s.p[0] != '@' && s.p[0] != '.' &&
+	       s.n + strlen(name + s.n) <= UNIT_NAME_MAX && has_name_chars(s) &&
+	       unit_type_of(name) >= 0 && (form_of(s) & forms) != 0;
 }
 
 unsigned name_form(const char *name)
@@ -79,6 +80,24 @@ struct str name_suffix(const char *name)
 	size_t dot = str_rindex(s, '.');
 
 	return dot == s.n ? str_sub(s, s.n, s.n) : str_sub(s, dot + 1, s.n);
+}
+
+bool name_may_alias(const char *name)
+{
+	int type = unit_type_of(name);
+
+	return type == UNIT_SERVICE || type == UNIT_SOCKET || type == UNIT_TARGET ||
+	       type == UNIT_DEVICE || type == UNIT_TIMER || type == UNIT_PATH;
+}
+
+bool name_fits_alias(const char *name, const char *of)
+{
+	if (!name_may_alias(name) || !name_is_valid(of, NAME_ANY) ||
+	    unit_type_of(of) != unit_type_of(name))
+		return false;
+	if (name_form(name) == NAME_INSTANCE && name_form(of) == NAME_TEMPLATE)
+		return true;
+	return name_form(name) == name_form(of) && str_eq(name_instance(name), name_instance(of));
 }
 
 /* Put n pieces one behind the other; out may overlap none of them. A name may not be longer than UNIT_NAME_MAX. */

@@ -16,6 +16,10 @@ unsigned name_form(const char *name);
 struct str name_prefix(const char *name);
 struct str name_instance(const char *name);
 struct str name_suffix(const char *name);
+/* May a file that is called `name` be a link to the one of the unit `of`, as one more name of that? By systemd.unit(5): some types, equal ones, with the same instance. */
+bool name_fits_alias(const char *name, const char *of);
+/* The types of which a unit may have several names. */
+bool name_may_alias(const char *name);
 /* "foo@.service" of "foo@bar.service". 0, -EINVAL (not an instance), -ENAMETOOLONG. */
 MUST_USE int name_template(const char *name, char *out, size_t cap);
 /* "foo@INSTANCE.service" of template or instance. 0, -EINVAL, -ENAMETOOLONG. */

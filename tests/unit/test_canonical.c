@@ -207,7 +207,7 @@ START_TEST(parts_are_merged)
 		{"a.service.d/1.conf",
 		 "[Service]\nExecStart=\nExecStart=/bin/b %n\nEnvironment=B=2\n"},
 		{"service.d/2.conf", "[Unit]\nAfter=all.target\n[Service]\nNice=4\n"},
-		{"a.service.requires/b.service", ""},
+		{"a.service.requires/b.service", "\n"},
 	};
 	char path[600], command[600], *merged, *before, *after;
 

@@ -8,102 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "load_files.h"
 #include "suite.h"
 #include "units/exec_config.h"
 #include "units/load.h"
 #include "units/service.h"
 
-static char top[64];
-static struct load load;
-
-static void run(const char *command)
-{
-	ck_assert_int_eq(system(command), 0);
-}
-
-/* A file below the test's folder; folders above it are made. */
-static void put(const char *path, const char *text)
-{
-	char full[256], command[400];
-	FILE *f;
-
-	snprintf(full, sizeof(full), "%s/%s", top, path);
-	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s')\"", full);
-	run(command);
-	f = fopen(full, "w");
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void put_link(const char *path, const char *target)
-{
-	char full[256];
-
-	put(path, "");
-	snprintf(full, sizeof(full), "%s/%s", top, path);
-	unlink(full);
-	ck_assert_int_eq(symlink(target, full), 0);
-}
-
-static void setup(void)
-{
-	strcpy(top, "/tmp/hark-load-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
-	ck_assert_int_eq(load_init(&load, "/units:/high:/low", top), 0);
-}
-
-static void teardown(void)
-{
-	char command[128];
-
-	load_fini(&load);
-	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	run(command);
-	ck_assert_uint_eq(mem_stats.live_n, 0);
-}
-
-static struct unit_config *get(const char *name)
-{
-	struct unit_config *c = NULL;
-
-	ck_assert_int_eq(load_unit(&load, name, &c), 0);
-	return c;
-}
-
-static bool has_dep(const struct unit_config *c, enum dep_type type, const char *name)
-{
-	for (const struct dep *d = c->deps; d; d = d->next)
-		if (d->type == type && strcmp(d->name, name) == 0)
-			return true;
-	return false;
-}
-
-static void scan(void)
-{
-	ck_assert_int_eq(load_scan(&load), 0);
-}
-
-static void check_description(const char *name, const char *expected)
-{
-	struct unit_config *c = get(name);
-
-	ck_assert_int_eq(c->load, LOAD_LOADED);
-	ck_assert_str_eq(c->description, expected);
-	unit_config_free(c);
-}
-
-static void check_load(const char *name, enum load_state state)
-{
-	struct unit_config *c = get(name);
-
-	ck_assert_msg(c->load == state, "%s is %s", name, load_state_names[c->load]);
-	unit_config_free(c);
-}
-
 /* --- directories --- */
-
-#define SERVICE_TEXT(d) "[Unit]\nDescription=" d "\n[Service]\nExecStart=/bin/true\n"
 
 START_TEST(order_of_directories)
 {
@@ -245,81 +156,7 @@ START_TEST(order_of_dropins)
 }
 END_TEST
 
-START_TEST(templates)
-{
-	struct unit_config *c;
-
-	put("low/t@.service", SERVICE_TEXT("%i of %p"));
-	put("low/t@own.service", SERVICE_TEXT("own"));
-	put("low/t@.service.d/1.conf", "[Service]\nNice=1\n");
-	put("low/t@one.service.d/2.conf", "[Service]\nNice=2\n");
-	put("low/t@.service.wants/h@.service", "");
-	scan();
-	check_description("t@x.service", "x of t");
-	check_description("t@own.service", "own");
-	c = get("t@one.service");
-	ck_assert_int_eq(c->exec->nice, 2);
-	ck_assert(has_dep(c, DEP_WANTS, "h@one.service"));
-	unit_config_free(c);
-	c = get("t@.service");
-	ck_assert_int_eq(c->load, LOAD_LOADED);
-	unit_config_free(c);
-}
-END_TEST
-
 /* Read once for all instances that follow each other, and again when it has changed. */
-/* Of an instance count the prefixes with the instance, as a template, and plain. */
-START_TEST(prefixes_of_instances)
-{
-	static const char *const owners[] = {"a-b-c@k", "a-b-c@", "a-b-@k", "a-b-@", "a-b-", "a-"};
-	struct unit_config *c;
-	char path[64], text[64];
-
-	put("low/a-b-c@.service", SERVICE_TEXT("%i"));
-	for (unsigned k = 0; k < ARRAY_SIZE(owners); k++) {
-		snprintf(path, sizeof(path), "low/%s.service.d/%u.conf", owners[k], k);
-		snprintf(text, sizeof(text), "[Unit]\nAfter=%u.target\n", k);
-		put(path, text);
-	}
-	put("low/a-b-c.service.d/no.conf", "[Unit]\nAfter=no.target\n");
-	scan();
-	c = get("a-b-c@k.service");
-	for (unsigned k = 0; k < ARRAY_SIZE(owners); k++) {
-		snprintf(text, sizeof(text), "%u.target", k);
-		ck_assert_msg(has_dep(c, DEP_AFTER, text), "%s does not count", owners[k]);
-	}
-	ck_assert(!has_dep(c, DEP_AFTER, "no.target"));
-	unit_config_free(c);
-}
-END_TEST
-
-/* A link of an instance to its template is no file of its own; to another template it is an alias of that one's instance. */
-START_TEST(links_of_instances)
-{
-	struct unit_config *c;
-
-	put("low/t@.service", SERVICE_TEXT("%i of %p"));
-	put_link("low/t@x.service", "t@.service");
-	put_link("low/u@.service", "t@.service");
-	put_link("low/u@y.service", "u@.service");
-	put_link("low/v@z.service", "t@.service");
-	put_link("low/far@x.service", "/elsewhere/far@.service");
-	put("elsewhere/far@.service", SERVICE_TEXT("far %i"));
-	scan();
-	c = get("t@x.service");
-	ck_assert_ptr_nonnull(strstr(c->fragment, "/low/t@.service"));
-	ck_assert_str_eq(c->description, "x of t");
-	unit_config_free(c);
-	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
-	ck_assert_str_eq(load_canonical(&load, "u@y.service"), "t@y.service");
-	ck_assert_str_eq(load_canonical(&load, "v@z.service"), "t@z.service");
-	put("low/u@y.service.d/1.conf", "[Unit]\nDescription=of the alias\n");
-	scan();
-	check_description("u@y.service", "of the alias");
-	check_description("far@x.service", "far x");
-}
-END_TEST
-
 START_TEST(a_template_is_read_once)
 {
 	const char *text;
@@ -380,92 +217,6 @@ START_TEST(a_changed_install_is_seen)
 		put("units/a.service", rows[k].text);
 		ck_assert(load_install_is_stale(&load, c) == rows[k].is_stale);
 	}
-	unit_config_free(c);
-}
-END_TEST
-
-START_TEST(masks)
-{
-	put("low/a.service", SERVICE_TEXT("low"));
-	put_link("high/a.service", "/dev/null");
-	put("low/b.service", SERVICE_TEXT("low"));
-	put("high/b.service", "");
-	put("low/t@.service", SERVICE_TEXT("t"));
-	put_link("high/t@x.service", "/dev/null");
-	scan();
-	check_load("a.service", LOAD_MASKED);
-	check_load("b.service", LOAD_MASKED);
-	check_load("t@x.service", LOAD_MASKED);
-	check_load("t@y.service", LOAD_LOADED);
-}
-END_TEST
-
-START_TEST(aliases)
-{
-	struct unit_config *c;
-
-	put("low/real.service", SERVICE_TEXT("real"));
-	put_link("high/alias.service", "../low/real.service");
-	put_link("high/second.service", "alias.service");
-	put_link("high/loop.service", "pool.service");
-	put_link("high/pool.service", "loop.service");
-	put_link("high/linked.service", "/elsewhere/linked.service");
-	put("elsewhere/linked.service", SERVICE_TEXT("linked"));
-	put_link("high/gone.service", "/nowhere/other.service");
-	put("low/getty@.service", SERVICE_TEXT("on %i"));
-	put_link("low/autovt@.service", "getty@.service");
-	put("low/alias.service.d/x.conf", "[Service]\nNice=3\n");
-	put_link("low/alias.service.wants/w.service", "../w.service");
-	scan();
-	ck_assert_str_eq(load_canonical(&load, "alias.service"), "real.service");
-	ck_assert_str_eq(load_canonical(&load, "second.service"), "real.service");
-	ck_assert_str_eq(load_canonical(&load, "autovt@tty1.service"), "getty@tty1.service");
-	c = get("alias.service");
-	ck_assert_str_eq(c->name, "real.service");
-	ck_assert_int_eq(c->exec->nice, 3);
-	ck_assert(has_dep(c, DEP_WANTS, "w.service"));
-	unit_config_free(c);
-	check_description("autovt@tty1.service", "on tty1");
-	check_description("linked.service", "linked");
-	check_load("gone.service", LOAD_ERROR);
-	check_load("loop.service", LOAD_NOT_FOUND);
-}
-END_TEST
-
-START_TEST(links)
-{
-	struct unit_config *c;
-
-	put("low/x.target", "[Unit]\nDescription=x\nWants=written.service\nBefore=late.service\n");
-	put_link("low/x.target.wants/a.service", "../a.service");
-	put_link("low/x.target.requires/b.service", "../b.service");
-	put_link("high/x.target.upholds/c.service", "../c.service");
-	put_link("low/x.target.wants/d.service", "../d.service");
-	put_link("high/x.target.wants/d.service", "/dev/null");
-	put_link("high/x.target.wants/late.service", "../late.service");
-	scan();
-	c = get("x.target");
-	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_AFTER, "a.service"));
-	ck_assert(has_dep(c, DEP_REQUIRES, "b.service") && has_dep(c, DEP_UPHOLDS, "c.service"));
-	ck_assert(has_dep(c, DEP_AFTER, "written.service") && !has_dep(c, DEP_WANTS, "d.service"));
-	ck_assert(has_dep(c, DEP_WANTS, "late.service") && !has_dep(c, DEP_AFTER, "late.service"));
-	ck_assert(has_dep(c, DEP_CONFLICTS, "shutdown.target"));
-	unit_config_free(c);
-}
-END_TEST
-
-/* A unit that is built in is wanted and changed like any other. */
-START_TEST(text_with_links)
-{
-	struct unit_config *c = NULL;
-
-	put_link("low/x.target.wants/a.service", "../a.service");
-	put("low/x.target.d/1.conf", "[Unit]\nAllowIsolate=yes\n");
-	scan();
-	ck_assert_int_eq(load_unit_text(&load, "x.target", "(built in)", STR("[Unit]\n"), &c), 0);
-	ck_assert_int_eq(c->load, LOAD_LOADED);
-	ck_assert(has_dep(c, DEP_WANTS, "a.service") && has_dep(c, DEP_AFTER, "a.service"));
-	ck_assert(c->unit->allow_isolate && !load_is_stale(&load, c));
 	unit_config_free(c);
 }
 END_TEST
@@ -678,16 +429,9 @@ int main(void)
 	tcase_add_test(tc, nothing_by_itself);
 	tcase_add_test(tc, paths_need_their_mounts);
 	tcase_add_test(tc, order_of_dropins);
-	tcase_add_test(tc, templates);
-	tcase_add_test(tc, prefixes_of_instances);
-	tcase_add_test(tc, links_of_instances);
 	tcase_add_test(tc, a_template_is_read_once);
 	tcase_add_test(tc, a_present_file_is_read_once);
 	tcase_add_test(tc, a_changed_install_is_seen);
-	tcase_add_test(tc, masks);
-	tcase_add_test(tc, aliases);
-	tcase_add_test(tc, links);
-	tcase_add_test(tc, text_with_links);
 	tcase_add_test(tc, presence_is_enablement);
 	tcase_add_test(tc, staleness);
 	tcase_add_test(tc, unreadable_files);
