@@ -55,11 +55,11 @@ ok_if "the repair is taken" "" wait_for '[ "$(prop one.service Description)" = r
 is "with the same process" "" "$pid" "$(main_of one.service)"
 
 # two files of one change: one is broken, so neither is taken; then both are
-printf '[Unit]\nDescription=b\n[Service]\nType=simple\n' >"$T/new1"
-printf '[Unit]\nDescription=pair\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/new2"
+mkdir -p "$T/pair"
+printf '[Unit]\nDescription=b\n[Service]\nType=simple\n' >"$T/pair/one.service"
+printf '[Unit]\nDescription=pair\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" >"$T/pair/quiet.service"
 ctl start quiet.service >/dev/null
-mv "$T/new1" "$LIVE/one.service"
-mv "$T/new2" "$LIVE/quiet.service"
+mv -t "$LIVE" "$T/pair/one.service" "$T/pair/quiet.service" # by one process: a busy machine shall not make two changes of it
 ok_if "a change is one transaction: a broken file holds back what changed with it" "" wait_for 'in_log "quiet.service: its files have changed; they wait for the broken ones"'
 is "the other one keeps its settings" "" "" "$(prop quiet.service Description | grep pair)"
 printf '[Unit]\nDescription=whole\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" | drop one.service
