@@ -71,6 +71,47 @@ static const struct finish {
 	[UNIT_BUSNAME] = {device_settle, busname_links, NULL},
 };
 
+static struct str variable_name(const char *assignment)
+{
+	struct str s = str_of(assignment);
+
+	return str_sub(s, 0, str_index(s, '='));
+}
+
+/* The place of that variable in a table of a power of two of places, not all of them taken. */
+static struct name_list **variable_place(struct name_list **table, size_t places, const char *text)
+{
+	struct str name = variable_name(text);
+	size_t at = str_hash(name) & (places - 1);
+
+	while (table[at] && !str_eq(variable_name(table[at]->text), name))
+		at = (at + 1) & (places - 1);
+	return &table[at];
+}
+
+/* Of a variable that is assigned more than once the last value counts. 0 or -ENOMEM. */
+static int drop_overridden(struct name_list **first)
+{
+	AUTO_MEM struct name_list **table = NULL;
+	size_t n = 0, places = 4;
+
+	for (const struct name_list *l = *first; l; l = l->next)
+		n++;
+	while (places < 2 * n)
+		places *= 2;
+	table = n > 1 ? mem_get(places * sizeof(*table)) : NULL;
+	if (!table)
+		return n > 1 ? -ENOMEM : 0;
+	for (struct name_list *l = *first; l; l = l->next)
+		*variable_place(table, places, l->text) = l;
+	for (struct name_list **at = first; *at;)
+		if (*variable_place(table, places, (*at)->text) == *at)
+			at = &(*at)->next;
+		else
+			*at = (*at)->next;
+	return 0;
+}
+
 /* A slice with a file, or that of a template, is depended on; any other is made when its cgroup is. */
 static void find_slice(const struct load *l, struct unit_config *c)
 {
@@ -87,6 +128,8 @@ int finish_config(const struct load *l, struct unit_config *c)
 	const struct finish *f = type >= 0 ? &finishes[type] : &nothing;
 	int r = set_slice(c);
 
+	if (r == 0 && c->exec)
+		r = drop_overridden(&c->exec->environment);
 	if (r == 0)
 		r = sandbox_settle(c);
 	if (c->own->swap)

@@ -315,31 +315,10 @@ int parse_pids(struct assignment *a)
 	return take_names(a, 0, is_pid, CODE_BAD_NUMBER, "the number of a process");
 }
 
-/* Of a variable that is assigned twice the last value counts. */
-static void drop_assigned_before(struct name_list **first, const struct name_list *last)
-{
-	size_t n = strcspn(last->text, "=") + 1;
-
-	for (struct name_list **at = first; *at != last;)
-		if (strncmp((*at)->text, last->text, n) == 0)
-			*at = (*at)->next;
-		else
-			at = &(*at)->next;
-}
-
 int parse_environment(struct assignment *a)
 {
-	struct name_list **first = a->target, **end = first;
-	int r;
-
-	while (end && *end)
-		end = &(*end)->next;
-	r = take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
-		       "NAME=value");
-	for (const struct name_list *l = end ? *end : NULL; l; l = l->next)
-		drop_assigned_before(first, l);
-	a->list_head = NULL;
-	return r;
+	return take_names(a, WORDS_UNQUOTE | WORDS_CUNESCAPE, is_assignment, CODE_BAD_ENVIRONMENT,
+			  "NAME=value");
 }
 
 int parse_variables(struct assignment *a)

@@ -115,6 +115,37 @@ START_TEST(paths_need_their_mounts)
 }
 END_TEST
 
+/* However many there are: each is found without a look at all before it. */
+START_TEST(last_value_of_a_variable)
+{
+	enum { VARIABLES = 30000 };
+	struct sbuf text = {0};
+	struct unit_config *c;
+	unsigned n = 0;
+
+	sbuf_add_z(&text, "[Service]\nExecStart=/bin/true\nEnvironment=GONE=1\nEnvironment=\n");
+	for (unsigned k = 0; k < 2 * VARIABLES; k++)
+		sbuf_addf(&text, "Environment=V%u=%u\n", k % VARIABLES, k);
+	sbuf_add_z(&text, "Environment=A=1 AB=2 A=3\n");
+	ck_assert_int_eq(text.err, 0);
+	put("low/a.service", text.p);
+	sbuf_fini(&text);
+	scan();
+	c = get("a.service");
+	ck_assert_int_eq(c->load, LOAD_LOADED);
+	for (const struct name_list *l = c->exec->environment; l; l = l->next, n++) {
+		char expected[32];
+
+		snprintf(expected, sizeof(expected), "V%u=%u", n, VARIABLES + n);
+		ck_assert_str_eq(l->text, n < VARIABLES    ? expected
+					  : n == VARIABLES ? "AB=2"
+							   : "A=3");
+	}
+	ck_assert_uint_eq(n, VARIABLES + 2);
+	unit_config_free(c);
+}
+END_TEST
+
 START_TEST(order_of_dropins)
 {
 	struct unit_config *c;
@@ -428,6 +459,7 @@ int main(void)
 	tcase_add_test(tc, default_directories);
 	tcase_add_test(tc, nothing_by_itself);
 	tcase_add_test(tc, paths_need_their_mounts);
+	tcase_add_test(tc, last_value_of_a_variable);
 	tcase_add_test(tc, order_of_dropins);
 	tcase_add_test(tc, a_template_is_read_once);
 	tcase_add_test(tc, a_present_file_is_read_once);
