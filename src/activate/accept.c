@@ -238,6 +238,9 @@ static void take_connection(struct hark *h, struct socket_unit *k, const struct 
 
 	connection_name(k->n_accepted, note, port_may_look_up(h), &name);
 	why = why_refused(h, k, &name);
+	/* Instances that have ended may count still. */
+	while (why && engine_run_later(&h->engine))
+		why = why_refused(h, k, &name);
 	if (why) {
 		give_up(h, k, note, why);
 		return;

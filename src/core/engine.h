@@ -39,6 +39,8 @@ struct engine_ops {
 	void (*quiet)(void *arg);
 	/* A start limit, FailureAction= ... asks for something about the whole system. */
 	void (*emergency)(void *arg, struct unit *u, enum emergency_action action);
+	/* Does nobody wait for the pending effects of u? Then those of others go before them, for a millisecond. NULL: no. */
+	bool (*can_wait)(void *arg, struct unit *u);
 	/* The unit is about to be dropped: let go of everything that is kept for it. */
 	void (*retired)(void *arg, struct unit *u);
 	/* State slot of a unit for the ledger, 0: none. */
@@ -56,11 +58,13 @@ struct engine {
 	struct list doomed;    /* jobs that fail because one they need failed */
 	struct list run_queue; /* units with a job that may be runnable */
 	struct list fx_queue;  /* units with pending effects */
+	struct list fx_later;  /* those put aside, see can_wait */
 	struct list retired;   /* units to be dropped when all is quiet */
 	uint32_t dropped_n;    /* since memory was given back */
 	struct list touched;   /* units to be stored with the next commit */
 	struct task turn;
 	struct timer resume; /* the next turn, when this one has done its share of effects */
+	struct timer later;  /* what was put aside has waited long enough */
 	struct timer rest;   /* then units with which nothing goes on any more take less memory */
 	uint32_t next_job;
 	uint32_t jobs_n;
@@ -81,6 +85,9 @@ void engine_fini(struct engine *e);
 void engine_post(struct engine *e, const struct event *ev);
 void engine_post_simple(struct engine *e, struct unit *u, enum event_kind kind, int64_t a,
 			int64_t b, int64_t c);
+
+/* Run the effects that were put aside now. Were there any? Not to be called from engine_ops.run. */
+bool engine_run_later(struct engine *e);
 
 /* A trigger's entry in the ledger, from which what follows goes on: cause->entry. */
 void engine_note_trigger(struct engine *e, struct unit *u, struct cause *cause);

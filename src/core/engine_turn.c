@@ -8,6 +8,7 @@ enum {
 	QUEUE_FIRST = 64,
 	BEHIND_US = 1000,
 	UNITS_A_TURN = 4,
+	LATER_US = 1000,
 	REST_US = 50 * 1000,
 	TRIM_FROM = 2000
 };
@@ -400,17 +401,28 @@ static bool digest_all(struct engine *e)
 	return any;
 }
 
-/* Of the next unit; false when there is none. */
-static bool run_effects(struct engine *e)
+static struct unit *next_of(struct list *queue)
 {
-	struct list *node = list_pop(&e->fx_queue);
-	struct unit *u;
-	uint32_t fx;
+	struct list *node = list_pop(queue);
 
-	if (!node)
-		return false;
-	u = container_of(node, struct unit_work, fx_node)->unit;
-	fx = u->work->running_fx = u->work->pending_fx;
+	return node ? container_of(node, struct unit_work, fx_node)->unit : NULL;
+}
+
+/* The next unit with effects that cannot wait, or NULL. */
+static struct unit *next_urgent(struct engine *e)
+{
+	struct unit *u;
+
+	while ((u = next_of(&e->fx_queue)) && e->ops->can_wait && e->ops->can_wait(e->arg, u))
+		list_add_tail(&e->fx_later, &unit_work(u)->fx_node);
+	return u;
+}
+
+/* Those of u, and what follows from them. */
+static void run_effects(struct engine *e, struct unit *u)
+{
+	uint32_t fx = u->work->running_fx = u->work->pending_fx;
+
 	u->work->pending_fx = 0;
 	CHECK(!e->is_digesting); /* law 4 of docs/ARCHITECTURE.md, and below its other half */
 	e->is_running_fx = true;
@@ -418,7 +430,30 @@ static bool run_effects(struct engine *e)
 	e->is_running_fx = false;
 	u->work->running_fx = 0;
 	engine_touch(e, u);
+	engine_digest(e);
+}
+
+/* Of the next unit that was put aside, to the end; false when there is none. */
+static bool run_later(struct engine *e)
+{
+	struct unit *u = next_of(&e->fx_later);
+
+	if (!u)
+		return false;
+	do {
+		list_del(&unit_work(u)->fx_node);
+		run_effects(e, u);
+	} while (u->work->pending_fx);
 	return true;
+}
+
+bool engine_run_later(struct engine *e)
+{
+	bool any = false;
+
+	while (run_later(e))
+		any = true;
+	return any;
 }
 
 void engine_retire(struct engine *e, struct unit *u)
@@ -479,14 +514,22 @@ static void turn(struct task *t)
 {
 	struct engine *e = container_of(t, struct engine, turn);
 	bool is_behind = false;
+	struct unit *u;
+	unsigned n = 0;
 
 	engine_digest(e);
-	for (unsigned i = 0; i < UNITS_A_TURN && !list_is_empty(&e->fx_queue); i++) {
+	for (; n < UNITS_A_TURN && !list_is_empty(&e->fx_queue); n++) {
 		is_behind = e->ops->is_behind && e->ops->is_behind(e->arg);
-		if (is_behind || !run_effects(e))
+		u = is_behind ? NULL : next_urgent(e);
+		if (!u)
 			break;
-		engine_digest(e);
+		run_effects(e, u);
 	}
+	/* As many have let others go before them. */
+	for (; n && run_later(e); n--)
+		continue;
+	if (!list_is_empty(&e->fx_later) && !e->later.is_armed)
+		loop_timer_arm(e->loop, &e->later, loop_now_us(e->loop) + LATER_US);
 	/* Once nothing has happened for that long: it looks at every unit, and what it gives back would be taken again. */
 	loop_timer_arm(e->loop, &e->rest, loop_now_us(e->loop) + REST_US);
 	if (list_is_empty(&e->fx_queue)) {
@@ -506,6 +549,11 @@ static void resume(struct timer *t)
 	loop_defer(e->loop, &e->turn);
 }
 
+static void later(struct timer *t)
+{
+	engine_run_later(container_of(t, struct engine, later));
+}
+
 static void rest(struct timer *t)
 {
 	registry_rest(container_of(t, struct engine, rest)->reg);
@@ -523,9 +571,11 @@ int engine_init(struct engine *e, struct loop *loop, struct registry *reg, struc
 			     .next_job = 1,
 			     .turn = {.fn = turn},
 			     .resume = {.fn = resume},
+			     .later = {.fn = later},
 			     .rest = {.fn = rest}};
 	list_init(&e->run_queue);
 	list_init(&e->fx_queue);
+	list_init(&e->fx_later);
 	list_init(&e->retired);
 	list_init(&e->touched);
 	list_init(&e->doomed);
@@ -537,6 +587,7 @@ void engine_fini(struct engine *e)
 {
 	loop_undefer(&e->turn);
 	loop_timer_disarm(e->loop, &e->resume);
+	loop_timer_disarm(e->loop, &e->later);
 	loop_timer_disarm(e->loop, &e->rest);
 	job_plan_fini(&e->last_plan);
 	mem_put(e->queue);

@@ -194,6 +194,14 @@ void kill_leftovers(struct hark *h, struct unit *u)
 	engine_post_simple(&h->engine, u, EV_EMPTY, 0, 0, 0);
 }
 
+bool kill_can_wait(void *arg UNUSED, struct unit *u)
+{
+	const struct service *s = service_of(u);
+
+	return s && s->socket_unit != UNIT_NONE &&
+	       (u->work->pending_fx & ~(uint32_t)FX_WATCHDOG_OFF) == FX_KILL_FINAL;
+}
+
 int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig)
 {
 	int sent = 0;

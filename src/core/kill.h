@@ -20,3 +20,5 @@ void kill_leftovers(struct hark *h, struct unit *u);
 MUST_USE int kill_unit(struct hark *h, struct unit *u, unsigned whom, int sig);
 /* Leftovers end when cgroup.events says so: posts EMPTY then, or now when nobody is left. */
 void kill_await_empty(struct hark *h, struct unit *u);
+/* Is all that is to be done of u the end of a connection's instance, for which nobody waits? engine_ops.can_wait */
+bool kill_can_wait(void *arg, struct unit *u);

@@ -424,6 +424,7 @@ const struct engine_ops run_ops = {
 	.commit = commit,
 	.is_behind = is_behind,
 	.quiet = quiet,
+	.can_wait = kill_can_wait,
 	.elapsed = elapsed,
 	.job_done = job_done,
 	.emergency = emergency,

@@ -32,8 +32,11 @@ struct world {
 	struct later later[PENDING];
 	unsigned later_n;
 	unsigned spawned, double_starts;
-	bool calm;    /* the last phase: processes behave */
-	bool is_deaf; /* nobody obeys SIGTERM */
+	bool calm;                  /* the last phase: processes behave */
+	bool is_deaf;               /* nobody obeys SIGTERM */
+	const struct unit *patient; /* nobody waits for its end */
+	unsigned ran_n, spawned_at,
+		final_at; /* units whose effects were run, and which of them was the last of its kind */
 };
 
 static struct world w;
@@ -110,6 +113,11 @@ static void fake_run(void *arg, struct unit *u, uint32_t fx)
 {
 	(void)arg;
 	w.hash = w.hash * 31 + u->id * 7 + fx;
+	w.ran_n++;
+	if (fx & FX_SPAWN_MAIN)
+		w.spawned_at = w.ran_n;
+	if (fx & FX_KILL_FINAL)
+		w.final_at = w.ran_n;
 	if (fx & FX_FORGET)
 		service_of(u)->main.slot = service_of(u)->control.slot = 0;
 	if (fx & (FX_KILL_TERM | FX_KILL_WATCHDOG))
@@ -181,9 +189,18 @@ static bool fake_is_behind(void *arg)
 	return roll(8) == 0;
 }
 
+static bool fake_can_wait(void *arg, struct unit *u)
+{
+	bool is_end = (u->work->pending_fx & ~(uint32_t)FX_WATCHDOG_OFF) == FX_KILL_FINAL;
+
+	(void)arg;
+	return is_end && (w.calm ? u == w.patient : roll(4) == 0);
+}
+
 static const struct engine_ops fakes = {.load = fake_load,
 					.run = fake_run,
 					.is_behind = fake_is_behind,
+					.can_wait = fake_can_wait,
 					.condition = always,
 					.changed = ignore_change,
 					.job_done = ignore_job,
@@ -395,6 +412,64 @@ START_TEST(a_stop_needs_no_memory)
 }
 END_TEST
 
+/* A running service ends, for which nobody waits. */
+static struct unit *patient_begin(void)
+{
+	struct unit *u = alone_begin(SERVICE_SIMPLE);
+
+	w.patient = u;
+	ask_for(u, JOB_START);
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "running");
+	engine_post_simple(&w.engine, u, EV_EXITED, CLD_EXITED, 0, ROLE_MAIN);
+	ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	ck_assert_uint_eq(w.final_at, 0);
+	return u;
+}
+
+START_TEST(who_can_wait_waits_a_millisecond)
+{
+	struct unit *u = patient_begin();
+
+	w.now_us += 999;
+	ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	ck_assert_uint_eq(w.final_at, 0);
+	w.now_us += 1;
+	ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	ck_assert_uint_ne(w.final_at, 0);
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "dead");
+	alone_end(u);
+}
+END_TEST
+
+START_TEST(who_can_wait_comes_behind_the_next_spawn)
+{
+	struct unit *u = patient_begin(), *other = registry_get(&w.reg, "other.service");
+
+	make_config(other);
+	other->config->commands = NULL;
+	add_command(other->config, CMD_START);
+	ask_for(other, JOB_START);
+	ck_assert_int_eq(loop_turn(&w.loop, 0), 0);
+	ck_assert_uint_ne(w.final_at, 0);
+	ck_assert_uint_eq(w.final_at, w.spawned_at + 1);
+	graph_detach(&w.reg, other);
+	alone_end(u);
+}
+END_TEST
+
+START_TEST(who_can_wait_is_done_when_it_counts)
+{
+	struct unit *u = patient_begin();
+
+	ck_assert(engine_run_later(&w.engine));
+	ck_assert_uint_ne(w.final_at, 0);
+	ck_assert(!engine_run_later(&w.engine));
+	alone_end(u);
+}
+END_TEST
+
 /* What a manager reacts to: a process ends, PID 1 is told to go down, a client asks, time passes. */
 static void happen(struct unit *u, unsigned source)
 {
@@ -489,6 +564,9 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_stop_needs_no_memory);
+	tcase_add_test(t, who_can_wait_waits_a_millisecond);
+	tcase_add_test(t, who_can_wait_comes_behind_the_next_spawn);
+	tcase_add_test(t, who_can_wait_is_done_when_it_counts);
 	tcase_add_test(t, four_sources_in_every_order);
 	tcase_add_test(t, every_story_comes_to_rest);
 	tcase_add_test(t, the_same_seed_tells_the_same_story);
