@@ -29,7 +29,7 @@ point() {
 	ctl start "run-$name.automount" >/dev/null || not_ok "run-$name.automount starts" "$(tail -1 "$HARK_LOG")"
 }
 # said NAME [N] [SECONDS] [HOW]: what knock says of /run/NAME, without the time.
-said() { "$KNOCK" "/run/$1" "${2:-1}" "${3:-8}" $4 | sed 's/ worst_ms=[0-9]*//'; }
+said() { "$KNOCK" "/run/$1" "${2:-1}" "${3:-30}" $4 | sed 's/ worst_ms=[0-9]*//'; }
 in_=entered=1\ refused=0\ errno=-\ stuck=0
 out() { echo "entered=0 refused=${2:-1} errno=$1 stuck=0"; }
 # slow UNIT SECONDS [STATUS]: a service that a mount waits for.
@@ -82,7 +82,7 @@ is "a path with blanks and dashes" "" "$in_" "$(said 'a b-c')"
 slow wait.service 0
 sed -i "s|^ExecStart=.*|ExecStart=/bin/sh -c 'until [ -e $T/go ]; do sleep 0.05; done'|" "$UNITS/wait.service"
 point slow '[Unit]' Requires=wait.service After=wait.service
-"$KNOCK" /run/slow 100 20 >"$T/knock" &
+"$KNOCK" /run/slow 100 60 >"$T/knock" &
 knock=$!
 wait_sub run-slow.automount mounting
 timeout 20 ls /run >/dev/null
@@ -159,10 +159,11 @@ is "... and a start makes it again" "" "$in_" "$(said lost)"
 # ---- stop
 slow long.service 20
 point stopped '[Unit]' Requires=long.service After=long.service
-"$KNOCK" /run/stopped 3 8 >"$T/knock" &
+"$KNOCK" /run/stopped 3 30 >"$T/knock" &
 knock=$!
 wait_sub run-stopped.automount mounting
-sleep 0.3 # for the other two
+wait_for '[ "$(pgrep -c -x knock)" = 4 ]'
+sleep 0.3 # until all are at it
 ctl stop run-stopped.automount >/dev/null
 wait $knock
 is "a stop lets nobody wait" "" "$(out EHOSTDOWN 3)" "$(sed 's/ worst_ms=[0-9]*//' "$T/knock")"

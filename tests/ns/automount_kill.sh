@@ -19,7 +19,7 @@ write_units() { # PLACE
 	printf '[Unit]\nDefaultDependencies=no\n[Automount]\n' >"$UNITS/run-$1bad.automount"
 	printf '[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=x\nType=nosuchfs\n' >"$UNITS/run-$1bad.mount"
 }
-said() { "$KNOCK" "$1" "${2:-1}" 15 file | sed 's/ worst_ms=[0-9]*//'; }
+said() { "$KNOCK" "$1" "${2:-1}" 30 file | sed 's/ worst_ms=[0-9]*//'; }
 IN='entered=1 refused=0 errno=- stuck=0'
 
 # Unmounts what is mounted there, by hand. What is in use does not go by itself meanwhile, after which the point itself would be unmounted.
@@ -66,7 +66,7 @@ lost=0 n=0
 while [ $n -lt "${RUNS:-40}" ]; do
 	n=$((n + 1))
 	take_away /run/kill
-	"$KNOCK" /run/kill 3 20 file >"$T/knock" &
+	"$KNOCK" /run/kill 3 60 file >"$T/knock" &
 	knock=$!
 	for i in 1 2; do
 		sleep 0.0$((RANDOM % 30))
@@ -84,7 +84,7 @@ printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/
 sed -i '1a Requires=slow.service\nAfter=slow.service' "$UNITS/run-kill.mount"
 ctl stop run-kill.mount >/dev/null
 ctl daemon-reload
-"$KNOCK" /run/kill 10 20 file >"$T/knock" &
+"$KNOCK" /run/kill 10 60 file >"$T/knock" &
 knock=$!
 wait_sub run-kill.automount mounting
 ok_if "the manager is replaced while ten wait" "" ctl reexec

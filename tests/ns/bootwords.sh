@@ -18,12 +18,12 @@ many() {
 	local i
 	for ((i = 0; i < 1000; i++)); do printf '[Service]\nExecStart=/bin/true\n' >"$ROOT/etc/systemd/system/many$i.service"; done
 	cat >"$OUT/beside" <<-'X'
-		timeout 20 sh -c 'until [ -s /var/cache/hark/units ]; do sleep 0.1; done'
+		timeout 60 sh -c 'until [ -s /var/cache/hark/units ]; do sleep 0.1; done'
 		grep -aq sysinit.target /var/cache/hark/units && echo known
 		timeout 10 harkctl show -p Result --value hark-cache.service
 		harkctl poweroff
 	X
-	box_run words 60 $HARK hark.unit=small.target
+	box_run words 250 $HARK hark.unit=small.target
 	is "a thousand unit files: the cache for the next boot is written" "" "130 known success" "$? $(head -2 "$OUT/said" | paste -sd' ')"
 	rm "$ROOT"/etc/systemd/system/many*.service
 }
@@ -51,7 +51,7 @@ X
 printf '#!/bin/sh\nexit 3\n' >"$ROOT/etc/systemd/system-generators/broken-generator"
 chmod +x "$ROOT"/etc/systemd/system-generators/{test,broken}-generator
 cat >"$OUT/beside" <<'X'
-timeout 20 sh -c 'until harkctl is-active small.target b.service >/dev/null 2>&1 && [ -z "$(harkctl jobs | grep start)" ]; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-active small.target b.service >/dev/null 2>&1 && [ -z "$(harkctl jobs | grep start)" ]; do sleep 0.1; done'
 for unit in a b c d left made; do echo "$unit $(harkctl is-active $unit.service)"; done
 echo "left $(harkctl show -p LoadState --value left.service)"
 echo "early $(harkctl show -p Description --value d.service), late $(harkctl show -p Description --value late.service)"
@@ -66,7 +66,7 @@ ls /run/systemd/generator/small.target.wants
 echo "ledger $(harkctl status hark-generate.service | grep -q "broken-generator failed" && echo told)"
 harkctl poweroff
 X
-box_run words 60 $HARK hark.unit=small.target b.service hark.start=d -left.service
+box_run words 250 $HARK hark.unit=small.target b.service hark.start=d -left.service
 is "it powers off" "" 130 $?
 is "words choose the unit, add some and leave some out; a generator's units are there" "E27" \
 	"a active b active c active d active left inactive made active left masked" "$(head -7 "$OUT/said" | paste -sd' ')"
@@ -80,11 +80,11 @@ is "one that fails is told of" "" "ledger told" "$(sed -n 14p "$OUT/said")"
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh -c "touch /run/shell; sleep 1000"\n' >"$ROOT/etc/systemd/system/rescue.service"
 printf '[Unit]\nDefaultDependencies=no\nRequires=rescue.service\nAfter=rescue.service\nAllowIsolate=yes\n' >"$ROOT/etc/systemd/system/rescue.target"
 cat >"$OUT/beside" <<'X'
-timeout 20 sh -c 'until [ -e /run/shell ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ -e /run/shell ]; do sleep 0.1; done'
 harkctl is-active rescue.target
 harkctl poweroff
 X
-box_run words 60 $HARK hark.unit=not-there.target
+box_run words 250 $HARK hark.unit=not-there.target
 is "a unit that is not there: rescue" "" "active" "$(head -1 "$OUT/said")"
 grep -q "cannot go to not-there.target" "$OUT/log" && ok "it is told" || not_ok "it is told" "$(tail -3 "$OUT/log" | paste -sd' ')"
 many

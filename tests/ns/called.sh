@@ -12,11 +12,11 @@ for name in init telinit halt poweroff reboot shutdown; do ln -sf /usr/bin/harkc
 for unit in quiet multi-user rescue graphical; do
 	printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n' >"$ROOT/etc/systemd/system/$unit.target"
 done
-is_up() { echo "$1 $(timeout 10 sh -c "until harkctl is-active $2 >/dev/null; do sleep 0.05; done" && harkctl is-active $3)"; }
+is_up() { echo "$1 $(timeout 60 sh -c "until harkctl is-active $2 >/dev/null; do sleep 0.05; done" && harkctl is-active $3)"; }
 {
 	declare -f is_up
 	cat <<'X'
-timeout 20 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
 telinit 3 >/dev/null; is_up 3 multi-user.target quiet.target
 init 5 >/dev/null; is_up 5 graphical.target multi-user.target
 telinit s >/dev/null; is_up s rescue.target graphical.target
@@ -41,7 +41,7 @@ done
 exec init 0
 X
 } >"$OUT/beside"
-box_run called 90 /usr/sbin/init hark.unit=quiet.target
+box_run called 250 /usr/sbin/init hark.unit=quiet.target
 is "init 0 powers off" "" 130 $?
 said() { sed -n "$1p" "$OUT/said" | paste -sd';'; }
 is "levels are targets" "" "3 inactive;5 inactive;s inactive" "$(said 1,3)"
@@ -52,10 +52,10 @@ is "... in a minute" "" "+1 active poweroff" "$(said 11)"
 is "halt: wrong options; -w does nothing" "" "-x 2;-w 0 inactive" "$(said 12,13)"
 is "at once: the command of reboot(2), after a sync unless -n" "" "sync RESTART;sync POWER_OFF;sync HALT;POWER_OFF" "$(said 14,17)"
 cat >"$OUT/beside" <<'X'
-timeout 20 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
 exec init 6
 X
-box_run called 60 /usr/sbin/init hark.unit=quiet.target
+box_run called 250 /usr/sbin/init hark.unit=quiet.target
 rc=$?
 rows=
 [ $NOT_OK_N = 0 ] && rows=C4

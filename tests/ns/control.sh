@@ -210,7 +210,7 @@ latency() {
 		    return time.monotonic() - t
 		def p99(times):
 		    return sorted(times)[int(len(times) * .99)] * 1000
-		best = (1e9, 0)
+		best = (1e9,)
 		for i in range(1, 6):
 		    boot = subprocess.Popen([ctl, "start", "boot%d.target" % i], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 		    took, idle = [], []
@@ -219,10 +219,11 @@ latency() {
 		        idle.append(once("version"))
 		    print("# status while 200 units start: p99 %.2f ms of %d; of a client that asks nobody %.2f" %
 		          (p99(took), len(took), p99(idle)))
-		    best = min(best, (p99(took), p99(idle)))
-		    if best[0] <= 5:
+		    best = min(best, (p99(took) - p99(idle), p99(took), p99(idle)))
+		    if p99(took) <= 5:
+		        best = (0, p99(took), p99(idle))
 		        break
-		open(out, "w").write("%d %d %d" % (best[0] * 1000, best[1] * 1000, i))
+		open(out, "w").write("%d %d %d" % (best[1] * 1000, best[2] * 1000, i))
 	Y
 	favour_no_more
 	local us floor storms

@@ -48,7 +48,7 @@ session() {
 		sleep 1000 & echo $!
 		read line </run/go
 		kill $!' </dev/null >/run/out/login 2>&1 &
-	timeout 30 sh -c 'until [ "$(wc -l </run/out/login)" -ge 6 ]; do sleep 0.1; done'
+	timeout 60 sh -c 'until [ "$(wc -l </run/out/login)" -ge 6 ]; do sleep 0.1; done'
 	sleep 1
 	kill $capture
 	wait $capture
@@ -58,13 +58,13 @@ session() {
 	timeout 60 busctl --match="type='signal',sender='org.freedesktop.systemd1',member='UnitRemoved'" capture >/run/out/removed 2>/dev/null &
 	capture=$!
 	echo go >/run/go
-	timeout 15 sh -c 'until [ -z "$(loginctl list-sessions --no-legend)" ]; do sleep 0.1; done'
+	timeout 60 sh -c 'until [ -z "$(loginctl list-sessions --no-legend)" ]; do sleep 0.1; done'
 	echo "left $(loginctl list-sessions --no-legend | wc -l) $(pgrep -cf "sleep 1000")"
-	timeout 20 sh -c 'until [ "$(systemctl is-active user-runtime-dir@1234.service)" = inactive ]; do sleep 0.2; done'
+	timeout 60 sh -c 'until [ "$(systemctl is-active user-runtime-dir@1234.service)" = inactive ]; do sleep 0.2; done'
 	kill $capture
 	echo "user $(systemctl is-active user@1234.service user-runtime-dir@1234.service | paste -sd" ") $(ls /run/user | wc -l)"
 	systemctl start tick.timer
-	timeout 10 sh -c 'until [ "$(wc -l </run/ticks)" -ge 2 ]; do sleep 0.1; done'
+	timeout 60 sh -c 'until [ "$(wc -l </run/ticks)" -ge 2 ]; do sleep 0.1; done'
 	echo "timer $(systemctl show -p ActiveState,SubState --value tick.timer | paste -sd" ") $(($(wc -l </run/ticks) >= 2)) $(systemctl list-timers --no-legend | grep -c "tick.timer *tick.service")"
 	systemctl stop tick.timer
 	timeout 20 systemd-run --wait -q sh -c "exit 7" </dev/null
@@ -72,7 +72,7 @@ session() {
 	timeout 20 systemd-run --scope -q --slice=lab.slice sed -n s/^0:://p /proc/self/cgroup </dev/null | sed "s/run-[^/]*/NAME/; s/^/scoped /"
 }
 export SYSTEMD_COLORS=0
-timeout 40 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 systemctl is-system-running
 systemctl --failed --no-legend --plain
 echo "-- health"
@@ -93,7 +93,7 @@ if [ -x /usr/lib/polkit-1/polkitd ]; then
 fi
 systemctl poweroff
 X
-box_run debian 150 /usr/lib/hark/hark-init
+box_run debian 250 /usr/lib/hark/hark-init
 rc=$?
 said() { grep -q "$1" "$OUT/said"; }
 is "Debian's default target is reached and nothing failed" "" running "$(head -1 "$OUT/said")"

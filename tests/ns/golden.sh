@@ -197,11 +197,11 @@ ln -s /dev/null "$T/units/masked.service"
 
 cat >"$T/beside" <<'X'
 export SYSTEMD_COLORS=0 SYSTEMD_PAGER= PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 COLUMNS=200
-timeout 5 sh -c 'until [ -S /run/systemd/private ] && [ -S /run/dbus/system_bus_socket ]; do sleep 0.02; done'
+timeout 60 sh -c 'until [ -S /run/systemd/private ] && [ -S /run/dbus/system_bus_socket ]; do sleep 0.02; done'
 timeout 30 systemctl is-system-running --wait >/run/waited || systemctl list-jobs
-timeout 30 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 systemctl start dbus.service systemd-logind.service
-timeout 5 sh -c 'until busctl status org.freedesktop.systemd1 >/dev/null 2>&1; do sleep 0.1; done'
+timeout 60 sh -c 'until busctl status org.freedesktop.systemd1 >/dev/null 2>&1; do sleep 0.1; done'
 python3 -B /run/out/golden.py run /run/out/golden.commands /run/out/golden.json
 systemctl --force poweroff
 X
@@ -211,7 +211,7 @@ boot() { # NAME COMMAND...
 	box_make "$name"
 	prepare "$T/$name/root"
 	cp "$T/beside" "$HERE"/golden.{py,commands} "$T/$name/out"
-	box_run "$name" 150 "$@"
+	box_run "$name" 250 "$@"
 }
 boot systemd /lib/systemd/systemd --log-target=console --show-status=no &
 boot hark /usr/lib/hark/hark-init

@@ -42,19 +42,19 @@ X
 cat >"$OUT/beside" <<'X'
 cp /run/out/listen /run/listen
 chmod +x /run/listen
-timeout 20 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-active quiet.target >/dev/null 2>&1; do sleep 0.1; done'
 harkctl start listen.service
 harkctl start once.service
 mkdir -p /run/by-hand
 mount -t tmpfs by-hand /run/by-hand
-timeout 10 sh -c 'until harkctl is-active run-by\x2dhand.mount >/dev/null; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-active run-by\x2dhand.mount >/dev/null; do sleep 0.1; done'
 umount /run/by-hand
 harkctl start speaker.service
-timeout 10 sh -c 'until harkctl is-failed speaker.service >/dev/null; do sleep 0.1; done'
+timeout 60 sh -c 'until harkctl is-failed speaker.service >/dev/null; do sleep 0.1; done'
 sleep 0.3
 harkctl poweroff
 X
-box_run journal 60 /usr/lib/hark/hark-init hark.unit=quiet.target
+box_run journal 250 /usr/lib/hark/hark-init hark.unit=quiet.target
 said() { grep "^$1" "$OUT/got" 2>/dev/null | sed "s/^$1 //" | paste -sd';'; }
 is "a oneshot: its line with the name it was given, and what became of it" "" \
 	"1 6 hark 32|once.service: starting;1 6 named 32|once;1 6 hark 32|once.service: started;1 6 hark 32|once.service: stopping;1 6 hark 32|once.service: stopped" "$(said once.service)"

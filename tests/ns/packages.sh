@@ -13,13 +13,13 @@ chroot "$ROOT" useradd -m -u 1234 -s /bin/bash tester || not_ok "a user is made"
 cat >"$OUT/beside" <<'X'
 export SYSTEMD_COLORS=0 DEBIAN_FRONTEND=noninteractive LC_ALL=C
 say() { echo "$1: $(eval "$2" 2>&1 | paste -sd" ")"; }
-timeout 40 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 say system 'systemctl is-system-running'
 timeout 200 apt-get install -y --no-install-recommends --no-download openssh-server openssh-client cups-daemon avahi-daemon nginx-light crun >/run/out/apt 2>&1 </dev/null
 say apt "echo $?"
 say active 'systemctl is-active ssh.service nginx.service cups.service cups.socket cups.path'
 say enabled 'systemctl is-enabled ssh.service nginx.service cups.service cups.path'
-say web 'printf "GET / HTTP/1.0\r\n\r\n" | timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/80; cat >&3; head -1 <&3" | tr -d "\r"'
+say web 'printf "GET / HTTP/1.0\r\n\r\n" | timeout 30 bash -c "exec 3<>/dev/tcp/127.0.0.1/80; cat >&3; head -1 <&3" | tr -d "\r"'
 say why 'harkctl why nginx.service | grep -c "uid 0"'
 
 say reconfigure 'dpkg-reconfigure openssh-server >/dev/null 2>&1; echo $?; systemctl is-active ssh.service'
@@ -39,7 +39,7 @@ say cups-stop 'systemctl is-active cups.service cups.path'
 systemctl start cups.path
 mkdir -p /var/cache/cups
 touch /var/cache/cups/org.cups.cupsd
-say cups-path 'timeout 10 sh -c "until systemctl is-active -q cups.service; do sleep 0.1; done"; systemctl is-active cups.service; harkctl why cups.service | grep -q org.cups.cupsd && echo named'
+say cups-path 'timeout 60 sh -c "until systemctl is-active -q cups.service; do sleep 0.1; done"; systemctl is-active cups.service; harkctl why cups.service | grep -q org.cups.cupsd && echo named'
 
 # cups and avahi find each other over the bus: both at once, each by what starts it, and by one request
 both="cups.service avahi-daemon.service"
@@ -70,14 +70,14 @@ timeout 60 ssh -q -i /root/.ssh/key -o StrictHostKeyChecking=no -o BatchMode=yes
 	timeout 10 systemctl --user show -p Version --value
 	cat >/dev/null' </run/go >/run/out/login 2>&1 &
 exec 9>/run/go
-timeout 40 sh -c 'until [ "$(wc -l </run/out/login)" -ge 5 ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ "$(wc -l </run/out/login)" -ge 5 ]; do sleep 0.1; done'
 scope=$(systemctl list-units --no-legend --plain 'session-*.scope' | cut -d" " -f1)
 say scope "systemctl show -p ActiveState,SubState,Slice --value $scope"
 say sessions 'loginctl list-sessions --no-legend | grep -c tester'
 exec 9>&-
 wait $!
-say logout 'timeout 15 sh -c "until [ -z \"\$(loginctl list-sessions --no-legend)\" ]; do sleep 0.1; done"; loginctl list-sessions --no-legend | wc -l; systemctl list-units --no-legend "session-*.scope" | wc -l'
-say user-gone 'timeout 20 sh -c "until [ \"\$(systemctl is-active user-runtime-dir@1234.service)\" = inactive ]; do sleep 0.2; done"; systemctl is-active user@1234.service; ls /run/user | wc -l'
+say logout 'timeout 60 sh -c "until [ -z \"\$(loginctl list-sessions --no-legend)\" ]; do sleep 0.1; done"; loginctl list-sessions --no-legend | wc -l; systemctl list-units --no-legend "session-*.scope" | wc -l'
+say user-gone 'timeout 60 sh -c "until [ \"\$(systemctl is-active user-runtime-dir@1234.service)\" = inactive ]; do sleep 0.2; done"; systemctl is-active user@1234.service; ls /run/user | wc -l'
 
 # crun with the systemd cgroup driver, as far as this machine has controllers
 mkdir -p /run/bundle/rootfs
@@ -95,7 +95,7 @@ json.dump(c, open("config.json", "w"))
 P
 timeout 20 crun --systemd-cgroup run -d one >/run/out/crun 2>&1 </dev/null
 say crun "echo $?; crun list -q; systemctl show -p ActiveState,Slice --value crun-one.scope; sed -n s/^0:://p /proc/\$(crun state one | sed -n 's/.*\"pid\": \\([0-9]*\\),*/\\1/p')/cgroup"
-say crun-kill 'crun kill one KILL; timeout 10 sh -c "until ! systemctl is-active -q crun-one.scope; do sleep 0.1; done"; crun delete -f one; systemctl is-active crun-one.scope'
+say crun-kill 'crun kill one KILL; timeout 60 sh -c "until ! systemctl is-active -q crun-one.scope; do sleep 0.1; done"; crun delete -f one; systemctl is-active crun-one.scope'
 cd /
 
 # removal

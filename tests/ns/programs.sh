@@ -17,14 +17,14 @@ touch "$ROOT/var/lib/systemd/linger/tester"
 
 cat >"$OUT/beside" <<'X'
 export SYSTEMD_COLORS=0 DEBIAN_FRONTEND=noninteractive LC_ALL=C
-say() { echo "$1: $(eval "timeout ${3:-20} $2" 2>/run/out/err.$1 </dev/null | paste -sd" ")"; }
-timeout 40 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
+say() { echo "$1: $(eval "timeout 100 $2" 2>/run/out/err.$1 </dev/null | paste -sd" ")"; }
+timeout 60 sh -c 'until [ "$(systemctl is-system-running 2>/dev/null)" = running ]; do sleep 0.1; done'
 timeout 200 apt-get install -y --no-install-recommends --no-download PACKAGES >/run/out/apt 2>&1 </dev/null
 echo "apt: $?"
 say networkmanager 'nmcli -t -f RUNNING,STATE general; systemctl is-active NetworkManager.service'
 say udisks 'sh -c "systemctl stop udisks2.service; udisksctl status | head -1; systemctl is-active udisks2.service"'
 say accounts 'sh -c "busctl call org.freedesktop.Accounts /org/freedesktop/Accounts org.freedesktop.Accounts FindUserByName s tester; systemctl is-active accounts-daemon.service"'
-say packagekit 'sh -c "pkcon backend-details | grep ^Name; systemctl is-active packagekit.service"'
+say packagekit 'sh -c "for i in 1 2 3; do pkcon backend-details | grep ^Name && break; done; systemctl is-active packagekit.service"'
 say inhibitor 'systemd-inhibit --list --no-pager --no-legend | grep -o "Unattended Upgrades Shutdown.*shutdown"'
 say cockpit 'python3 -B /run/out/cockpit.py'
 
@@ -39,7 +39,7 @@ ours.send(b"this\n")
 print(ours.makefile().read().replace("\n", " "), p.wait())
 P
 say sockets 'python3 /run/sockets.py'
-timeout 20 sh -c 'until [ -S /run/user/1234/bus ]; do sleep 0.1; done'
+timeout 60 sh -c 'until [ -S /run/user/1234/bus ]; do sleep 0.1; done'
 say user 'systemctl --user -M tester@ is-system-running --wait'
 say user-run 'systemd-run --user -M tester@ -q --wait --pipe id -un'
 
@@ -48,14 +48,14 @@ mount --bind / /run/rootfs
 say podman 'podman --cgroup-manager=systemd run --privileged --pids-limit 0 --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --name one -d --rootfs /run/rootfs sleep 1000 | grep -cE "^[0-9a-f]{64}$"'
 id=$(podman ps -q --no-trunc)
 say podman-scope "systemctl show -p ActiveState,SubState,Slice --value libpod-$id.scope"
-say podman-stop "sh -c 'podman --cgroup-manager=systemd stop -t 1 one; timeout 5 sh -c \"while systemctl -q is-active libpod-$id.scope; do sleep 0.1; done\"; systemctl is-active libpod-$id.scope'"
+say podman-stop "sh -c 'podman --cgroup-manager=systemd stop -t 1 one; timeout 60 sh -c \"while systemctl -q is-active libpod-$id.scope; do sleep 0.1; done\"; systemctl is-active libpod-$id.scope'"
 
 # A library that a service uses has been replaced: needrestart finds the service, and restarts it.
 lib=$(readlink -f /usr/lib/x86_64-linux-gnu/libpcre2-8.so.0)
 cp -p "$lib" "$lib.new" && mv "$lib.new" "$lib"
-say needrestart 'needrestart -b -r l | grep -x "NEEDRESTART-SVC: nginx.service"' 60
+say needrestart 'needrestart -b -r l | grep -x "NEEDRESTART-SVC: nginx.service"'
 before=$(systemctl show -p MainPID --value nginx.service)
-say needrestart-restart 'needrestart -q -r a' 60
+say needrestart-restart 'needrestart -q -r a'
 say restarted "sh -c '[ \$(systemctl show -p MainPID --value nginx.service) != $before ] && systemctl is-active nginx.service'"
 
 # nginx, which runs, is upgraded.

@@ -25,7 +25,7 @@ X
 echo first >"$ROOT/etc/root-name"
 # Outside of hark's reach: it is a child of the container, and goes with all other processes.
 cat >"$OUT/beside" <<'X'
-timeout 20 sh -c 'until grep -q begun /run/out/did 2>/dev/null; do sleep 0.1; done'
+timeout 60 sh -c 'until grep -q begun /run/out/did 2>/dev/null; do sleep 0.1; done'
 harkctl show -p DefaultUnit --value >>/run/out/did
 sleep 1001 &
 case $(grep -c begun /run/out/did) in
@@ -61,7 +61,7 @@ case $(grep -c begun /run/out/did) in
 	;;
 esac
 X
-box_run soft 60 /usr/lib/hark/hark-init hark.unit=quiet.target
+box_run soft 250 /usr/lib/hark/hark-init hark.unit=quiet.target
 is "it ends by the power-off of the third life" "" 130 $?
 did() { sed -n "$1p" "$OUT/did"; }
 is "units are stopped in order, and begin again" "" "begun in first;quiet.target;stopped;begun in first" "$(did 1,4 | paste -sd';')"

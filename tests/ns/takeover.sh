@@ -29,7 +29,7 @@ W=$T/thousand
 services "$W/units" 1000
 hark_up thousand || finish
 wait_for 'all_run 1000' 60 || not_ok "a thousand services start" "$(wc -l <"$W/trace") ran"
-times="" best=1000000
+times="" best=1000000 floor=0
 for i in 1 2 3 4 5 6 7; do
 	old=$(manager_pid)
 	start_clock
@@ -37,7 +37,7 @@ for i in 1 2 3 4 5 6 7; do
 	ctl show -p ManagerGenerations >/dev/null
 	stop_clock
 	times="$times $TOOK"
-	[ $TOOK -lt $best ] && best=$TOOK floor=$STALLED
+	[ $((TOOK - STALLED)) -lt $((best - floor)) ] && best=$TOOK floor=$STALLED
 	sleep 0.3
 done
 note "takeover with 1000 services: ms from the kill until harkctl had its answer:$times"
