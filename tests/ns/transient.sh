@@ -58,7 +58,7 @@ run --unit=masks -p UMask=0027 sh -c "umask >$T/umask" >/dev/null
 ok_if "a mask is octal" "" wait_for "grep -qx 0027 $T/umask"
 
 # A scope: the caller's own process.
-timeout 60 systemd-run --scope --unit=mine -p TimeoutStopSec=1s sh -c "echo \$\$ >$T/pid; trap '' TERM; while :; do sleep 0.1; done" </dev/null >"$T/scope" 2>&1 &
+timeout 60 systemd-run --scope --unit=mine -p TimeoutStopSec=1s sh -c "trap '' TERM; echo \$\$ >$T/pid; while :; do sleep 0.1; done" </dev/null >"$T/scope" 2>&1 &
 ok_if "a scope starts" "" wait_for "[ \"\$(prop mine.scope ActiveState)\" = active -a -s $T/pid ]"
 pid=$(cat "$T/pid")
 is "... and has the process" "" yes "$(case $(cgroup_of "$pid") in */system.slice/mine.scope) echo yes ;; *) cgroup_of "$pid" ;; esac)"

@@ -220,7 +220,7 @@ pid_files() {
 		ctl reset-failed odd.service
 	done
 	is "a PIDFile= with a number that nobody may name, or that is no file, is not believed" "" 9 "$(grep -o 'timeout:0 ' <<<"$said" | wc -l)"
-	service other Type=forking TimeoutStartSec=400ms User=nobody "PIDFile=$T/other.pid" \
+	service other Type=forking User=nobody "PIDFile=$T/other.pid" \
 		"ExecStart=$PAYLOAD daemon pidfile $T/other.pid 0 pause"
 	: >"$T/other.pid" && chmod 666 "$T/other.pid" && chown nobody "$T/other.pid"
 	ctl start other.service >/dev/null 2>&1
