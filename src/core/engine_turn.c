@@ -351,6 +351,9 @@ static void answer_ask(struct engine *e, struct unit *u, const struct event *ev)
 	int r = engine_request(e, u, (enum job_type)ev->a, (enum job_mode)ev->b, &ev->cause, false,
 			       NULL);
 
+	if (r == -ENOMEM) /* a client would ask again; who else asks does not */
+		r = engine_request(e, u, (enum job_type)ev->a, (enum job_mode)ev->b, &ev->cause,
+				   false, NULL);
 	if (r == 0)
 		return;
 	if (r < 0)

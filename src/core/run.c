@@ -86,11 +86,18 @@ static int find_triggered(struct hark *h, const struct unit *u, char **ret_why)
 
 static void fx_arm(struct hark *h, struct unit *u)
 {
+	const struct activator *a = h->activators[u->type];
 	char *why = NULL;
 	int r = find_triggered(h, u, &why);
 
 	if (r == 0)
-		r = h->activators[u->type] ? h->activators[u->type]->arm(h, u, &why) : -EOPNOTSUPP;
+		r = a ? a->arm(h, u, &why) : -EOPNOTSUPP;
+	if (a &&
+	    r == -ENOMEM) { /* memory that is short for a moment shall not cost a boot its sockets */
+		mem_put(why);
+		why = NULL;
+		r = a->arm(h, u, &why);
+	}
 	if (r == 0) {
 		engine_post_simple(&h->engine, u, EV_ARMED, 0, 0, 0);
 		return;

@@ -227,6 +227,8 @@ static int open_cgroup(struct hark *h, struct unit *u, const char *path, uint32_
 		return -1;
 	u->is_cgroup_gone = false;
 	fd = cgroup_make(&h->cgroups, path);
+	if (fd == -ENOMEM) /* once without its cgroup it is so for as long as it runs */
+		fd = cgroup_make(&h->cgroups, path);
 	if (fd < 0)
 		log_at(LOG_WARN, "%s: cannot make its cgroup: %s; it runs in ours", u->name,
 		       strerror(-fd));
