@@ -93,6 +93,8 @@ static void tell(uint32_t seed)
 	if (fork_life(fd, 50 + world_dice(8, 1, 0, 900), nothing)) {
 		is_damaged = does_harm;
 		kept->newest = world->next_pid;
+		/* Whom a waiting client starts may be in conflict with what runs. */
+		memset(world->pending, 0, sizeof(world->pending));
 		for (unsigned i = 0; does_harm && i <= world_dice(26, 0, 0, 3); i++)
 			scribble(fd, seed, i);
 		ck(!fork_life(fd, 0, nothing), "the manager lives");
