@@ -225,6 +225,9 @@ bool property_usage(struct hark *h, const struct unit *u, const char *file, cons
 	if (!h->cgroups.has_cgroups)
 		return false;
 	procs_cgroup(u, path);
+	/* An empty one is that of the next run. */
+	if (unit_is_at_rest(u) && cgroup_is_populated(&h->cgroups, path) <= 0)
+		return false;
 	snprintf(full, sizeof(full), "%s/%s", path, file);
 	if (fd_read_small(h->cgroups.dir_fd, full, text, sizeof(text)) <= 0)
 		return false;

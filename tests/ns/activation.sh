@@ -48,18 +48,34 @@ on_demand() {
 	ctl why first.service >"$T/out" 2>&1
 	ok_if "why names the socket" "D42" grep -q first.socket "$T/out"
 	ok_if "and the client's address or socket" "D42" grep -qE "sock|uid 0|$T/first" "$T/out"
-	local dir=$CGROUP/system.slice/first.service inode
-	inode=$(stat -c %i "$dir")
 	quiet ctl stop first.service
 	ok_if "a stop of the service alone: the socket listens on" "" wait_sub first.socket listening
-	ok_if "a new cgroup is there for the next run" "" wait_for "[ \"\$(stat -c %i $dir 2>/dev/null || echo $inode)\" != $inode ]"
-	is "with nobody in it" "" "" "$(cat "$dir/cgroup.procs")"
-	inode=$(stat -c %i "$dir")
 	asked "and starts it anew" "D13 D15" "$T/first" 1
-	is "in that cgroup" "" "$inode listen" "$(stat -c %i "$dir") $(xargs -a "$dir/cgroup.procs" ps -o args= -p | cut -d' ' -f2)"
 	quiet ctl stop first.socket first.service
-	ok_if "which goes with the socket" "" wait_for "[ ! -e $dir ]"
 	is "a stopped socket refuses" "" "served=0 refused=1" "$(ask "$T/first" 1 | cut -d' ' -f1-2)"
+}
+
+# The cgroup of the next run is there before somebody comes, and is new: nothing of the last run is in it.
+prepares_its_cgroup() {
+	local dir=$CGROUP/system.slice/ready.service inode
+	[ -n "$CGROUP" ] || { skip "a cgroup for the next run" "no cgroups" && return; }
+	socket ready "ListenStream=$T/ready"
+	service ready "ExecStart=$SOCK listen"
+	rescan
+	quiet ctl start ready.socket
+	ok_if "no cgroup is made for who never ran" "" test ! -e "$dir"
+	asked "a service runs" "" "$T/ready" 1
+	inode=$(stat -c %i "$dir")
+	quiet ctl stop ready.service
+	ok_if "when it has ended a new cgroup is there for the next run" "" \
+		wait_for "[ \"\$(stat -c %i $dir 2>/dev/null || echo $inode)\" != $inode ]"
+	is "with nobody in it" "" "" "$(cat "$dir/cgroup.procs")"
+	is "and nothing of it counts as the service's" "" "" "$(ctl show -p CPUUsageNSec ready.service)"
+	inode=$(stat -c %i "$dir")
+	asked "it runs again" "" "$T/ready" 1
+	is "in that cgroup" "" "$inode listen" "$(stat -c %i "$dir") $(xargs -a "$dir/cgroup.procs" ps -o args= -p | cut -d' ' -f2)"
+	quiet ctl stop ready.socket ready.service
+	ok_if "which goes with the socket" "" wait_for "[ ! -e $dir ]"
 }
 
 inherits_only_its_own() {
@@ -275,7 +291,7 @@ restarts() {
 	quiet ctl stop again.service
 }
 
-for test in on_demand inherits_only_its_own slow_provider permutations datagrams failing who_starts_whom restarts crashing idle_exit \
+for test in on_demand prepares_its_cgroup inherits_only_its_own slow_provider permutations datagrams failing who_starts_whom restarts crashing idle_exit \
 	sockets_first; do
 	$test
 done
