@@ -143,6 +143,52 @@ links() { timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.DBu
 link=$(links)
 is "a message longer than most does not cost hark-bus its connection" "" "org.freedesktop.DBus.Error.InvalidArgs $link $bus" \
 	"$(as_nobody "$T/long_call" 6000000) $(links) $(ctl show -p MainPID --value hark-bus.service)"
+# polkit takes its time, and who asked does not wait for it, nor does the unit.
+manage() { # METHOD ARGUMENT...: by a user, for whom polkit is asked
+	as_nobody dbus-send --system --print-reply --reply-timeout="$PATIENCE" --dest=org.freedesktop.systemd1 /org/freedesktop/systemd1 "org.freedesktop.systemd1.Manager.$@"
+}
+put polkit.service <<X
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=dbus
+BusName=org.freedesktop.PolicyKit1
+Environment=OWN_NAME_PATIENCE=300
+ExecStart=$NS_BIN/own_name org.freedesktop.PolicyKit1 0
+X
+for i in asked gone; do printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | put $i.service; done
+ctl daemon-reload >/dev/null
+ctl start polkit.service >/dev/null
+PATIENCE=10000
+is "what polkit says late is done late" "" "1 active" "$(manage StartUnit string:asked.service string:replace | grep -c object) $(ctl is-active asked.service)"
+PATIENCE=50
+manage StopUnit string:asked.service string:replace >/dev/null
+manage StartUnit string:gone.service string:replace >/dev/null
+manage ReloadUnit string:polkit.service string:replace >/dev/null
+rm "$UNITS/gone.service"
+ctl daemon-reload >/dev/null
+kill -KILL "$(manager_pid)"
+sleep 1.2
+PATIENCE=10000
+is "what polkit says when the caller, the unit and the manager are gone harms nobody" "" "$bus inactive 0" \
+	"$(ctl show -p MainPID --value hark-bus.service) $(ctl is-active gone.service) $(send org.hark.Good >/dev/null; echo $?)"
+ctl stop polkit.service >/dev/null
+# A bus that stands still.
+kill -STOP "$(main_of dbus.service)"
+ok_if "while the bus stands still services start" "" timeout 5 "$BIN/harkctl" restart asked.service
+ok_if "... and everybody is answered" "" timeout 5 "$BIN/harkctl" status asked.service
+kill -CONT "$(main_of dbus.service)"
+ok_if "... and then it is served again" "" wait_for 'send org.hark.Good | grep -q "method return"' 5
+# What stands in a file that others may not read.
+printf '[Service]\nExecStart=%s pause\nEnvironment=TOKEN=secret-word\nSetCredential=a:secret-word\n' "$PAYLOAD" | put keeps.service
+chmod 600 "$UNITS/keeps.service"
+ctl start keeps.service >/dev/null
+properties() { # USER
+	setpriv --reuid="$1" --clear-groups timeout 10 dbus-send --system --print-reply --dest=org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/keeps_2eservice \
+		org.freedesktop.DBus.Properties.GetAll string: 2>&1
+}
+is "what stands in a file that others may not read is for root alone, on the bus, too" "" "0 1 1" \
+	"$(properties 65534 | grep -c secret-word) $(properties 65534 | grep -c '"ActiveState"') $(properties 0 | grep -c TOKEN=secret-word)"
 if command -v systemctl >/dev/null; then
 	export SYSTEMD_IGNORE_CHROOT=1
 	is "another user's systemctl reads over the bus" "" active \

@@ -165,7 +165,7 @@ terminal_words() {
 		import os, socket, sys, time
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.connect(os.environ["NOTIFY_SOCKET"])
-		s.send(b"READY=1\nSTATUS=\x1b]0;stolen\x07\x1b[2Jwell\x9b31m")
+		s.send(b"READY=1\nSTATUS=%n%s\x1b]0;stolen\x07\x1b[2Jwell\x9b31m")
 		os.write(1, b"plain\n\x1b[2J\x1b]52;c;ZXZpbA==\x07gone\r over\n<0>hark[1]: forged\n\0\n")
 		if len(sys.argv) == 1:
 		    os.execv(sys.executable, [sys.executable, sys.argv[0], "\x1b[2Jargument\nnext"])
@@ -263,7 +263,116 @@ main_pids() {
 	is "... and a stop ends neither" "" "$manager" "$(manager_pid)"
 }
 
-for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids}; do "$part"; done
+# What anybody may ask the manager, in every form, of units of every kind and state; and what root may ask for things that are no units.
+requests() {
+	local before after manager fds
+	service runs "ExecStart=$PAYLOAD pause"
+	service breaks "ExecStart=/bin/false"
+	service done Type=oneshot RemainAfterExit=yes ExecStart=/bin/true
+	service begins Type=notify TimeoutStartSec=infinity "ExecStart=$PAYLOAD pause"
+	service many@ "ExecStart=$PAYLOAD pause"
+	ln -s /dev/null "$UNITS/masked.service"
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nService=done.service\n' "$T/asked" | unit asked.socket
+	printf '[Unit]\nDefaultDependencies=no\n[Timer]\nOnActiveSec=1h\nUnit=done.service\n' | unit asked.timer
+	printf '[Unit]\nDefaultDependencies=no\n[Path]\nPathExists=%s\nUnit=done.service\n' "$T/never" | unit asked.path
+	ctl start runs.service breaks.service done.service many@1.service asked.socket asked.timer asked.path >/dev/null 2>&1
+	ctl start --no-wait begins.service >/dev/null
+	states() { ctl show -p Id,ActiveState,SubState,MainPID '*' && (cd "$T" && ls -R hostile/units && cat canary.service); }
+	echo canary | tee "$T/canary.service" >"$T/hostile/canary.service"
+	manager=$(manager_pid)
+	fds=$(ls "/proc/$manager/fd" | wc -l)
+	before=$(states)
+	python3 "$HERE/asks.py" "$RUN_DIR/control" "$TOP/src/ctl/verbs.def" $USER_ID 1 2000 runs.service breaks.service done.service begins.service many@1.service many@2.service \
+		masked.service asked.socket asked.timer asked.path test.target -.slice none.service >"$T/asks" 2>&1
+	is "2000 requests of a user, of all that can be said: each is answered" "" "answered 2000 of 2000" "$(xargs <"$T/asks")"
+	after=$(states)
+	is "... and nothing has changed" "" "$manager" "$(manager_pid)$(diff <(sort <<<"$before") <(sort <<<"$after") | head -3)"
+	wait_for "[ \$(ls /proc/$manager/fd | wc -l) -le $((fds + 1)) ]" 3
+	ok_if "... nor does the manager hold what was sent along" "" test "$(ls "/proc/$manager/fd" | wc -l)" -le $((fds + 1))
+	python3 "$HERE/asks.py" "$RUN_DIR/control" "$TOP/src/ctl/verbs.def" 0 2 500 >"$T/asks" 2>&1
+	is "500 of root's, for what is no unit: each is answered" "" "answered 500 of 500" "$(xargs <"$T/asks")"
+	is "... and nothing outside is touched" "" "$manager canary canary" "$(manager_pid) $(cat "$T/canary.service" "$T/hostile/canary.service" | xargs)"
+	# Who connected counts, not who holds the connection, nor what its address says.
+	is "a user's connection is his in the hands of root, too" "" "4 active" "$(python3 - "$RUN_DIR/control" <<-Y
+		import os, socket, struct, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.bind(b"\0uid=0;")
+		os.setresuid($USER_ID, $USER_ID, 0)
+		s.connect(sys.argv[1])
+		os.setresuid(0, 0, 0)
+		field = lambda tag, v: struct.pack("=HHI", tag, 0, len(v)) + v
+		s.send(struct.pack("=HHI", 0x6b68, 1, 1) + field(1, b"stop") + field(2, b"runs.service"))
+		got = s.recv(16384)
+		while struct.unpack("=HHI", got[:8])[1] != 3:
+		    got = s.recv(16384)
+		at = 8
+		while at < len(got):
+		    tag, flags, n = struct.unpack("=HHI", got[at:at + 8])
+		    if tag == 32: print(struct.unpack("=Q", got[at + 8:at + 16])[0])
+		    at += 8 + n
+	Y
+	) $(active runs.service)"
+	ctl stop runs.service many@1.service begins.service asked.socket asked.timer asked.path >/dev/null 2>&1
+}
+
+# Programs that are started as nobody starts them, and a manager that is none.
+programs() {
+	local program bad=""
+	cat >"$T/bare.py" <<-'Y'
+		import ctypes, os, sys
+		if os.fork() == 0:
+		    os.close(0)
+		    ctypes.CDLL(None).execve(sys.argv[1].encode(), (ctypes.c_char_p * 1)(None), (ctypes.c_char_p * 1)(None))
+		    os._exit(126)
+		status = os.wait()[1]
+		print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
+	Y
+	for program in "$BIN"/hark*; do
+		case $program in *hark-init | *hark-udev) continue ;; esac # they begin their work
+		[ "$(timeout 10 python3 "$T/bare.py" "$program" 2>/dev/null | tail -1)" = 0 ] || bad="$bad $(basename "$program")"
+		# shellcheck disable=SC2046
+		timeout 10 "$program" $(seq 20000) >/dev/null 2>&1 </dev/null
+		case $? in 13[0-9] | 14[0-9] | 15[0-9] | 124) bad="$bad $(basename "$program"):many" ;; esac
+	done
+	is "no program falls over being given no word at all, or 20,000" "" "" "$bad"
+	mkdir -p "$T/liar"
+	python3 - "$T/liar/control" >/dev/null 2>&1 <<-'Y' &
+		import os, random, socket, struct, sys
+		r = random.Random(7)
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.bind(sys.argv[1]); s.listen(64)
+		def field(tag): # a value of its kind, or anything
+		    v = r.choice((b"", b"unit\0a.service", b"\0", b"x" * 200, b"state", struct.pack("=Q", r.getrandbits(64)), b"took\0" + struct.pack("=Q", r.getrandbits(64)), b"%n%s\0%s%n", os.urandom(20)))
+		    n = len(v) if r.random() < 0.9 else r.choice((0, 1, 2**31, 2**32 - 1, len(v) + 8))
+		    return struct.pack("=HHI", tag, 0, n) + v
+		while True:
+		    c = s.accept()[0]
+		    try:
+		        number = struct.unpack("=HHI", c.recv(16384)[:8])[2]
+		        for kind in (2, 2, r.choice((2, 3)), 3):
+		            c.send(struct.pack("=HHI", 0x6b68 if r.random() < 0.97 else 0, kind, number) + b"".join(field(r.choice((16, 16, 17, 18, 18, 19, 20, 21, 22, 23, 24, 25, 32, 99))) for i in range(r.randrange(30))))
+		    except (OSError, struct.error): pass
+		    c.close()
+	Y
+	local liar=$!
+	wait_for "[ -S $T/liar/control ]"
+	bad=""
+	for program in status list "show a.service" "why a.service" jobs timers "logs a.service" health "start a.service" crashes "deps a.service" "status a.service"; do
+		for _ in 1 2 3; do
+			# shellcheck disable=SC2086
+			HARK_RUN_DIR=$T/liar timeout 20 "$BIN/harkctl" $program >/dev/null 2>&1 </dev/null
+			[ $? -lt 124 ] || bad="$bad $program"
+		done
+	done
+	kill $liar
+	wait $liar 2>/dev/null
+	is "harkctl does not fall over what a manager says that lies" "" "" "$bad"
+	if command -v strace >/dev/null; then
+		is "... and starts no program to show it, a pager, say" "" 1 "$(strace -f -qq -e trace=execve -o /dev/stdout "$BIN/harkctl" status 2>/dev/null | grep -c 'execve(')"
+	fi
+}
+
+for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids requests programs}; do "$part"; done
 hark_down
 is "it ends in order" "" 0 $?
 finish
