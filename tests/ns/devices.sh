@@ -211,6 +211,30 @@ ok_if "... because events were lost" "" sh -c "$BIN/harkctl status hark-udev.ser
 is "... by the same process" "" "$pid" "$(main_of hark-udev.service)"
 ok_if "... and what still waited to be heard is not taken for new" "" wait_for '! ctl is-active sys-devices-hark-storm-one.device'
 
+# What a user sends, and what is no message of udev's, is heard by nobody.
+forged() { # ACTION [COMMAND...]
+	"${@:2}" "$T/uevent" 0 1 "ACTION=$1" DEVPATH=/devices/hark/forged SUBSYSTEM=hark SEQNUM=1 TAGS=:systemd: CURRENT_TAGS=:systemd: >/dev/null 2>&1
+}
+cp "$NS_BIN/uevent" "$T/uevent"
+forged add setpriv --reuid=65534 --regid=65534 --clear-groups
+python3 - <<'X'
+import os, socket
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)
+for text in (b"", b"libudev\0", b"libudev\0\xfe\xed\xca\xfe" + b"\xff" * 60, b"libudev\0" + os.urandom(300), b"add@/devices/hark/forged\0ACTION=add\0", os.urandom(8192), b"x" * 20000):
+    for group in (1, 2):
+        try:
+            s.sendto(text, (0, group))
+        except OSError:
+            pass
+X
+ip link add hkf type veth peer name hkg
+wait_sub "$(dev hkf)" plugged
+is "a device of a user's message is none, and after any nonsense of root's events are heard" "" "inactive active" "$(ctl is-active sys-devices-hark-forged.device hark-udev.service | xargs)"
+forged add
+ok_if "... one of root's is" "" wait_for 'ctl is-active sys-devices-hark-forged.device'
+forged remove
+ip link del hkf
+
 # Things have a duration: what a device, a mount, a path and a timer are, they are since then.
 put since.path <<'X'
 [Unit]

@@ -315,6 +315,48 @@ requests() {
 	ctl stop runs.service many@1.service begins.service asked.socket asked.timer asked.path >/dev/null 2>&1
 }
 
+# However a service is started, and whichever of its commands it is: the walls around it are the same.
+ways_to_start() {
+	local way command seen="" first lines
+	mkdir -m 1777 "$T/seen"
+	lines=("User=daemon" NoNewPrivileges=yes CapabilityBoundingSet=CAP_KILL UMask=0027 LimitNOFILE=99:99 OOMScoreAdjust=77 ProtectSystem=strict "ReadWritePaths=$T/seen" Type=oneshot
+		"ExecStartPre=$PAYLOAD report $T/seen/pre" "ExecStart=$PAYLOAD report $T/seen/main" "ExecStartPost=$PAYLOAD report $T/seen/post" "ExecStopPost=$PAYLOAD report $T/seen/end")
+	walls() { # of one command; it is done when the last has reported
+		local f=$T/seen/$1
+		echo "$(found "$f" uid) $(found "$f" gid) $(found "$f" groups) $(found "$f" umask) $(found "$f" limit7) $(found "$f" oom) $(sed -n 's/^CapBnd:[[:space:]]*//p; s/^NoNewPrivs:[[:space:]]*//p' "$f" | xargs)"
+	}
+	service walled "${lines[@]}"
+	service walled@ "${lines[@]}"
+	service fails "ExecStart=/bin/false"
+	mkdir "$UNITS/fails.service.d" "$UNITS/walled.service.d"
+	printf '[Unit]\nStartLimitIntervalSec=0\n' >"$UNITS/walled.service.d/often.conf"
+	printf '[Unit]\nOnFailure=walled.service\n' >"$UNITS/fails.service.d/then.conf"
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nAccept=yes\n' "$T/each" | unit walled.socket
+	printf '[Unit]\nDefaultDependencies=no\n[Path]\nPathChanged=%s\nUnit=walled.service\n' "$T/comes" | unit walled.path
+	printf '[Unit]\nDefaultDependencies=no\n[Timer]\nOnActiveSec=10ms\nAccuracySec=1ms\nUnit=walled.service\n' | unit walled.timer
+	ctl start walled.path walled.socket >/dev/null
+	for way in hand again path timer accept failure killed; do
+		rm -f "$T/seen/"*
+		case $way in
+			hand) ctl start walled.service ;;
+			again) ctl restart walled.service ;;
+			path) echo x >"$T/comes" ;;
+			timer) ctl start walled.timer ;;
+			accept) "$NS_BIN/sock" hold "$T/each" 1 100 1 ;;
+			failure) ctl start fails.service ;;
+			killed) kill -KILL "$(manager_pid)" && ctl start walled.service ;;
+		esac >/dev/null 2>&1
+		wait_for "grep -q ^NoNewPrivs $T/seen/end && [ \$(active walled.service) = inactive ]" 20
+		for command in pre main post end; do
+			seen=$(walls $command)
+			first=${first:-$seen}
+			[ "$seen" = "$first" ] || not_ok "the walls are the same: $way, $command" "expected '$first', got '$seen'"
+		done
+	done
+	is "its walls are those of its file, by whichever way it is started" "" "$(id -u daemon) $(id -g daemon) 0027 99:99 77 0000000000000020 1" "$(awk '{ print $1, $2, $(NF-4), $(NF-3), $(NF-2), $(NF-1), $NF }' <<<"$first")"
+	ctl stop walled.path walled.socket walled.timer >/dev/null 2>&1
+}
+
 # Programs that are started as nobody starts them, and a manager that is none.
 programs() {
 	local program bad=""
@@ -372,7 +414,7 @@ programs() {
 	fi
 }
 
-for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids requests programs}; do "$part"; done
+for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids requests ways_to_start programs}; do "$part"; done
 hark_down
 is "it ends in order" "" 0 $?
 finish
