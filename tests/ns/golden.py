@@ -51,7 +51,7 @@ def call(command):
     p = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          start_new_session=True)
     try:
-        said = p.communicate(timeout=20)[0]
+        said = p.communicate(timeout=60)[0]
     except subprocess.TimeoutExpired:
         os.killpg(p.pid, signal.SIGKILL)
         said = p.communicate()[0] + b"(killed)"
