@@ -26,8 +26,13 @@ static const char *const generator_dirs[] = {
 	"/usr/local/lib/systemd/system-generators", "/usr/lib/systemd/system-generators",
 	"/lib/systemd/system-generators",
 };
-/* Their work is done here and by hark-mount. */
-static const char *const replaced[] = {"systemd-fstab-generator", "systemd-debug-generator"};
+/* Their work is done by another program, if that is there; NULL: by this one. */
+static const struct replaced {
+	const char *name, *by;
+} replaced[] = {
+	{"systemd-fstab-generator", "/usr/lib/hark/hark-mount"}, /* as hark-fstab.service has it */
+	{"systemd-debug-generator", NULL},
+};
 /* In the order of a generator's arguments. */
 static const char *const outputs[OUTPUTS] = {"generator", "generator.early", "generator.late"};
 enum { EARLY = 1 };
@@ -40,8 +45,8 @@ struct run {
 static bool is_replaced(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(replaced); i++)
-		if (strcmp(name, replaced[i]) == 0)
-			return true;
+		if (strcmp(name, replaced[i].name) == 0)
+			return !replaced[i].by || access(replaced[i].by, X_OK) == 0;
 	return false;
 }
 

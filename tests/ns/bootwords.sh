@@ -16,6 +16,7 @@ target() { printf '[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\nWants=%s\n'
 # Many unit files, which a boot of such a machine writes down for the next one.
 many() {
 	local i
+	rm -rf "$ROOT/var/cache/hark" # of the machine that runs this
 	for ((i = 0; i < 1000; i++)); do printf '[Service]\nExecStart=/bin/true\n' >"$ROOT/etc/systemd/system/many$i.service"; done
 	cat >"$OUT/beside" <<-'X'
 		timeout 60 sh -c 'until [ -s /var/cache/hark/units ]; do sleep 0.1; done'
@@ -49,7 +50,9 @@ printf '[Unit]\nDescription=from late\n' >"$3/late.service"
 exit 0
 X
 printf '#!/bin/sh\nexit 3\n' >"$ROOT/etc/systemd/system-generators/broken-generator"
-chmod +x "$ROOT"/etc/systemd/system-generators/{test,broken}-generator
+printf '#!/bin/sh\n: >/run/fstab.generated\n' >"$ROOT/etc/systemd/system-generators/.fstab"
+chmod +x "$ROOT"/etc/systemd/system-generators/{test,broken}-generator "$ROOT/etc/systemd/system-generators/.fstab"
+mv -f "$ROOT"/etc/systemd/system-generators/{.fstab,systemd-fstab-generator}
 cat >"$OUT/beside" <<'X'
 timeout 60 sh -c 'until harkctl is-active small.target b.service >/dev/null 2>&1 && [ -z "$(harkctl jobs | grep start)" ]; do sleep 0.1; done'
 for unit in a b c d left made; do echo "$unit $(harkctl is-active $unit.service)"; done
@@ -60,10 +63,14 @@ ls -d /run/hark/generating 2>&1 | grep -c cannot
 echo "default $(harkctl show -p DefaultUnit --value)"
 stat -c %Y.%i /run/systemd/generator/made.service >/run/before
 touch /run/second
+ls /run/fstab.generated /usr/lib/hark/hark-mount 2>/dev/null >/run/with
+chmod -x /usr/lib/hark/hark-mount
 harkctl daemon-reload >/dev/null
+chmod +x /usr/lib/hark/hark-mount
 stat -c %Y.%i /run/systemd/generator/made.service | cmp - /run/before && echo same
 ls /run/systemd/generator/small.target.wants
 echo "ledger $(harkctl status hark-generate.service | grep -q "broken-generator failed" && echo told)"
+echo "fstab $(cat /run/with) without $(ls /run/fstab.generated)"
 harkctl poweroff
 X
 box_run words 250 $HARK hark.unit=small.target b.service hark.start=d -left.service
@@ -75,6 +82,8 @@ is "three directories, which are gone afterwards" "" "arguments 3 1" "$(sed -n 9
 is "the unit of the command line is the default one" "" "default small.target" "$(sed -n 11p "$OUT/said")"
 is "a reload runs them again, and touches only what they make otherwise" "" "same made.service" "$(sed -n 12,13p "$OUT/said" | paste -sd' ')"
 is "one that fails is told of" "" "ledger told" "$(sed -n 14p "$OUT/said")"
+is "systemd-fstab-generator is not run where hark-mount makes its units, and is where there is none" "" \
+	"fstab /usr/lib/hark/hark-mount without /run/fstab.generated" "$(sed -n 15p "$OUT/said")"
 
 # Nothing that can be gone to: a shell.
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh -c "touch /run/shell; sleep 1000"\n' >"$ROOT/etc/systemd/system/rescue.service"
