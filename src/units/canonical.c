@@ -12,18 +12,19 @@ enum way {
 };
 
 static const uint8_t ways[PARSERS] = {
-	[PARSER_commands] = WAY_FORGET,    [PARSER_environment] = WAY_FORGET,
-	[PARSER_condition] = WAY_FORGET,   [PARSER_environment_file] = WAY_FORGET,
-	[PARSER_install] = WAY_FORGET,     [PARSER_documentation] = WAY_FORGET,
-	[PARSER_mounts_for] = WAY_FORGET,  [PARSER_users] = WAY_FORGET,
-	[PARSER_directories] = WAY_FORGET, [PARSER_listen] = WAY_FORGET,
-	[PARSER_variables] = WAY_FORGET,   [PARSER_sockets] = WAY_FORGET,
-	[PARSER_exit_set] = WAY_FORGET,    [PARSER_text] = WAY_LAST,
-	[PARSER_path] = WAY_LAST,          [PARSER_pid_file] = WAY_LAST,
-	[PARSER_user] = WAY_LAST,          [PARSER_unit_name] = WAY_LAST,
-	[PARSER_slice] = WAY_LAST,         [PARSER_exit_status] = WAY_LAST,
-	[PARSER_bus_name] = WAY_LAST,      [PARSER_fd_name] = WAY_LAST,
-	[PARSER_interface] = WAY_LAST,     [PARSER_working_directory] = WAY_LAST,
+	[PARSER_commands] = WAY_FORGET,        [PARSER_environment] = WAY_FORGET,
+	[PARSER_condition] = WAY_FORGET,       [PARSER_environment_file] = WAY_FORGET,
+	[PARSER_install] = WAY_FORGET,         [PARSER_documentation] = WAY_FORGET,
+	[PARSER_mounts_for] = WAY_FORGET,      [PARSER_users] = WAY_FORGET,
+	[PARSER_directories] = WAY_FORGET,     [PARSER_listen] = WAY_FORGET,
+	[PARSER_variables] = WAY_FORGET,       [PARSER_sockets] = WAY_FORGET,
+	[PARSER_exit_set] = WAY_FORGET,        [PARSER_text] = WAY_LAST,
+	[PARSER_description] = WAY_LAST,       [PARSER_path] = WAY_LAST,
+	[PARSER_pid_file] = WAY_LAST,          [PARSER_user] = WAY_LAST,
+	[PARSER_unit_name] = WAY_LAST,         [PARSER_slice] = WAY_LAST,
+	[PARSER_exit_status] = WAY_LAST,       [PARSER_bus_name] = WAY_LAST,
+	[PARSER_fd_name] = WAY_LAST,           [PARSER_interface] = WAY_LAST,
+	[PARSER_working_directory] = WAY_LAST,
 };
 
 /* The row of a line by the name of today. */

@@ -499,6 +499,20 @@ int parse_text(struct assignment *a)
 	return r;
 }
 
+/* Lists and answers have it in them for each unit, and are not to be broken by one. */
+int parse_description(struct assignment *a)
+{
+	enum { DESCRIPTION_MAX = 4096 };
+	const char *before = *(const char **)a->target;
+	int r = parse_text(a);
+
+	if (r == 0 && a->value.n && strlen(*(const char **)a->target) > DESCRIPTION_MAX) {
+		*(const char **)a->target = before;
+		r = -EINVAL;
+	}
+	return r;
+}
+
 int parse_path(struct assignment *a)
 {
 	const char *path = NULL;

@@ -78,6 +78,7 @@ typedef int (*parse_fn)(struct assignment *a);
 	KIND(mode, BAD_MODE, "an octal access mode", false)                                        \
 	KIND(signal, BAD_SIGNAL, "a signal", false)                                                \
 	KIND(text, BAD_TEXT, "a text", true)                                                       \
+	KIND(description, BAD_TEXT, "a text of at most 4096 bytes", true)                          \
 	KIND(path, BAD_PATH, "an absolute path", true)                                             \
 	KIND(pid_file, BAD_PATH, "a path", true)                                                   \
 	KIND(paths, BAD_PATH, "a list of absolute paths", true)                                    \

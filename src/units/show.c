@@ -150,6 +150,7 @@ static const show_fn writers[PARSERS] = {
 	[PARSER_mode] = write_mode,
 	[PARSER_signal] = write_signal,
 	[PARSER_text] = write_text,
+	[PARSER_description] = write_text,
 	[PARSER_path] = write_text,
 	[PARSER_pid_file] = write_text,
 	[PARSER_paths] = write_names,

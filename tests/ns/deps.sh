@@ -304,6 +304,34 @@ bad_files() {
 	is "and has not been replaced" "" 1 "$(ctl show -p ManagerGenerations --value)"
 }
 
+# What is no file, leads nowhere or in a circle, has no end or is larger than anything sensible. The manager reads none of it, and nobody waits.
+nasty_files() {
+	local refused="fifo socket folder zero circle ring kind piped full garbage" unit
+	mkfifo "$UNITS/fifo.service"
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$UNITS/socket.service"
+	mkdir -p "$UNITS/folder.service" "$UNITS/piped.service.d" "$UNITS/full.service.d" "$UNITS/r1.service.wants"
+	ln -s /dev/zero "$UNITS/zero.service"
+	ln -s circle.service "$UNITS/circle.service"
+	ln -s ring2.service "$UNITS/ring.service" && ln -s ring.service "$UNITS/ring2.service"
+	ln -s r1.target "$UNITS/kind.service" && printf '[Unit]\n' >"$UNITS/r1.target"
+	service piped
+	mkfifo "$UNITS/piped.service.d/x.conf"
+	service full
+	ln -s /dev/full "$UNITS/full.service.d/x.conf"
+	head -c 5000000 /dev/zero >"$UNITS/garbage.service"
+	ln -s . "$UNITS/self.service.d" && ln -s self.service.wants "$UNITS/self.service.wants"
+	service self
+	service long "Description=$(head -c 500000 /dev/zero | tr '\0' x)"
+	for unit in $refused; do ln -s ../$unit.service "$UNITS/r1.service.wants/"; done
+	scan
+	is "what cannot be a unit is not started" "" "" "$(for unit in $refused; do q start $unit.service && echo $unit; done)"
+	is "each is told of" "" "" "$(for unit in $refused; do grep -q "$unit" "$HARK_LOG" "$T/out" || echo "$unit"; done)"
+	q restart r1.service self.service long.service
+	is "others start, and who wants them" "" "0 active active active" "$? $(states r1 self long)"
+	ok_if "one with half a megabyte to say about itself breaks no list" "" q list
+	is "and the manager is the same" "" 1 "$(ctl show -p ManagerGenerations --value)"
+}
+
 removed_files() {
 	service gone
 	mv "$UNITS/gone.service" "$FILES/"
@@ -318,7 +346,7 @@ removed_files() {
 	is "and can be stopped" "" "0 inactive" "$? $(active gone.service)"
 }
 
-for test in requirements order cycle modes boot_survives reasons files bad_files removed_files; do
+for test in requirements order cycle modes boot_survives reasons files bad_files removed_files nasty_files; do
 	$test
 done
 hark_down

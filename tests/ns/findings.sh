@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is wrong with a unit is said in the same words by harkctl verify, the manager's log and its answers; a mistake in a
 # security-relevant line refuses the unit, another one leaves it running. harkctl verify needs no manager.
+# Demands H-15 and H-16; each code's words, in text, JSON and for compilers, are in tests/golden (tests/unit/test_golden.c).
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 mkdir -p "$UNITS" "$T/empty"

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Unit files that come, change, break and go while hark runs: /etc/units without a command, the other directories with a reload.
+# Demands H-13 (what changed is read aside, judged as one and taken as a whole or not at all) and H-17 (a cycle is told of when its files come, an
+# edge of it is dropped, never a job, and status says which).
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 mkdir -p "$T/vendor"

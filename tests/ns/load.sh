@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What loading and reloading costs with many unit files, and that a long chain needs no deep stack. The figures are notes: the machine may be
-# busy; what is asserted holds with a wide margin.
+# busy; what is asserted holds with a wide margin. Demand H-14: a reload of one file among many takes less than 5 ms.
 # Runs alone: it measures times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 

@@ -131,6 +131,7 @@ START_TEST(targets_have_the_width_of_their_reader)
 		[PARSER_size] = 8,
 		[PARSER_i64] = 8,
 		[PARSER_text] = 8,
+		[PARSER_description] = 8,
 		[PARSER_path] = 8,
 		[PARSER_user] = 8,
 		[PARSER_unit_name] = 8,
