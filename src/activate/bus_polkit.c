@@ -49,6 +49,33 @@ static bool put_subject(DBusMessageIter *it, const char *sender)
 	       dbus_message_iter_close_container(it, &subject);
 }
 
+static bool put_detail(DBusMessageIter *details, const char *key, const char *value)
+{
+	DBusMessageIter entry;
+
+	return dbus_message_iter_open_container(details, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &key) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &value) &&
+	       dbus_message_iter_close_container(details, &entry);
+}
+
+/* What is to be done, and with which unit, for rules that ask: action.lookup("unit"). Words of ours are those of systemctl. */
+static bool put_details(DBusMessageIter *it, const struct bus_call *c)
+{
+	const struct bus_method *m = c->method;
+	bool is_object = c->object.kind == BUS_OBJECT_UNIT, is_good;
+	bool has_unit = is_object || strncmp(m->in, "name:s", 6) == 0;
+	enum verb_id verb = m->verb == VERB_TRANSIENT ? VERB_START : m->verb;
+	DBusMessageIter details;
+
+	is_good = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "{ss}", &details);
+	if (is_good && has_unit && m->access == BUS_UNITS)
+		is_good = put_detail(&details, "unit",
+				     is_object ? c->object.unit : bus_text_argument(c, 0)) &&
+			  (verb == VERBS || put_detail(&details, "verb", verbs[verb].word));
+	return is_good && dbus_message_iter_close_container(it, &details);
+}
+
 /* NULL: no memory. */
 static DBusMessage *new_check(struct bus_call *c, const char *action)
 {
@@ -58,15 +85,13 @@ static DBusMessage *new_check(struct bus_call *c, const char *action)
 	/* May it ask for a password? */
 	dbus_uint32_t flags = dbus_message_get_allow_interactive_authorization(c->message) != 0;
 	const char *none = "";
-	DBusMessageIter it, details;
+	DBusMessageIter it;
 
 	if (!m)
 		return NULL;
 	dbus_message_iter_init_append(m, &it);
 	if (put_subject(&it, dbus_message_get_sender(c->message)) &&
-	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &action) &&
-	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{ss}", &details) &&
-	    dbus_message_iter_close_container(&it, &details) &&
+	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &action) && put_details(&it, c) &&
 	    dbus_message_iter_append_basic(&it, DBUS_TYPE_UINT32, &flags) &&
 	    dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &none))
 		return m;
