@@ -180,6 +180,19 @@ static bool put_calendar(DBusMessageIter *it, struct str item)
 	       dbus_message_iter_close_container(it, &s);
 }
 
+/* "NAME:LINK", and flags, of which there are none */
+static bool put_link(DBusMessageIter *it, struct str item)
+{
+	DBusMessageIter s;
+	struct str name;
+
+	return str_cut(&item, ':', &name) &&
+	       dbus_message_iter_open_container(it, DBUS_TYPE_STRUCT, NULL, &s) &&
+	       bus_put_text(&s, name) && bus_put_text(&s, item) &&
+	       bus_put_basic(&s, DBUS_TYPE_UINT64, 0, none) &&
+	       dbus_message_iter_close_container(it, &s);
+}
+
 /* "-/etc/default/x": it may be missing */
 static bool put_file_and_may_miss(DBusMessageIter *it, struct str item)
 {
@@ -341,7 +354,7 @@ static bool put_array(DBusMessageIter *it, const char *element, const struct row
 		      const char *key)
 {
 	struct str item = row ? row_text(row, key) : none;
-	item_fn put = find_item(element);
+	item_fn put = str_has_suffix(str_of(key), STR("Symlink")) ? put_link : find_item(element);
 	DBusMessageIter list;
 	unsigned at = 0;
 	bool is_good = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, element, &list);

@@ -17,6 +17,7 @@
 
 #define BIT(type) (1u << UNIT_##type)
 enum {
+	EXECS = BIT(SERVICE) | BIT(SOCKET) | BIT(MOUNT) | BIT(SWAP),
 	GROUPED = BIT(SERVICE) | BIT(SOCKET) | BIT(MOUNT) | BIT(SWAP) | BIT(SCOPE) | BIT(SLICE),
 	EVERY = (1 << UNIT_TYPES) - 1
 };
@@ -305,6 +306,19 @@ static void put_freezer(const struct live_view *v)
 	reply_text_z(v->reply, v->name, frozen ? "frozen" : "running");
 }
 
+/* "StateDirectorySymlink" and its like: NAME:LINK each. */
+static void put_links(const struct live_view *v)
+{
+	static const char *const kinds[EXEC_DIRS] = {"Runtime", "State", "Cache", "Logs",
+						     "Configuration"};
+	const struct exec_config *e = v->u->config->exec;
+
+	for (unsigned k = 0; e && k < EXEC_DIRS; k++)
+		for (const struct name_list *l = e->directories[k].links; l; l = l->next)
+			if (str_has_prefix(str_of(v->name), str_of(kinds[k])))
+				reply_item(v->reply, v->name, l->text);
+}
+
 /* --- the table --- */
 
 /* clang-format off */
@@ -338,6 +352,10 @@ static const struct {
 	{ "AssertTimestamp", EVERY, put_asserted },
 	{ "AssertTimestampMonotonic", EVERY, put_asserted },
 	{ "FreezerState", EVERY, put_freezer },
+	{ "RuntimeDirectorySymlink", EXECS, put_links },
+	{ "StateDirectorySymlink", EXECS, put_links },
+	{ "CacheDirectorySymlink", EXECS, put_links },
+	{ "LogsDirectorySymlink", EXECS, put_links },
 };
 /* clang-format on */
 
