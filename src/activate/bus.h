@@ -33,6 +33,13 @@ struct bus_controllers {
 	void (*then)(struct bus *b); /* or NULL */
 };
 
+/* What children of ours do: bus_work.h. */
+struct bus_works {
+	struct list waiting; /* bus_call.wait_node: the first is being worked at */
+	struct watch answer; /* of its child */
+	struct sbuf bytes;   /* of the answer, so far */
+};
+
 enum { BUS_HOLDER_MAX = 63 };
 
 struct bus {
@@ -58,6 +65,8 @@ struct bus {
 	struct list kept;  /* bus_keep.h */
 	struct bus_refs refs;
 	struct bus_controllers controllers;
+	struct bus_works works;
+	int answer_fd;       /* of a child: where the one answer goes; -1: we are no child */
 	uint32_t peers_made; /* ever */
 };
 
@@ -105,6 +114,8 @@ struct bus_call {
 	bool is_authorizing; /* polkit is asked, which may ask a person: that takes as long as it takes */
 	bool is_authorized; /* polkit says that the caller may do what only root may */
 	void (*go_on)(struct bus_call *c);
+	void (*work)(struct bus_call *c); /* by a child: bus_work.h */
+	void (*after_work)(struct bus *b);
 	const char *args[BUS_ARGS]; /* borrowed from the message or `unit` */
 	char unit[UNIT_NAME_MAX + 1];
 	struct sbuf told; /* collected over several questions */

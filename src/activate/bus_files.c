@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Methods about unit files: the manager is asked for its search path, the rest is harkctl's own way (ctl/file_work.h). Blocks on the disk. */
+/* Methods about unit files: the manager is asked for its search path, the rest is harkctl's own way (ctl/file_work.h), by a child: it waits for the disk. */
 #include "activate/bus_serve.h"
 
 #include "activate/bus_news.h"
 #include "activate/bus_value.h"
-#include "activate/bus_watch.h"
+#include "activate/bus_work.h"
 #include "ctl/file_work.h"
 
 /* What stands in a message, by the names of bus_api.def. */
@@ -211,7 +211,6 @@ static int change(struct bus_call *c, struct writing *w, DBusMessageIter *it)
 		return -ENOMEM;
 	w->list = &list;
 	r = install_apply(&w->work.tree, on_changed, w, &path);
-	bus_news_files_changed(c->bus);
 	return dbus_message_iter_close_container(it, &list) ? r : -ENOMEM;
 }
 
@@ -220,15 +219,27 @@ static void finish_change(struct bus_call *c)
 	work(c, c->method->verb, change);
 }
 
-static void ask_path(struct bus_call *c, void (*finish)(struct bus_call *c))
+static void begin_change(struct bus_call *c)
 {
+	bus_work(c, c->work, bus_news_files_changed);
+}
+
+static void begin_question(struct bus_call *c)
+{
+	bus_work(c, c->work, NULL);
+}
+
+static void ask_path(struct bus_call *c, void (*by)(struct bus_call *c),
+		     void (*finish)(struct bus_call *c))
+{
+	c->work = finish;
 	c->ask.question.options[OPT_PROPERTY] = "UnitPath,DefaultUnit";
-	bus_ask(c, VERB_SHOW, 0, finish);
+	bus_ask(c, VERB_SHOW, 0, by);
 }
 
 void serve_change_files(struct bus_call *c)
 {
-	ask_path(c, finish_change);
+	ask_path(c, begin_change, finish_change);
 }
 
 /* --- questions --- */
@@ -265,7 +276,7 @@ static void finish_list_files(struct bus_call *c)
 
 void serve_list_files(struct bus_call *c)
 {
-	ask_path(c, finish_list_files);
+	ask_path(c, begin_question, finish_list_files);
 }
 
 static int file_state(struct bus_call *c UNUSED, struct writing *w, DBusMessageIter *it)
@@ -285,7 +296,7 @@ static void finish_file_state(struct bus_call *c)
 
 void serve_get_file_state(struct bus_call *c)
 {
-	ask_path(c, finish_file_state);
+	ask_path(c, begin_question, finish_file_state);
 }
 
 /* What the next boot starts: the link, else what this one was told to. */
@@ -305,7 +316,7 @@ static void finish_default_target(struct bus_call *c)
 
 void serve_get_default_target(struct bus_call *c)
 {
-	ask_path(c, finish_default_target);
+	ask_path(c, begin_question, finish_default_target);
 }
 
 /* The links that disable would take away. */
@@ -334,5 +345,5 @@ static void finish_file_links(struct bus_call *c)
 
 void serve_get_file_links(struct bus_call *c)
 {
-	ask_path(c, finish_file_links);
+	ask_path(c, begin_question, finish_file_links);
 }

@@ -27,6 +27,7 @@ int main(void)
 	/* libdbus ends the process over a text that is not UTF-8 and the like, unless told otherwise before its first call. */
 	setenv("DBUS_FATAL_WARNINGS", "0", 1);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* children tell us all by their answer */
 	run_dir = run_dir && *run_dir ? run_dir : "/run/hark";
 	snprintf(path, sizeof(path), "%s/control", run_dir);
 	r = loop_init(&loop, NULL, NULL);

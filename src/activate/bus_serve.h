@@ -45,7 +45,7 @@ void serve_nothing(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
 void serve_ask(struct bus_call *c);
-/* About unit files: these block on the disk. */
+/* About unit files: by a child, which waits for the disk. */
 void serve_change_files(struct bus_call *c);
 void serve_list_files(struct bus_call *c);
 void serve_get_file_state(struct bus_call *c);

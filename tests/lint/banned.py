@@ -23,8 +23,8 @@ CALLS = [
     ("kill killpg tgkill", INIT + ["src/core/keeper.c", "src/core/final.c"], "signals go through a pidfd (proc.h)"),
     ("fork vfork clone clone3 raw_clone posix_spawn", ["src/core/init.c", "src/core/raw.h", "src/core/keeper.c", "src/core/final.c",
                                                             "src/core/isolate.c", "src/activate/generate_main.c",
-                                                            "src/ctl/edit.c"],
-     "only PID 1 forks, generators their kind, and harkctl an editor"),
+                                                            "src/ctl/edit.c", "src/activate/bus_work.c"],
+     "only PID 1 forks, generators their kind, harkctl an editor, and hark-bus who waits for the disk"),
     ("pthread_create thrd_create", [], "no threads"),
 ]
 # Descriptors are born with close-on-exec: the flag must stand within the call.

@@ -4,6 +4,8 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 command -v systemctl >/dev/null || skip_all "no systemctl"
 [ -x "$BIN/hark-bus" ] || skip_all "no hark-bus: built without libdbus-1"
+# Links go to the second.
+HARK_TEST_UNIT_PATH=$T/systemctl/units:/run/systemd/system
 hark_up systemctl || finish
 mkdir -p /run/systemd/system
 export SYSTEMD_IGNORE_CHROOT=1 SYSTEMD_PAGER= SYSTEMD_COLORS=0
@@ -110,4 +112,26 @@ mount -o remount,ro,noexec /run/told
 ok_if "a remount by somebody else is told" "" wait_for "tail -c 300 $T/told | tr -d '\\0' | grep -aq 'run_2dtold_2emount.*PropertiesChanged.*systemd1.Mount.*Options.*ro,noexec,'"
 kill $subscriber
 wait $subscriber 2>/dev/null
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\nStateDirectory=one:two one:three four\n' >"$UNITS/links.service"
+sc daemon-reload
+is "links to directories" "" "StateDirectory=one four StateDirectorySymlink=one:three StateDirectorySymlink=one:two" "$(sc show -p StateDirectory -p StateDirectorySymlink links.service | sort | paste -sd' ')"
+# A path whose file system does not answer: who asks about it waits, nobody else does.
+if [ -e /dev/fuse ] && command -v dbus-send >/dev/null; then
+	mkdir "$T/far"
+	"$NS_BIN/hangfs" "$T/far" "$T/hangs" 2>/dev/null &
+	STARTED+=($!)
+	wait_for "findmnt -n $T/far"
+	touch "$T/hangs"
+	timeout 100 dbus-send --peer=unix:path=/run/systemd/private --print-reply --reply-timeout=90000 --dest=org.freedesktop.systemd1 \
+		/org/freedesktop/systemd1 org.freedesktop.systemd1.Manager.LinkUnitFiles "array:string:$T/far/far.service" boolean:true boolean:false >"$T/link" 2>&1 &
+	linking=$!
+	ok_if "what waits for the disk is done by a child" "" wait_for "[ \"\$(pgrep -cx hark-bus)\" = 2 ]"
+	is "... others are answered" "" "active 0" "$(sc is-active hello.service) $(sc show hello.service >/dev/null; echo $?)"
+	is "... before him" "" "" "$(cat "$T/link")"
+	rm "$T/hangs"
+	wait $linking
+	is "... who is answered then" "" 1 "$(grep -c '^Error' "$T/link")"
+	ok_if "... nothing is left of it" "" wait_for "[ \"\$(pgrep -cx hark-bus)\" = 1 ]"
+	umount -l "$T/far"
+fi
 finish
