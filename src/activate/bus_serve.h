@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_lists.c, bus_files.c, bus_hark.c, bus_marked.c, bus_transient.c, bus_users.c and bus_standard.c. The
+ * bus_serve - the handlers of the methods, one serve_*() per handler word of bus_api.def; in bus_manager.c, bus_lists.c, bus_files.c, bus_bind.c, bus_hark.c, bus_marked.c, bus_transient.c, bus_users.c and bus_standard.c. The
  * message's types are checked before.
  */
 #pragma once
@@ -45,6 +45,7 @@ void serve_nothing(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
 void serve_ask(struct bus_call *c);
+void serve_bind(struct bus_call *c);
 /* About unit files: by a child, which waits for the disk. */
 void serve_change_files(struct bus_call *c);
 void serve_list_files(struct bus_call *c);

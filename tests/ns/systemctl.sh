@@ -115,6 +115,17 @@ wait $subscriber 2>/dev/null
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\nStateDirectory=one:two one:three four\n' >"$UNITS/links.service"
 sc daemon-reload
 is "links to directories" "" "StateDirectory=one four StateDirectorySymlink=one:three StateDirectorySymlink=one:two" "$(sc show -p StateDirectory -p StateDirectorySymlink links.service | sort | paste -sd' ')"
+# Something more to see for a service that runs.
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nPrivateMounts=yes\nExecStart=%s pause\n' "$PAYLOAD" >"$UNITS/inside.service"
+sc daemon-reload
+sc start inside.service
+mkdir "$T/given" && echo given >"$T/given/file"
+is "bind: a directory, which is made" "" 0 "$(sc bind --mkdir inside.service "$T/given" $T/seen >/dev/null; echo $?)"
+root=/proc/$(prop inside.service MainPID)/root$T
+is "... the service sees it, nobody else" "" "given no" "$(cat "$root/seen/file") $(findmnt -n $T/seen >/dev/null && echo yes || echo no)"
+is "... a file, which it may only read" "" "0 given 1" "$(sc bind --mkdir --read-only inside.service "$T/given/file" $T/one >/dev/null; echo $?) $(cat "$root/one") \
+$(grep -c " $T/one ro," "/proc/$(prop inside.service MainPID)/mountinfo")"
+is "... but where it has no namespace of its own that is refused" "" 1 "$(sc bind hello.service "$T/given" | grep -c 'does not run in a mount namespace of its own')"
 # A path whose file system does not answer: who asks about it waits, nobody else does.
 if [ -e /dev/fuse ] && command -v dbus-send >/dev/null; then
 	mkdir "$T/far"
