@@ -21,7 +21,8 @@ again() { # SUITE: once more, with the build that counts
 	local began
 	began=$(now_ms)
 	HARK_REACH=$MARKS HARK_BUILD=$T/build timeout -k 5 170 "$HERE/$1.sh" >"$T/$1" 2>&1 </dev/null
-	is "$1: holds with the build that counts" "" "" "$(grep '^not ok' "$T/$1" | head -3)"
+	# The build that counts is slower: only what it does is judged.
+	is "$1: holds with the build that counts" "" "" "$(grep '^not ok' "$T/$1" | grep -v ' # TIME$' | head -3)"
 	note "$1: $(($(now_ms) - began)) ms, $(report | sed -n 1p)"
 }
 for suite in $SUITES; do
