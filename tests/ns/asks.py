@@ -41,7 +41,7 @@ def request(number):
 
 def connect():
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    s.settimeout(5)
+    s.settimeout(60)
     s.connect(path)
     return s
 
@@ -54,7 +54,7 @@ for i in range(n):
             socket.send_fds(s, [frame], [0] * 200)
         else:
             s.send(frame)
-        s.settimeout(0.05 if any(w in frame for w in (b"monitor", b"wait", b"follow", b"devices", b"start", b"stop")) else 5)
+        s.settimeout(0.05 if any(w in frame for w in (b"monitor", b"wait", b"follow", b"devices", b"start", b"stop")) else 60)
         while True:
             got = s.recv(16384)
             if not got:

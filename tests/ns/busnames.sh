@@ -175,10 +175,10 @@ is "what polkit says when the caller, the unit and the manager are gone harms no
 ctl stop polkit.service >/dev/null
 # A bus that stands still.
 kill -STOP "$(main_of dbus.service)"
-ok_if "while the bus stands still services start" "" timeout 5 "$BIN/harkctl" restart asked.service
-ok_if "... and everybody is answered" "" timeout 5 "$BIN/harkctl" status asked.service
+ok_if "while the bus stands still services start" "" timeout 20 "$BIN/harkctl" restart asked.service
+ok_if "... and everybody is answered" "" timeout 20 "$BIN/harkctl" status asked.service
 kill -CONT "$(main_of dbus.service)"
-ok_if "... and then it is served again" "" wait_for 'send org.hark.Good | grep -q "method return"' 5
+ok_if "... and then it is served again" "" wait_for 'send org.hark.Good | grep -q "method return"' 20
 # What stands in a file that others may not read.
 printf '[Service]\nExecStart=%s pause\nEnvironment=TOKEN=secret-word\nSetCredential=a:secret-word\n' "$PAYLOAD" | put keeps.service
 chmod 600 "$UNITS/keeps.service"

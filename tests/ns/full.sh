@@ -8,7 +8,8 @@ mount -t tmpfs -o size=1m,nr_inodes=40,mode=755 small "$T/main/run" || skip_all 
 hark_up main || finish
 plain() { printf '[Unit]\nDefaultDependencies=no\n[Service]\n%s\nExecStart=%s\n' "$2" "$3" >"$UNITS/$1.service"; }
 plain stays "" "$PAYLOAD pause"
-plain ready Type=notify "$PAYLOAD notify READY=1 pause"
+plain ready "Type=notify
+TimeoutStartSec=1" "$PAYLOAD notify READY=1 pause"
 plain later "" "$PAYLOAD pause"
 ctl daemon-reload >/dev/null
 ctl start stays.service >/dev/null
@@ -35,7 +36,7 @@ mkdir -p "$LINKS" "$T/root/usr/lib/systemd/system"
 mount -t tmpfs -o size=1m,mode=755 small "$LINKS"
 cp "$UNITS/later.service" "$T/root/usr/lib/systemd/system"
 change() { # WHAT WORDS
-	HARK_RUN_DIR=$T/none timeout 20 "$BIN/harkctl" mask --root="$T/root" later.service >"$T/out" 2>&1
+	HARK_RUN_DIR=$T/none timeout 60 "$BIN/harkctl" mask --root="$T/root" later.service >"$T/out" 2>&1
 	is "$1: no link is made, and it says why" "" "yes yes " "$([ $? -ne 0 ] && echo yes) $(grep -q "$2" "$T/out" && echo yes) $(ls "$LINKS")"
 }
 mount -o remount,nr_inodes="$(df --output=iused "$LINKS" | tail -1 | tr -d ' ')" "$LINKS"
@@ -57,7 +58,7 @@ python3 - "$UNITS" <<-'Y'
 	open("new.service", "w").write(open("later.service").read())
 Y
 kill -CONT "$manager"
-ok_if "more changes of files than the kernel keeps: the last one is known" "" wait_for '[ "$(prop new.service LoadState)" = loaded ]'
+ok_if "more changes of files than the kernel keeps: the last one is known" "" wait_for '[ "$(prop new.service LoadState)" = loaded ]' 20
 is "what ran runs" "" "$pid $manager" "$(main_of stays.service) $(manager_pid)"
 hark_down
 is "it ends in order" "" 0 $?

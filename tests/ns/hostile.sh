@@ -18,7 +18,7 @@ service() { # NAME LINES...
 as_user() { setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups "$@" 2>&1; }
 # own PATH...: it is the user's, a link itself and not what it leads to.
 own() { chown -h $USER_ID:$USER_ID "$@"; }
-answers() { timeout 3 "$BIN/harkctl" is-active test.target >/dev/null; }
+answers() { timeout 20 "$BIN/harkctl" is-active test.target >/dev/null; }
 
 # A descriptor whose close(2) waits for a server of the sender's, at a socket that everybody may send to.
 hanging_descriptors() {
@@ -43,9 +43,9 @@ hanging_descriptors() {
 		time.sleep(20)
 	Y
 	local sender=$!
-	wait_for "[ -s $T/sent ]"
+	wait_for "[ -s $T/sent ]" 20
 	touch "$T/hangs"
-	wait_for "grep -q sent $T/sent"
+	wait_for "grep -q sent $T/sent" 20
 	sleep 0.3
 	ok_if "a stranger's descriptor that cannot be closed holds nobody up" "" answers
 	is "... and all of it was refused" "" "here sent own 0" "$(paste -sd' ' "$T/sent") $(prop target.service StatusText) $(prop target.service NFileDescriptorStore)"
@@ -172,7 +172,7 @@ terminal_words() {
 		time.sleep(100)
 	Y
 	ctl start words.service >/dev/null
-	wait_for "ctl logs words.service | grep -q forged && ctl status words.service | grep -q argument"
+	wait_for "ctl logs words.service | grep -q forged && ctl status words.service | grep -q argument" 20
 	for out in "status words.service" "logs words.service" "show words.service" "list" "why words.service" "health" "status"; do
 		# shellcheck disable=SC2086
 		escapes=$escapes$(ctl $out 2>&1 | LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]')")
@@ -209,7 +209,7 @@ writable_files() {
 	ok_if "... and in status" "" grep -q "W116" <<<"$(ctl status lax.service)"
 	is "... and the unit runs" "" active "$(active lax.service)"
 	chmod 644 "$UNITS/lax.service"
-	ok_if "... until that is mended" "" wait_for '! ctl status lax.service | grep -q W116'
+	ok_if "... until that is mended" "" wait_for '! ctl status lax.service | grep -q W116' 20
 	chmod 666 "$UNITS/lax.service"
 	ok_if "... who asks for a reload is told" "" grep -q W116 <<<"$(ctl daemon-reload)"
 	ctl stop lax.service >/dev/null
@@ -241,7 +241,7 @@ delegated() {
 	Y
 	service house User=$USER_ID Delegate=yes "StandardOutput=truncate:$T/escape" "ExecStart=/bin/sh $T/escape.sh"
 	ctl start house.service >/dev/null
-	wait_for "grep -q made $T/escape" 10
+	wait_for "grep -q made $T/escape" 60
 	is "who has a subtree neither leaves it nor takes others in, nor kills, freezes or limits outside" "" "inner|made 2000" "$(paste -sd'|' "$T/escape")"
 	is "... others run on" "" "active active" "$(active house.service) $(active other.service)"
 	ctl stop house.service >/dev/null &
@@ -257,7 +257,7 @@ main_pids() {
 	manager=$(manager_pid)
 	service claims NotifyAccess=all "ExecStart=$PAYLOAD notify MAINPID=$manager notify MAINPID=$INIT_PID notify MAINPID=1 notify MAINPID=0 notify MAINPID=-1 notify STATUS=said pause"
 	ctl start claims.service >/dev/null
-	wait_for '[ "$(prop claims.service StatusText)" = said ]'
+	wait_for '[ "$(prop claims.service StatusText)" = said ]' 20
 	is "nobody names the manager or hark-init as his main process" "" no "$(case $(main_of claims.service) in "$manager" | "$INIT_PID" | 1 | 0) main_of claims.service ;; *) echo no ;; esac)"
 	ctl stop claims.service >/dev/null
 	is "... and a stop ends neither" "" "$manager" "$(manager_pid)"
@@ -287,7 +287,7 @@ requests() {
 	is "2000 requests of a user, of all that can be said: each is answered" "" "answered 2000 of 2000" "$(xargs <"$T/asks")"
 	after=$(states)
 	is "... and nothing has changed" "" "$manager" "$(manager_pid)$(diff <(sort <<<"$before") <(sort <<<"$after") | head -3)"
-	wait_for "[ \$(ls /proc/$manager/fd | wc -l) -le $((fds + 1)) ]" 3
+	wait_for "[ \$(ls /proc/$manager/fd | wc -l) -le $((fds + 1)) ]" 20
 	ok_if "... nor does the manager hold what was sent along" "" test "$(ls "/proc/$manager/fd" | wc -l)" -le $((fds + 1))
 	python3 "$HERE/asks.py" "$RUN_DIR/control" "$TOP/src/ctl/verbs.def" 0 2 500 >"$T/asks" 2>&1
 	is "500 of root's, for what is no unit: each is answered" "" "answered 500 of 500" "$(xargs <"$T/asks")"
@@ -371,9 +371,9 @@ programs() {
 	Y
 	for program in "$BIN"/hark*; do
 		case $program in *hark-init | *hark-udev) continue ;; esac # they begin their work
-		[ "$(timeout 10 python3 "$T/bare.py" "$program" 2>/dev/null | tail -1)" = 0 ] || bad="$bad $(basename "$program")"
+		[ "$(timeout 60 python3 "$T/bare.py" "$program" 2>/dev/null | tail -1)" = 0 ] || bad="$bad $(basename "$program")"
 		# shellcheck disable=SC2046
-		timeout 10 "$program" $(seq 20000) >/dev/null 2>&1 </dev/null
+		timeout 60 "$program" $(seq 20000) >/dev/null 2>&1 </dev/null
 		case $? in 13[0-9] | 14[0-9] | 15[0-9] | 124) bad="$bad $(basename "$program"):many" ;; esac
 	done
 	is "no program falls over being given no word at all, or 20,000" "" "" "$bad"
@@ -397,12 +397,12 @@ programs() {
 		    c.close()
 	Y
 	local liar=$!
-	wait_for "[ -S $T/liar/control ]"
+	wait_for "[ -S $T/liar/control ]" 20
 	bad=""
 	for program in status list "show a.service" "why a.service" jobs timers "logs a.service" health "start a.service" crashes "deps a.service" "status a.service"; do
 		for _ in 1 2 3; do
 			# shellcheck disable=SC2086
-			HARK_RUN_DIR=$T/liar timeout 20 "$BIN/harkctl" $program >/dev/null 2>&1 </dev/null
+			HARK_RUN_DIR=$T/liar timeout 60 "$BIN/harkctl" $program >/dev/null 2>&1 </dev/null
 			[ $? -lt 124 ] || bad="$bad $program"
 		done
 	done
