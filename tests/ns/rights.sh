@@ -12,7 +12,7 @@ put up "ExecStart=$PAYLOAD pause\nExecReload=/bin/true\n"
 put down "ExecStart=$PAYLOAD pause\n"
 put failed 'Type=oneshot\nExecStart=/bin/false\n'
 put starting "Type=oneshot\nExecStart=$PAYLOAD pause\n"
-put stopping "ExecStart=$PAYLOAD pause\nExecStop=$PAYLOAD pause\n"
+put stopping "TimeoutStopSec=infinity\nExecStart=$PAYLOAD pause\nExecStop=$PAYLOAD pause\n"
 put between 'Restart=always\nRestartSec=1h\nExecStart=/bin/true\n'
 put frozen "ExecStart=$PAYLOAD pause\n"
 ln -s /dev/null "$UNITS/masked.service"
