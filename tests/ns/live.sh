@@ -168,7 +168,7 @@ wanted() { # NAME
 	printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s log %s/ran %s pause\n[Install]\nWantedBy=test.target\n' "$PAYLOAD" "$T" "$1"
 }
 wanted rests | drop rests.service
-wait_active rests.service active
+wait_for "grep -q rests '$T/ran'"
 ctl stop rests.service >/dev/null
 manager=$(manager_pid)
 kill -STOP "$manager"

@@ -66,7 +66,7 @@ renewal='load_renew|load_add_file|load_find_file|load_read_sides|index_drop_part
 is "all that a reload reads by, a takeover reads by" "D+18" "" \
 	"$(comm -23 "$T/reload" "$T/takeover" | grep -vxE 'load_is_stale|stamp_now|file_stamp|text_mark_read' | grep -vxE "$renewal")"
 is "all that a takeover reads by, a reload reads by" "D+18" "" \
-	"$(comm -13 "$T/reload" "$T/takeover" | grep -vxE 'load_init|load_add_dir|config_needs_file|config_log|load_next_name')"
+	"$(comm -13 "$T/reload" "$T/takeover" | grep -vxE 'load_init|load_add_dir|config_needs_file|report_absent|config_log|load_next_name')"
 is "which is the loader as a whole" "D+18" "ini_next load_read load_scan load_unit yes" \
 	"$(comm -12 "$T/reload" "$T/takeover" | grep -xE 'load_scan|load_read|load_unit|ini_next' | paste -sd' ') $([ "$both" -ge 50 ] && echo yes || echo "$both")"
 finish
