@@ -172,9 +172,10 @@ void bank_reap(void)
 	for (unsigned n = 0; n < REAP_BATCH; n++) {
 		siginfo_t si = {0};
 		uint32_t i;
+		int r = waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT);
 
-		waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT);
-		keeper.want_reap = si.si_pid && si.si_pid == keeper.manager; /* it goes first */
+		/* No SIGCHLD comes again for what a failure has hidden; and the manager goes first. */
+		keeper.want_reap = r ? errno != ECHILD : si.si_pid && si.si_pid == keeper.manager;
 		if (!si.si_pid || keeper.want_reap)
 			return;
 		i = slot_of(si.si_pid);
@@ -467,7 +468,7 @@ enum bank_served bank_serve(void)
 			seat->in.req.op = BANK_NONE;
 		bank_handle();
 		keeper.ping_step = n < 0 ? keeper.ping_step : 0; /* whoever asks is alive */
-		keeper.due_us = clock_mono_us() + keeper.ping_us;
+		keeper.due_us = n < 0 ? keeper.due_us : clock_mono_us() + keeper.ping_us;
 	}
 	return BANK_SERVED_SOME;
 }
