@@ -60,10 +60,20 @@ enum {
 };
 #undef TYPE
 
+/* Connections that came before they ended a scope were not told of; who calls is there. */
+static void tell_controller(const struct bus_setting *w, const char *unit)
+{
+	const char *sender = dbus_message_get_sender(w->call->message);
+
+	bus_controller_add(w->call->bus, str_of(unit), str_of(w->controller));
+	if (sender && strcmp(sender, w->controller) == 0)
+		(void)!bus_tell(w->call->bus, VERB_BUS_NAMES, &w->controller, 1);
+}
+
 static void put_unit(const struct bus_setting *w, const char *name, struct sbuf *out)
 {
 	if (w->controller && *w->controller)
-		bus_controller_add(w->call->bus, str_of(name), str_of(w->controller));
+		tell_controller(w, name);
 	sbuf_add_z(out, name);
 	sbuf_add_c(out, '\0');
 	sbuf_addf(out, "[Unit]\n%s[%s]\n%s", w->lines[0].p ? w->lines[0].p : "",

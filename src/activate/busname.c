@@ -76,8 +76,8 @@ static void forget(struct hark *h, struct owned *o)
 	mem_put(o);
 }
 
-/* Those not told in round `round`; all of them when that is no round. */
-static void forget_others(struct hark *h, uint32_t round)
+/* Those not told in this round. */
+static void forget_others(struct hark *h)
 {
 	struct map_node *next, *node = map_next(&h->bus_names, NULL);
 
@@ -85,7 +85,7 @@ static void forget_others(struct hark *h, uint32_t round)
 		struct owned *o = container_of(node, struct owned, node);
 
 		next = map_next(&h->bus_names, node);
-		if (o->round != round)
+		if (o->round != h->bus_round)
 			forget(h, o);
 	}
 }
@@ -132,16 +132,17 @@ static struct unit *unit_of(struct hark *h, const char *name)
 	return u;
 }
 
-static bool is_owned(const struct hark *h, const struct unit *u)
+/* What a .busname unit is about. */
+static struct str name_in(const struct unit *u)
 {
 	struct str name = str_of(u->name);
 
-	return find(h, str_sub(name, 0, name.n - strlen(SUFFIX)));
+	return str_sub(name, 0, name.n - strlen(SUFFIX));
 }
 
 void busname_loaded(struct hark *h, struct unit *u)
 {
-	if (u->type == UNIT_BUSNAME && is_owned(h, u))
+	if (u->type == UNIT_BUSNAME && find(h, name_in(u)))
 		come(h, u);
 }
 
@@ -203,28 +204,36 @@ static void lose(struct hark *h, struct str name)
 	post(h, name, EV_NAME_LOST);
 }
 
-/* Units whose name was lost while nobody listened. */
-static void lose_unowned(struct hark *h, bool with_services)
+/* Was the name not told in this round? A scope that has begun meanwhile may be younger than the list of names that is told. */
+static bool is_missing(const struct hark *h, struct unit *u, struct str name)
+{
+	const struct owned *o = find(h, name);
+	const struct scope *s = scope_of(u);
+
+	return o ? o->round != h->bus_round : !s || !s->is_new;
+}
+
+/* Units whose name was not told are without it. */
+static void lose_missing(struct hark *h, bool with_services)
 {
 	for (uint32_t i = 0; i < h->reg.n; i++) {
 		struct unit *u = registry_unit(&h->reg, i);
 		const struct service *s = u ? service_of(u) : NULL;
 		const char *its = name_of(u);
 
-		if (u && u->type == UNIT_BUSNAME && !is_owned(h, u))
+		if (u && u->type == UNIT_BUSNAME && is_missing(h, u, name_in(u)))
 			go(h, u);
-		else if (its && !find(h, str_of(its)) && (!s || (with_services && s->is_ready)))
+		else if (its && is_missing(h, u, str_of(its)) &&
+			 (!s || (with_services && s->is_ready)))
 			engine_post_simple(&h->engine, u, EV_NAME_LOST, 0, 0, 0);
 	}
 }
 
-/* Who came to be the manager in the middle of it hears all of them again. */
-static void end_round(struct hark *h)
+/* All names that there are have been told. */
+static void end_round(struct hark *h, bool with_services)
 {
-	if (!h->bus_round)
-		return;
-	forget_others(h, h->bus_round);
-	lose_unowned(h, true);
+	lose_missing(h, with_services);
+	forget_others(h);
 }
 
 void busname_heard(struct hark *h, struct str word)
@@ -232,10 +241,11 @@ void busname_heard(struct hark *h, struct str word)
 	if (str_eq_z(word, "begin")) {
 		h->bus_round++;
 	} else if (str_eq_z(word, "end")) {
-		end_round(h);
+		if (h->bus_round) /* who came to be the manager in the middle of it hears all of them again */
+			end_round(h, true);
 	} else if (str_eq_z(word, "gone")) {
-		forget_others(h, 0);
-		lose_unowned(h, false);
+		h->bus_round++;
+		end_round(h, false);
 	} else if (str_has_prefix(word, STR("-"))) {
 		lose(h, str_sub(word, 1, word.n));
 	} else if (word.n) {

@@ -97,6 +97,7 @@ static int on_start(struct scope *s)
 {
 	s->result = SCOPE_SUCCESS;
 	s->is_left = false;
+	s->is_new = true;
 	return PE_START;
 }
 

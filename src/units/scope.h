@@ -35,6 +35,7 @@ struct scope {
 	struct unit unit;
 	uint8_t result;        /* enum scope_result */
 	bool is_left;          /* its controller is gone, or no longer cares */
+	bool is_new;           /* it has begun since this manager lives */
 	const char *fail_text; /* owned sentence: why the start failed */
 };
 
