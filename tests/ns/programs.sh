@@ -3,7 +3,7 @@
 # More programs of Debian that know systemd, unmodified, on a running hark: NetworkManager, udisks, accountsservice, packagekit, cockpit-bridge,
 # podman, needrestart, unattended-upgrades, systemd-run with a terminal and with sockets, `systemctl --user -M`, and the upgrade of a package whose
 # service runs. The packages come by apt into a cache (HARK_CACHE) and a throw-away root; the machine gets nothing.
-PACKAGES="podman crun network-manager cockpit-bridge cockpit-system udisks2 needrestart unattended-upgrades accountsservice packagekit polkitd nginx-light"
+PACKAGES="podman crun network-manager cockpit-bridge cockpit-system udisks2 needrestart unattended-upgrades accountsservice packagekit packagekit-tools polkitd nginx-light"
 . "$(dirname "$(readlink -f "$0")")/debs.sh"
 debs_fetch programs $PACKAGES # before the sandbox, which has no network
 . "$(dirname "$(readlink -f "$0")")/lib.sh"

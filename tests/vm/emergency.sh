@@ -26,6 +26,7 @@ report $? "emergency is a shell of root's on the console" "$(id -u) $(readlink /
 report $? "... before anything else" "$(harkctl list)"
 harkctl is-active emergency.target >/dev/null
 report $? "... which hark knows to be there" "$(harkctl status emergency.target)"
+stty sane # waits until all of that is written: what comes after us hangs up
 X
 vm_script later <<'X'
 wait-for '[ "$(harkctl is-active emergency.service)" = inactive ]'
