@@ -137,7 +137,7 @@ int install_unmask(struct install *in, const char *const *names, unsigned n)
 		if (!check_name(in, names[k], &r) || !is_mask(in, node))
 			continue;
 		r = links_doom(in, &list, path);
-		tree_remove(node);
+		tree_unset(node);
 	}
 	return r == 0 && d ? links_remove(in, list, d) : r;
 }
@@ -200,7 +200,7 @@ static int revert_dropins(struct install *in, const struct tree_dir *d, const ch
 		struct tree_node *file = list_entry(node, struct tree_node, list_node);
 
 		if (strncmp(file->path, path, n) == 0 && (!file->path[n] || file->path[n] == '/'))
-			tree_remove(file);
+			tree_unset(file);
 	}
 	return 0;
 }
@@ -230,7 +230,7 @@ static int revert_files(struct install *in, const char *name, struct doomed **li
 
 		if (!n || n->kind == TREE_DIR || !tree_is_config(&in->tree->dirs[k]))
 			continue;
-		tree_remove(n);
+		tree_unset(n);
 		r = links_doom(in, list, path);
 	}
 	return r;

@@ -239,7 +239,7 @@ static void lift_ban(struct install *in, const struct install_unit *u)
 		struct tree_node *n = path ? tree_find(in->tree, path) : NULL;
 
 		if (n)
-			tree_remove(n);
+			tree_unset(n);
 	}
 }
 
@@ -400,7 +400,7 @@ int links_remove(struct install *in, struct doomed *list, const struct tree_dir 
 				continue;
 			if (links_doom(in, &list, n->path) < 0)
 				return -ENOMEM;
-			tree_remove(n);
+			tree_unset(n);
 			again = true;
 		}
 	}

@@ -216,7 +216,7 @@ int tree_set_file(struct install_tree *t, const char *path, const char *text)
 	return 0;
 }
 
-void tree_remove(struct tree_node *n)
+void tree_unset(struct tree_node *n)
 {
 	n->kind = TREE_NONE;
 }

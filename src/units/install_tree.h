@@ -90,4 +90,4 @@ bool tree_is_config(const struct tree_dir *d);
 /* Change what is to be. target and text are copied; path may be new. 0 or -ENOMEM. */
 MUST_USE int tree_set_link(struct install_tree *t, const char *path, const char *target);
 MUST_USE int tree_set_file(struct install_tree *t, const char *path, const char *text);
-void tree_remove(struct tree_node *n);
+void tree_unset(struct tree_node *n);
