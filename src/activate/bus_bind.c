@@ -10,6 +10,7 @@
 #include "activate/bus_serve.h"
 #include "activate/bus_work.h"
 #include "core/fd.h"
+#include "core/tree.h"
 
 struct bind {
 	const char *source, *destination; /* borrowed from the message */
@@ -17,6 +18,11 @@ struct bind {
 	bool is_directory;
 	pid_t pid;
 };
+
+static bool is_plain_path(const char *path)
+{
+	return path[0] == '/' && !strstr(path, "/../") && !str_has_suffix(str_of(path), STR("/.."));
+}
 
 static bool read_bind(const struct bus_call *c, struct bind *b)
 {
@@ -29,8 +35,7 @@ static bool read_bind(const struct bus_call *c, struct bind *b)
 			   .pid = (pid_t)row_value(c->ask.rows.first, "MainPID")};
 	if (!*b->destination)
 		b->destination = b->source;
-	return b->source[0] == '/' && b->destination[0] == '/' && !strstr(b->source, "/../") &&
-	       !strstr(b->destination, "/../");
+	return is_plain_path(b->source) && is_plain_path(b->destination);
 }
 
 /* A descriptor of the namespace in which it runs; -EINVAL: it is ours. */
@@ -56,7 +61,7 @@ static int take_source(struct bind *b)
 {
 	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
 	int fd = open_tree(AT_FDCWD, b->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	struct stat st;
+	struct stat st = {0};
 	int r = 0;
 
 	if (fd < 0)
@@ -71,30 +76,32 @@ static int take_source(struct bind *b)
 	return r < 0 ? r : fd;
 }
 
-/* Where it is mounted: as the source is, a directory or a file. */
-static int make_place(const struct bind *b)
+/* Where it is mounted: as the source is, a directory or a file. Links that a user has put on the way are not followed. Descriptor or -errno. */
+static int open_place(const struct bind *b)
 {
-	int r = fd_mkdir_parents(b->destination, b->is_directory, 0755), fd;
+	int how = b->makes_place ? O_WRONLY | O_CREAT : O_PATH;
+	const char *name = NULL;
+	AUTO_FD int parent = -1;
 
-	if (r < 0 || b->is_directory)
-		return r;
-	fd = open(b->destination, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	fd_close(fd);
-	return 0;
+	if (b->is_directory)
+		return tree_open(b->destination, b->makes_place);
+	parent = tree_open_parent(b->destination, b->makes_place, &name);
+	return parent < 0 ? parent : fd_open(parent, name, how | O_NOFOLLOW, 0644);
 }
 
 static int bind_inside(const struct bind *b, int namespace, int mount)
 {
-	int r;
+	AUTO_FD int place = -1;
 
 	if (setns(namespace, CLONE_NEWNS) < 0)
 		return -errno;
-	r = b->makes_place ? make_place(b) : 0;
-	if (r == 0 && move_mount(mount, "", AT_FDCWD, b->destination, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		r = -errno;
-	return r;
+	place = open_place(b);
+	if (place < 0)
+		return place;
+	return move_mount(mount, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+			       0
+		       ? -errno
+		       : 0;
 }
 
 /* In the child, whose namespace it may change. */
