@@ -153,8 +153,7 @@ DefaultDependencies=no
 [Service]
 Type=dbus
 BusName=org.freedesktop.PolicyKit1
-Environment=OWN_NAME_PATIENCE=300
-ExecStart=$NS_BIN/own_name org.freedesktop.PolicyKit1 0
+ExecStart=$NS_BIN/polkit 300 -
 X
 for i in asked gone; do printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s pause\n' "$PAYLOAD" | put $i.service; done
 ctl daemon-reload >/dev/null

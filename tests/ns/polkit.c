@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * polkit MS UNIT: answers in polkit's place on the system bus, MS milliseconds after it was asked: whatever is to be done with UNIT is allowed. Prints
- * what it is asked: the action, the unit and the verb.
+ * polkit MS UNIT: answers in polkit's place on the system bus, MS milliseconds after it was asked: whatever is to be done with UNIT ("-": any) is allowed.
+ * Prints what it is asked: the action, the unit and the verb.
  */
 #include <dbus/dbus.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 static dbus_bool_t is_allowed(DBusMessage *m, const char *unit)
 {
 	const char *action, *key, *value;
-	dbus_bool_t found = FALSE;
+	dbus_bool_t found = strcmp(unit, "-") == 0;
 	DBusMessageIter it, details, entry;
 
 	dbus_message_iter_init(m, &it);
