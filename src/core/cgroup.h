@@ -16,6 +16,8 @@
 
 /* Room for the longest path with its NUL. One that fills it was cut, and every call refuses it with -ENAMETOOLONG. */
 enum { CGROUP_PATH = 1024 };
+/* What lies in no other lies here; its cgroup is there as soon as cgroup_init() has returned. */
+#define CGROUP_STANDARD_SLICE "system.slice"
 
 struct cgroup_root {
 	bool has_cgroups;

@@ -560,7 +560,7 @@ static int self_test(struct hark *h, char **argv)
 /* Slices in which everything lies. Without memory each comes when it is first named. */
 static void load_slices(struct hark *h)
 {
-	static const char *const names[] = {"-.slice", "system.slice"};
+	static const char *const names[] = {"-.slice", CGROUP_STANDARD_SLICE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct unit *u = registry_get(&h->reg, names[i]);

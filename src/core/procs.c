@@ -17,7 +17,8 @@ static size_t add_level(char out[CGROUP_PATH], size_t n, struct str name)
 
 void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
 {
-	const char *slice = u->config && u->config->slice ? u->config->slice : "system.slice";
+	const char *slice = u->config && u->config->slice ? u->config->slice
+							  : CGROUP_STANDARD_SLICE;
 
 	struct str prefix = name_prefix(u->type == UNIT_SLICE ? u->name : slice);
 	size_t n = 0;

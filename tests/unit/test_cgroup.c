@@ -30,6 +30,8 @@ static void enter(void)
 	ck_assert_ptr_null(why);
 	snprintf(name, sizeof(name), "hark-test-%d", (int)getpid());
 	fd_close(cgroup_make(&here, name));
+	snprintf(path, sizeof(path), "%s/" CGROUP_STANDARD_SLICE, here.path);
+	(void)!rmdir(path); /* of a manager that runs here, it stays: it is not empty */
 	snprintf(path, sizeof(path), "%s/%s", here.path, name);
 	cgroup_fini(&here);
 	cgroup_init(&root, path, inotify_fd, &why);
@@ -47,6 +49,7 @@ static void leave(void)
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	ck_assert_int_eq(cgroup_remove(&root, "s"), 0);
+	ck_assert_int_eq(cgroup_remove(&root, CGROUP_STANDARD_SLICE), 0);
 	cgroup_fini(&root);
 	ck_assert_int_eq(rmdir(path), 0);
 }
