@@ -347,8 +347,7 @@ static int wait_ms(void)
 
 	if (keeper.want_reap || keeper.due_us <= now_us)
 		return 0;
-	if (keeper.news)
-		return 1;
+	wait_us = keeper.news ? 0 : wait_us;
 	wait_us = wait_us < keeper.due_us - now_us ? wait_us : keeper.due_us - now_us;
 	return (int)(wait_us / 1000 + 1);
 }

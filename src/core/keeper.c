@@ -82,8 +82,6 @@ static void settle(uint32_t i)
 	if (!is_execed && !s->said.err)
 		s->said.err = ECHILD;
 	settle_donations(i, is_execed);
-	if (s->flags & BANK_F_EXECED)
-		watch_exit(i, s->pid);
 	s->exec = is_execed ? BANK_EXECED : BANK_EXEC_FAILED;
 	tell(i, is_execed && !(s->flags & BANK_F_EXECED) ? NEWS_LATER : NEWS_NOW);
 }
@@ -103,7 +101,7 @@ uint64_t bank_sweep(void)
 			continue;
 		}
 		if (s->kind == BANK_PROC && (s->flags & TOLD_OF) == BANK_F_DONATE && !s->exec)
-			settle(it->in.req.slot);
+			bank_event(it->in.req.slot);
 		raw_close_range(it->first, it->first + BANK_STAGE_FDS - 1);
 		seats_used &= ~(used & -used);
 	}
@@ -128,6 +126,9 @@ static void meet(uint32_t i)
 					 .refs_n = 1,
 					 .refs = {(int32_t)bank->slot[i].listener}};
 	__atomic_store_n(&seat->in.req.op, BANK_ACCEPT, __ATOMIC_RELEASE);
+	/* The manager needs as long to wake up as we to accept. Is it faster, the bell for what is told wakes it again. */
+	keeper.news = NEWS_NOW;
+	bank_ring();
 	bank_handle();
 }
 
@@ -141,12 +142,14 @@ void bank_event(uint32_t i)
 	if (s->kind != BANK_PROC)
 		return;
 	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
-	/* Nobody writes to an exec pipe: it ends by the exec, or by death. In its place a pidfd: half settled, by the life before. */
+	/* Nobody writes to an exec pipe: it ends by the exec, or by death. */
 	if (s->exec == BANK_EXEC_PENDING &&
 	    (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
-	     (s->flags & BANK_F_EXECED &&
-	      (read(bank_fd(i), &(char){0}, 1) == 0 || errno == EINVAL))))
+	     (s->flags & BANK_F_EXECED && read(bank_fd(i), &(char){0}, 1) == 0)))
 		settle(i);
+	/* Of those with a connection many have answered it and ended by now: they need no pidfd. */
+	if (!si.si_pid && (s->exec || !(s->flags & BANK_F_EXECED)))
+		watch_exit(i, s->pid);
 	if (!si.si_pid)
 		return;
 	s->code = si.si_code;
@@ -368,7 +371,7 @@ static void fill(const struct bank_req *q, uint8_t kind, pid_t pid)
 	(void)!pwrite(BANK_TABLE_FD, q->name, BANK_NAME, bank->name[q->slot] - (char *)bank);
 	bank->child[q->slot] = s->pid = pid;
 	bank->spawned += q->op == BANK_SPAWN;
-	if (pid && (s->exec || !(s->flags & BANK_F_EXECED)))
+	if (pid && (s->exec || !(s->flags & TOLD_OF)))
 		watch_exit(q->slot, pid);
 	__atomic_store_n(&s->kind, kind, __ATOMIC_RELEASE);
 }
