@@ -83,6 +83,7 @@ struct hark {
 		bool was_rolled_back;
 	} reexec;
 	struct task cache; /* behind the turn in which the boot ended */
+	int null_fd;       /* /dev/null, kept in a slot; 0: not opened yet */
 	int journal_fd;    /* to journald; 0: not opened yet */
 	bool is_leaving;   /* the next manager takes over */
 	bool is_safe;      /* after too many crashes: keeps what runs, touches nothing */

@@ -239,6 +239,20 @@ static int open_cgroup(struct hark *h, struct unit *u, const char *path, uint32_
 	return fd < 0 ? -1 : fd;
 }
 
+static int open_null(void)
+{
+	return fd_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+}
+
+/* Who has nothing for a standard stream gets the /dev/null that is kept: each child would open it again. */
+static void give_null(struct hark *h, struct process *p)
+{
+	if (!h->null_fd)
+		h->null_fd = bank_lasting(&h->bank, "null", open_null);
+	for (int i = 0; h->null_fd >= BANK_FD_BASE && i <= STDERR_FILENO; i++)
+		p->refs[i] = p->refs[i] < 0 ? h->null_fd - BANK_FD_BASE : p->refs[i];
+}
+
 static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_conn)
 {
 	const struct service_config *c = u->config->service;
@@ -262,6 +276,7 @@ static int send_spawn(struct hark *h, const struct describe_in *in, struct proce
 
 	if (p->needs_exec && plan_slot < 0)
 		return plan_slot;
+	give_null(h, p);
 	bank_name(name, u->name,
 		  role == ROLE_MAIN ? "main" : fsm_state_name(u->ops->fsm, u->state));
 	r = slot = procs_add(h, u, role);
