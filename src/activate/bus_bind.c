@@ -84,8 +84,8 @@ static int open_place(const struct bind *b)
 	AUTO_FD int parent = -1;
 
 	if (b->is_directory)
-		return tree_open(b->destination, b->makes_place);
-	parent = tree_open_parent(b->destination, b->makes_place, &name);
+		return tree_open(b->destination, b->makes_place ? 0755 : 0);
+	parent = tree_open_parent(b->destination, b->makes_place ? 0755 : 0, &name);
 	return parent < 0 ? parent : fd_open(parent, name, how | O_NOFOLLOW, 0644);
 }
 

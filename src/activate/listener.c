@@ -14,6 +14,7 @@
 #include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/reach.h"
 #include "core/tree.h"
 #include "units/users.h"
 
@@ -36,7 +37,7 @@ static int refuse(const struct listener *l, int err, const char *what, char **re
 	struct sbuf b = {0};
 
 	sbuf_addf(&b, "%s:%u: %s=%s: %s: %s", l->file ? l->file : "?", l->line,
-		  listen_names[l->kind], l->text, what, strerror(-err));
+		  listen_names[l->kind], l->text, what, tree_strerror(err));
 	mem_put(*ret_why);
 	*ret_why = sbuf_take(&b);
 	return err;
@@ -162,25 +163,14 @@ static void set_tcp_options(const char *unit, int fd, const struct socket_config
 
 /* --- paths --- */
 
-static int make_parents(const char *path, mode_t mode)
+/* The directory that a path's last name lies in, made where it is missing. No link of somebody else's leads there. */
+static int open_place(const char *path, mode_t mode, const char **ret_name)
 {
-	char part[PATH_MAX];
-	mode_t mask;
-	int r = 0;
+	mode_t mask = umask(0);
+	int dir = tree_open_parent(path, mode, ret_name);
 
-	if (strlen(path) >= sizeof(part))
-		return -ENAMETOOLONG;
-	mask = umask(0);
-	for (size_t i = 1; path[i] && !r; i++) {
-		if (path[i] != '/')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, mode) < 0 && errno != EEXIST)
-			r = -errno;
-	}
 	umask(mask);
-	return r;
+	return dir;
 }
 
 static int find_owner(const struct listener *l, const struct socket_config *c, uid_t *ret_uid,
@@ -210,38 +200,36 @@ static int find_owner(const struct listener *l, const struct socket_config *c, u
 }
 
 /*
- * Of the name, which is what is in the file system; fchown(2) of a socket is about the socket. It may lie in a directory of somebody else's, who
- * could have put another file there under it by now.
+ * The name of a socket just made, in the file system; fchown(2) of a socket is about the socket. The directory may be somebody else's, who could
+ * have led us elsewhere meanwhile, or have put another file there under that name. A descriptor or -errno.
  */
-static int own_name(const char *path, uid_t uid, gid_t gid)
+static int find_name(int dir, const char *name)
 {
-	AUTO_FD int fd = fd_open(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0);
+	AUTO_FD int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fd < 0 ? fd : -errno;
-	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
-		return -EEXIST;
-	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	return S_ISSOCK(st.st_mode) && st.st_nlink == 1 && st.st_uid == geteuid() ? take_fd(fd)
+										  : -EEXIST;
 }
 
-/* Nobody can connect before it listens, so the owner may come after the name. */
-static int set_owner(const struct listener *l, const struct socket_config *c, int fd,
+/* file: what gets the owner. Nobody can connect before the socket listens, so he may come after the name. */
+static int set_owner(const struct listener *l, const struct socket_config *c, int file,
 		     char **ret_why)
 {
-	const char *path = listener_path(l);
-	bool by_path = l->addr_n != 0;
 	uid_t uid;
 	gid_t gid;
 	int r;
 
-	if ((!c->user && !c->group) || l->kind == LISTEN_SPECIAL || (by_path && !path))
+	if (!c->user && !c->group)
 		return 0;
 	r = find_owner(l, c, &uid, &gid, ret_why);
 	if (r < 0)
 		return r;
-	r = by_path ? own_name(path, uid, gid) : fchown(fd, uid, gid) < 0 ? -errno : 0;
-	return r < 0 ? refuse(l, r, "cannot change the owner", ret_why) : 0;
+	return fchownat(file, "", uid, gid, AT_EMPTY_PATH) < 0
+		       ? refuse(l, -errno, "cannot change the owner", ret_why)
+		       : 0;
 }
 
 /* --- sockets --- */
@@ -256,27 +244,37 @@ static int bind_once(int fd, const struct listener *l, mode_t mode)
 	return r;
 }
 
-static bool is_stale(const char *path)
+static bool is_stale(int dir, const char *name)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode));
 }
 
-static int bind_to(int fd, const struct listener *l, const struct socket_config *c)
+/* By its path, which is what getsockname(2) tells the service. */
+static int bind_path(int fd, const struct listener *l, const struct socket_config *c,
+		     char **ret_why)
 {
-	const char *path = listener_path(l);
-	int r = bind_once(fd, l, c->socket_mode);
+	const char *name = NULL;
+	AUTO_FD int dir = open_place(listener_path(l), c->directory_mode, &name), file = -1;
+	int r = dir < 0 ? dir : bind_once(fd, l, c->socket_mode);
 
-	if (r == -ENOENT && path) {
-		r = make_parents(path, c->directory_mode);
-		if (!r)
-			r = bind_once(fd, l, c->socket_mode);
-	}
 	/* Left by an earlier run: PID 1 holds every socket that is in use under hark. */
-	if (r == -EADDRINUSE && path && is_stale(path) && tree_unlink(path) == 0)
+	if (r == -EADDRINUSE && is_stale(dir, name) && unlinkat(dir, name, 0) == 0)
 		r = bind_once(fd, l, c->socket_mode);
-	return r;
+	file = r < 0 ? r : find_name(dir, name);
+	return file < 0 ? refuse(l, file, "cannot bind", ret_why) : set_owner(l, c, file, ret_why);
+}
+
+static int bind_to(int fd, const struct listener *l, const struct socket_config *c, char **ret_why)
+{
+	int r;
+
+	if (listener_path(l))
+		return bind_path(fd, l, c, ret_why);
+	r = bind_once(fd, l, c->socket_mode);
+	return r < 0 ? refuse(l, r, "cannot bind", ret_why) : 0;
 }
 
 static int type_of(const struct listener *l)
@@ -318,10 +316,7 @@ static int open_socket(const char *unit, const struct listener *l, const struct 
 		set_ip_options(unit, fd, family, c);
 	if (family != AF_UNIX && l->kind == LISTEN_STREAM)
 		set_tcp_options(unit, fd, c);
-	r = bind_to(fd, l, c);
-	if (r < 0)
-		return refuse(l, r, "cannot bind", ret_why);
-	r = set_owner(l, c, fd, ret_why);
+	r = bind_to(fd, l, c, ret_why);
 	return r < 0 ? r : take_fd(fd);
 }
 
@@ -340,17 +335,6 @@ static int open_netlink(const char *unit, const struct listener *l, const struct
 }
 
 /* --- files --- */
-
-/* The directory that it lies in, which is no other by the time when the FIFO is opened. */
-static int open_place(const char *path, const struct socket_config *c, const char **ret_name)
-{
-	int dir = tree_open_parent(path, false, ret_name);
-
-	if (dir != -ENOENT)
-		return dir;
-	dir = make_parents(path, c->directory_mode);
-	return dir < 0 ? dir : tree_open_parent(path, false, ret_name);
-}
 
 static int make_fifo(int dir, const char *name, const struct socket_config *c)
 {
@@ -378,7 +362,7 @@ static int open_fifo(const char *unit, const struct listener *l, const struct so
 		     char **ret_why)
 {
 	const char *name = NULL;
-	AUTO_FD int dir = open_place(l->path, c, &name), fd = -1;
+	AUTO_FD int dir = open_place(l->path, c->directory_mode, &name), fd = -1;
 	uid_t uid;
 	gid_t gid;
 	int r = dir < 0 ? dir : make_fifo(dir, name, c);
@@ -437,6 +421,11 @@ static int open_mqueue(const struct listener *l, const struct socket_config *c, 
 int listener_open(const char *unit, const struct listener *l, const struct socket_config *c,
 		  char **ret_why)
 {
+	const char *path = listener_path(l);
+	int r = path ? reach(AT_FDCWD, path) : 0;
+
+	if (r < 0)
+		return refuse(l, r, "its file system does not answer", ret_why);
 	switch ((enum listen_kind)l->kind) {
 	case LISTEN_STREAM:
 	case LISTEN_DATAGRAM:
@@ -459,23 +448,48 @@ int listener_open(const char *unit, const struct listener *l, const struct socke
 
 /* --- links and the end --- */
 
+static bool is_link(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int make_link(const char *to, const char *path, mode_t mode)
+{
+	const char *name = NULL;
+	int r = reach(AT_FDCWD, path);
+	AUTO_FD int dir = r < 0 ? r : open_place(path, mode, &name);
+
+	if (dir < 0)
+		return dir;
+	r = symlinkat(to, dir, name) < 0 ? -errno : 0;
+	if (r == -EEXIST && is_link(dir, name) && unlinkat(dir, name, 0) == 0)
+		r = symlinkat(to, dir, name) < 0 ? -errno : 0;
+	return r;
+}
+
 void listener_link(const char *unit, const struct listener *l, const struct socket_config *c)
 {
 	const char *path = listener_path(l);
 
 	for (const struct name_list *s = c->symlinks; path && s; s = s->next) {
-		struct stat st;
-		int r = symlink(path, s->text) < 0 ? -errno : 0;
+		int r = make_link(path, s->text, c->directory_mode);
 
-		if (r == -ENOENT && make_parents(s->text, c->directory_mode) == 0)
-			r = symlink(path, s->text) < 0 ? -errno : 0;
-		if (r == -EEXIST && lstat(s->text, &st) == 0 && S_ISLNK(st.st_mode) &&
-		    unlink(s->text) == 0)
-			r = symlink(path, s->text) < 0 ? -errno : 0;
 		if (r < 0)
 			log_at(LOG_WARN, "%s: the link %s to %s is not made: %s", unit, s->text,
-			       path, strerror(-r));
+			       path, tree_strerror(r));
 	}
+}
+
+/* What is somebody else's way now stays. */
+static void remove_name(const char *path, bool (*is_ours)(int dir, const char *name))
+{
+	const char *name = NULL;
+	AUTO_FD int dir = reach(AT_FDCWD, path) < 0 ? -1 : tree_open_parent(path, 0, &name);
+
+	if (dir >= 0 && is_ours(dir, name))
+		(void)!unlinkat(dir, name, 0);
 }
 
 void listener_remove(const struct listener *l, const struct socket_config *c)
@@ -486,9 +500,8 @@ void listener_remove(const struct listener *l, const struct socket_config *c)
 		(void)mq_unlink(l->path);
 	if (!path || l->kind == LISTEN_SPECIAL)
 		return;
-	if (is_stale(path))
-		(void)!tree_unlink(path); /* somebody else's way now: it stays */
+	remove_name(path, is_stale);
 	crashpoint();
 	for (const struct name_list *s = c->symlinks; s; s = s->next)
-		(void)!tree_unlink(s->text);
+		remove_name(s->text, is_link);
 }

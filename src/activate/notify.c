@@ -2,20 +2,22 @@
 #include "activate/notify.h"
 
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "activate/stored.h"
+#include "core/aside.h"
 #include "core/crashpoint.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/proc.h"
 #include "core/procs.h"
+#include "core/reach.h"
 #include "core/remember.h"
 
 enum {
@@ -143,124 +145,6 @@ static bool may_speak(struct hark *h, const struct service *s, const struct mess
 
 /* --- stored descriptors --- */
 
-static bool is_same_file(int a, int b)
-{
-	pid_t self = getpid();
-
-	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b) == 0;
-}
-
-/* The same message comes twice when a manager died between storing and consuming it. */
-static bool is_stored(const struct service *s, int fd)
-{
-	for (const struct stored_fd *f = s->fd_store; f; f = f->next)
-		if (is_same_file(bank_fd(f->slot - 1), fd))
-			return true;
-	return false;
-}
-
-/* The bank's name of a stored descriptor tells a manager to come whether it is polled. */
-static const char *const store_words[] = {[false] = "kept", [true] = "store"};
-
-static void drop_fd(struct stored_fd **link)
-{
-	struct stored_fd *f = *link;
-
-	*link = f->next;
-	loop_unwatch(&f->hark->loop, &f->watch);
-	if (bank_drop(&f->hark->bank, f->slot - 1) < 0)
-		log_at(LOG_WARN, "%s: a stored descriptor cannot be given up: PID 1 is gone",
-		       f->service->unit.name);
-	f->service->fd_store_n--;
-	mem_put(f);
-}
-
-static void on_hang_up(struct watch *w, uint32_t events UNUSED)
-{
-	struct stored_fd *f = container_of(w, struct stored_fd, watch);
-	struct stored_fd **link = &f->service->fd_store;
-
-	while (*link != f)
-		link = &(*link)->next;
-	log_debug("notify", "%s: the other end of \"%s\" is gone, it is kept no longer",
-		  f->service->unit.name, f->name);
-	drop_fd(link);
-}
-
-/* What cannot be polled, as a file, does not hang up either. */
-static void poll_fd(struct stored_fd *f)
-{
-	int r = loop_watch(&f->hark->loop, &f->watch, bank_fd(f->slot - 1), EPOLLHUP);
-
-	if (r < 0 && r != -EPERM)
-		log_at(LOG_WARN, "%s: a stored descriptor is not watched: %s",
-		       f->service->unit.name, strerror(-r));
-}
-
-static int remember_fd(struct hark *h, struct service *s, uint32_t slot, struct str name)
-{
-	struct stored_fd *f = mem_get(sizeof(*f)), **last = &s->fd_store;
-
-	if (!f)
-		return err_here(-ENOMEM);
-	f->slot = slot + 1;
-	f->hark = h;
-	f->service = s;
-	f->watch.fn = on_hang_up;
-	memcpy(f->name, name.p, name.n < sizeof(f->name) ? name.n : sizeof(f->name) - 1);
-	while (*last)
-		last = &(*last)->next;
-	*last = f;
-	s->fd_store_n++;
-	return 0;
-}
-
-/* The one that was remembered last. */
-static struct stored_fd *newest(const struct service *s)
-{
-	struct stored_fd *f = s->fd_store;
-
-	while (f && f->next)
-		f = f->next;
-	return f;
-}
-
-static int store_fd(struct hark *h, struct service *s, int fd, struct str name, bool is_polled)
-{
-	char what[BANK_NAME];
-	int slot, r;
-
-	if (is_stored(s, fd))
-		return 0;
-	if (s->fd_store_n >= s->unit.config->service->fd_store_max)
-		return -ENOBUFS;
-	slot = bank_take(&h->bank);
-	if (slot < 0)
-		return slot;
-	r = remember_fd(h, s, (uint32_t)slot, name);
-	if (r < 0) {
-		bank_release(&h->bank, (uint32_t)slot);
-		return r;
-	}
-	snprintf(what, sizeof(what), "%s/%s=" STR_FMT, s->unit.name, store_words[is_polled],
-		 STR_ARG(name));
-	r = bank_store(&h->bank, (uint32_t)slot, bank_token(&h->bank), what, fd, false, 0);
-	if (r == 0 && is_polled)
-		poll_fd(newest(s));
-	return r;
-}
-
-static void forget_fds(struct service *s, struct str name, bool all)
-{
-	struct stored_fd **link = &s->fd_store;
-
-	while (*link)
-		if (all || str_eq_z(name, (*link)->name))
-			drop_fd(link);
-		else
-			link = &(*link)->next;
-}
-
 /* Names travel in LISTEN_FDNAMES, where a colon separates. */
 static bool is_fd_name(struct str name)
 {
@@ -278,31 +162,15 @@ static void change_store(struct hark *h, struct service *s, const struct message
 	int r = s->unit.config->service->fd_store_max ? 0 : -ENOBUFS;
 
 	if (is_told(m, TELL_FDSTOREREMOVE)) {
-		forget_fds(s, m->told[TELL_FDNAME], false);
+		stored_drop(s, m->told[TELL_FDNAME]);
 		return;
 	}
 	for (unsigned i = 0; i < m->fds_n && r == 0; i++)
-		r = store_fd(h, s, m->fds[i], name, !str_eq_z(m->told[TELL_FDPOLL], "0"));
+		r = stored_keep(h, s, m->fds[i], name, !str_eq_z(m->told[TELL_FDPOLL], "0"));
 	if (r < 0)
 		log_at(LOG_WARN,
 		       "%s: a descriptor it wants kept is not: %s (FileDescriptorStoreMax=%u)",
 		       s->unit.name, strerror(-r), s->unit.config->service->fd_store_max);
-}
-
-unsigned notify_stored(const struct service *s, int32_t *slots, const char **names, unsigned max)
-{
-	unsigned n = 0;
-
-	for (const struct stored_fd *f = s->fd_store; f && n < max; f = f->next, n++) {
-		slots[n] = (int32_t)f->slot - 1;
-		names[n] = f->name;
-	}
-	return n;
-}
-
-void notify_forget_stored(struct service *s)
-{
-	forget_fds(s, STR(""), true);
 }
 
 /* --- what follows from a message --- */
@@ -411,10 +279,7 @@ static void take_control(struct message *m, struct msghdr *head)
 	}
 }
 
-/*
- * Bytes of the first waiting message, or -errno. Without room for its descriptors they stay in the message: to close one may mean to wait for the
- * server of a file system (FUSE), which may be the sender's own.
- */
+/* Bytes of the first waiting message, or -errno. Without room for its descriptors they stay in the message. */
 static ssize_t peek(int fd, struct message *m, bool with_fds)
 {
 	union {
@@ -446,6 +311,7 @@ struct notify_port {
 	struct hark *hark;
 	struct service *service;
 	unsigned ignored_n;
+	bool has_served_fds; /* it sent one that is not to be had; it is not looked at others */
 };
 
 /* The 1st, 2nd, 4th, 8th ... is told: who goes on like that shall not fill the log. */
@@ -464,6 +330,41 @@ static void tell_ignored(struct service *s, const struct message *m, const char 
 		       (int)m->pid, why, more);
 }
 
+/* --- descriptors --- */
+
+/*
+ * To close one may mean to wait for the server of its file system (FUSE), which may be the sender's own: neither we nor PID 1 may ever have it.
+ * So a child takes them first. 1: there is one of that kind.
+ */
+static int look_at_fds(void *arg)
+{
+	struct message m = {0};
+	bool is_served = peek(*(int *)arg, &m, true) < 0;
+	struct statfs fs;
+
+	for (unsigned i = 0; i < m.fds_n && !is_served; i++)
+		is_served = fstatfs(m.fds[i], &fs) < 0 || reach_is_served(fs.f_type);
+	return is_served;
+}
+
+static void take_fds(struct service *s, int fd, struct message *m)
+{
+	static struct aside aside = {.wait_ms = 1000};
+	int r;
+
+	if (!s->notify || s->notify->has_served_fds)
+		return;
+	r = aside_ask(&aside, look_at_fds, &fd);
+	s->notify->has_served_fds = r > 0 || r == -ETIMEDOUT;
+	if (r == 0)
+		(void)!peek(fd, m, true); /* the same again: nobody else reads it */
+	else
+		log_at(LOG_WARN, "%s: a descriptor it wants kept is not: %s", s->unit.name,
+		       r < 0 && r != -ETIMEDOUT
+			       ? strerror(-r)
+			       : "to close one of a file system with a server may take for ever; no more are taken until it is started again");
+}
+
 /* 1 when a message was digested, 0 when none waits. */
 static int digest_one(struct hark *h, struct service *s)
 {
@@ -478,7 +379,7 @@ static int digest_one(struct hark *h, struct service *s)
 		tell_ignored(s, &m, "it is no text, or too long", "");
 	else if (may_speak(h, s, &m)) {
 		if (is_told(&m, TELL_FDSTORE) && s->unit.config->service->fd_store_max)
-			(void)!peek(fd, &m, true); /* the same again: nobody else reads it */
+			take_fds(s, fd, &m);
 		commit(h, s, &m);
 		engine_digest(
 			&h->engine); /* what follows is stored before the message is consumed */
@@ -613,36 +514,10 @@ int notify_open(struct hark *h, struct service *s, char *out, size_t cap)
 	return 0;
 }
 
-/* What the bank keeps for the unit under "unit/store=NAME", where it is polled, or "unit/kept=NAME". */
-static int adopt_stored(struct hark *h, struct service *s, bool is_polled)
-{
-	const struct bank_table *t = h->bank.table;
-	char prefix[BANK_NAME];
-
-	snprintf(prefix, sizeof(prefix), "%s/%s=", s->unit.name, store_words[is_polled]);
-	for (uint32_t i = 0; i < t->high && i < BANK_SLOTS; i++) {
-		struct str name = {bank_slot_name(t, i), strnlen(bank_slot_name(t, i), BANK_NAME)};
-
-		if (t->slot[i].kind != BANK_FD || !str_has_prefix(name, str_of(prefix)))
-			continue;
-		if (remember_fd(h, s, i, str_sub(name, strlen(prefix), name.n)) < 0)
-			return err_here(-ENOMEM);
-		if (is_polled)
-			poll_fd(newest(s));
-	}
-	return 0;
-}
-
 int notify_adopt(struct hark *h, struct service *s)
 {
-	int r = 0;
+	int r = stored_adopt(h, s);
 
-	if (!s->fd_store && s->unit.config && s->unit.config->service &&
-	    s->unit.config->service->fd_store_max) {
-		r = adopt_stored(h, s, false);
-		if (r == 0)
-			r = adopt_stored(h, s, true);
-	}
 	if (r == 0 && s->notify_slot && !s->notify)
 		r = watch_socket(h, s);
 	return r;

@@ -11,15 +11,6 @@
 #include "core/hark.h"
 #include "units/service.h"
 
-struct stored_fd {
-	struct stored_fd *next;
-	uint32_t slot; /* bank slot + 1 */
-	char name[48];
-	struct watch watch; /* of its hang-up, after which nobody wants it; on unless FDPOLL=0 */
-	struct hark *hark;
-	struct service *service;
-};
-
 /* Make (once) the socket at RUN_DIR/notify/UNIT (abstract name when that path is too long), in the bank, watched. 0 or -errno; the
  * address for NOTIFY_SOCKET= is written to out. */
 MUST_USE int notify_open(struct hark *h, struct service *s, char *out, size_t cap);
@@ -28,9 +19,6 @@ MUST_USE int notify_adopt(struct hark *h, struct service *s);
 void notify_close(struct hark *h, struct service *s);
 /* Digest everything that waits in the socket now, so that READY=1 is seen before the sender's exit. */
 void notify_drain(struct hark *h, struct service *s);
-/* Descriptors the service stored: bank slots and names, appended; returns how many. */
-unsigned notify_stored(const struct service *s, int32_t *slots, const char **names, unsigned max);
-void notify_forget_stored(struct service *s);
 /* One message, checked and taken apart without system calls: calls set(arg, key, value) for each assignment. For the fuzzer too. 0 or -EBADMSG. */
 MUST_USE int notify_parse(struct str message,
 			  void (*set)(void *arg, struct str key, struct str value), void *arg);

@@ -9,6 +9,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/reach.h"
 #include "units/glob.h"
 #include "units/path.h"
 #include "units/probe.h"
@@ -176,7 +177,10 @@ static int watch_way(struct search *s, const struct path_watch *w)
 {
 	size_t slash = 0;
 	uint32_t level = s->n; /* where the spots of the last one begin */
+	int r = reach(AT_FDCWD, w->path);
 
+	if (r < 0)
+		return r;
 	for (;;) {
 		struct str part = part_at(w->path, slash);
 		/* From the first wildcard on there may be several, and more to come. */
@@ -380,10 +384,11 @@ static int arm(struct hark *h UNUSED, struct unit *u, char **ret_why UNUSED)
 	mode_t mask = umask(0);
 
 	for (const struct path_watch *w = c->watches; c->make_directory && w; w = w->next) {
-		int r = w->kind == PATH_EXISTS || w->kind == PATH_EXISTS_GLOB
-				? 0
-				: fd_mkdir_parents(w->path, true, c->directory_mode);
+		bool is_made = w->kind != PATH_EXISTS && w->kind != PATH_EXISTS_GLOB;
+		int r = is_made ? reach(AT_FDCWD, w->path) : 0;
 
+		if (is_made && r == 0)
+			r = fd_mkdir_parents(w->path, true, c->directory_mode);
 		if (r < 0)
 			log_at(LOG_WARN, "%s: cannot make the directory %s: %s; going on", u->name,
 			       w->path, strerror(-r));

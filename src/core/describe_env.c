@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/fd.h"
+#include "core/reach.h"
 #include "core/tree.h"
 #include "units/glob.h"
 #include "units/words.h"
@@ -120,8 +121,10 @@ static int read_env_file(struct env *e, const char *path)
 {
 	AUTO_MEM char *text = NULL;
 	size_t n = 0;
-	int r = tree_read_file(path, ENV_FILE_MAX, &text, &n);
+	int r = reach(AT_FDCWD, path);
 
+	if (r == 0)
+		r = tree_read_file(path, ENV_FILE_MAX, &text, &n);
 	return r < 0 ? r : words_env_file((struct str){text, n}, e->arena, set_str, e);
 }
 
@@ -133,6 +136,8 @@ static int read_env_files(struct env *e, const char *path)
 	int r = 0;
 
 	if (glob_is_pattern(one.text))
+		r = reach(AT_FDCWD, one.text);
+	if (r == 0 && glob_is_pattern(one.text))
 		r = glob_find(one.text, false, e->arena, &files);
 	if (r == 0 && !files)
 		r = -ENOENT;

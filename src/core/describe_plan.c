@@ -8,6 +8,7 @@
 
 #include "core/describe_filter.h"
 #include "core/describe_view.h"
+#include "core/reach.h"
 #include "core/tree.h"
 #include "units/probe.h"
 #include "units/sandbox.h"
@@ -330,7 +331,8 @@ static bool is_program(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
+	return reach(AT_FDCWD, path) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_mode & 0111;
 }
 
 /* A bare name in ExecSearchPath= or the fixed search path, put into the plan; what is nowhere is left to fail in the child. */

@@ -95,7 +95,7 @@ int exec_dirs_make(const struct plan_record *rec)
 
 	if (r < 0)
 		return r;
-	parent = tree_open_parent(path, true, &base);
+	parent = tree_open_parent(path, 0755, &base);
 	if (parent < 0)
 		return parent;
 	r = bring_back(parent, base, name);
@@ -108,14 +108,14 @@ int exec_dirs_make(const struct plan_record *rec)
 			return 0;
 	}
 	/* By descriptor: the parent may belong to somebody who swaps it meanwhile. */
-	fd = tree_open(path, false);
+	fd = tree_open(path, 0);
 	return fd < 0 ? fd : own(fd, mode, (uid_t)rec->w[1], (gid_t)rec->w[2]);
 }
 
 /* Where only root gets in. */
 static int make_door(const char *root)
 {
-	AUTO_FD int parent = tree_open(root, true), fd = -1;
+	AUTO_FD int parent = tree_open(root, 0755), fd = -1;
 
 	if (parent < 0)
 		return parent;
@@ -143,7 +143,7 @@ static int open_parent(const char *root, const char *between, const char *name, 
 {
 	int r = write_path(path, PATH_ROOM, root, between, name);
 
-	return r < 0 ? r : tree_open_parent(path, true, ret_base);
+	return r < 0 ? r : tree_open_parent(path, 0755, ret_base);
 }
 
 int exec_dirs_make_private(const struct plan_record *rec)

@@ -163,7 +163,7 @@ static void remove_links(const struct hark *h, const struct unit *u)
 
 		if (describe_directory(h, u, DIR_RUNTIME, strchr(l->text, ':') + 1, &dir) < 0)
 			continue; /* it could not be made either */
-		parent = tree_open_parent(dir.link[0] ? dir.link : dir.path, false, &base);
+		parent = tree_open_parent(dir.link[0] ? dir.link : dir.path, 0, &base);
 		if (parent >= 0 && fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISLNK(st.st_mode))
 			(void)unlinkat(parent, base, 0);

@@ -10,6 +10,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/net_gate.h"
+#include "core/reach.h"
 #include "units/cgroup_config.h"
 #include "units/service.h"
 
@@ -205,7 +206,7 @@ static bool find_disk(const char *path, char *out, size_t cap)
 	dev_t dev;
 	ssize_t n;
 
-	if (stat(path, &st) < 0)
+	if (reach(AT_FDCWD, path) < 0 || stat(path, &st) < 0)
 		return false;
 	dev = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
 	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));

@@ -31,6 +31,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/reach.h"
 #include "core/reexec.h"
 #include "core/remember.h"
 #include "core/run.h"
@@ -457,6 +458,7 @@ static int open_all(struct hark *h, const struct options *o)
 		return r;
 	choose_ping(h, o->ping);
 	crashpoint_set(getenv("HARK_CRASH_AT"), h->bank.table->generation);
+	reach_begin();
 	h->is_pid1 = h->bank.table->is_pid1;
 	h->is_safe = h->bank.table->crashes >= BANK_CRASHES_SAFE;
 	h->has_gates = h->bank.table->generation > 1;

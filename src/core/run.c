@@ -13,6 +13,7 @@
 #include "activate/mounts.h"
 #include "activate/notify.h"
 #include "activate/output.h"
+#include "activate/stored.h"
 #include "activate/swaps.h"
 #include "core/explain.h"
 #include "core/fd.h"
@@ -151,7 +152,7 @@ static void fx_forget(struct hark *h, struct unit *u)
 		return;
 	notify_close(h, s);
 	if (job_pending(u) != JOB_START) /* a restart hands the stored descriptors on */
-		notify_forget_stored(s);
+		stored_drop_all(s);
 	leftovers_remove(h, u);
 	if (s->socket_unit != UNIT_NONE)
 		let_instance_go(h, s);
@@ -306,7 +307,7 @@ static void retired(void *arg, struct unit *u)
 	state_release(&h->state, u->state_slot);
 	transient_forget(h, u);
 	if (s)
-		notify_forget_stored(s);
+		stored_drop_all(s);
 }
 
 static uint32_t slot(void *arg, struct unit *u)

@@ -10,6 +10,7 @@
 
 #include "activate/notify.h"
 #include "activate/output.h"
+#include "activate/stored.h"
 #include "core/describe.h"
 #include "core/dynamic_user.h"
 #include "core/fd.h"
@@ -17,6 +18,7 @@
 #include "core/log.h"
 #include "core/plan.h"
 #include "core/proc.h"
+#include "core/reach.h"
 #include "core/tell.h"
 #include "core/tree.h"
 #include "units/cgroup_config.h"
@@ -81,8 +83,8 @@ static void collect_fds(struct hark *h, struct service *s, struct fd_list *list)
 					  BANK_REFS - 3 - list->n);
 	}
 	list->sockets_n = list->n;
-	list->n += notify_stored(s, list->slots + list->n, list->names + list->n,
-				 BANK_REFS - 3 - list->n);
+	list->n += stored_list(s, list->slots + list->n, list->names + list->n,
+			       BANK_REFS - 3 - list->n);
 }
 
 static bool goes_to_log(const struct stdio *io)
@@ -490,8 +492,10 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 	char text[32], cgroup[CGROUP_PATH];
 	struct stat st;
 	uint64_t pid = 0;
-	ssize_t n = fd_read_foreign(path, text, sizeof(text), &st);
+	ssize_t n = reach(AT_FDCWD, path);
 
+	if (n == 0)
+		n = fd_read_foreign(path, text, sizeof(text), &st);
 	if (n < 0)
 		return (int)n;
 	if (str_to_u64(str_trim((struct str){text, (size_t)n}), &pid) < 0 || pid < 2 ||
@@ -508,7 +512,10 @@ static int read_pid_file(struct hark *h, struct service *s, const char *path)
 void spawn_forget_pid_file(const struct service *s)
 {
 	const char *file = s->unit.config->service->pid_file;
-	int r = file ? tree_unlink(file) : 0;
+	int r = file ? reach(AT_FDCWD, file) : 0;
+
+	if (file && r == 0)
+		r = tree_unlink(file);
 
 	if (r < 0 && r != -ENOENT)
 		log_at(LOG_WARN, "%s: PIDFile=%s stays: %s", s->unit.name, file, tree_strerror(r));

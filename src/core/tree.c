@@ -23,13 +23,13 @@ static bool is_trusted_link(int dir, const struct stat *link)
 }
 
 /* What is in that directory under the name, itself when it is a link, and what it is (zeroed: nothing). */
-static int look_at(int dir, const char *name, bool make, struct stat *ret)
+static int look_at(int dir, const char *name, mode_t make, struct stat *ret)
 {
 	AUTO_FD int fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
 
 	*ret = (struct stat){0};
 	if (fd == -ENOENT && make) {
-		if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+		if (mkdirat(dir, name, make) < 0 && errno != EEXIST)
 			return -errno;
 		fd = fd_open(dir, name, O_PATH | O_NOFOLLOW, 0);
 	}
@@ -141,7 +141,7 @@ static bool ends_at(const struct stat *st, int found, int dir)
  * Goes the way as far as it leads over directories. last: NULL, or NAME_MAX + 1 bytes for a last name, which is not entered. A descriptor,
  * only to go on from, or -errno.
  */
-static int follow(struct way *w, struct str path, bool make, char *last)
+static int follow(struct way *w, struct str path, mode_t make, char *last)
 {
 	AUTO_FD int at = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	const char *name;
@@ -154,7 +154,7 @@ static int follow(struct way *w, struct str path, bool make, char *last)
 	while (r == 0 && (name = next_name(w->rest, &w->rest))) {
 		bool is_last = last && !w->rest[strspn(w->rest, "/")];
 		struct stat st;
-		AUTO_FD int next = look_at(at, name, make && !is_last, &st);
+		AUTO_FD int next = look_at(at, name, is_last ? 0 : make, &st);
 
 		if (is_last && ends_at(&st, next, at)) {
 			memcpy(last, name,
@@ -166,7 +166,7 @@ static int follow(struct way *w, struct str path, bool make, char *last)
 	return r < 0 ? r : last ? -EISDIR : take_fd(at);
 }
 
-static int open_way(struct str path, bool make)
+static int open_way(struct str path, mode_t make)
 {
 	struct way w = {0};
 	AUTO_FD int at = follow(&w, path, make, NULL);
@@ -174,7 +174,7 @@ static int open_way(struct str path, bool make)
 	return at < 0 ? at : fd_open(at, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
-int tree_open(const char *path, bool make)
+int tree_open(const char *path, mode_t make)
 {
 	return open_way(str_of(path), make);
 }
@@ -190,7 +190,7 @@ static const char *cut_name(const char *path, struct str *ret_parent)
 	return name + 1;
 }
 
-int tree_open_parent(const char *path, bool make, const char **ret_name)
+int tree_open_parent(const char *path, mode_t make, const char **ret_name)
 {
 	struct str parent;
 	const char *name = cut_name(path, &parent);
@@ -206,7 +206,7 @@ int tree_unlink(const char *path)
 	struct way w = {.may_be_theirs = true};
 	struct str parent;
 	const char *name = cut_name(path, &parent);
-	AUTO_FD int at = name ? follow(&w, parent, false, NULL) : -EINVAL;
+	AUTO_FD int at = name ? follow(&w, parent, 0, NULL) : -EINVAL;
 	struct stat dir;
 
 	if (at < 0 || fstat(at, &dir) < 0)
@@ -239,7 +239,7 @@ int tree_open_file(const char *path, int flags, mode_t mode)
 {
 	char name[NAME_MAX + 1];
 	struct way w = {.may_be_theirs = true};
-	AUTO_FD int at = follow(&w, str_of(path), false, name), fd = -1;
+	AUTO_FD int at = follow(&w, str_of(path), 0, name), fd = -1;
 	struct stat dir;
 	bool is_kernels;
 	int r;
@@ -407,7 +407,7 @@ int tree_remove_some(const char *path, unsigned most)
 {
 	struct walk w = {.take = remove_one, .leave = remove_directory, .left = most};
 	const char *name = NULL;
-	AUTO_FD int parent = tree_open_parent(path, false, &name);
+	AUTO_FD int parent = tree_open_parent(path, 0, &name);
 	int fd, r;
 
 	if (parent < 0)

@@ -12,15 +12,15 @@
 /*
  * tree_open() - the directory at an absolute path.
  *
- * @make: make what is missing, mode 0755; the umask applies
+ * @make: the mode of what is missing and made, the umask applies; 0: nothing is made
  *
  * A symbolic link on the way is followed where it and the directory it lies in are root's (for who is not root himself: any).
  *
  * Returns a descriptor to read it by; -ELOOP: there is a link of somebody else's, or too many; -ENOTDIR, -ENAMETOOLONG, errno.
  */
-MUST_USE int tree_open(const char *path, bool make);
+MUST_USE int tree_open(const char *path, mode_t make);
 /* The same of the directory in which the last name of path lies; *ret_name: that name, in path. -EINVAL: it has none. */
-MUST_USE int tree_open_parent(const char *path, bool make, const char **ret_name);
+MUST_USE int tree_open_parent(const char *path, mode_t make, const char **ret_name);
 /*
  * tree_open_file() - a file for somebody else, open(2).
  *

@@ -12,6 +12,7 @@
 #include "activate/busname.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/reach.h"
 #include "core/remember.h"
 #include "units/config.h"
 #include "units/load_renew.h"
@@ -92,6 +93,9 @@ static int add_watch(struct live *l, const char *path, uint32_t mask, struct liv
 	struct live_dir *d;
 	int r = map_reserve(&l->dirs, 1);
 
+	if (r < 0)
+		return r;
+	r = reach(AT_FDCWD, path);
 	if (r < 0)
 		return r;
 	dir.wd = inotify_add_watch(l->fd, path, mask);
@@ -269,8 +273,10 @@ static void on_event(struct live *l, const struct inotify_event *e)
 			l->want_all = true;
 		return;
 	}
-	if (!e->len)
+	if (!e->len) {
+		l->want_scan |= e->mask & IN_ATTRIB; /* who may write it, say */
 		return;
+	}
 	if (!d->is_parent) {
 		on_entry(l, d, e);
 		return;
@@ -313,6 +319,12 @@ static bool is_touched(const struct live *l, const struct unit *u)
 	return false;
 }
 
+/* lstat(2) of such a path; false: there is nothing, or its file system does not answer. */
+static bool look_at(const char *path, struct stat *ret)
+{
+	return reach(AT_FDCWD, path) == 0 && lstat(path, ret) == 0;
+}
+
 /* Has the name a file of its own, which nothing in a more important directory hides, a mask, say? */
 static bool has_own_file(struct live *l, const struct load_entry *entry, const char *name)
 {
@@ -321,7 +333,7 @@ static bool has_own_file(struct live *l, const struct load_entry *entry, const c
 
 	if (!entry || !entry->has_file || entry->tie->alias_of || entry->is_masked)
 		return false;
-	while (k < entry->dir && lstat(path_in(l, k, name), &st) < 0)
+	while (k < entry->dir && !look_at(path_in(l, k, name), &st))
 		k++;
 	return k == entry->dir;
 }
@@ -340,7 +352,7 @@ static bool is_rewritten(struct live *l, const struct live_name *n)
 	if (!has_own_file(l, entry, n->name))
 		return false;
 	path = path_in(l, entry->dir, n->name);
-	if (load_find_file(&l->h->load, n->name) != entry->dir || lstat(path, &st) < 0 ||
+	if (load_find_file(&l->h->load, n->name) != entry->dir || !look_at(path, &st) ||
 	    st.st_size == 0)
 		return false;
 	if (!index_is_presence(l->h->load.dirs[entry->dir]))
@@ -475,7 +487,7 @@ static bool came_since(struct live *l, const struct load_entry *e)
 {
 	struct stat st;
 
-	return lstat(path_in(l, e->dir, e->name), &st) == 0 &&
+	return look_at(path_in(l, e->dir, e->name), &st) &&
 	       timespec_us(&st.st_ctim) >= l->h->looked_us;
 }
 

@@ -2,6 +2,7 @@
 #include "units/condition.h"
 
 #include "core/fd.h"
+#include "core/reach.h"
 #include "units/compare.h"
 #include "units/fact.h"
 #include "units/glob.h"
@@ -472,9 +473,11 @@ int condition_kind(struct str name)
 
 int condition_test(const struct condition *c, const struct specifier_host *host)
 {
-	int r = c->kind < ARRAY_SIZE(tests) ? tests[c->kind](c->parameter, host)
-					    : err_here(-EINVAL);
+	int r = c->parameter[0] == '/' ? reach(AT_FDCWD, c->parameter) : 0;
 
+	if (r == 0)
+		r = c->kind < ARRAY_SIZE(tests) ? tests[c->kind](c->parameter, host)
+						: err_here(-EINVAL);
 	return r < 0 ? r : (r > 0) != c->is_negated;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "core/reach.h"
 #include "units/advice.h"
 #include "units/config.h"
 #include "units/directive.h"
@@ -191,8 +192,9 @@ static int text_of(struct loading *g, const char *path, bool is_main, struct loa
 		*ret = g->entry->present->text;
 		return 0;
 	}
-	if (text_find(&g->load->cache, dir, name, path, ret))
-		return 0;
+	r = reach(dir, name);
+	if (r < 0 || text_find(&g->load->cache, dir, name, path, ret))
+		return r;
 	if (!is_main || !g->config->instance)
 		return text_read(dir, name, TEXT_MAX, &g->scratch, ret);
 	r = text_read_template(template, path);
@@ -205,21 +207,33 @@ static int read_text(struct loading *g, const char *path, bool is_main, struct l
 {
 	int r = text_of(g, path, is_main, ret);
 
-	return r < 0 && r != -ENOMEM && r != -ENOENT ? text_of(g, path, is_main, ret) : r;
+	return r < 0 && r != -ENOMEM && r != -ENOENT && r != -ETIMEDOUT
+		       ? text_of(g, path, is_main, ret)
+		       : r;
 }
 
-/* Who may read it, and who may write it, beside its owner. */
-static void look_at_mode(struct loading *g, const char *path, mode_t mode)
+/* Who may read it, and who may write it, or has_lax_dir: put another in its place, beside its owner. */
+static void look_at_mode(struct loading *g, const char *path, mode_t mode, bool has_lax_dir)
 {
+	bool is_lax = mode & S_IWOTH;
+
 	g->config->is_private |= !(mode & S_IROTH);
-	if (mode & S_IWOTH)
+	if (is_lax || has_lax_dir)
 		diag_add(&g->config->diags, codes[CODE_FILE_MODE].code, DIAG_WARNING, false,
-			 (struct diag_place){path, 0, 0, 0}, "chmod 644",
-			 "everybody can write this file, and so run what they like");
+			 (struct diag_place){path, 0, 0, 0},
+			 is_lax ? "chmod 644" : "chmod o-w of the directory",
+			 "everybody can write this file%s, and so run what they like",
+			 is_lax ? "" : "'s directory");
+}
+
+/* The fragment lies in a directory of the search path. */
+static bool is_in_lax_dir(const struct loading *g)
+{
+	return g->entry && index_is_lax(g->load, g->entry->dir);
 }
 
 /* Read one file and let it take effect. is_main: the fragment, an empty one of which masks the unit. */
-static int apply_file(struct loading *g, const char *path, bool is_main)
+static int apply_file(struct loading *g, const char *path, bool is_main, bool has_lax_dir)
 {
 	struct load_text t;
 	char why[128];
@@ -239,7 +253,7 @@ static int apply_file(struct loading *g, const char *path, bool is_main)
 		return 0;
 	}
 	g->stamp = text_mark_add(g->stamp, &t.mark);
-	look_at_mode(g, path, t.mark.mode);
+	look_at_mode(g, path, t.mark.mode, has_lax_dir);
 	if (is_main)
 		g->config->fragment_mtime_us = (uint64_t)t.mark.mtime.tv_sec * US_PER_SEC +
 					       (uint64_t)t.mark.mtime.tv_nsec / 1000;
@@ -262,7 +276,8 @@ static int apply_dropins(struct loading *g)
 			return -ENOMEM;
 		(*end)->text = path;
 		end = &(*end)->next;
-		r = parts.parts[k]->is_masked ? 0 : apply_file(g, path, false);
+		r = parts.parts[k]->is_masked ? 0
+					      : apply_file(g, path, false, parts.parts[k]->is_lax);
 	}
 	return r;
 }
@@ -365,7 +380,7 @@ static int apply_files(struct loading *g)
 		g->entry = e;
 		r = !g->config->fragment ? -ENOMEM
 		    : e->is_masked       ? 0
-					 : apply_file(g, g->config->fragment, true);
+				   : apply_file(g, g->config->fragment, true, is_in_lax_dir(g));
 	}
 	return r == 0 && g->state < 0 ? apply_dropins(g) : r;
 }
@@ -444,7 +459,7 @@ static int load_install_as(struct load *l, const char *name, const char *as, con
 		g.line.spec.unit = as;
 		g.line.spec.fragment = arena_dup(&g.config->arena, full, strlen(full));
 		g.config->fragment = g.line.spec.fragment;
-		r = g.config->fragment ? apply_file(&g, g.config->fragment, true) : -ENOMEM;
+		r = g.config->fragment ? apply_file(&g, g.config->fragment, true, false) : -ENOMEM;
 	}
 	if (r == 0 && g.state < 0)
 		r = apply_dropins(&g);
@@ -625,7 +640,7 @@ int load_scan(struct load *l)
 {
 	int r = scan(l);
 
-	return r < 0 && r != -ENOMEM ? scan(l) : r;
+	return r < 0 && r != -ENOMEM && r != -ETIMEDOUT ? scan(l) : r;
 }
 
 /* --- has it changed? --- */
@@ -634,7 +649,9 @@ static uint64_t file_stamp(uint64_t sum, const char *path)
 {
 	struct text_mark mark;
 
-	return path && text_mark_read(path, &mark) == 0 ? text_mark_add(sum, &mark) : sum;
+	return path && reach(AT_FDCWD, path) == 0 && text_mark_read(path, &mark) == 0
+		       ? text_mark_add(sum, &mark)
+		       : sum;
 }
 
 /* The stamp that a load would give now, in the order in which it reads. */

@@ -282,6 +282,11 @@ bool index_is_presence(const char *dir)
 	       !str_has_prefix(str_of(dir), STR("/usr/"));
 }
 
+bool index_is_lax(const struct load *l, unsigned dir)
+{
+	return dir < 64 && l->lax_dirs >> dir & 1;
+}
+
 /* --- aliases --- */
 
 /* e is one more name of `of`. 0 or -ENOMEM. */

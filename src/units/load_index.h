@@ -22,7 +22,8 @@ struct load_present {
 struct load {
 	char **dirs; /* search path, most important first; owned */
 	unsigned dirs_n;
-	char *root; /* prefix for offline use, "" normally */
+	uint64_t lax_dirs; /* bit k: everybody may write dirs[k], of the first 64 */
+	char *root;        /* prefix for offline use, "" normally */
 	struct specifier_host host;
 	bool skips_unreadable; /* load_read() */
 	bool links_only;       /* presence enables nothing: as other loaders have it */
@@ -52,6 +53,7 @@ struct load_part {
 	uint16_t dir; /* index in load.dirs */
 	uint8_t type; /* links: enum dep_type */
 	bool is_dropin, is_masked;
+	bool is_lax; /* everybody may write the directory it lies in */
 };
 
 /* What links between unit files make of a name; few have any. */
@@ -99,6 +101,8 @@ bool load_next_name(const struct load *l, const void **at, const char **ret_name
 /* What was kept of the last scan goes, and later scans keep nothing. */
 void load_forget_texts(struct load *l);
 
+/* May everybody write that directory of the search path? */
+bool index_is_lax(const struct load *l, unsigned dir);
 /* Forget names and arena. */
 void index_drop(struct load *l);
 /* Is presence in that directory of the search path enablement? */

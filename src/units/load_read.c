@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/reach.h"
 #include "units/name.h"
 
 enum {
@@ -20,7 +21,8 @@ struct reading {
 	struct load *l;
 	DIR *dir; /* NULL: the listing is known */
 	struct str listing;
-	int fd; /* -1: not there */
+	int fd;      /* -1: not there */
+	bool is_lax; /* everybody may write it */
 	uint16_t rank;
 	bool is_enabling; /* presence is enablement */
 	char *text;       /* PATH_MAX bytes for paths and texts of links */
@@ -42,19 +44,23 @@ static int trouble(const struct reading *r, int err)
 	return is_absent || r->l->skips_unreadable ? 0 : err_here(-err);
 }
 
+/* Is its listing known? And who may write it? */
 static bool is_listed(struct reading *r, const char *path)
 {
 	struct stat st;
 
-	return r->l->cache.bytes && fstat(r->fd, &st) == 0 &&
-	       unit_cache_find(&r->l->cache, str_of(path), &st, &r->listing);
+	if (fstat(r->fd, &st) < 0)
+		return false;
+	r->is_lax = st.st_mode & S_IWOTH;
+	return r->l->cache.bytes && unit_cache_find(&r->l->cache, str_of(path), &st, &r->listing);
 }
 
 /* path: absolute; name: where it is below `at`. 0, also when there is none, or -errno. */
 static int open_dir(struct reading *r, int at, const char *name, const char *path)
 {
-	int fd = fd_open(at, name, O_RDONLY | O_DIRECTORY, 0);
+	int fd = reach(at, name);
 
+	fd = fd < 0 ? fd : fd_open(at, name, O_RDONLY | O_DIRECTORY, 0);
 	r->fd = fd < 0 ? -1 : fd;
 	if (fd < 0)
 		return trouble(r, -fd);
@@ -250,6 +256,7 @@ static int read_side_dir(struct reading *r, struct load_entry *e, int dep)
 	struct found f;
 	int err = 0;
 
+	part.is_lax = r->is_lax || index_is_lax(r->l, r->rank);
 	while (next_name(r, &f, &err)) {
 		bool is_wanted = dep < 0 ? str_has_suffix(str_of(f.name), STR(".conf"))
 					 : name_is_valid(f.name, NAME_ANY);
@@ -304,10 +311,16 @@ static int read_dir(struct reading *r)
 /* Directory k of the search path, opened. 0, also when there is none, or -errno. path: PATH_MAX bytes that stay. */
 static int open_search_dir(struct reading *r, struct load *l, unsigned k, char *path)
 {
+	int err;
+
 	*r = (struct reading){.l = l, .rank = (uint16_t)k, .text = path, .fd = -1};
 	if ((size_t)snprintf(path, PATH_MAX, "%s%s", l->root, l->dirs[k]) >= PATH_MAX)
 		return 0;
-	return open_dir(r, AT_FDCWD, path, path);
+	err = open_dir(r, AT_FDCWD, path, path);
+
+	if (r->is_lax && k < 64)
+		l->lax_dirs |= UINT64_C(1) << k;
+	return err;
 }
 
 /* The files in it are soon read: they are opened from there. Without descriptors they are by their whole path. */
@@ -331,6 +344,7 @@ int load_read(struct load *l)
 	int r = 0;
 
 	l->present_arena.least = PRESENT_CHUNK;
+	l->lax_dirs = 0;
 	for (unsigned k = 0; r == 0 && k < l->dirs_n; k++) {
 		r = open_search_dir(&reading, l, k, path);
 		if (reading.fd < 0)

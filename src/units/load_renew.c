@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "core/reach.h"
 #include "units/config.h"
 #include "units/load_read.h"
 #include "units/name.h"
@@ -34,6 +35,8 @@ int load_find_file(const struct load *l, const char *name)
 		if ((size_t)snprintf(path, sizeof(path), "%s%s/%s", l->root, l->dirs[k], name) >=
 		    sizeof(path))
 			continue;
+		if (reach(AT_FDCWD, path) < 0)
+			return -EAGAIN;
 		if (lstat(path, &st) < 0) {
 			if (errno != ENOENT && errno != ENOTDIR)
 				return -EAGAIN;

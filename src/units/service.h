@@ -155,13 +155,13 @@ struct service {
 	uint32_t notify_slot;       /* + 1 */
 	const char *status_text;    /* STATUS=, owned */
 	uint64_t watchdog_us;       /* WATCHDOG_USEC= override, 0: configured */
-	struct notify_port *notify; /* the watched socket; owned by activate/notify */
+	struct notify_port *notify; /* the watched socket; owned by activate/stored */
 	struct output_pipe out;
 	uint32_t conn_slot; /* + 1: accepted connection of an Accept=yes instance, until donated */
 	uint32_t socket_unit; /* the Accept=yes socket this instance belongs to, or UNIT_NONE */
 	const char *remote;   /* "10.0.0.7:51344" of the connection, owned; or NULL */
 	const char *remote_addr, *remote_port; /* owned */
-	struct stored_fd *fd_store;            /* owned by activate/notify */
+	struct stored_fd *fd_store;            /* owned by activate/stored */
 	const char *fail_text; /* owned sentence: why the last start failed, with file:line */
 };
 

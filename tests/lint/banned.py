@@ -15,16 +15,16 @@ CALLS = [
     ("scandir glob fopen fdopen popen system", [], "hides an allocation or a shell; use fd.h"),
     ("alloca setjmp longjmp sigsetjmp siglongjmp", [], "not in this house"),
     ("sprintf vsprintf gets strtok tmpnam mktemp atoi atol atof", [], "no bounds or no errors"),
-    ("signal sigaction", INIT + ["src/core/exec.c", "src/core/raw.h", "src/core/main.c", "src/core/crash.c",
+    ("signal sigaction", INIT + ["src/core/exec.c", "src/core/raw.h", "src/core/main.c", "src/core/crash.c", "src/core/aside.c",
                                  "src/activate/bus_main.c"],
      "signals arrive through signalfd"),
     ("abort exit", [], "nothing may end the process but main()"),
     # The child is our own and not reaped yet, so its number is exact: PID 1 alone can say that.
     ("kill killpg tgkill", INIT + ["src/core/keeper.c", "src/core/final.c"], "signals go through a pidfd (proc.h)"),
     ("fork vfork clone clone3 raw_clone posix_spawn", ["src/core/init.c", "src/core/raw.h", "src/core/keeper.c", "src/core/final.c",
-                                                            "src/core/isolate.c", "src/activate/generate_main.c",
+                                                            "src/core/aside.c", "src/core/isolate.c", "src/activate/generate_main.c",
                                                             "src/ctl/edit.c", "src/activate/bus_work.c"],
-     "only PID 1 forks, generators their kind, harkctl an editor, and hark-bus who waits for the disk"),
+     "only PID 1 forks, generators their kind, harkctl an editor, and the manager and hark-bus who waits for the disk"),
     ("pthread_create thrd_create", [], "no threads"),
 ]
 # Descriptors are born with close-on-exec: the flag must stand within the call.

@@ -20,12 +20,17 @@ as_user() { setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups "$@" 2>&1; 
 own() { chown -h $USER_ID:$USER_ID "$@"; }
 answers() { timeout 20 "$BIN/harkctl" is-active test.target >/dev/null; }
 
-# A descriptor whose close(2) waits for a server of the sender's, at a socket that everybody may send to.
-hanging_descriptors() {
-	mkdir "$T/fuse"
+# A file system of FUSE at $T/fuse, whose server does not answer while there is $T/hangs.
+has_hangfs() {
+	mkdir -p "$T/fuse"
 	"$NS_BIN/hangfs" "$T/fuse" "$T/hangs" 2>/dev/null &
 	STARTED+=($!)
-	wait_for "mountpoint -q $T/fuse" 3 || { skip "a descriptor that cannot be closed" "no FUSE" && return; }
+	wait_for "mountpoint -q $T/fuse" 3 || { skip "$1" "no FUSE" && false; }
+}
+
+# A descriptor whose close(2) waits for a server of the sender's: at a socket that everybody may send to, and of a service that may leave some.
+hanging_descriptors() {
+	has_hangfs "a descriptor that cannot be closed" || return
 	service target Type=notify NotifyAccess=all FileDescriptorStoreMax=4 "ExecStart=$PAYLOAD notify READY=1\\\\nSTATUS=own pause"
 	ctl start target.service >/dev/null
 	python3 - "$RUN_DIR/notify/target.service" "$T/fuse/file" "$T/hangs" >"$T/sent" 2>&1 <<-Y &
@@ -52,8 +57,62 @@ hanging_descriptors() {
 	rm "$T/hangs"
 	kill -KILL $sender
 	wait $sender 2>/dev/null
+	cat >"$T/leaves.py" <<-'Y'
+		import os, socket, sys, time
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.connect(os.environ["NOTIFY_SOCKET"])
+		far, near = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[0], os.O_RDONLY)
+		send = lambda text, *fds: socket.send_fds(s, [text], fds)
+		send(b"FDSTORE=1\nFDNAME=near", near)
+		open(sys.argv[2], "w").close()
+		for fds in ((far,), (near, far), (far, near)):
+		    send(b"FDSTORE=1\nFDNAME=far", *fds)
+		s.send(b"READY=1")
+		time.sleep(100)
+	Y
+	service leaves Type=notify NotifyAccess=all FileDescriptorStoreMax=4 "ExecStart=/usr/bin/python3 $T/leaves.py $T/fuse/file $T/hangs"
+	ctl start leaves.service >/dev/null
+	is "nor does one that a service leaves with it: what it cannot be sure of it does not take" "" "active 1" "$(active leaves.service) $(prop leaves.service NFileDescriptorStore)"
+	ok_if "... and says so" "" in_log "leaves.service: a descriptor it wants kept is not: to close one of a file system with a server"
+	rm "$T/hangs"
 	umount -l "$T/fuse"
-	ctl stop target.service >/dev/null
+	ctl stop target.service leaves.service >/dev/null
+}
+
+# Files that units name, and units themselves, where nobody answers: only what needs them fails.
+hung_files() {
+	has_hangfs "files whose server does not answer" || return
+	local far=$T/fuse/file
+	service near "EnvironmentFile=-$T/none" "ExecStart=$PAYLOAD pause"
+	service env Type=oneshot "EnvironmentFile=-$far" ExecStart=/bin/true
+	service pid Type=forking "PIDFile=$far" "ExecStart=$PAYLOAD daemon pause" TimeoutStartSec=10s
+	{ printf '[Unit]\nDefaultDependencies=no\nConditionPathExists=%s\n[Service]\nExecStart=/bin/true\n' "$far"; } | unit when.service
+	printf '[Unit]\nDefaultDependencies=no\n[Path]\nPathExists=%s\nUnit=near.service\n' "$T/fuse/none" | unit far.path
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nService=near.service\nSymlinks=%s\n' "$T/fuse/dir/sock" "$T/fuse/link" | unit far.socket
+	ln -s "$far" "$UNITS/away.service"
+	ctl start near.service env.service when.service >/dev/null
+	is "a file of a server that answers is read" "" "active inactive yes" "$(active near.service) $(active env.service) $(prop when.service ConditionResult)"
+	touch "$T/hangs"
+	for unit in env.service when.service far.path far.socket away.service pid.service; do
+		timeout 60 "$BIN/harkctl" start "$unit" >/dev/null 2>&1
+		ok_if "one that does not holds nobody up ($unit)" "" answers
+	done
+	is "... and what needed it has failed, or was passed over" "" "inactive no failed failed" \
+		"$(active env.service) $(prop when.service ConditionResult) $(active far.path) $(active far.socket)"
+	ln -s "$T/fuse/dir" "$UNITS/near.service.wants"
+	timeout 60 "$BIN/harkctl" daemon-reload >"$T/reload" 2>&1
+	ok_if "a directory of units that does not answer: a reload is refused, the old units stay" "" grep -q "timed out" "$T/reload"
+	is "... and run" "" active "$(active near.service)"
+	local manager
+	manager=$(manager_pid)
+	kill -KILL "$manager"
+	wait_for '[ -n "$(manager_pid)" ] && [ "$(manager_pid)" != '"$manager"' ]' 20
+	ok_if "a new manager begins without it" "" answers
+	is "... and all runs on" "" active "$(active near.service)"
+	rm "$T/hangs" "$UNITS/near.service.wants" "$UNITS/away.service"
+	umount -l "$T/fuse"
+	ctl daemon-reload >/dev/null
+	ctl stop near.service far.path far.socket pid.service >/dev/null 2>&1
 }
 
 # Files that root reads or writes for a service of the user's, where the user has put something else.
@@ -100,6 +159,25 @@ planted_files() {
 	service pid Type=forking "PIDFile=$T/home/sub/pid" "ExecStart=$PAYLOAD daemon pause" TimeoutStartSec=200ms
 	ctl start pid.service >/dev/null 2>&1
 	is "... nor does the end of a service remove what its PIDFile= leads to by one" "" 1 "$(cat "$T/victim/pid" 2>&1)"
+	rm -rf "$T/home" "$T/victim"
+}
+
+# A socket, a link to it and directories for them, behind links of the user's.
+sockets_behind_links() {
+	mkdir "$T/home" "$T/victim"
+	ln -s "$T/victim" "$T/home/link"
+	own "$T/home" "$T/home/link"
+	for path in sock sub/sock; do
+		printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nSocketUser=%s\n' "$T/home/link/$path" $USER_ID | unit behind.socket
+		printf '[Service]\nExecStart=/bin/true\n' | unit behind.service
+		ctl start behind.socket >/dev/null 2>&1
+		is "no socket is made behind a link of the user's ($path)" "" "failed " "$(active behind.socket) $(ls "$T/victim")"
+		ctl reset-failed behind.socket >/dev/null 2>&1
+	done
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%s\nSymlinks=%s %s\n' "$T/home/made/sock" "$T/home/link/x" "$T/home/y" | unit behind.socket
+	ctl start behind.socket >/dev/null 2>&1
+	is "... nor a link; in a directory of his all is" "" "active $T/home/made/sock " "$(active behind.socket) $(readlink "$T/home/y") $(ls "$T/victim")"
+	ctl stop behind.socket >/dev/null
 	rm -rf "$T/home" "$T/victim"
 }
 
@@ -212,6 +290,17 @@ writable_files() {
 	ok_if "... until that is mended" "" wait_for '! ctl status lax.service | grep -q W116' 20
 	chmod 666 "$UNITS/lax.service"
 	ok_if "... who asks for a reload is told" "" grep -q W116 <<<"$(ctl daemon-reload)"
+	chmod 644 "$UNITS/lax.service"
+	mkdir -m 777 "$UNITS/lax.service.d"
+	printf '[Service]\nRestart=no\n' >"$UNITS/lax.service.d/a.conf"
+	is "... of a directory of drop-ins that everybody may write, too" "" 1 "$(ctl daemon-reload | grep -c "this file's directory")"
+	chmod 755 "$UNITS/lax.service.d"
+	touch "$UNITS/lax.service"
+	is "... until that is mended" "" 0 "$(ctl daemon-reload | grep -c "this file's directory")"
+	chmod 1777 "$UNITS"
+	touch "$UNITS/lax.service"
+	is "... and of a directory of units: of the file and of its drop-in" "" 2 "$(ctl daemon-reload | grep -c "this file's directory")"
+	chmod 755 "$UNITS"
 	ctl stop lax.service >/dev/null
 }
 
@@ -414,7 +503,7 @@ programs() {
 	fi
 }
 
-for part in ${PARTS:-hanging_descriptors planted_files mount_points long_name terminal_words secrets writable_files delegated main_pids requests ways_to_start programs}; do "$part"; done
+for part in ${PARTS:-hanging_descriptors hung_files planted_files sockets_behind_links mount_points long_name terminal_words secrets writable_files delegated main_pids requests ways_to_start programs}; do "$part"; done
 hark_down
 is "it ends in order" "" 0 $?
 finish

@@ -453,13 +453,13 @@ void notify_drain(struct hark *h, struct service *s)
 	crashpoint();
 }
 
-unsigned notify_stored(const struct service *s UNUSED, int32_t *slots UNUSED,
-		       const char **names UNUSED, unsigned max UNUSED)
+unsigned stored_list(const struct service *s UNUSED, int32_t *slots UNUSED,
+		     const char **names UNUSED, unsigned max UNUSED)
 {
 	return 0;
 }
 
-void notify_forget_stored(struct service *s UNUSED)
+void stored_drop_all(struct service *s UNUSED)
 {
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "activate/notify.h"
+#include "activate/stored.h"
 #include "core/bank_client.h"
 #include "core/crashpoint.h"
 #include "core/describe.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/notify.h"
+#include "activate/stored.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -163,15 +164,15 @@ START_TEST(descriptors_are_kept)
 	tell("FDSTORE=1\nFDNAME=too-many", c);
 	notify_drain(&fake, s);
 	ck_assert_uint_eq(s->fd_store_n, 2);
-	ck_assert_uint_eq(notify_stored(s, slots, names, 4), 2);
+	ck_assert_uint_eq(stored_list(s, slots, names, 4), 2);
 	ck_assert_str_eq(names[0], "one");
 	ck_assert_str_eq(names[1], "stored");
 	(void)fake_request(BANK_STORE); /* the notify socket */
 	ck_assert_str_eq(fake_request(BANK_STORE).name, "a.service/store=one");
 	tell("FDSTOREREMOVE=1\nFDNAME=one", -1);
 	notify_drain(&fake, s);
-	ck_assert_uint_eq(notify_stored(s, slots, names, 4), 1);
-	notify_forget_stored(s);
+	ck_assert_uint_eq(stored_list(s, slots, names, 4), 1);
+	stored_drop_all(s);
 	ck_assert_uint_eq(s->fd_store_n, 0);
 }
 END_TEST
@@ -197,7 +198,7 @@ START_TEST(a_descriptor_that_hangs_up_is_dropped)
 	ck_assert_int_eq(loop_turn(&fake.loop, US_PER_SEC), 0);
 	ck_assert_uint_eq(s->fd_store_n, 1);
 	ck_assert_str_eq(s->fd_store->name, "kept");
-	notify_forget_stored(s);
+	stored_drop_all(s);
 }
 END_TEST
 

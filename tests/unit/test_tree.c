@@ -70,7 +70,7 @@ static void teardown(void)
 
 static int open_and_close(const char *path, bool make)
 {
-	int fd = tree_open(path, make);
+	int fd = tree_open(path, make ? 0755 : 0);
 
 	if (fd < 0)
 		return fd;
@@ -98,13 +98,13 @@ START_TEST(way)
 	ck_assert(is_there("a/b/new/one"));
 	make_link("loop", "loop", getuid());
 	ck_assert_int_eq(open_and_close(in_top("loop"), false), -ELOOP);
-	fd = tree_open_parent(in_top("relative/b"), false, &name);
+	fd = tree_open_parent(in_top("relative/b"), 0, &name);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_str_eq(name, "b");
 	ck_assert_int_eq(faccessat(fd, name, F_OK, 0), 0);
 	fd_close(fd);
-	ck_assert_int_eq(tree_open_parent("/a/", false, &name), -EINVAL);
-	ck_assert_int_eq(tree_open_parent("a", false, &name), -EINVAL);
+	ck_assert_int_eq(tree_open_parent("/a/", 0, &name), -EINVAL);
+	ck_assert_int_eq(tree_open_parent("a", 0, &name), -EINVAL);
 }
 END_TEST
 
@@ -247,7 +247,7 @@ END_TEST
 
 static int give(const char *name)
 {
-	int fd = tree_open(in_top(name), false), r;
+	int fd = tree_open(in_top(name), 0), r;
 
 	ck_assert_int_ge(fd, 0);
 	r = tree_give(fd, SOMEBODY_ELSE, SOMEBODY_ELSE);
