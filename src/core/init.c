@@ -358,11 +358,13 @@ static NO_RETURN void serve(void)
 
 	for (;;) {
 		int n = epoll_wait(OWN_EPOLL, e, EVENTS, wait_ms());
+		/* Since the turn before: who has come meanwhile goes before who has ended. */
+		bool want_reap = keeper.want_reap;
 
 		keeper.news = keeper.news ? NEWS_NOW : NEWS_NONE;
 		for (int i = 0; i < n; i++)
 			handle(e[i].data.u32);
-		if (keeper.want_reap) {
+		if (want_reap) {
 			check_manager();
 			bank_reap();
 		}

@@ -143,9 +143,8 @@ void bank_event(uint32_t i)
 		return;
 	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
 	/* Nobody writes to an exec pipe: it ends by the exec, or by death. */
-	if (s->exec == BANK_EXEC_PENDING &&
-	    (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
-	     (s->flags & BANK_F_EXECED && read(bank_fd(i), &(char){0}, 1) == 0)))
+	if (!s->exec && (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
+			 (s->flags & BANK_F_EXECED && read(bank_fd(i), &(char){0}, 1) == 0)))
 		settle(i);
 	/* Of those with a connection many have answered it and ended by now: they need no pidfd. */
 	if (!si.si_pid && (s->exec || !(s->flags & BANK_F_EXECED)))
