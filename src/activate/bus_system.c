@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "activate/bus_system.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "activate/bus_controller.h"
 #include "activate/bus_polkit.h"
 #include "activate/bus_refs.h"
+#include "activate/bus_saved.h"
 #include "activate/bus_value.h"
-#include "core/fd.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -37,8 +36,8 @@ struct activation {
 
 struct bus_system {
 	struct bus *bus;
-	const char *address, *run_dir; /* borrowed */
-	struct bus_peer *peer;         /* NULL: not connected */
+	const char *address;   /* borrowed */
+	struct bus_peer *peer; /* NULL: not connected */
 	struct map clients;
 	struct list activations;
 	struct timer retry;
@@ -47,39 +46,54 @@ struct bus_system {
 	bool is_asking, is_bus_up;
 	bool was_subscribed; /* somebody, with the hark-bus before us */
 	bool is_recalled;
+	struct bus_saved saved;
 	void (*go_on)(struct bus_call *c);
 };
 
 /* --- what outlives us --- */
 
 /*
- * What outlives us, in a file of the run dir, lines of:
+ * Written before anything is done about it (bus_saved.h):
  *
- *   subscribed               somebody on this bus wants to be told of changes, and does not subscribe again; the first line, if it is there
+ *   subscribed               somebody on this bus wants to be told of changes, and does not subscribe again
  *   activation NUMBER UNIT   asked for by the bus, which does not ask again; its number is that of the request to the manager
- *
- * It is written before anything is done about it.
+ *   answered NUMBER          that one needs nothing more
  */
-#define SAVED "bus"
-enum { SAVED_MOST = 1024 * 1024 };
+enum { LINE_ROOM = UNIT_NAME_MAX + 64 };
 
-static void save(const struct bus_system *s)
+static void line_of(const struct activation *v, char line[LINE_ROOM])
 {
-	struct sbuf text = {0};
-	int r;
+	snprintf(line, LINE_ROOM, "activation %llu %s\n", (unsigned long long)v->ask.question.id,
+		 v->unit);
+}
+
+static void put_all(const struct bus_saved *f, struct sbuf *text)
+{
+	const struct bus_system *s = container_of(f, struct bus_system, saved);
+	char line[LINE_ROOM];
 
 	if (s->was_subscribed || (s->peer && s->peer->is_subscribed))
-		sbuf_add_z(&text, "subscribed\n");
+		sbuf_add_z(text, "subscribed\n");
 	list_for_each(node, &s->activations) {
-		const struct activation *v = list_entry(node, struct activation, node);
-
-		sbuf_addf(&text, "activation %llu %s\n", (unsigned long long)v->ask.question.id,
-			  v->unit);
+		line_of(list_entry(node, struct activation, node), line);
+		sbuf_add_z(text, line);
 	}
-	r = text.err ? text.err : fd_replace_file(s->run_dir, SAVED, (struct str){text.p, text.n});
-	sbuf_fini(&text);
-	if (r < 0)
-		log_at(LOG_WARN, "%s/" SAVED " is not written: %s", s->run_dir, strerror(-r));
+}
+
+static void save_activation(const struct activation *v)
+{
+	char line[LINE_ROOM];
+
+	line_of(v, line);
+	bus_saved_add(&v->system->saved, line);
+}
+
+static void save_answer(const struct activation *v)
+{
+	char line[LINE_ROOM];
+
+	snprintf(line, sizeof(line), "answered %llu\n", (unsigned long long)v->ask.question.id);
+	bus_saved_add(&v->system->saved, line);
 }
 
 /* --- clients --- */
@@ -120,7 +134,7 @@ static void count_subscribers(struct bus_system *s)
 	if (!s->peer || s->peer->is_subscribed == any)
 		return;
 	s->peer->is_subscribed = any;
-	save(s);
+	bus_saved_renew(&s->saved);
 }
 
 static void drop_client(struct bus_system *s, struct client *k)
@@ -410,7 +424,7 @@ static void on_activated(struct ask *a, int err)
 		       str_of(text));
 	}
 	list_del(&v->node);
-	save(v->system);
+	save_answer(v);
 	rows_fini(&a->rows);
 	mem_put(v);
 }
@@ -433,7 +447,8 @@ static bool start_activation(struct bus_system *s, struct str unit, uint64_t num
 	v->ask.done = on_activated;
 	v->ask.is_slow = true;
 	list_add_tail(&s->activations, &v->node);
-	save(s);
+	if (!number)
+		save_activation(v);
 	ask_start(&s->bus->asker, &v->ask);
 	return true;
 }
@@ -459,17 +474,34 @@ static void on_signal(struct bus_peer *p, DBusMessage *m)
 		activate(p->bus->system, m);
 }
 
+static void recall_answer(struct bus_system *s, uint64_t number)
+{
+	list_for_each_safe(node, &s->activations) {
+		struct activation *v = list_entry(node, struct activation, node);
+
+		if (v->ask.question.id != number)
+			continue;
+		ask_cancel(&v->ask);
+		list_del(&v->node);
+		mem_put(v);
+	}
+}
+
 static void recall_line(struct bus_system *s, struct str line)
 {
-	struct str word, number;
+	struct str word, number = STR("");
 	uint64_t id = 0;
+	bool is_numbered;
 
 	if (!str_word(&line, &word))
 		return;
+	is_numbered = str_word(&line, &number) && str_to_u64(number, &id) == 0;
 	if (str_eq_z(word, "subscribed"))
 		s->was_subscribed = true;
-	else if (str_eq_z(word, "activation") && str_word(&line, &number) &&
-		 str_to_u64(number, &id) == 0 && !start_activation(s, str_trim(line), id))
+	else if (str_eq_z(word, "answered") && is_numbered)
+		recall_answer(s, id);
+	else if (str_eq_z(word, "activation") && is_numbered &&
+		 !start_activation(s, str_trim(line), id))
 		log_at(LOG_ERROR, "an activation is not answered: " STR_FMT, STR_ARG(line));
 }
 
@@ -477,16 +509,12 @@ static void recall_line(struct bus_system *s, struct str line)
 static void recall(struct bus_system *s)
 {
 	AUTO_MEM char *text = NULL;
-	struct str rest, line;
-	char path[512];
-	size_t n = 0;
+	struct str rest = {0}, line;
 
-	snprintf(path, sizeof(path), "%s/" SAVED, s->run_dir);
-	if (s->is_recalled || fd_read_file(AT_FDCWD, path, SAVED_MOST, &text, &n) < 0)
-		n = 0;
+	if (!s->is_recalled)
+		text = bus_saved_read(&s->saved, &rest);
 	s->is_recalled = true;
-	rest = (struct str){text, n};
-	while (n && str_cut(&rest, '\n', &line))
+	while (text && str_cut(&rest, '\n', &line))
 		recall_line(s, line);
 	count_subscribers(s);
 	if (s->was_subscribed && s->bus->on_missed)
@@ -645,7 +673,7 @@ int bus_system_open(struct bus *b, const char *address, const char *run_dir)
 		return err_here(-ENOMEM);
 	s->bus = b;
 	s->address = address;
-	s->run_dir = run_dir;
+	s->saved = (struct bus_saved){.run_dir = run_dir, .put_all = put_all, .fd = -1};
 	s->retry.fn = on_retry;
 	list_init(&s->activations);
 	b->system = s;
@@ -660,6 +688,7 @@ void bus_system_close(struct bus *b)
 		return;
 	loop_timer_disarm(b->loop, &s->retry);
 	map_fini(&s->clients);
+	bus_saved_close(&s->saved);
 	b->system = NULL;
 	mem_put(s);
 }
