@@ -25,13 +25,18 @@ bool busname_has_bridge(const struct hark *h)
 	return bridge && unit_is_active(bridge);
 }
 
-void busname_execed(struct hark *h, struct service *s)
+bool busname_has_watcher(const struct hark *h)
 {
 	const struct unit *bridge = registry_find(&h->reg, "hark-bus.service");
+
+	return bridge && unit_load_state(bridge) == LOAD_LOADED && unit_coarse(bridge) != FAILED;
+}
+
+void busname_execed(struct hark *h, struct service *s)
+{
 	const struct service_config *c = s && s->unit.config ? s->unit.config->service : NULL;
 
-	if (!c || c->type != SERVICE_DBUS ||
-	    (bridge && unit_load_state(bridge) == LOAD_LOADED && unit_coarse(bridge) != FAILED))
+	if (!c || c->type != SERVICE_DBUS || busname_has_watcher(h))
 		return;
 	s->counts_at_exec = true;
 	s->unit.status_note =

@@ -12,9 +12,11 @@
 
 struct service;
 
+/* Can somebody tell us of names: is hark-bus a unit that can run? */
+bool busname_has_watcher(const struct hark *h);
 /*
- * To be called when the main process of s is known to be executed, before the service hears of it. Where nobody can tell us of names
- * (hark-bus is no unit that can run), Type=dbus counts as started now, and a note says so. s may be NULL.
+ * To be called when the main process of s is known to be executed, before the service hears of it. Where nobody can tell us of names,
+ * Type=dbus counts as started now, and a note says so. s may be NULL.
  */
 void busname_execed(struct hark *h, struct service *s);
 /* Does hark-bus run, so that somebody on the bus can be asked? */

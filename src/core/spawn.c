@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "activate/busname.h"
 #include "activate/notify.h"
 #include "activate/output.h"
 #include "activate/stored.h"
@@ -255,12 +256,13 @@ static void give_null(struct hark *h, struct process *p)
 		p->refs[i] = p->refs[i] < 0 ? h->null_fd - BANK_FD_BASE : p->refs[i];
 }
 
-static uint32_t spawn_flags(const struct unit *u, enum proc_role role, bool has_conn)
+static uint32_t spawn_flags(const struct hark *h, const struct unit *u, enum proc_role role,
+			    bool has_conn)
 {
-	const struct service_config *c = u->config->service;
+	const struct service_config *c = role == ROLE_MAIN ? u->config->service : NULL;
 	uint32_t flags = has_conn ? BANK_F_DONATE : 0;
 
-	if (role == ROLE_MAIN && c && (c->type == SERVICE_EXEC || c->type == SERVICE_DBUS))
+	if (c && (c->type == SERVICE_EXEC || (c->type == SERVICE_DBUS && !busname_has_watcher(h))))
 		flags |= BANK_F_EXECED;
 	return flags;
 }
@@ -271,8 +273,9 @@ static int send_spawn(struct hark *h, const struct describe_in *in, struct proce
 	enum proc_role role = in->role;
 	struct proc_ref *ref = procs_ref(u, role);
 	char name[BANK_NAME];
-	struct bank_spawn req = {
-		.name = name, .cgroup_fd = -1, .flags = spawn_flags(u, role, in->conn_slot >= 0)};
+	struct bank_spawn req = {.name = name,
+				 .cgroup_fd = -1,
+				 .flags = spawn_flags(h, u, role, in->conn_slot >= 0)};
 	int plan_slot = p->needs_exec ? wrap_plan(h, p) : -1;
 	int slot, r;
 
