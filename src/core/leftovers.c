@@ -217,9 +217,19 @@ void leftovers_remove(struct hark *h, struct unit *u)
 
 /* --- its cgroup --- */
 
-/* Is there a socket by which it can be woken again? */
+/* Did the bus ask for it, which will do so again? */
+static bool was_called(const struct hark *h, const struct unit *u)
+{
+	const struct ledger_entry *e = ledger_get(&h->state.image->ledger, u->why_entry);
+
+	return e && e->cause == CAUSE_BUS_NAME;
+}
+
+/* Is there a socket, or a name on the bus, by which it can be woken again? */
 static bool is_listened_for(const struct hark *h, const struct unit *u)
 {
+	if (was_called(h, u))
+		return true;
 	graph_for_each(e, u, DEP_TRIGGERED_BY)
 	{
 		const struct unit *v = registry_unit(&h->reg, e->to);
@@ -255,4 +265,15 @@ void leftovers_remove_cgroup(struct hark *h, struct unit *u)
 		if (unit_is_at_rest(v) && cgroup_remove(&h->cgroups, path) < 0)
 			log_debug("leftovers", "%s: an empty cgroup stays", path);
 	}
+}
+
+void leftovers_retire(struct hark *h, struct unit *u)
+{
+	char path[CGROUP_PATH];
+
+	if (!h->cgroups.has_cgroups || !was_called(h, u))
+		return;
+	procs_cgroup(u, path);
+	if (cgroup_remove(&h->cgroups, path) < 0)
+		log_debug("leftovers", "%s: an empty cgroup stays", path);
 }

@@ -16,7 +16,6 @@
 #include "activate/stored.h"
 #include "activate/swaps.h"
 #include "core/explain.h"
-#include "core/fd.h"
 #include "core/kill.h"
 #include "core/leftovers.h"
 #include "core/log.h"
@@ -304,6 +303,7 @@ static void retired(void *arg, struct unit *u)
 	struct hark *h = arg;
 	struct service *s = service_of(u);
 
+	leftovers_retire(h, u);
 	state_release(&h->state, u->state_slot);
 	transient_forget(h, u);
 	if (s)

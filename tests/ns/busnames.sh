@@ -417,5 +417,8 @@ ctl stop good.service >/dev/null
 ok_if "over a killed manager" "" sh -c "$(declare -f send); send org.hark.Good | grep -q 'method return'"
 ctl restart dbus.service >/dev/null
 ctl stop good.service >/dev/null 2>&1
+# dbus-broker asks as any client does.
+next=$CGROUP/system.slice/good.service/cgroup.procs
+[ -n "$HARK_BROKER" ] || ok_if "a new cgroup is there for the next call" "" wait_for "[ -e $next ] && [ -z \"\$(cat $next)\" ]"
 ok_if "over a new bus" "" wait_for "timeout 20 dbus-send --system --print-reply --dest=org.hark.Good / org.freedesktop.DBus.Peer.Ping"
 finish
