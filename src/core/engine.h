@@ -133,6 +133,8 @@ void engine_run_again(struct engine *e, struct unit *u);
 void engine_reset(struct engine *e, struct unit *u);
 /* Digest what is queued and run jobs, now; the effects follow in the loop's own time. All that was decided is committed then. */
 void engine_digest(struct engine *e);
+/* Has it anything to do in this turn of the loop? */
+bool engine_is_due(const struct engine *e);
 /* What is kept of u has changed otherwise than by an event: it is stored with the next commit. */
 void engine_touch(struct engine *e, struct unit *u);
 /* Store what was touched and commit. Not while events are digested: what follows from them is not decided yet. */

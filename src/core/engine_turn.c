@@ -509,6 +509,11 @@ void engine_digest(struct engine *e)
 		e->ops->quiet(e->arg);
 }
 
+bool engine_is_due(const struct engine *e)
+{
+	return list_is_linked(&e->turn.node);
+}
+
 /*
  * What the loop calls. A boot has a thousand spawns to do: after a few the loop looks at its descriptors again, so that clients and
  * exits do not wait for all of them. A few, because a socket that is woken and the spawn of its service are two.

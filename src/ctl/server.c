@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "ctl/call.h"
+#include "ctl/serve.h"
 
 enum {
 	CONNS = 256,         /* all together */
@@ -109,6 +110,25 @@ static int step_call(struct conn *c)
 	return r != CALL_WAIT;
 }
 
+/* A process that was asked for is on its way before anybody is told of its job: the engine comes first, if it has anything to do. */
+static bool yields(struct conn *c)
+{
+	struct hark *h = c->server->h;
+	bool is_due = engine_is_due(&h->engine);
+
+	if (is_due)
+		loop_defer(&h->loop, &c->task);
+	return is_due;
+}
+
+/* The same, of a call that makes jobs. */
+static bool tells_later(struct conn *c)
+{
+	const struct verb *v = c->call.request.verb;
+
+	return v && call_handlers[v->id] == serve_job && yields(c);
+}
+
 /* Steps and sends until the answer is complete, the handler waits, its time is up or the socket is full. 0 or -errno (close). */
 static int pump(struct conn *c)
 {
@@ -123,6 +143,8 @@ static int pump(struct conn *c)
 		bool is_due = reply_left(&c->call.reply) >= WIRE_FRAME / 2 || is_waiting;
 
 		if (c->is_finished || (is_due && reply_left(&c->call.reply) > 0)) {
+			if (tells_later(c))
+				return 0;
 			r = send_frame(c);
 			if (r == -EAGAIN) {
 				c->is_stuck = true;
@@ -277,7 +299,7 @@ static void on_conn_task(struct task *t)
 {
 	struct conn *c = container_of(t, struct conn, task);
 
-	if (!c->is_stuck)
+	if (!c->is_stuck && !yields(c))
 		run_conn(c);
 }
 
