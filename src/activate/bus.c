@@ -128,6 +128,8 @@ const char *bus_error_name(struct str refusal)
 		{"busy", "UnitBusy"},
 		{"nothing-to-clean", "NothingToClean"},
 		{"no-property", DBUS_ERROR_PROPERTY_READ_ONLY},
+		{"no-process", "NoSuchProcess"},
+		{"template", DBUS_ERROR_INVALID_ARGS},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
@@ -167,6 +169,18 @@ bool bus_fail_by_rows(struct bus_call *c)
 	text = row_text(row, "text");
 	bus_fail(c, error_of(row, c->ask.exit), STR_FMT, STR_ARG(text));
 	return true;
+}
+
+bool bus_is_loaded(struct bus_call *c)
+{
+	const struct row *row = c->ask.rows.first;
+
+	if (bus_fail_by_rows(c))
+		return false;
+	if (row && !str_eq_z(row_text(row, "LoadState"), "not-found"))
+		return true;
+	bus_fail(c, "NoSuchUnit", "Unit %s not loaded.", c->unit);
+	return false;
 }
 
 static void on_answer(struct ask *a, int err)
@@ -307,19 +321,58 @@ bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, 
 	return true;
 }
 
+uint32_t bus_job_argument(const struct bus_call *c)
+{
+	return c->object.kind == BUS_OBJECT_JOB ? c->object.job
+						: (uint32_t)bus_number_argument(c, 0);
+}
+
+void bus_fail_no_job(struct bus_call *c)
+{
+	bus_fail(c, c->object.kind == BUS_OBJECT_JOB ? DBUS_ERROR_UNKNOWN_OBJECT : "NoSuchJob",
+		 "Job %u does not exist.", bus_job_argument(c));
+}
+
+/* Is there something to do for that verb in units of that type? */
+static bool is_for(enum verb_id verb, enum unit_type type)
+{
+#define TYPE(type) (1u << UNIT_##type)
+	static const uint32_t types[VERBS] = {
+		[VERB_KILL] = TYPE(SERVICE) | TYPE(SOCKET) | TYPE(MOUNT) | TYPE(SWAP) |
+			      TYPE(SCOPE) | TYPE(SLICE),
+		[VERB_CLEAN] = TYPE(SERVICE) | TYPE(SOCKET) | TYPE(MOUNT) | TYPE(SWAP) |
+			       TYPE(TIMER),
+		[VERB_FREEZE] = TYPE(SERVICE) | TYPE(SCOPE) | TYPE(SLICE),
+		[VERB_THAW] = TYPE(SERVICE) | TYPE(SCOPE) | TYPE(SLICE),
+	};
+#undef TYPE
+
+	return verb >= VERBS || !types[verb] || types[verb] >> type & 1;
+}
+
 bool bus_take_unit(struct bus_call *c)
 {
 	const char *name = c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : NULL;
+	char own[UNIT_NAME_MAX + 1];
 
 	if (!name)
 		name = bus_text_argument(c, 0);
-	if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX) {
+	/* That of the caller, but for what gets jobs. */
+	if (!*name && c->method->serve != serve_job && bus_unit_of_pid(c->pid, own))
+		name = own;
+	if (!*name && c->method->serve != serve_job)
+		bus_fail(c, "NoSuchUnit", "process %d belongs to no unit", c->pid);
+	else if (unit_type_of(name) < 0 || strlen(name) > UNIT_NAME_MAX)
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", name);
-		return false;
+	else if (!is_for(c->method->verb, (enum unit_type)unit_type_of(name)))
+		bus_fail(c, DBUS_ERROR_NOT_SUPPORTED, "%s is not for units like %s",
+			 c->method->name, name);
+	else {
+		memcpy(c->unit, name, strlen(name) + 1);
+		c->args[0] = c->unit;
+		return true;
 	}
-	memcpy(c->unit, name, strlen(name) + 1);
-	c->args[0] = c->unit;
-	return true;
+	return false;
 }
 
 static bool is_allowed(const struct bus_call *c)

@@ -149,6 +149,10 @@ const char *bus_text_argument(const struct bus_call *c, unsigned n);
 uint64_t bus_number_argument(const struct bus_call *c, unsigned n);
 /* The items of the n-th argument, a list of texts, into args from `at` on. False: too many. */
 bool bus_list_argument(const struct bus_call *c, unsigned n, const char **args, unsigned *at);
+/* The number of the job that is meant, of the object, else the first argument. */
+uint32_t bus_job_argument(const struct bus_call *c);
+/* There is no such job: the call is over. */
+void bus_fail_no_job(struct bus_call *c);
 /* The unit that is meant, of the object, else of the first argument: into c->unit and c->args[0]. False: the call is over. */
 bool bus_take_unit(struct bus_call *c);
 
@@ -165,3 +169,5 @@ void bus_fail(struct bus_call *c, const char *name, const char *fmt, ...) PRINTF
 const char *bus_error_name(struct str refusal);
 /* Answer with what a row "error" of the manager says, if there is one: true, the call is over. */
 bool bus_fail_by_rows(struct bus_call *c);
+/* The manager has shown c->unit, LoadState among its properties. False: there is no such unit, the call is over. */
+bool bus_is_loaded(struct bus_call *c);

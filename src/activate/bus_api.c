@@ -196,6 +196,11 @@ static void put_arguments(struct sbuf *out, const char *arguments, const char *d
 	}
 }
 
+static void put_annotation(struct sbuf *out, const char *name, const char *value)
+{
+	sbuf_addf(out, "   <annotation name=\"%s\" value=\"%s\"/>\n", name, value);
+}
+
 static void put_properties(struct sbuf *out, const struct bus_interface *i)
 {
 	static const char *const words[] = {[EMIT_CONST] = "const",
@@ -212,11 +217,12 @@ static void put_properties(struct sbuf *out, const struct bus_interface *i)
 			sbuf_add_z(out, "/>\n");
 			continue;
 		}
-		sbuf_addf(
-			out,
-			">\n   <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" "
-			"value=\"%s\"/>\n  </property>\n",
-			words[p->emits]);
+		sbuf_add_z(out, ">\n");
+		put_annotation(out, "org.freedesktop.DBus.Property.EmitsChangedSignal",
+			       words[p->emits]);
+		if (p->emits == EMIT_WRITABLE)
+			put_annotation(out, BUS_NAME ".Privileged", "true");
+		sbuf_add_z(out, "  </property>\n");
 	}
 }
 
@@ -229,6 +235,10 @@ static void put_interface(struct sbuf *out, const struct bus_interface *i)
 		sbuf_addf(out, "  <method name=\"%s\">\n", methods[m].name);
 		put_arguments(out, methods[m].in, "in");
 		put_arguments(out, methods[m].out, "out");
+		if (methods[m].access == BUS_POWER)
+			put_annotation(out, BUS_NAME ".Privileged", "true");
+		if (methods[m].verb == VERB_REEXEC)
+			put_annotation(out, "org.freedesktop.DBus.Method.NoReply", "true");
 		sbuf_add_z(out, "  </method>\n");
 	}
 	for (size_t s = 0; s < ARRAY_SIZE(signals); s++) {

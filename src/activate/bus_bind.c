@@ -132,7 +132,7 @@ static void finish_bind(struct bus_call *c)
 {
 	struct bind b;
 
-	if (bus_fail_by_rows(c))
+	if (!bus_is_loaded(c))
 		return;
 	if (unit_type_of(c->unit) != UNIT_SERVICE || !read_bind(c, &b))
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS,
@@ -147,6 +147,6 @@ void serve_bind(struct bus_call *c)
 {
 	if (!bus_take_unit(c))
 		return;
-	c->ask.question.options[OPT_PROPERTY] = "Id,MainPID";
+	c->ask.question.options[OPT_PROPERTY] = "Id,LoadState,MainPID";
 	bus_ask(c, VERB_SHOW, 1, finish_bind);
 }

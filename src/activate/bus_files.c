@@ -6,6 +6,7 @@
 #include "activate/bus_value.h"
 #include "activate/bus_work.h"
 #include "ctl/file_work.h"
+#include "units/name.h"
 
 /* What stands in a message, by the names of bus_api.def. */
 struct wish {
@@ -14,6 +15,7 @@ struct wish {
 	const char *states[BUS_ARGS];
 	unsigned states_n;
 	const char *mode, *type; /* "" when not given */
+	const char *wrong;       /* the first argument that means nothing, or NULL */
 	bool is_runtime, is_forced, is_long;
 };
 
@@ -24,7 +26,7 @@ struct writing {
 	bool is_short; /* memory ran out */
 };
 
-enum { FLAG_RUNTIME = 1, FLAG_FORCE = 2 }; /* of "flags:t" */
+enum { FLAG_RUNTIME = 1, FLAG_FORCE = 2, FLAG_PORTABLE = 4, FLAGS = 7 }; /* of "flags:t" */
 
 /* --- arguments --- */
 
@@ -69,7 +71,39 @@ static void take_argument(struct wish *w, struct str name, DBusMessageIter *it)
 	} else if (str_eq_z(name, "flags")) {
 		w->is_runtime = v.u64 & FLAG_RUNTIME;
 		w->is_forced = v.u64 & FLAG_FORCE;
+		if (v.u64 & ~(uint64_t)FLAGS)
+			w->wrong = "flags";
 	}
+}
+
+static bool is_one_of(const char *word, const char *const *words, size_t n)
+{
+	while (n > 0 && strcmp(word, words[n - 1]) != 0)
+		n--;
+	return n > 0;
+}
+
+/* Names are taken as they are here, and paths by what links to files. */
+static bool is_name(const struct bus_call *c, const char *word)
+{
+	bool is_path = word[0] == '/' && verbs[c->method->verb].shape == SHAPE_UNIT_FILES;
+
+	return is_path || (c->method->verb != VERB_LINK && name_is_valid(word, NAME_ANY));
+}
+
+static void check_wish(const struct bus_call *c, struct wish *w)
+{
+	static const char *const types[] = {"Wants", "Requires"};
+
+	for (unsigned i = 0; i < w->words_n && c->method->verb != VERB_LIST_UNIT_FILES; i++)
+		if (!is_name(c, w->words[i]))
+			w->wrong = w->words[i];
+	if (*w->mode && !is_one_of(w->mode, preset_mode_names, PRESET_MODES))
+		w->wrong = w->mode;
+	if (c->method->verb == VERB_ADD_WANTS && !is_one_of(w->type, types, ARRAY_SIZE(types)))
+		w->wrong = w->type;
+	if (c->method->verb == VERB_SET_DEFAULT && unit_type_of(w->words[0]) != UNIT_TARGET)
+		w->wrong = w->words[0];
 }
 
 static void read_wish(const struct bus_call *c, struct wish *w)
@@ -83,6 +117,7 @@ static void read_wish(const struct bus_call *c, struct wish *w)
 		take_argument(w, str_sub(piece, 0, str_index(piece, ':')), &it);
 		dbus_message_iter_next(&it);
 	}
+	check_wish(c, w);
 }
 
 /* --- the work --- */
@@ -103,7 +138,7 @@ static char *search_path(const struct bus_call *c)
 }
 
 /* Read the directories and the names. False: the call is over; close the work in both cases. */
-static bool begin(struct bus_call *c, struct writing *w, enum verb_id verb)
+static bool begin(struct bus_call *c, struct writing *w)
 {
 	AUTO_MEM char *path = search_path(c);
 	int r = -ENOMEM;
@@ -114,12 +149,17 @@ static bool begin(struct bus_call *c, struct writing *w, enum verb_id verb)
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "more than %d names at once", BUS_ARGS);
 		return false;
 	}
+	if (w->wish.wrong) {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "%s: \"%s\" is not one that it takes",
+			 c->method->name, w->wish.wrong);
+		return false;
+	}
 	if (path)
 		r = file_work_open(&w->work, path, "");
 	w->work.install.is_runtime = w->wish.is_runtime;
 	w->work.install.is_forced = w->wish.is_forced;
 	if (r == 0)
-		r = file_work_names(&w->work, verb, w->wish.words, w->wish.words_n);
+		r = file_work_names(&w->work, c->method->verb, w->wish.words, w->wish.words_n);
 	if (r < 0)
 		bus_fail(c, DBUS_ERROR_FAILED, "the unit directories cannot be read: %s",
 			 strerror(-r));
@@ -158,14 +198,14 @@ static void fail_by_notes(struct bus_call *c, const struct install *in)
 typedef int (*answer_fn)(struct bus_call *c, struct writing *w, DBusMessageIter *it);
 
 /* Begin, let `answer` fill the reply, send it. */
-static void work(struct bus_call *c, enum verb_id verb, answer_fn answer)
+static void work(struct bus_call *c, answer_fn answer)
 {
 	static struct writing w; /* too big for a stack */
 	DBusMessage *reply = NULL;
 	DBusMessageIter it;
 	int r;
 
-	if (!begin(c, &w, verb)) {
+	if (!begin(c, &w)) {
 		file_work_close(&w.work);
 		return;
 	}
@@ -180,7 +220,10 @@ static void work(struct bus_call *c, enum verb_id verb, answer_fn answer)
 			if (w.work.install.has_error)
 				fail_by_notes(c, &w.work.install);
 			else
-				bus_fail(c, DBUS_ERROR_FAILED, "%s", strerror(r < 0 ? -r : ENOMEM));
+				bus_fail(c,
+					 r == -ENOENT ? DBUS_ERROR_FILE_NOT_FOUND
+						      : DBUS_ERROR_FAILED,
+					 "%s", strerror(r < 0 ? -r : ENOMEM));
 		}
 	}
 	file_work_close(&w.work);
@@ -195,6 +238,38 @@ static enum verb_id change_verb(const struct bus_call *c, const struct wish *w)
 	return c->method->verb;
 }
 
+/* Is that a link that goes? */
+static bool is_going(const struct tree_node *n)
+{
+	return n->kind == TREE_NONE && n->old_kind == TREE_LINK;
+}
+
+static unsigned count_going(const struct writing *w)
+{
+	unsigned count = 0;
+
+	for (unsigned k = 0; k < w->work.tree.dirs_n; k++)
+		list_for_each(node, &w->work.tree.dirs[k].nodes)
+			count += is_going(list_entry(node, struct tree_node, list_node));
+	return count;
+}
+
+/* Who disables what has neither a file nor a link is told: it may be a slip. */
+static int refuse_unknown(struct writing *w)
+{
+	struct install *in = &w->work.install;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < w->work.names_n; i++) {
+		enum install_state state = INSTALL_NOT_FOUND;
+
+		r = install_state(in, w->work.names[i], &state);
+		if (r == 0 && state == INSTALL_NOT_FOUND)
+			r = install_missing(in, w->work.names[i], FOUND_NOTHING);
+	}
+	return r;
+}
+
 static int change(struct bus_call *c, struct writing *w, DBusMessageIter *it)
 {
 	const char *mode = *w->wish.mode ? w->wish.mode : NULL, *path = "";
@@ -202,6 +277,8 @@ static int change(struct bus_call *c, struct writing *w, DBusMessageIter *it)
 	DBusMessageIter list;
 	int r = file_work_plan(&w->work, change_verb(c, &w->wish), mode);
 
+	if (r == 0 && c->method->verb == VERB_DISABLE && count_going(w) == 0)
+		r = refuse_unknown(w);
 	if (r < 0 || w->work.install.has_error)
 		return r;
 	if (has_flag &&
@@ -216,7 +293,7 @@ static int change(struct bus_call *c, struct writing *w, DBusMessageIter *it)
 
 static void finish_change(struct bus_call *c)
 {
-	work(c, c->method->verb, change);
+	work(c, change);
 }
 
 static void begin_change(struct bus_call *c)
@@ -271,7 +348,7 @@ static int list_files(struct bus_call *c UNUSED, struct writing *w, DBusMessageI
 
 static void finish_list_files(struct bus_call *c)
 {
-	work(c, VERB_LIST_UNIT_FILES, list_files);
+	work(c, list_files);
 }
 
 void serve_list_files(struct bus_call *c)
@@ -291,7 +368,7 @@ static int file_state(struct bus_call *c UNUSED, struct writing *w, DBusMessageI
 
 static void finish_file_state(struct bus_call *c)
 {
-	work(c, VERB_IS_ENABLED, file_state);
+	work(c, file_state);
 }
 
 void serve_get_file_state(struct bus_call *c)
@@ -311,7 +388,7 @@ static int default_target(struct bus_call *c, struct writing *w, DBusMessageIter
 
 static void finish_default_target(struct bus_call *c)
 {
-	work(c, VERB_GET_DEFAULT, default_target);
+	work(c, default_target);
 }
 
 void serve_get_default_target(struct bus_call *c)
@@ -331,7 +408,7 @@ static int file_links(struct bus_call *c UNUSED, struct writing *w, DBusMessageI
 		list_for_each(node, &w->work.tree.dirs[k].nodes) {
 			const struct tree_node *n = list_entry(node, struct tree_node, list_node);
 
-			if (is_good && n->kind == TREE_NONE && n->old_kind == TREE_LINK)
+			if (is_good && is_going(n))
 				is_good = bus_put_text(&list, str_of(n->path));
 		}
 	is_good = is_good && dbus_message_iter_close_container(it, &list);
@@ -340,7 +417,7 @@ static int file_links(struct bus_call *c UNUSED, struct writing *w, DBusMessageI
 
 static void finish_file_links(struct bus_call *c)
 {
-	work(c, VERB_DISABLE, file_links);
+	work(c, file_links);
 }
 
 void serve_get_file_links(struct bus_call *c)

@@ -209,15 +209,15 @@ static bool waits_for(const struct row *row, const char *id)
 /* Rows of other jobs than those wanted become rows of nothing. */
 static void finish_waiting(struct bus_call *c)
 {
-	bool is_after = dbus_message_has_member(c->message, "GetJobAfter");
+	bool is_after = str_has_suffix(str_of(c->method->name), STR("After"));
 	const struct row *mine = c->ask.rows.first;
-	uint64_t id = bus_number_argument(c, 0);
+	uint32_t id = bus_job_argument(c);
 	char number[16];
 
 	while (mine && row_value(mine, "job") != id)
 		mine = mine->next;
 	if (!mine) {
-		bus_fail(c, "NoSuchJob", "Job %u does not exist.", (unsigned)id);
+		bus_fail_no_job(c);
 		return;
 	}
 	for (struct row *row = c->ask.rows.first; row; row = row->next) {
@@ -228,10 +228,10 @@ static void finish_waiting(struct bus_call *c)
 	reply_rows(c, "job", "(usssoo)", put_listed_job);
 }
 
-/* GetJobAfter(): those that wait for the job; GetJobBefore(): those that it waits for. */
+/* After: those that wait for the job; Before: those that it waits for. */
 void serve_get_waiting(struct bus_call *c)
 {
-	snprintf(c->unit, sizeof(c->unit), "%u", (unsigned)bus_number_argument(c, 0));
+	snprintf(c->unit, sizeof(c->unit), "%u", bus_job_argument(c));
 	c->args[0] = c->unit;
 	bus_ask(c, VERB_JOBS, 0, finish_waiting);
 }

@@ -9,8 +9,12 @@
 #include "activate/bus_watch.h"
 #include "core/fd.h"
 #include "ctl/call.h"
+#include "units/name.h"
+#include "units/value.h"
 
 static const struct str none = {"", 0};
+
+enum { INVOCATION_BYTES = 16 };
 
 /* --- arguments --- */
 
@@ -53,13 +57,7 @@ void bus_finish_empty(struct bus_call *c)
 
 static void finish_get_unit(struct bus_call *c)
 {
-	const struct row *row = c->ask.rows.first;
-
-	if (bus_fail_by_rows(c))
-		return;
-	if (!row || str_eq_z(row_text(row, "LoadState"), "not-found"))
-		bus_fail(c, "NoSuchUnit", "Unit %s not loaded.", c->unit);
-	else
+	if (bus_is_loaded(c))
 		reply_unit_path(c, c->unit);
 }
 
@@ -74,7 +72,12 @@ void serve_get_unit(struct bus_call *c)
 /* Any name will do: an object for a unit that is not there says so by its properties. */
 void serve_load_unit(struct bus_call *c)
 {
-	if (bus_watch_unit(c))
+	if (!bus_take_unit(c))
+		return;
+	if (name_form(c->unit) == NAME_TEMPLATE)
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "%s is a template: name an instance of it",
+			 c->unit);
+	else
 		reply_unit_path(c, c->unit);
 }
 
@@ -131,6 +134,11 @@ static void finish_by_cgroup(struct bus_call *c)
 
 void serve_get_unit_by_cgroup(struct bus_call *c)
 {
+	if (bus_text_argument(c, 0)[0] != '/') {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the path of a cgroup",
+			 bus_text_argument(c, 0));
+		return;
+	}
 	c->args[0] = "*";
 	c->ask.question.options[OPT_PROPERTY] = "Id,ControlGroup";
 	bus_ask(c, VERB_SHOW, 1, finish_by_cgroup);
@@ -146,7 +154,7 @@ static void finish_by_invocation(struct bus_call *c)
 			reply_unit_path(c, c->unit);
 			return;
 		}
-	bus_fail(c, "NoSuchUnit", "No unit with the specified invocation ID known.");
+	bus_fail(c, "NoUnitForInvocationID", "no unit runs with that id");
 }
 
 void serve_get_unit_by_invocation(struct bus_call *c)
@@ -158,7 +166,18 @@ void serve_get_unit_by_invocation(struct bus_call *c)
 	dbus_message_iter_init(c->message, &it);
 	dbus_message_iter_recurse(&it, &list);
 	dbus_message_iter_get_fixed_array(&list, &bytes, &n);
-	for (int i = 0; i < n && i < 16; i++)
+	if (n == 0 && bus_unit_of_pid(c->pid, c->unit)) {
+		reply_unit_path(c, c->unit);
+		return;
+	}
+	if (n != INVOCATION_BYTES) {
+		bus_fail(c, n ? DBUS_ERROR_INVALID_ARGS : "NoSuchUnit",
+			 n ? "the id of an invocation has %d bytes, this one %d"
+			   : "of %d bytes there are %d, and the caller belongs to no unit",
+			 INVOCATION_BYTES, n);
+		return;
+	}
+	for (int i = 0; i < n; i++)
 		snprintf(c->unit + 2 * i, 3, "%02x", bytes[i]);
 	c->args[0] = "*";
 	c->args[1] = c->unit;
@@ -193,13 +212,31 @@ void bus_finish_job(struct bus_call *c)
 	reply_path(c, path);
 }
 
+/* Ask for the job of that verb on c->unit. */
+static void ask_job(struct bus_call *c, enum verb_id verb, const char *mode,
+		    void (*finish)(struct bus_call *c))
+{
+	c->ask.question.options[OPT_NO_WAIT] = "";
+	c->ask.question.options[OPT_JOB_MODE] = mode;
+	if (strcmp(mode, "isolate") == 0 && verb != VERB_START)
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "only a start can isolate");
+	else if (strcmp(mode, "triggering") == 0 && verb != VERB_STOP)
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "only a stop can be of what triggers, too");
+	else
+		bus_ask(c, verb, 1, finish);
+}
+
 void serve_job(struct bus_call *c)
 {
+	unsigned at = rest_at(c);
+
 	if (!bus_watch_unit(c))
 		return;
-	c->ask.question.options[OPT_NO_WAIT] = "";
-	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, rest_at(c));
-	bus_ask(c, c->method->verb, 1, bus_finish_job);
+	if (dbus_message_has_member(c->message, "StartUnitWithFlags") &&
+	    bus_number_argument(c, at + 1))
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "there are no flags yet");
+	else
+		ask_job(c, c->method->verb, bus_text_argument(c, at), bus_finish_job);
 }
 
 /* The old unit's start is what the new one takes the place of. */
@@ -215,9 +252,7 @@ static void finish_replace(struct bus_call *c)
 		bus_fail(c, "NoSuchJob", "No job queued for unit %s", old);
 		return;
 	}
-	c->ask.question.options[OPT_NO_WAIT] = "";
-	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, 2);
-	bus_ask(c, VERB_START, 1, bus_finish_job);
+	ask_job(c, VERB_START, bus_text_argument(c, 2), bus_finish_job);
 }
 
 void serve_start_replace(struct bus_call *c)
@@ -234,30 +269,24 @@ void serve_start_replace(struct bus_call *c)
 	bus_ask(c, VERB_JOBS, 0, finish_replace);
 }
 
-static uint32_t job_argument(const struct bus_call *c)
-{
-	return c->object.kind == BUS_OBJECT_JOB ? c->object.job
-						: (uint32_t)bus_number_argument(c, 0);
-}
-
 void serve_get_job(struct bus_call *c)
 {
-	uint32_t id = job_argument(c);
+	uint32_t id = bus_job_argument(c);
 	char path[BUS_PATH_MAX];
 
 	bus_path_of_job(id, path);
 	if (bus_job_find(c->bus, id))
 		reply_path(c, path);
 	else
-		bus_fail(c, "NoSuchJob", "Job %u does not exist.", id);
+		bus_fail_no_job(c);
 }
 
 void serve_cancel_job(struct bus_call *c)
 {
-	uint32_t id = job_argument(c);
+	uint32_t id = bus_job_argument(c);
 
 	if (!bus_job_find(c->bus, id)) {
-		bus_fail(c, "NoSuchJob", "Job %u does not exist.", id);
+		bus_fail_no_job(c);
 		return;
 	}
 	snprintf(c->unit, sizeof(c->unit), "%u", id);
@@ -267,6 +296,24 @@ void serve_cancel_job(struct bus_call *c)
 
 /* --- changes --- */
 
+/* That there is nothing to signal is an error, with "-fail" or without. */
+static const char *whom_of(const char *word)
+{
+	static const struct {
+		const char *word, *whom;
+	} words[] = {
+		{"", "all"},
+		{"all-fail", "all"},
+		{"main-fail", "main"},
+		{"control-fail", "control"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i].word) == 0)
+			return words[i].whom;
+	return word;
+}
+
 void serve_kill(struct bus_call *c)
 {
 	unsigned at = rest_at(c);
@@ -275,9 +322,7 @@ void serve_kill(struct bus_call *c)
 	if (!bus_watch_unit(c))
 		return;
 	n = strlen(c->unit) + 1;
-	c->ask.question.options[OPT_KILL_WHOM] = bus_text_argument(c, at);
-	if (!*c->ask.question.options[OPT_KILL_WHOM])
-		c->ask.question.options[OPT_KILL_WHOM] = "all";
+	c->ask.question.options[OPT_KILL_WHOM] = whom_of(bus_text_argument(c, at));
 	if (n + 12 > sizeof(c->unit)) {
 		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "the name is too long");
 		return;
@@ -354,10 +399,14 @@ void serve_clean(struct bus_call *c)
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many kinds");
 		return;
 	}
+	if (n == 0) {
+		bus_fail(c, "NothingToClean", "it names no kinds of directories");
+		return;
+	}
 	for (unsigned i = 0; i < n; i++)
 		sbuf_addf(&what, "%s%s", i ? "," : "", kinds[i]);
 	c->text = sbuf_take(&what);
-	if (c->text && *c->text)
+	if (c->text)
 		c->ask.question.options[OPT_WHAT] = c->text;
 	bus_ask(c, VERB_CLEAN, 1, bus_finish_empty);
 }
@@ -442,11 +491,9 @@ void serve_enqueue(struct bus_call *c)
 	if (!bus_watch_unit(c))
 		return;
 	c->args[1] = bus_text_argument(c, at);
-	c->ask.question.options[OPT_NO_WAIT] = "";
-	c->ask.question.options[OPT_JOB_MODE] = bus_text_argument(c, at + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(job_verbs); i++)
 		if (strcmp(c->args[1], job_verbs[i].type) == 0) {
-			bus_ask(c, job_verbs[i].verb, 1, finish_enqueue);
+			ask_job(c, job_verbs[i].verb, bus_text_argument(c, at + 1), finish_enqueue);
 			return;
 		}
 	bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not a type of job", c->args[1]);
@@ -455,6 +502,30 @@ void serve_enqueue(struct bus_call *c)
 void serve_nothing(struct bus_call *c)
 {
 	bus_reply(c, NULL);
+}
+
+/* What is shown at boot and at the end is what the kernel's command line said. */
+void serve_show_status(struct bus_call *c)
+{
+	static const char *const words[] = {"", "auto", "error", "temporary"};
+	const char *mode = bus_text_argument(c, 0);
+	bool is_on, is_word = value_bool(str_of(mode), &is_on) == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		is_word = is_word || strcmp(mode, words[i]) == 0;
+	if (is_word)
+		bus_reply(c, NULL);
+	else
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS,
+			 "\"%s\": it takes yes, no, auto, error or temporary", mode);
+}
+
+void serve_exit_code(struct bus_call *c)
+{
+	snprintf(c->unit, sizeof(c->unit), "ExitCode=%u",
+		 (unsigned)(uint8_t)bus_number_argument(c, 0));
+	c->args[0] = c->unit;
+	bus_ask(c, VERB_CONFIGURE, 1, bus_finish_empty);
 }
 
 static void subscribe(struct bus_call *c, bool wants)

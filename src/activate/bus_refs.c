@@ -208,13 +208,9 @@ void bus_refs_learn(struct bus *b, void (*then)(struct bus *b))
 
 static void finish_ref(struct bus_call *c)
 {
-	const struct row *row = c->ask.rows.first;
-
-	if (bus_fail_by_rows(c))
+	if (!bus_is_loaded(c))
 		return;
-	if (!row || str_eq_z(row_text(row, "LoadState"), "not-found"))
-		bus_fail(c, "NoSuchUnit", "Unit %s not loaded.", c->unit);
-	else if (bus_refs_add(c, c->unit))
+	if (bus_refs_add(c, c->unit))
 		bus_reply(c, NULL);
 	else
 		bus_fail(c, DBUS_ERROR_LIMITS_EXCEEDED, "too many units are held");

@@ -42,6 +42,8 @@ void serve_enqueue(struct bus_call *c);
 void serve_dump(struct bus_call *c);
 void serve_set_properties(struct bus_call *c);
 void serve_nothing(struct bus_call *c);
+void serve_show_status(struct bus_call *c);
+void serve_exit_code(struct bus_call *c);
 void serve_subscribe(struct bus_call *c);
 void serve_unsubscribe(struct bus_call *c);
 void serve_ask(struct bus_call *c);

@@ -169,8 +169,7 @@ static void look_up(struct bus_call *c, void (*finish)(struct bus_call *c))
 		if (bus_job_find(c->bus, c->object.job))
 			finish(c);
 		else
-			bus_fail(c, DBUS_ERROR_UNKNOWN_OBJECT, "Job %u does not exist.",
-				 c->object.job);
+			bus_fail_no_job(c);
 		return;
 	}
 	if (is_unit)
@@ -226,6 +225,13 @@ static void set_property(struct bus_call *c)
 	}
 }
 
+/* These have no properties. */
+static bool is_standard(const char *interface)
+{
+	return strcmp(interface, BUS_PROPERTIES) == 0 || strcmp(interface, BUS_PEER) == 0 ||
+	       strcmp(interface, BUS_INTROSPECTABLE) == 0;
+}
+
 static void serve_properties(struct bus_call *c)
 {
 	const char *interface = "", *property = NULL;
@@ -238,12 +244,13 @@ static void serve_properties(struct bus_call *c)
 		return;
 	c->args[1] = interface;
 	c->args[2] = property;
-	if (*interface && !bus_find_interface(&c->object, interface)) {
+	if (!property && *interface && !is_standard(interface) &&
+	    !bus_find_interface(&c->object, interface)) {
 		bus_fail(c, DBUS_ERROR_UNKNOWN_INTERFACE, "%s has no interface %s",
 			 dbus_message_get_path(c->message), interface);
 	} else if (!property) {
 		look_up(c, finish_get_all);
-	} else if (!bus_find_property(&c->object, interface, property)) {
+	} else if (!*interface || !bus_find_property(&c->object, interface, property)) {
 		bus_fail(c, DBUS_ERROR_UNKNOWN_PROPERTY, "Unknown property or interface.");
 	} else {
 		if (c->object.kind != BUS_OBJECT_JOB)
@@ -359,7 +366,8 @@ bool serve_standard(struct bus_call *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (is_call(c, known[i].interface, known[i].member) &&
-		    (c->object.kind != BUS_OBJECT_NONE || known[i].interface[21] == 'P')) {
+		    (c->object.kind != BUS_OBJECT_NONE ||
+		     strcmp(known[i].interface, BUS_PEER) == 0)) {
 			known[i].serve(c);
 			return true;
 		}

@@ -193,6 +193,21 @@ void serve_start_transient(struct bus_call *c)
 	send_text(c, &text, VERB_TRANSIENT, finish_transient);
 }
 
+/* bus_take_unit(), and `it` is at the argument behind it. */
+static bool take_unit(struct bus_call *c, DBusMessageIter *it)
+{
+	dbus_message_iter_init(c->message, it);
+	if (c->object.kind != BUS_OBJECT_UNIT)
+		dbus_message_iter_next(it);
+	return bus_take_unit(c);
+}
+
+static void finish_nothing_set(struct bus_call *c)
+{
+	if (bus_is_loaded(c))
+		bus_reply(c, NULL);
+}
+
 /* Lines become arguments: the unit, then NAME=VALUE each. */
 void serve_set_properties(struct bus_call *c)
 {
@@ -201,19 +216,15 @@ void serve_set_properties(struct bus_call *c)
 	DBusMessageIter it;
 	bool is_runtime;
 
-	dbus_message_iter_init(c->message, &it);
-	snprintf(c->unit, sizeof(c->unit), "%s",
-		 c->object.kind == BUS_OBJECT_UNIT ? c->object.unit : bus_take_text(&it));
-	is_runtime = bus_take_number(&it);
-	if (unit_type_of(c->unit) < 0) {
-		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the name of a unit", c->unit);
+	if (!take_unit(c, &it))
 		return;
-	}
+	is_runtime = bus_take_number(&it);
 	w.own = own_section((enum unit_type)unit_type_of(c->unit));
 	if (!write_properties(&w, &it) || w.lines[0].n) {
 		fail_property(c, w.wrong ? w.wrong : "of [Unit]");
 	} else if (w.lines[1].n == 0) {
-		bus_reply(c, NULL);
+		c->ask.question.options[OPT_PROPERTY] = "Id,LoadState";
+		bus_ask(c, VERB_SHOW, 1, finish_nothing_set);
 	} else {
 		sbuf_add_z(&text, c->unit);
 		sbuf_add_c(&text, '\0');
@@ -228,15 +239,19 @@ void serve_set_properties(struct bus_call *c)
 
 void serve_attach(struct bus_call *c)
 {
-	bool is_object = c->object.kind == BUS_OBJECT_UNIT;
 	struct sbuf text = {0};
 	DBusMessageIter it, list;
 	const char *below;
 
-	dbus_message_iter_init(c->message, &it);
-	sbuf_add_z(&text, is_object ? c->object.unit : bus_take_text(&it));
-	sbuf_add_c(&text, '\0');
+	if (!take_unit(c, &it))
+		return;
 	below = bus_take_text(&it);
+	if (*below && *below != '/') {
+		bus_fail(c, DBUS_ERROR_INVALID_ARGS, "\"%s\" is not the path of a cgroup", below);
+		return;
+	}
+	sbuf_add_z(&text, c->unit);
+	sbuf_add_c(&text, '\0');
 	if (strcmp(below, "/") != 0 && *below)
 		c->ask.question.options[OPT_BELOW] = below;
 	dbus_message_iter_recurse(&it, &list);

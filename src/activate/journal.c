@@ -102,7 +102,8 @@ bool journal_said(struct hark *h, struct unit *u, struct str line)
 	return journal_put(h, u, &l);
 }
 
-bool journal_logged(struct hark *h, enum log_level level, const char *text)
+/* A line that begins with "UNIT: " of a unit that is known. False: it does not, or nobody takes it now. */
+static bool put_logged(struct hark *h, enum log_level level, const char *text)
 {
 	static const int priorities[LOG_LEVELS] = {3, 4, 5, 6, 7};
 	size_t n = strcspn(text, ":");
@@ -117,6 +118,44 @@ bool journal_logged(struct hark *h, enum log_level level, const char *text)
 	return u && journal_put(h, u,
 				&(struct journal_line){.text = str_of(text),
 						       .priority = priorities[level]});
+}
+
+const char *const log_target_names[LOG_TARGETS] = {
+	[LOG_TO_AUTO] = "auto",
+	[LOG_TO_JOURNAL] = "journal",
+	[LOG_TO_JOURNAL_OR_KMSG] = "journal-or-kmsg",
+	[LOG_TO_KMSG] = "kmsg",
+	[LOG_TO_CONSOLE] = "console",
+	[LOG_TO_NULL] = "null",
+};
+
+/* Errors that are taken here go to stderr on their own. */
+static void put_console(enum log_level level, const char *text)
+{
+	char line[FIELDS];
+	int n = snprintf(line, sizeof(line), "hark[harkd]: %s\n", text);
+
+	if (level != LOG_ERROR && n > 0 && (size_t)n < sizeof(line))
+		log_stderr(line, (size_t)n);
+}
+
+bool journal_take(struct hark *h, enum log_level level, const char *text)
+{
+	switch ((enum log_target)h->log_target) {
+	case LOG_TO_CONSOLE:
+		put_console(level, text);
+		return true;
+	case LOG_TO_NULL:
+		return true;
+	case LOG_TO_KMSG:
+		return false;
+	case LOG_TO_AUTO:
+	case LOG_TO_JOURNAL:
+	case LOG_TO_JOURNAL_OR_KMSG:
+	case LOG_TARGETS:
+		break;
+	}
+	return put_logged(h, level, text);
 }
 
 /* What a change from one to another is called; NULL: nothing to speak of. Failures have a line of the log. */

@@ -22,7 +22,18 @@ struct journal_line {
 bool journal_put(struct hark *h, const struct unit *u, const struct journal_line *line);
 /* A line that a process of the unit has said, "<3>text" with a priority of its own. False: nobody takes it now. */
 bool journal_said(struct hark *h, struct unit *u, struct str line);
-/* A line of the log that begins with "UNIT: " of a unit that is known. False: it does not, or nobody takes it now. */
-bool journal_logged(struct hark *h, enum log_level level, const char *text);
+/* Where lines of the log go (LogTarget=). */
+enum log_target {
+	LOG_TO_AUTO, /* journald those of a unit, the kernel's log the others and what journald does not take, else stderr */
+	LOG_TO_JOURNAL, /* the same */
+	LOG_TO_JOURNAL_OR_KMSG,
+	LOG_TO_KMSG,
+	LOG_TO_CONSOLE, /* stderr */
+	LOG_TO_NULL,    /* errors to stderr, as always */
+	LOG_TARGETS
+};
+extern const char *const log_target_names[LOG_TARGETS];
+/* A line of the log goes where h->log_target says. False: to the kernel's log. */
+bool journal_take(struct hark *h, enum log_level level, const char *text);
 /* The unit has left old_state: a word about it when it has come up, ended or failed. */
 void journal_changed(struct hark *h, const struct unit *u, uint8_t old_state);

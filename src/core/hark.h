@@ -93,6 +93,7 @@ struct hark {
 	bool has_gates; /* programs may be attached to cgroups of units (device_gate.h, net_gate.h) */
 	bool no_watchdogs;     /* those of services are not heeded */
 	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */
+	uint8_t log_target;    /* enum log_target */
 	bool did_boot;         /* the default unit was asked for, by this manager or one before */
 	bool is_shutting_down, did_say_goodbye;
 	int exit_code;

@@ -108,7 +108,7 @@ static bool is_ready(int fd)
 	return poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT;
 }
 
-static void tell_stderr(const char *p, size_t n)
+void log_stderr(const char *p, size_t n)
 {
 	if (is_ready(STDERR_FILENO))
 		put(STDERR_FILENO, p, n);
@@ -140,7 +140,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 	record[n++] = '\n';
 	/* Never blocks, and never polls as writable: only its reading side answers poll(2). The kernel shows on the console what it shall. */
 	if (is_taken ? level == LOG_ERROR : conf.kmsg_fd < 0 || write(conf.kmsg_fd, record, n) < 0)
-		tell_stderr(record + 3, n - 3);
+		log_stderr(record + 3, n - 3);
 	errno = saved;
 }
 

@@ -21,6 +21,8 @@ size_t log_escape(char *out, size_t cap, struct str text);
 /* Lines are offered to it first, without control characters; those that it takes (true) go nowhere else, but errors to stderr. It must not log. */
 typedef bool (*log_taker_fn)(enum log_level level, const char *text);
 void log_offer(log_taker_fn taker);
+/* To stderr, if it takes it at once. */
+void log_stderr(const char *p, size_t n);
 /* What somebody asks for instead: lines of this level and above are told from now on; LOG_TRACE: those of every module, too (as HARK_DEBUG=all). */
 void log_set_level(enum log_level max);
 enum log_level log_get_level(void);

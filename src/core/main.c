@@ -609,9 +609,9 @@ static void end_at_once(struct hark *h)
 		log_at(LOG_ERROR, "PID 1 does not hear that it shall end");
 }
 
-static bool give_to_journal(enum log_level level, const char *text)
+static bool take_line(enum log_level level, const char *text)
 {
-	return hark.is_pid1 && journal_logged(&hark, level, text);
+	return journal_take(&hark, level, text);
 }
 
 /* Of the first process of all the command line of the kernel chooses what comes up, and how much is said about it. */
@@ -673,7 +673,7 @@ int main(int argc UNUSED, char **argv)
 	h->run_dir = o.run_dir;
 	h->default_unit = o.default_unit;
 	heed_boot_words(h);
-	log_offer(give_to_journal);
+	log_offer(take_line);
 	h->uid = geteuid();
 	h->is_user = h->uid != 0;
 	h->final_command = -1;

@@ -160,6 +160,7 @@ void remember_manager(struct hark *h)
 				  .is_ending = h->is_shutting_down,
 				  .no_watchdogs = h->no_watchdogs,
 				  .log_level_set = h->log_level_set,
+				  .log_target = h->log_target,
 				  .final_command = h->final_command,
 				  .exit_code = h->exit_code,
 				  .ready_us = h->ready_us,

@@ -24,7 +24,7 @@
 	B(result, type) B(reload_result, type) F(job_type) F(job_cause) F(command_at) F(main_at) F(last_job_result) \
 	F(exit_code)
 #define MANAGER_FIELDS(F, B, M) F(did_boot) F(is_ending) F(final_command) F(exit_code) F(ready_us) \
-	F(no_watchdogs) F(log_level_set) F(looked_us)
+	F(no_watchdogs) F(log_level_set) F(log_target) F(looked_us)
 #define ENTRY_FIELDS(F, B, M) \
 	F(seq) F(parent) F(wall_us) F(unit) F(from) F(uid) F(pid) F(kind) F(cause) B(a, kind) B(b, kind) F(text)
 #define REMARK_FIELDS(F, B, M) F(seq) F(text)

@@ -69,6 +69,7 @@ struct state_manager {
 	uint8_t is_ending;
 	uint8_t no_watchdogs;  /* those of services are not heeded */
 	uint8_t log_level_set; /* enum log_level + 1; 0: nobody has set one */
+	uint8_t log_target;    /* enum log_target */
 	int32_t final_command, exit_code;
 	uint64_t ready_us;
 	uint64_t looked_us;

@@ -507,6 +507,7 @@ static void restore_manager(struct hark *h)
 	h->looked_us = m.looked_us;
 	h->no_watchdogs = m.no_watchdogs;
 	h->log_level_set = m.log_level_set;
+	h->log_target = m.log_target;
 	if (m.log_level_set)
 		log_set_level((enum log_level)(m.log_level_set - 1));
 	if (!m.is_ending)

@@ -37,20 +37,39 @@ void call_fail(struct call *c, int exit_code)
 		c->exit = exit_code;
 }
 
-void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...)
+/* refusal: a word for programs, or NULL. */
+static void PRINTF_LIKE(5, 0) tell_error(struct call *c, int exit_code, const char *unit,
+					 const char *refusal, const char *fmt, va_list ap)
 {
 	struct sbuf b = {0};
-	va_list ap;
 
-	va_start(ap, fmt);
 	sbuf_addv(&b, fmt, ap);
-	va_end(ap);
 	reply_row(&c->reply, "error");
 	reply_text_z(&c->reply, "unit", unit);
+	reply_text_z(&c->reply, "refusal", refusal);
 	reply_text(&c->reply, "text", (struct str){b.p, b.n});
 	reply_row_end(&c->reply);
 	sbuf_fini(&b);
 	call_fail(c, exit_code);
+}
+
+void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell_error(c, exit_code, unit, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void call_refuse(struct call *c, int exit_code, const char *unit, const char *refusal,
+		 const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell_error(c, exit_code, unit, refusal, fmt, ap);
+	va_end(ap);
 }
 
 uint64_t call_wall_us(uint64_t mono_us)
@@ -104,10 +123,10 @@ static void no_such_unit(struct call *c, int exit_code, const char *name)
 	const char *suggestion = suggest_unit(c->h, name);
 
 	if (suggestion)
-		call_error(c, exit_code, name, "there is no unit %s; did you mean %s?", name,
-			   suggestion);
+		call_refuse(c, exit_code, name, "not-found",
+			    "there is no unit %s; did you mean %s?", name, suggestion);
 	else
-		call_error(c, exit_code, name, "there is no unit %s", name);
+		call_refuse(c, exit_code, name, "not-found", "there is no unit %s", name);
 }
 
 static bool full_name(struct call *c, const char *word, char *name)
@@ -141,16 +160,6 @@ static struct unit *get_unit(struct call *c, const char *name)
 	if (!is_known(h, name) && (!c->may_change || load_scan(&h->load) < 0))
 		return NULL;
 	return is_known(h, name) ? registry_get(&h->reg, name) : NULL;
-}
-
-void call_refuse(struct call *c, const char *unit, const char *refusal, const char *text)
-{
-	reply_row(&c->reply, "error");
-	reply_text_z(&c->reply, "unit", unit);
-	reply_text_z(&c->reply, "refusal", refusal);
-	reply_textf(&c->reply, "text", "%s %s", unit, text);
-	reply_row_end(&c->reply);
-	call_fail(c, EXIT_FAILED);
 }
 
 struct unit *call_unit(struct call *c, const char *word, int exit_code)

@@ -69,8 +69,9 @@ void call_fail(struct call *c, int exit_code);
 /* Adds a row "error" and sets the exit status. unit may be NULL. */
 void call_error(struct call *c, int exit_code, const char *unit, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
-/* Adds a row "error" that programs can tell by a word (refusal, API): "UNIT TEXT"; the exit status is EXIT_FAILED. */
-void call_refuse(struct call *c, const char *unit, const char *refusal, const char *text);
+/* The same with a word that programs can tell it by (API). */
+void call_refuse(struct call *c, int exit_code, const char *unit, const char *refusal,
+		 const char *fmt, ...) PRINTF_LIKE(5, 6);
 /*
  * The unit a user's word names, loaded. NULL: an error row says why, with "did you mean"; exit_code is what that means for the verb.
  * A caller who may only read does not make the manager create instances.

@@ -75,7 +75,8 @@ int serve_kill(struct call *c)
 	r = kill_unit(c->h, u, whom, sig);
 	asked_end_outside(asked, step);
 	if (r == 0 || r == -ESRCH)
-		call_error(c, EXIT_FAILED, u->name, "%s has no process to signal", u->name);
+		call_refuse(c, EXIT_FAILED, u->name, "no-process", "%s has no process to signal",
+			    u->name);
 	else if (r < 0)
 		call_error(c, EXIT_FAILED, u->name, "cannot signal %s: %s", u->name, strerror(-r));
 	return CALL_MORE;
@@ -106,7 +107,7 @@ int serve_reset_failed(struct call *c)
 	if (u)
 		engine_reset(&c->h->engine, u);
 	else if (name[0])
-		call_error(c, EXIT_FAILED, name, "%s is not loaded", name);
+		call_refuse(c, EXIT_FAILED, name, "not-found", "%s is not loaded", name);
 	return CALL_MORE;
 }
 
@@ -326,7 +327,7 @@ int serve_power(struct call *c)
 	/* Where hark-init is not PID 1 the machine is not ours to switch. */
 	int command = c->h->is_pid1 ? endings[id].command : -1;
 	struct cause cause = call_cause(c);
-	uint64_t status = 0;
+	uint64_t status = (uint64_t)c->h->exit_code;
 	int r;
 
 	cause.kind = CAUSE_SHUTDOWN;

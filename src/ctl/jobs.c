@@ -229,7 +229,8 @@ static int ask(struct call *c)
 	int r = 0;
 
 	if (u && name_form(u->name) == NAME_TEMPLATE) {
-		call_refuse(c, u->name, "template", "is a template: name an instance of it");
+		call_refuse(c, EXIT_FAILED, u->name, "template",
+			    "%s is a template: name an instance of it", u->name);
 	} else if (u && find_mode(c, &mode)) {
 		if (is_first && job_verbs[c->request.verb->id].reads_files && !u->work->job.id)
 			refresh_first(c, u);

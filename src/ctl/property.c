@@ -668,7 +668,7 @@ void property_manager(struct reply *r, struct hark *h, const char *only)
 		{"SystemState", TAG_TEXT, property_system_state(h), 0},
 		{"LogLevel", TAG_TEXT, property_log_level(), 0},
 		{"SyslogIdentifier", TAG_TEXT, "harkd", 0},
-		{"LogTarget", TAG_TEXT, "auto", 0}, /* journald, else the kernel or stderr */
+		{"LogTarget", TAG_TEXT, property_log_target(h), 0},
 		{"ServiceWatchdogs", TAG_BOOL, NULL, !h->no_watchdogs},
 		{"DefaultUnit", TAG_TEXT, u ? u->name : h->default_unit, 0},
 		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},

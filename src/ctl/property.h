@@ -24,6 +24,8 @@ void property_manager(struct reply *r, struct hark *h, const char *only);
 extern const char *const marker_names[2];
 /* LogLevel= as it is in force. */
 const char *property_log_level(void);
+/* LogTarget=, the same. */
+const char *property_log_target(const struct hark *h);
 /* When PID 1 began (CLOCK_MONOTONIC). */
 uint64_t property_began_us(const struct hark *h);
 const char *property_system_state(const struct hark *h);

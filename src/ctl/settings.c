@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "activate/journal.h"
 #include "core/describe.h"
 #include "core/environment.h"
 #include "core/fd.h"
@@ -37,13 +38,28 @@ const char *property_log_level(void)
 	return words_log_level.names[at];
 }
 
+const char *property_log_target(const struct hark *h)
+{
+	return log_target_names[h->log_target % LOG_TARGETS];
+}
+
 static bool set_of_manager(struct hark *h, struct str name, struct str value)
 {
-	unsigned level;
+	uint64_t code;
+	unsigned level, target;
 	bool is_on;
 
 	if (str_eq_z(name, "ServiceWatchdogs") && value_bool(value, &is_on) == 0) {
 		h->no_watchdogs = !is_on;
+		return true;
+	}
+	if (str_eq_z(name, "LogTarget") &&
+	    value_enum(value, log_target_names, LOG_TARGETS, &target) == 0) {
+		h->log_target = (uint8_t)target;
+		return true;
+	}
+	if (str_eq_z(name, "ExitCode") && str_to_u64(value, &code) == 0 && code <= UINT8_MAX) {
+		h->exit_code = (int)code;
 		return true;
 	}
 	if (!str_eq_z(name, "LogLevel") ||
@@ -62,10 +78,12 @@ int serve_configure(struct call *c)
 
 		if (eq == word.n ||
 		    !set_of_manager(c->h, str_sub(word, 0, eq), str_sub(word, eq + 1, word.n)))
-			call_error(c, EXIT_USAGE, NULL,
-				   "\"%s\": LogLevel= takes err, warning, notice, info or debug, "
-				   "ServiceWatchdogs= yes or no; this one is as before",
-				   c->request.args[i]);
+			call_error(
+				c, EXIT_USAGE, NULL,
+				"\"%s\": LogLevel= takes err, warning, notice, info or debug, LogTarget= auto, "
+				"journal, kmsg, console or null, ServiceWatchdogs= yes or no, ExitCode= 0 to 255; "
+				"this one is as before",
+				c->request.args[i]);
 	}
 	remember_manager(c->h);
 	return CALL_DONE;
@@ -125,7 +143,8 @@ int serve_freeze(struct call *c)
 		return CALL_DONE;
 	u = call_known_unit(c, c->request.args[c->at], name);
 	if (!u || !unit_is_active(u)) {
-		call_refuse(c, name, "not-active", "is not active");
+		call_refuse(c, EXIT_FAILED, name, u ? "not-active" : "not-found", "%s is not %s",
+			    name, u ? "active" : "loaded");
 		c->at++;
 		return CALL_MORE;
 	}
@@ -217,13 +236,14 @@ int serve_clean(struct call *c)
 		return CALL_DONE;
 	u = call_unit(c, c->request.args[c->at], EXIT_FAILED);
 	if (u && (!unit_is_at_rest(u) || u->work->job.id)) {
-		call_refuse(c, u->name, "busy", "is not at rest");
+		call_refuse(c, EXIT_FAILED, u->name, "busy", "%s is not at rest", u->name);
 	} else if (u) {
 		u->is_unclean = u->is_unclean && c->sub;
 		if (clean_unit(c, u, kinds))
 			return CALL_MORE;
 		if (c->sub == 0)
-			call_refuse(c, u->name, "nothing-to-clean", "has no such directory");
+			call_refuse(c, EXIT_FAILED, u->name, "nothing-to-clean",
+				    "%s has no such directory", u->name);
 	}
 	c->sub = 0;
 	c->at++;
@@ -321,8 +341,8 @@ static bool set_one(struct call *c, const struct unit *u, unsigned at, bool does
 	int r = 0;
 
 	if (!is_known) {
-		call_refuse(c, c->request.args[at], "no-property",
-			    "cannot be set while a unit is loaded");
+		call_refuse(c, EXIT_FAILED, c->request.args[at], "no-property",
+			    "%s cannot be set while a unit is loaded", c->request.args[at]);
 		return false;
 	}
 	write_text(c, section, name, &text);

@@ -4,6 +4,7 @@
 #include "core/procs.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/log.h"
@@ -59,7 +60,8 @@ static bool make_unit(struct call *c, const char *name, const char *text)
 		return false;
 	}
 	if (!is_free(h, u)) {
-		call_refuse(c, name, "exists", "is there already, or has a file");
+		call_refuse(c, EXIT_FAILED, name, "exists", "%s is there already, or has a file",
+			    name);
 		return false;
 	}
 	r = transient_write(h, u->name, str_of(text));
@@ -125,6 +127,12 @@ static bool find_below(struct call *c, const struct unit *u, char *path, size_t 
 	return !below || fd >= 0;
 }
 
+/* Who ends the processes of a unit is not one of them. */
+static bool is_ours(pid_t pid)
+{
+	return pid == getpid() || pid == getppid();
+}
+
 int serve_attach(struct call *c)
 {
 	char path[CGROUP_PATH], name[UNIT_NAME_MAX + 1];
@@ -132,8 +140,8 @@ int serve_attach(struct call *c)
 	uint64_t pid = 0;
 
 	if (!u || unit_is_at_rest(u) || (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE)) {
-		call_refuse(c, c->request.args[0], "not-running",
-			    "does not run, or cannot have processes");
+		call_refuse(c, EXIT_FAILED, c->request.args[0], u ? "not-running" : "not-found",
+			    "%s does not run, or cannot have processes", c->request.args[0]);
 		return CALL_DONE;
 	}
 	procs_cgroup(u, path);
@@ -144,6 +152,8 @@ int serve_attach(struct call *c)
 
 		if (r == 0 && (pid == 0 || pid > INT32_MAX))
 			r = -EINVAL;
+		if (r == 0 && is_ours((pid_t)pid))
+			r = -EPERM;
 		if (r == 0)
 			r = cgroup_take_in(&c->h->cgroups, path, (pid_t)pid);
 		if (r < 0)
@@ -164,7 +174,9 @@ int serve_abandon(struct call *c)
 	if (u && u->type == UNIT_SCOPE && unit_is_active(u))
 		engine_post_simple(&c->h->engine, u, EV_ABANDON, 0, 0, 0);
 	else
-		call_refuse(c, c->request.args[c->at - 1], "not-running", "is no scope that runs");
+		call_refuse(c, EXIT_FAILED, c->request.args[c->at - 1],
+			    u ? "not-running" : "not-found", "%s is no scope that runs",
+			    c->request.args[c->at - 1]);
 	return CALL_MORE;
 }
 
@@ -185,7 +197,8 @@ int serve_hold(struct call *c)
 	rest = str_of(c->request.args[c->at + 1]);
 	c->at += 2;
 	if (!u) {
-		call_refuse(c, c->request.args[c->at - 2], "not-found", "is not known");
+		call_refuse(c, EXIT_FAILED, c->request.args[c->at - 2], "not-found",
+			    "%s is not known", c->request.args[c->at - 2]);
 		return CALL_MORE;
 	}
 	if (!str_cut(&rest, '=', &holder) || !holder.n || str_to_u64(rest, &n) < 0 ||

@@ -157,7 +157,7 @@ static int check_file(struct install *in, const char *path, bool *ret_fits)
 		return install_tell(in, true, "%s is a link itself", path);
 	r = in->read(in->arg, name, path, &c);
 	if (r == 0 && c->load == LOAD_ERROR)
-		r = install_tell(in, true, "%s cannot be read", path);
+		r = install_refuse(in, "not-found", "%s cannot be read", path);
 	else if (r == 0)
 		*ret_fits = true;
 	unit_config_free(c);

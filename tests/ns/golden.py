@@ -73,19 +73,27 @@ def run(commands, out):
     json.dump(said, open(out, "w"), indent=1)
 
 
-class Allowed:
-    """A line of the table: command, what the lines look like that one of the two may lack ("exit": its exit status), why."""
+class Table:
+    """Lines of WHAT, DIFFERENCE, why, with tabs between; the first two as regular expressions of the whole: what may differ, and how."""
 
-    def __init__(self, line):
-        self.command, self.pattern, self.reason = (part.strip() for part in line.split("\t"))
-        self.commands, self.lines = re.compile(self.command + "$"), re.compile(self.pattern + "$")
-        self.used = 0
+    def __init__(self, path):
+        self.rows = [[part.strip() for part in line.split("\t")] for line in open(path) if line.strip() and not line.startswith("#")]
+        self.patterns = [[re.compile(part + "$") for part in row[:2]] for row in self.rows]
+        self.used = set()
 
-    def takes(self, command, line):
-        if not self.commands.match(command) or not self.lines.match(line):
-            return False
-        self.used += 1
-        return True
+    def takes(self, what, difference):
+        for at, (whats, differences) in enumerate(self.patterns):
+            if whats.match(what) and differences.match(difference):
+                self.used.add(at)
+                return True
+        return False
+
+    def unused(self):
+        """Names the lines that nothing needed; how many."""
+        unused = [row for at, row in enumerate(self.rows) if at not in self.used]
+        for row in unused:
+            print(f"not ok a line too many: {row[0]}\t{row[1]}")
+        return len(unused)
 
 
 def only_in_one(ours, theirs):
@@ -103,7 +111,7 @@ def differences(ours, theirs):
 
 
 def compare(ours_path, theirs_path, table_path):
-    table = [Allowed(line) for line in open(table_path) if line.strip() and not line.startswith("#")]
+    table = Table(table_path)
     ours, theirs = json.load(open(ours_path)), json.load(open(theirs_path))
     equal = explained = bad = 0
     if [o["command"] for o in ours] != [t["command"] for t in theirs]:
@@ -111,18 +119,15 @@ def compare(ours_path, theirs_path, table_path):
         return 1
     for o, t in zip(ours, theirs):
         found = differences(o, t)
-        left = [f for f in found if not any(d.takes(o["command"], f) for d in table)]
+        left = [f for f in found if not table.takes(o["command"], f)]
         equal += not found
         explained += bool(found) and not left
         if left:
             bad += 1
             print(f"not ok {o['command']}: " + " | ".join(left[:400]))
-    for d in table:
-        if not d.used:
-            bad += 1
-            print(f"not ok golden.differs has a line too many: {d.command}\t{d.pattern}")
+    bad += table.unused()
     if not bad:
-        print(f"ok {equal} commands give the same, {explained} differ as golden.differs says ({len(table)} lines) [rows: D+20]")
+        print(f"ok {equal} commands give the same, {explained} differ as golden.differs says ({len(table.rows)} lines) [rows: D+20]")
     else:
         print(f"# {equal} the same, {explained} explained, {bad} not")
     return bad != 0

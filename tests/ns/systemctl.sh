@@ -91,13 +91,19 @@ kill -9 "$(manager_pid)"
 ok_if "a job that ended with its manager is told" "" wait_for "grep -q 'ended 0' $T/started"
 kill -9 "$(manager_pid)"
 is "over a killed manager" "" "0 active" "$(sc start hello.service; echo $?) $(sc is-active hello.service)"
-is "what is set of the manager, and marks, ..." "" "0 0 0" \
-	"$(sc log-level debug; echo $?) $(sc service-watchdogs no; echo $?) $(sc set-property hello.service Markers=needs-restart; echo $?)"
+is "what is set of the manager, and marks, ..." "" "0 0 0 0" \
+	"$(sc log-level debug; echo $?) $(sc log-target null; echo $?) $(sc service-watchdogs no; echo $?) $(sc set-property hello.service Markers=needs-restart; echo $?)"
 kill -9 "$(manager_pid)"
-is "... outlive it" "" "debug no needs-restart" "$(sc log-level) $(sc service-watchdogs) $(sc show -p Markers --value hello.service)"
+is "... outlive it" "" "debug null no needs-restart" "$(sc log-level) $(sc log-target) $(sc service-watchdogs) $(sc show -p Markers --value hello.service)"
 pid=$(prop hello.service MainPID)
 is "what is marked is restarted" "" "0 yes none" \
 	"$(sc reload-or-restart --marked; echo $?) $([ "$(prop hello.service MainPID)" != "$pid" ] && echo yes) $(v=$(sc show -p Markers --value hello.service); echo "${v:-none}")"
+lines=$(wc -l <"$HARK_LOG")
+sc restart hello.service
+is "to log-target null nothing is told" "" "$lines" "$(wc -l <"$HARK_LOG")"
+sc log-target auto
+sc restart hello.service
+ok_if "... to another one it is" "" [ "$(wc -l <"$HARK_LOG")" -gt "$lines" ]
 sc log-level info
 kill -9 "$(prop hark-bus.service MainPID)"
 is "over a killed hark-bus" "" active "$(sc is-active hello.service)"
