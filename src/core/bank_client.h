@@ -95,7 +95,7 @@ MUST_USE int bank_store(struct bank *b, uint32_t slot, uint64_t token, const cha
 			bool listen, int backlog);
 MUST_USE int bank_replace(struct bank *b, uint32_t slot, uint64_t token, const char *name, int fd);
 /* What an earlier manager left under that name: its slot, or -1. */
-int bank_find(const struct bank *b, const char *name);
+MUST_USE int bank_find(const struct bank *b, const char *name);
 /* Leave fd under that name, in place of what is in slot old (-1: nothing). The slot, -ENOSPC or as bank_store(). */
 MUST_USE int bank_keep(struct bank *b, int old, const char *name, int fd);
 /*

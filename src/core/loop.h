@@ -77,5 +77,5 @@ void loop_undefer(struct task *t);
  * 1024 timers are served, the rest in the next turn. 0 or -errno of epoll. */
 MUST_USE int loop_turn(struct loop *l, uint64_t max_wait_us);
 /* Until loop_exit(); returns the exit code or -errno. */
-int loop_run(struct loop *l);
+MUST_USE int loop_run(struct loop *l);
 void loop_exit(struct loop *l, int code);

@@ -75,7 +75,7 @@ const char *tree_join(struct install_tree *t, const char *dir, const char *name)
 /* The last part of a path. */
 const char *tree_name(const char *path);
 /* Index of the search directory in which path lies, directly or deeper, or -1. Of the same directory under two paths: the first. */
-int tree_dir_of(const struct install_tree *t, const char *path);
+MUST_USE int tree_dir_of(const struct install_tree *t, const char *path);
 /*
  * Where a link at `path` with that text leads: absolute, without "." and "..", and by the first of several paths of one search
  * directory. In the tree's arena. NULL: -ENOMEM.

@@ -221,7 +221,7 @@ bool parse_path_below(const char *path);
 /* The same path below /run when it lies below /var/run, where it is the same file: for what is made there at boot. */
 const char *parse_path_now(const char *path);
 /* C escapes and specifiers of a text with any blanks in it, which is part of the value. As parse_expand(). */
-int parse_unescaped(struct assignment *a, struct str value, const char **ret_text);
+MUST_USE int parse_unescaped(struct assignment *a, struct str value, const char **ret_text);
 /* Offset of a view of the value. */
 static inline size_t parse_offset(const struct assignment *a, struct str part)
 {

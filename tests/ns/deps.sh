@@ -122,6 +122,46 @@ print(1 if "f2.service" in json.dumps(r) else 0)')"
 	ok_if "StopWhenUnneeded=" "" wait_active n2.service inactive
 }
 
+# Four strengths of dependency, each with a provider that starts, fails to start, is stopped later, or fails later. What is ordered after its
+# provider says when it starts; DONE is written by a provider that fails.
+strengths() {
+	local kind how provider all=() said
+	# It fails once who wants it runs.
+	printf 'for i in $(seq 300); do grep -q Wants-badly %s && break; sleep 0.1; done\necho $1 >>%s\nexit 1\n' "$T/strengths" "$T/strengths" >"$T/badly"
+	for kind in BindsTo Requires waits Wants; do
+		for how in well badly stopped dying; do
+			provider=p-$kind-$how.service
+			case $kind in
+			waits) service "s-$kind-$how" "Wants=$provider" "After=$provider" -- "ExecStart=$PAYLOAD log $T/strengths $kind-$how pause" ;;
+			Wants) service "s-$kind-$how" "Wants=$provider" -- "ExecStart=$PAYLOAD log $T/strengths $kind-$how pause" ;;
+			*) service "s-$kind-$how" "$kind=$provider" "After=$provider" -- "ExecStart=$PAYLOAD log $T/strengths $kind-$how pause" ;;
+			esac
+			if [ $how = badly ]; then
+				service "${provider%.service}" -- Type=oneshot "ExecStart=/bin/sh $T/badly $kind-DONE"
+			else
+				service "${provider%.service}"
+			fi
+			all+=("s-$kind-$how")
+		done
+	done
+	scan
+	q start "${all[@]}"
+	wait_for '[ -z "$(ctl jobs | grep " start ")" ]'
+	is "started well: all run" "B40" "active active active active" "$(states s-{BindsTo,Requires,waits,Wants}-well)"
+	is "a provider that fails to start: who needs it does not start, who waits or wants does" "B40" "inactive inactive active active" \
+		"$(states s-{BindsTo,Requires,waits,Wants}-badly)"
+	said=$(grep -nE '^((waits|Wants)-badly|waits-DONE)$' "$T/strengths" | sort -n | cut -d: -f2 | paste -sd' ')
+	is "who waits starts when it is known, who wants at once" "B40" "Wants-badly waits-DONE waits-badly" "$said"
+	q stop p-{BindsTo,Requires,waits,Wants}-stopped.service
+	is "a provider that is stopped takes those along that need it" "B40" "inactive inactive active active" \
+		"$(states s-{BindsTo,Requires,waits,Wants}-stopped)"
+	for kind in BindsTo Requires waits Wants; do kill -KILL "$(main_of p-$kind-dying.service)"; done
+	ok_if "one that fails later takes along who is bound to it" "B40" wait_active s-BindsTo-dying.service inactive
+	wait_for '[ "$(states p-{BindsTo,Requires,waits,Wants}-dying)" = "failed failed failed failed" ]'
+	is "... and nobody else" "B40" "active active active" "$(states s-{Requires,waits,Wants}-dying)"
+	q stop "${all[@]}"
+}
+
 order() {
 	local i
 	for i in a b c d; do
@@ -346,7 +386,7 @@ removed_files() {
 	is "and can be stopped" "" "0 inactive" "$? $(active gone.service)"
 }
 
-for test in requirements order cycle modes boot_survives reasons files bad_files removed_files nasty_files; do
+for test in requirements strengths order cycle modes boot_survives reasons files bad_files removed_files nasty_files; do
 	$test
 done
 hark_down

@@ -35,6 +35,6 @@ is "both were killed" "" yes "$([ $loggers -gt 0 ] && [ $talkers -gt 0 ] && echo
 awk -F. '/^[0-9]/ { if ($2 > last[$1] + 1) gaps++; if ($2 <= last[$1]) twice++; last[$1] = $2; n++; if ($1 > runs) runs = $1; next }
 	!/^(#.*|end)$/ { torn++ } END { print gaps + 0, twice + 0, torn + 0, n, runs }' "$T/log" >"$T/sum"
 read -r gaps twice torn n runs <"$T/sum"
-is "$LINES_N lines: gaps, lines that came twice, torn lines" "B26" "0 0 0" "$gaps $twice $torn"
-is "no run has lost its last lines" "B26" yes "$([ "$n" -ge $LINES_N ] && [ "$n" -le $((LINES_N + runs)) ] && echo yes || echo "$n lines of $runs runs")"
+is "$LINES_N lines: gaps, lines that came twice, torn lines" "B26 E9 E11" "0 0 0" "$gaps $twice $torn"
+is "no run has lost its last lines" "B26 E9 E11" yes "$([ "$n" -ge $LINES_N ] && [ "$n" -le $((LINES_N + runs)) ] && echo yes || echo "$n lines of $runs runs")"
 finish

@@ -77,7 +77,7 @@ killed() {
 		kill -KILL "$old"
 		wait_for "[ -n \"\$(manager_pid)\" ] && [ \"\$(manager_pid)\" != $old ] && ctl is-active test.target"
 	done
-	is "kill -9 of the manager three times: another answers" "A16 B20" 4 "$(ctl show -p ManagerGenerations --value)"
+	is "kill -9 of the manager three times: another answers" "A16 B20 C32" 4 "$(ctl show -p ManagerGenerations --value)"
 	is "the services are the same" "B20" "$main $main2 $main3" "$(main_of back.service) $(main_of note.service) $(main_of forks.service)"
 	is "and alive" "B20" "yes yes yes" "$(for i in $main $main2 $main3; do alive "$i" && echo yes; done | paste -sd' ')"
 	is "in their states" "B20" "running running exited running listening" \
