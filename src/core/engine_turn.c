@@ -185,7 +185,7 @@ static void do_again(struct engine *e, struct unit *u)
 static void on_due(struct engine *e, struct unit *u, enum unit_due which)
 {
 	if (which == DUE_STATE)
-		engine_post_simple(e, u, EV_TIMEOUT, 0, 0, 0);
+		engine_post_simple(e, u, EV_TIMEOUT, (int64_t)u->state_us, 0, 0);
 	else if (which == DUE_JOB)
 		engine_give_up_job(e, u);
 	else if (which == DUE_AGAIN)
@@ -363,6 +363,12 @@ static void answer_ask(struct engine *e, struct unit *u, const struct event *ev)
 		engine_post_simple(e, teller, EV_TRIGGERED_DEAD, 1, 0, 0);
 }
 
+/* What it waited for came in the same turn, before it: the state that it is in now has its time yet. */
+static bool is_outlived(const struct unit *u, const struct event *ev)
+{
+	return ev->kind == EV_TIMEOUT && ev->a != (int64_t)u->state_us;
+}
+
 static void digest(struct engine *e, struct event *ev)
 {
 	struct unit *u = registry_unit(e->reg, ev->unit);
@@ -374,7 +380,7 @@ static void digest(struct engine *e, struct event *ev)
 		answer_ask(e, u, ev);
 	else if (ev->kind == EV_EXTEND)
 		extend_timer(e, u, (uint64_t)ev->a);
-	else if (u->config)
+	else if (u->config && !is_outlived(u, ev))
 		while (step(e, u, ev))
 			;
 }

@@ -26,7 +26,7 @@
 	EVENT(MAIN_PID, "MAINPID=, or the pid file was read; a: pid")                            \
 	EVENT(EXTEND, "EXTEND_TIMEOUT_USEC=; a: microseconds")                                   \
 	EVENT(EMPTY, "no process is left in the cgroup")                                         \
-	EVENT(TIMEOUT, "the timer of the state ran out")                                         \
+	EVENT(TIMEOUT, "the timer of the state ran out; a: when that was entered")               \
 	EVENT(WATCHDOG, "the watchdog ran out, or WATCHDOG=trigger")                             \
 	EVENT(ARMED, "an activator watches now")                                                 \
 	EVENT(ARM_FAILED, "a: errno")                                                            \

@@ -423,6 +423,26 @@ START_TEST(a_stop_needs_no_memory)
 }
 END_TEST
 
+/* What ends as its time is up has ended: the next state does not pay for the one before. */
+START_TEST(an_end_at_the_last_moment_is_in_time)
+{
+	struct unit *u = alone_begin(SERVICE_SIMPLE);
+
+	ask_for(u, JOB_START);
+	pass_time(US_PER_SEC);
+	w.is_deaf = true;
+	ask_for(u, JOB_STOP);
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "stop-sigterm");
+	w.now_us += 2 * US_PER_SEC;
+	engine_post_simple(&w.engine, u, EV_EXITED, CLD_KILLED, SIGTERM, ROLE_MAIN);
+	pass_time(US_PER_SEC);
+	ck_assert_str_eq(unit_substate(u), "dead");
+	ck_assert_str_eq(u->ops->result(u), "success");
+	alone_end(u);
+}
+END_TEST
+
 /* A running service ends, for which nobody waits. */
 static struct unit *patient_begin(void)
 {
@@ -638,6 +658,7 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_stop_needs_no_memory);
+	tcase_add_test(t, an_end_at_the_last_moment_is_in_time);
 	tcase_add_test(t, who_can_wait_waits_a_millisecond);
 	tcase_add_test(t, who_can_wait_comes_behind_the_next_spawn);
 	tcase_add_test(t, who_can_wait_is_done_when_it_counts);
