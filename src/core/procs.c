@@ -132,6 +132,10 @@ bool procs_claim(struct hark *h, struct unit *u, enum proc_role role, uint32_t s
 
 void procs_disown(struct hark *h, struct unit *u)
 {
+	if (u->events_wd) {
+		cgroup_unwatch(&h->cgroups, u->events_wd - 1);
+		u->events_wd = 0;
+	}
 	for (unsigned role = ROLE_MAIN; role <= ROLE_CONTROL; role++) {
 		struct proc_ref *ref = procs_ref(u, (enum proc_role)role);
 		struct bank_user *user = user_of(h, ref);

@@ -34,7 +34,10 @@ struct proc_ref *procs_ref(struct unit *u, enum proc_role role);
 struct output_pipe *procs_output(struct unit *u);
 /* Where the sentence lies that says why its last start (of a mount: change) failed, owned; or NULL for types without. */
 const char **procs_fail_text(struct unit *u);
-/* The unit no longer cares for these processes (KillMode=none ...): their exits are acknowledged and dropped. */
+/*
+ * The unit no longer cares for its processes (the end of a run, KillMode=none ...) nor for when its cgroup is empty: their exits are
+ * acknowledged and dropped.
+ */
 void procs_disown(struct hark *h, struct unit *u);
 /* Ask PID 1 to watch a process that is its child by re-parenting, as the unit's main one; MAIN_PID is posted with the answer. 0 or -errno. */
 MUST_USE int procs_adopt_main(struct hark *h, struct unit *u, pid_t pid);

@@ -135,11 +135,6 @@ static void fx_forget(struct hark *h, struct unit *u)
 {
 	struct service *s = service_of(u);
 
-	if (u->events_wd) {
-		cgroup_unwatch(&h->cgroups, u->events_wd - 1);
-		u->events_wd = 0;
-	}
-	procs_disown(h, u);
 	if (s)
 		spawn_forget_pid_file(s);
 	if (!unit_is_at_rest(u))
@@ -338,6 +333,8 @@ static void changed(void *arg, struct unit *u, uint8_t old_state)
 			   states[old_state].coarse == FAILED;
 
 	transient_rested(h, u);
+	if (u->work->pending_fx & FX_FORGET) /* the next start may be digested before that is run */
+		procs_disown(h, u);
 	if (was_at_rest && !unit_is_at_rest(u))
 		new_invocation(h, u);
 	if (u->state != old_state && unit_coarse(u) == FAILED)

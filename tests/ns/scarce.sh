@@ -3,13 +3,13 @@
 # F9, F10, F22: hardly any processes, hardly any descriptors, pids that are used again all the time, while clients come in and managers are
 # killed. Who comes waits, nobody is refused or lost, and no process of somebody else's is sent a signal.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-SOCK=$T/sock FLOOD=$T/flood
-cp "$NS_BIN/sock" "$SOCK" 2>/dev/null && cp "$NS_BIN/flood" "$FLOOD" 2>/dev/null || skip_all "no $NS_BIN/sock and flood"
+SOCK=$T/sock FLOOD=$T/flood AGAIN=$NS_BIN/again
+cp "$NS_BIN/sock" "$SOCK" 2>/dev/null && cp "$NS_BIN/flood" "$FLOOD" 2>/dev/null && [ -x "$AGAIN" ] || skip_all "no $NS_BIN/sock, flood and again"
 FULL=${HARK_TEST_FULL:-$HARK_FULL}
 KILLS=${FULL:+200}
 : "${KILLS:=30}"
-ROUNDS=${FULL:+5000}
-: "${ROUNDS:=40}"
+RESTARTS=${FULL:+1000000}
+: "${RESTARTS:=1000}"
 # Of the namespace since Linux 6.14; before that it is the machine's own.
 if printf '6.14\n%s\n' "$(uname -r)" | sort -CV; then MOST_PIDS=/proc/sys/kernel/pid_max; else MOST_PIDS=; fi
 
@@ -83,15 +83,13 @@ end "hardly any descriptors"
 
 # Trees of processes are stopped and started among processes of nobody's, and all of them share a hundred pids.
 strange() {
-	local i most
+	local most
 	most=$(cat $MOST_PIDS)
-	for ((i = 0; i < 300; i++)); do (true); done
+	for _ in $(seq 300); do (true); done
 	: >"$T/go"
 	"$FLOOD" strangers "$T/go" >"$T/strangers" &
 	echo 420 >$MOST_PIDS
-	for ((i = 0; i < ROUNDS; i++)); do
-		ctl restart tree{1..5}.service >"$T/restart" 2>&1 || echo "$i: $(paste -sd' ' "$T/restart")" >>"$T/failed"
-	done
+	"$AGAIN" "$RUN_DIR/control" $RESTARTS tree{1..5}.service >"$T/again"
 	echo "$most" >$MOST_PIDS
 	rm "$T/go"
 	wait $!
@@ -103,12 +101,13 @@ if [ -n "$MOST_PIDS" ]; then
 	ctl daemon-reload >/dev/null 2>&1
 	ctl start tree{1..5}.service >/dev/null
 	strange
-	note "pids used again: $((5 * ROUNDS)) restarts of trees, $(cat "$T/strangers")"
-	is "pids used again: each restart is done" "" "" "$(cat "$T/failed" 2>/dev/null)"
+	note "pids used again: $(tail -1 "$T/again"), $(cat "$T/strangers")"
+	is "pids used again: each restart is done" "" "restarts=$RESTARTS failed=0" "$(sed '$s/ ms=.*//' "$T/again")"
 	is "pids used again: nobody else is sent a signal" "" 0 "$(field hit "$T/strangers")"
-	is "pids used again: the strangers had those pids" "" yes "$([ "$(field strangers "$T/strangers")" -gt 300 ] && echo yes)"
+	is "pids used again: the strangers had those pids" "" yes "$([ "$(field strangers "$T/strangers")" -gt 120 ] && echo yes)"
 	ctl stop tree{1..5}.service >/dev/null
-	is "pids used again: nothing is left of the trees" "" 0 "$(pgrep -fc "$FLOOD tree")"
+	# Killed is not yet gone, on a busy machine.
+	ok_if "pids used again: nothing is left of the trees" "" wait_for '! pgrep -f "$FLOOD tree"'
 	hark_down
 fi
 finish
