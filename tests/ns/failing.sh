@@ -70,6 +70,7 @@ look() {
 	alive "$INIT_PID" || bad "PID 1 is gone"
 	wait_for 'ctl is-active test.target' || bad "test.target is $(active test.target)"
 	wait_for rests || bad "jobs $(ctl jobs --plain | paste -sd,), $(pgrep -fxc "$SOCK answer") instances"
+	wait_for '[ -s "$W/witness" ]' # made is not yet begun
 	[ "$(wc -l <"$W/witness")" = 1 ] || bad "witness ran $(wc -l <"$W/witness") times"
 	is_so "$(sub witness.service) $(pids_of witness.service)" "running $(main_of witness.service)" witness
 	is_so "$(sub work.service) $(pids_of work.service)" "dead " work
