@@ -386,8 +386,8 @@ static void elapsed(void *arg, struct unit *u, enum unit_due which)
 	engine_post_simple(&h->engine, u, EV_WATCHDOG, 0, 0, 0);
 }
 
-/* What FailureAction=exit and SuccessAction=exit leave with: as the unit says, else as its main process ended. */
-static int status_to_leave(struct unit *u)
+/* What FailureAction=exit and SuccessAction=exit leave with: as the unit says, else as its main process ended, else as somebody has set. */
+static int status_to_leave(const struct hark *h, struct unit *u)
 {
 	const struct service *s = service_of(u);
 	bool has_failed = unit_coarse(u) == FAILED;
@@ -396,7 +396,7 @@ static int status_to_leave(struct unit *u)
 
 	if (status < 0 && s && s->main.code == CLD_EXITED)
 		status = s->main.status;
-	return status >= 0 ? status : has_failed ? 255 : 0;
+	return status >= 0 ? status : has_failed ? 255 : h->exit_code;
 }
 
 static void emergency(void *arg, struct unit *u, enum emergency_action action)
@@ -416,7 +416,7 @@ static void emergency(void *arg, struct unit *u, enum emergency_action action)
 	if (action == ACTION_NONE || action >= EMERGENCY_ACTIONS)
 		return;
 	log_at(LOG_ERROR, "%s: its configuration asks for the end of the system now", u->name);
-	if (run_shutdown(arg, commands[action], status_to_leave(u), &cause) < 0)
+	if (run_shutdown(arg, commands[action], status_to_leave(arg, u), &cause) < 0)
 		log_at(LOG_ERROR, "the end of the system cannot be planned; going on");
 }
 
