@@ -33,7 +33,89 @@ X
 printf '[Service]\nExecStart=/bin/sleep 1000\n' >"$ROOT/etc/systemd/system/asked.service"
 printf '[Timer]\nOnCalendar=*:*:*\nAccuracySec=1us\n' >"$ROOT/etc/systemd/system/tick.timer"
 printf '[Service]\nType=oneshot\nExecStart=/bin/sh -c "echo x >>/run/ticks"\n' >"$ROOT/etc/systemd/system/tick.service"
+# Whether logins are held off, before they are let in and when they no longer are.
+cat >"$ROOT/etc/systemd/system/held.service" <<'X'
+[Unit]
+After=systemd-tmpfiles-setup.service
+Before=systemd-user-sessions.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'touch /run/nologin'
+ExecStop=/bin/sh -c 'test -e /run/nologin && echo held >/run/out/held'
+X
+mkdir -p "$ROOT/etc/systemd/system/multi-user.target.wants"
+ln -s ../held.service "$ROOT/etc/systemd/system/multi-user.target.wants/held.service"
+# A package with nothing but three init scripts: c needs a; a and b, where they are started together, each wait to see the other.
+rm -f "$ROOT/usr/sbin/policy-rc.d" # that of an image, by which nothing is started
+mkdir -p "$ROOT/srv/legacy/DEBIAN" "$ROOT/srv/legacy/etc/init.d"
+printf 'Package: legacy\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: init scripts\n' >"$ROOT/srv/legacy/DEBIAN/control"
+printf '#!/bin/sh\nfor s in a b c; do update-rc.d legacy-$s defaults && invoke-rc.d legacy-$s start; done\n' >"$ROOT/srv/legacy/DEBIAN/postinst"
+printf '#!/bin/sh\nfor s in c b a; do invoke-rc.d legacy-$s stop; done\n' >"$ROOT/srv/legacy/DEBIAN/prerm"
+printf '#!/bin/sh\nfor s in a b c; do update-rc.d legacy-$s remove; done\n' >"$ROOT/srv/legacy/DEBIAN/postrm"
+while read -r name other needs; do
+	cat >"$ROOT/srv/legacy/etc/init.d/legacy-$name" <<Y
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          legacy-$name
+# Required-Start:    \$remote_fs $needs
+# Required-Stop:     \$remote_fs $needs
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: script $name
+### END INIT INFO
+# pidfile: /run/legacy-$name.pid
+case \$1 in
+start)
+	echo "begin $name" >>/run/legacy
+	if [ -e /run/together ]; then
+		for i in \$(seq 300); do grep -q "begin $other" /run/legacy && echo "$name saw $other" >>/run/legacy && break; sleep 0.1; done
+	fi
+	setsid sleep 1005 </dev/null >/dev/null 2>&1 &
+	echo \$! >/run/legacy-$name.pid
+	echo "up $name" >>/run/legacy
+	;;
+stop) kill \$(cat /run/legacy-$name.pid) ;;
+esac
+Y
+done <<'Y'
+a b
+b a
+c c legacy-a
+Y
+chmod 755 "$ROOT"/srv/legacy/DEBIAN/p* "$ROOT"/srv/legacy/etc/init.d/*
 cat >"$OUT/beside" <<'X'
+legacy() {
+	three() { systemctl "$1" legacy-a legacy-b legacy-c | paste -sd" "; }
+	dpkg-deb -b /srv/legacy /run/legacy.deb
+	timeout 60 dpkg -i /run/legacy.deb </dev/null
+	echo "package $(three is-active) $(systemctl show -p MainPID --value legacy-a | cmp - /run/legacy-a.pid && echo main)"
+	systemctl stop legacy-c
+	echo "alone $(three is-active)"
+	systemctl stop legacy-a legacy-b
+	: >/run/legacy
+	touch /run/together
+	timeout 90 systemctl start legacy-a legacy-b legacy-c
+	echo "together $(three is-active) $(grep -cE "^(a saw b|b saw a)$" /run/legacy) $(grep -E "^(up a|begin c)$" /run/legacy | paste -sd,)"
+	timeout 60 dpkg -P legacy </dev/null
+	echo "purged $(three is-active) $(pgrep -cf "^sleep 1005")"
+}
+# What goes on after a logout, and what ends it: somebody who says so, or logind where it is told to.
+stays() {
+	login() { timeout 60 su -l tester -c 'nohup setsid sleep 1003 >/dev/null 2>&1 & ! command -v tmux >/dev/null || tmux -L t new-session -d "exec sleep 1003"'; }
+	is_gone() { timeout 60 sh -c 'while pgrep -u tester -f "^sleep 1003" >/dev/null; do sleep 0.1; done' && echo gone; }
+	login
+	timeout 60 sh -c 'until loginctl session-status "$(loginctl list-sessions --no-legend | awk "{ print \$1; exit }")" | grep -q "State: closing"; do sleep 0.1; done'
+	echo "stays $(($(pgrep -u tester -cf "^sleep 1003") - $(command -v tmux | wc -l)))"
+	sed -n 's/^0::/manager /p' "/proc/$(systemctl show -p MainPID --value user@1234.service)/cgroup"
+	harkctl kill $(systemctl list-units --no-legend --plain 'session-*.scope' | cut -d" " -f1)
+	echo "killed $(is_gone)"
+	mkdir -p /etc/systemd/logind.conf.d
+	printf '[Login]\nKillUserProcesses=yes\n' >/etc/systemd/logind.conf.d/test.conf
+	systemctl restart systemd-logind.service
+	login
+	echo "ended $(is_gone)"
+}
 # A login by Debian's own su, pam_systemd and logind, and its end; then systemd-run over the bus.
 session() {
 	mkfifo /run/go
@@ -84,6 +166,9 @@ echo "-- journal $(systemctl is-active systemd-journald.service)"
 echo "-- bus $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.freedesktop.systemd1 .*hark-bus')"
 echo "-- own $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.hark1 .*hark-bus')"
 session >/run/out/session 2>&1
+stays >/run/out/stays 2>&1 </dev/null
+[ -x /usr/lib/systemd/system-generators/systemd-sysv-generator ] && legacy >/run/out/legacy 2>&1
+echo "-- nologin $([ -e /run/nologin ] || echo gone)"
 as_user() { setpriv --reuid=1234 --regid=1234 --init-groups timeout 20 systemctl --no-ask-password "$@" 2>&1; }
 if [ -x /usr/lib/polkit-1/polkitd ]; then
 	as_user start asked.service >/run/out/polkit
@@ -121,6 +206,23 @@ ok_if "... and its scope is gone, for who listens" "" grep -aq 'session-[a-z0-9]
 is "a timer is a unit, as a session is" "D+26" "timer active waiting 1 1" "$(saw timer)"
 is "systemd-run --wait hears how it ended" "" "wait 7" "$(saw wait)"
 is "systemd-run --scope" "" "scoped /lab.slice/NAME" "$(saw scoped)"
+stays() { grep "^$1 " "$OUT/stays"; }
+is "what was started with nohup, or in tmux, goes on after the logout" "" "stays 1" "$(stays stays)"
+ok_if "the user's manager lives below user.slice" "" eval 'stays manager | grep -q "/user.slice/user-1234.slice/user@1234.service"'
+is "harkctl kill of the session ends all of it" "A15" "killed gone" "$(stays killed)"
+is "KillUserProcesses= of logind ends it with the logout" "B14" "ended gone" "$(stays ended)"
+[ $NOT_OK_N = 0 ] || sed 's/^/# /' "$OUT/stays"
+if [ -s "$OUT/legacy" ]; then
+	legacy() { grep "^$1 " "$OUT/legacy"; }
+	is "a package with init scripts alone is installed, and runs, with its PID file" "" "package active active active main" "$(legacy package)"
+	is "each script is a unit of its own" "" "alone active active inactive" "$(legacy alone)"
+	is "they start side by side, and after what their LSB headers say" "D47" "together active active active 2 up a,begin c" "$(legacy together)"
+	is "and stop when it is purged" "D+5" "purged inactive inactive inactive 0" "$(legacy purged)"
+	[ $NOT_OK_N = 0 ] || tail -40 "$OUT/legacy" | sed 's/^/# /'
+else
+	skip "init scripts" "no generator for them"
+fi
+is "nobody is kept from logging in once it is up, all are when it ends" "C16" "-- nologin gone held" "$(grep '^-- nologin' "$OUT/said") $(cat "$OUT/held")"
 if [ -s "$OUT/polkit" ]; then
 	is "what polkit allows a user is done, the rest is not" "" "start 0 reload 1" "$(grep -E '^(start|reload) ' "$OUT/polkit" | paste -sd' ')" ||
 		sed 's/^/# /' "$OUT/polkit"
