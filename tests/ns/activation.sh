@@ -55,6 +55,22 @@ on_demand() {
 	is "a stopped socket refuses" "" "served=0 refused=1" "$(ask "$T/first" 1 | cut -d' ' -f1-2)"
 }
 
+# The daemon of docs/sockets.md, as it stands there.
+documented() {
+	local said
+	sed -n '/^```c$/,/^```$/p' "$TOP/docs/sockets.md" | grep -v '^```' >"$T/hello.c"
+	ok_if "the documented daemon has 15 lines, and no library" "" [ "$(grep -c . "$T/hello.c")" -le 15 ]
+	cc -Wall -Wextra -Werror -o "$T/hello" "$T/hello.c" >"$T/out" 2>&1 || { not_ok "it is built" "$(head -3 "$T/out")" && return; }
+	socket hello "$(sed -n 's/^\(ListenStream=\)/\1/p' "$TOP/docs/sockets.md")"
+	service hello "ExecStart=$T/hello"
+	rescan
+	quiet ctl start hello.socket
+	said=$(timeout 60 bash -c 'for i in 1 2; do read -r word </dev/tcp/127.0.0.1/7002 && echo "$word"; done' | paste -sd' ')
+	is "it is started by its socket, and answers" "D+10" "hello hello running" "$said $(sub hello.service)"
+	is "alone it has none" "" 1 "$(env -u LISTEN_PID "$T/hello"; echo $?)"
+	quiet ctl stop hello.socket hello.service
+}
+
 # The cgroup of the next run is there before somebody comes, and is new: nothing of the last run is in it.
 prepares_its_cgroup() {
 	local dir=$CGROUP/system.slice/ready.service inode
@@ -291,7 +307,7 @@ restarts() {
 	quiet ctl stop again.service
 }
 
-for test in on_demand prepares_its_cgroup inherits_only_its_own slow_provider permutations datagrams failing who_starts_whom restarts crashing idle_exit \
+for test in on_demand documented prepares_its_cgroup inherits_only_its_own slow_provider permutations datagrams failing who_starts_whom restarts crashing idle_exit \
 	sockets_first; do
 	$test
 done

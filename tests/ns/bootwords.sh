@@ -22,10 +22,14 @@ many() {
 		timeout 60 sh -c 'until [ -s /var/cache/hark/units ]; do sleep 0.1; done'
 		grep -aq sysinit.target /var/cache/hark/units && echo known
 		timeout 10 harkctl show -p Result --value hark-cache.service
+		timeout 60 sh -c 'until harkctl is-active small.target >/dev/null; do sleep 0.1; done'
+		for unit in more less never; do echo "$unit $(harkctl is-active $unit.service) $(harkctl is-enabled $unit.service)"; done
 		harkctl poweroff
 	X
 	box_run words 250 $HARK hark.unit=small.target
 	is "a thousand unit files: the cache for the next boot is written" "" "130 known success" "$? $(head -2 "$OUT/said" | paste -sd' ')"
+	is "what was enabled, disabled and masked is so in the boot after" "E5 E7" "more active enabled less inactive disabled never inactive masked" \
+		"$(sed -n 3,5p "$OUT/said" | paste -sd' ')"
 	rm "$ROOT"/etc/systemd/system/many*.service
 }
 
@@ -36,6 +40,13 @@ mkdir -p "$ROOT/etc/systemd/system-generators"
 for generator in "$ROOT"/usr/lib/systemd/system-generators/*; do ln -sf /dev/null "$ROOT/etc/systemd/system-generators/$(basename "$generator")"; done
 for unit in a b c d left; do plain $unit.service; done
 target small.target "a.service left.service"
+for unit in more less; do
+	plain $unit.service
+	printf '[Install]\nWantedBy=small.target\n' >>"$ROOT/etc/systemd/system/$unit.service"
+done
+printf '[Service]\nExecStart=/bin/sleep 1000\n' >"$ROOT/usr/lib/systemd/system/never.service"
+mkdir -p "$ROOT/etc/systemd/system/small.target.wants"
+for wanted in /etc/systemd/system/less.service /usr/lib/systemd/system/never.service; do ln -s $wanted "$ROOT/etc/systemd/system/small.target.wants/"; done
 cat >"$ROOT/etc/systemd/system-generators/test-generator" <<'X'
 #!/bin/sh
 echo "$#" >/run/generator.args
@@ -71,6 +82,8 @@ stat -c %Y.%i /run/systemd/generator/made.service | cmp - /run/before && echo sa
 ls /run/systemd/generator/small.target.wants
 echo "ledger $(harkctl status hark-generate.service | grep -q "broken-generator failed" && echo told)"
 echo "fstab $(cat /run/with) without $(ls /run/fstab.generated)"
+echo "now $(harkctl is-active less.service) $(harkctl is-active never.service)"
+harkctl enable more && harkctl disable less && harkctl mask never
 harkctl poweroff
 X
 box_run words 250 $HARK hark.unit=small.target b.service hark.start=d -left.service
@@ -84,6 +97,7 @@ is "a reload runs them again, and touches only what they make otherwise" "" "sam
 is "one that fails is told of" "" "ledger told" "$(sed -n 14p "$OUT/said")"
 is "systemd-fstab-generator is not run where hark-mount makes its units, and is where there is none" "" \
 	"fstab /usr/lib/hark/hark-mount without /run/fstab.generated" "$(sed -n 15p "$OUT/said")"
+is "two that are enabled run" "" "now active active" "$(sed -n 16p "$OUT/said")"
 
 # Nothing that can be gone to: a shell.
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh -c "touch /run/shell; sleep 1000"\n' >"$ROOT/etc/systemd/system/rescue.service"

@@ -212,6 +212,8 @@ credentials() {
 
 terminals() {
 	local n reader
+	# Where the machine's are not to be had: of our own.
+	mount -t devpts -o newinstance,ptmxmode=666,gid=5,mode=620 test /dev/pts 2>/dev/null && mount --bind /dev/pts/ptmx /dev/ptmx
 	# A pseudo terminal of which a process of the test has the other end: its number. ioctl_tty(2)
 	perl -e 'open M, "+<", "/dev/ptmx"; $z = pack "i", 0; ioctl M, 0x40045431, $z; $n = pack "I", 0; ioctl M, 0x80045430, $n; open N, ">", $ARGV[0]; print N unpack("I", $n); close N; sleep 1000' \
 		"$T/pty" </dev/null >/dev/null &
@@ -237,6 +239,32 @@ terminals() {
 	is "and is not when the service has ended; of long names the end counts" "" "|k-t9" "$(who /run/utmp)|$(who -d /run/utmp | grep -o 'id=[a-z0-9-]*' | cut -d= -f2)"
 	is "wtmp has all of it" "" 4 "$(who -a /var/log/wtmp | wc -l)"
 	umount /var/log
+	shared_terminal "$n"
+}
+
+# Who comes second to a terminal waits, fails, or takes it away, as the unit says.
+shared_terminal() { # TERMINAL
+	local how
+	on_terminal() { ps -o tty= -p "$(main_of "tty-$1.service")" | tr -d ' '; }
+	for how in tty-force:has tty:waits tty-fail:fails tty-force:takes; do
+		printf '[Unit]\nDefaultDependencies=no\n[Service]\nTTYPath=%s\nStandardInput=%s\nStandardOutput=null\nExecStart=%s log %s x ignore 1 pause\n' \
+			"$1" "${how%:*}" "$PAYLOAD" "$T/tty-${how#*:}" >"$UNITS/tty-${how#*:}.service"
+	done
+	ctl daemon-reload >/dev/null 2>&1
+	ctl start tty-has.service >/dev/null
+	ok_if "a service has its terminal" "" wait_for '[ -e "$T/tty-has" ]'
+	is "... as the controlling one" "" "${1#/dev/}" "$(on_terminal has)"
+	ctl start tty-waits.service >/dev/null
+	ctl start tty-fails.service >/dev/null
+	wait_active tty-fails.service failed
+	is "a second one with tty-fail fails" "" "failed 208" "$(active tty-fails.service) $(prop tty-fails.service ExecMainStatus)"
+	is "... with tty waits" "" "active no" "$(active tty-waits.service) $([ -e "$T/tty-waits" ] && echo runs || echo no)"
+	ctl stop tty-has.service >/dev/null
+	ok_if "... until it is free" "" wait_for '[ -e "$T/tty-waits" ]'
+	ctl start tty-takes.service >/dev/null
+	wait_for '[ -e "$T/tty-takes" ]'
+	is "... and with tty-force takes it away" "D+2" "? ${1#/dev/}" "$(on_terminal waits) $(on_terminal takes)"
+	ctl stop tty-waits.service tty-takes.service >/dev/null
 }
 
 settings() {
