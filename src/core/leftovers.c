@@ -240,6 +240,19 @@ static bool is_listened_for(const struct hark *h, const struct unit *u)
 	return false;
 }
 
+/* Processes that not even SIGKILL ends, or that KillMode= leaves. */
+static void tell_left(struct hark *h, const struct unit *u, const char *path)
+{
+	pid_t first;
+	int n = cgroup_pids(&h->cgroups, path, &first, 1);
+
+	if (n > 0)
+		log_at(LOG_WARN, "%s: %d of its processes %s still there, pid %d%s", u->name, n,
+		       n == 1 ? "is" : "are", (int)first, n == 1 ? "" : " among them");
+	else
+		log_debug("leftovers", "%s: its cgroup stays", u->name);
+}
+
 /*
  * Who came once comes again, and shall not wait for a cgroup to be made: the one of the next run is there before. A new
  * one, for what the kernel counts and what was set in it are those of one run.
@@ -252,7 +265,7 @@ void leftovers_remove_cgroup(struct hark *h, struct unit *u)
 		return;
 	procs_cgroup(u, path);
 	if (!u->is_cgroup_gone && cgroup_remove(&h->cgroups, path) < 0)
-		log_debug("leftovers", "%s: its cgroup stays", u->name);
+		tell_left(h, u, path);
 	else if (is_listened_for(h, u))
 		cgroup_prepare(&h->cgroups, path);
 	if (u->type != UNIT_SOCKET)

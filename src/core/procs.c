@@ -34,6 +34,15 @@ void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
 		add_level(out, n, str_of(u->name));
 }
 
+bool procs_cgroup_in_use(struct hark *h, const struct unit *u, char out[CGROUP_PATH])
+{
+	if (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE)
+		return false;
+	procs_cgroup(u, out);
+	return !unit_is_at_rest(u) ||
+	       (h->cgroups.has_cgroups && cgroup_is_populated(&h->cgroups, out) > 0);
+}
+
 struct bank_user *procs_find(const struct hark *h, uint32_t slot, uint64_t token)
 {
 	struct bank_seen *seen = &h->bank.seen[slot];

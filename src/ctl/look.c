@@ -58,9 +58,8 @@ static void tell_processes(struct call *c, struct unit *u)
 	pid_t pids[PROCESSES];
 	int n;
 
-	if ((!s && u->type != UNIT_SCOPE) || unit_is_at_rest(u))
+	if (!procs_cgroup_in_use(c->h, u, path))
 		return;
-	procs_cgroup(u, path);
 	n = root->has_cgroups ? cgroup_pids(root, path, pids, PROCESSES) : -EOPNOTSUPP;
 	if (n < 0 && s) {
 		if (proc_pid(&s->main) > 0)
@@ -85,10 +84,8 @@ static void put_usages(struct call *c, const struct unit *u)
 	char path[CGROUP_PATH];
 	uint64_t value;
 
-	if ((u->type != UNIT_SERVICE && u->type != UNIT_SCOPE) || !c->h->cgroups.has_cgroups ||
-	    unit_is_at_rest(u))
+	if (!c->h->cgroups.has_cgroups || !procs_cgroup_in_use(c->h, u, path))
 		return;
-	procs_cgroup(u, path);
 	reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, path);
 	if (property_usage(c->h, u, "cgroup.freeze", NULL, &value) && value)
 		reply_value(&c->reply, TAG_BOOL, "frozen", 1);

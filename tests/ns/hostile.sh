@@ -449,6 +449,7 @@ ways_to_start() {
 # Programs that are started as nobody starts them, and a manager that is none.
 programs() {
 	local program bad=""
+	mount -t tmpfs none /var/cache # hark-cache writes there, and shall not on the machine itself
 	cat >"$T/bare.py" <<-'Y'
 		import ctypes, os, sys
 		if os.fork() == 0:
@@ -466,6 +467,7 @@ programs() {
 		case $? in 13[0-9] | 14[0-9] | 15[0-9] | 124) bad="$bad $(basename "$program"):many" ;; esac
 	done
 	is "no program falls over being given no word at all, or 20,000" "" "" "$bad"
+	umount /var/cache
 	mkdir -p "$T/liar"
 	python3 - "$T/liar/control" >/dev/null 2>&1 <<-'Y' &
 		import os, random, socket, struct, sys
