@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * floor - the same work as a service manager's, by the barest loop that does it.
+ * floor - the same work as a service manager's, by the barest loop that does
+ * it.
  *
  *   floor boot    HOW CGROUP PAYLOAD REPORT N
  *   floor restart HOW CGROUP PAYLOAD REPORT N         start again what ended
- *   floor wait    HOW CGROUP PAYLOAD ADDRESS OTHERS   Accept=no, with OTHERS more sockets listening
- *   floor accept  HOW CGROUP PAYLOAD ADDRESS 0        Accept=yes
+ *   floor wait    HOW CGROUP PAYLOAD ADDRESS OTHERS   Accept=no, with OTHERS
+ * more sockets listening floor accept  HOW CGROUP PAYLOAD ADDRESS 0 Accept=yes
+ *   floor bus     HOW CGROUP PROGRAMS CONFIG 0        a dbus-daemon with that
+ * file, and what it wants to be started: for the unit X.service the program X
+ * with the name org.bench.X; SIGUSR1 ends it
  *
- * HOW: vm    clone3(CLONE_VM) on a ring of 8 stacks, each freed by CLONE_CHILD_CLEARTID at the
- *            child's exec, so that one exec overlaps the next clone (x86-64; elsewhere: fork)
- *      vfork clone3(CLONE_VM | CLONE_VFORK): each exec is waited for
- *      fork  plain clone3
- *      vm-, vfork-, fork-  the same without a cgroup (else: mkdir, open, CLONE_INTO_CGROUP for each)
+ * HOW: vm    clone3(CLONE_VM) on a ring of 8 stacks, each freed by
+ * CLONE_CHILD_CLEARTID at the child's exec, so that one exec overlaps the next
+ * clone (x86-64; elsewhere: fork) vfork clone3(CLONE_VM | CLONE_VFORK): each
+ * exec is waited for fork  plain clone3 vm-, vfork-, fork-  the same without a
+ * cgroup (else: mkdir, open, CLONE_INTO_CGROUP for each)
  */
 #include "bench.h"
+#include "dbus.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -27,11 +32,11 @@
 #include <sys/wait.h>
 
 enum { RING = 8, STACK = 8192, LOW_FDS = 16, PIDS = 1 << 22, BACKLOG = 4096, EVENTS = 64 };
-enum { FROM_LISTENER, FROM_SIGNAL, FROM_OTHER };
+enum { FROM_LISTENER, FROM_SIGNAL, FROM_OTHER, FROM_BUS };
 
 /* A child to be. */
 struct order {
-	char *argv[3];
+	char *argv[4];
 	int cgroup_fd; /* -1: stay in ours */
 	int from, to;  /* one descriptor to pass; to -1: none */
 	int is_shared; /* CLONE_FILES: the child copies only what is below LOW_FDS */
@@ -57,7 +62,7 @@ static void run_order(struct order *o)
 		dup2(o->from, o->to);
 	else if (o->to >= 0)
 		fcntl(o->to, F_SETFD, 0);
-	execve(payload, o->argv, no_env);
+	execve(o->argv[0], o->argv, no_env);
 	_exit(127);
 }
 
@@ -238,8 +243,8 @@ static void activate(int from, int to, int is_accept)
 	static unsigned number;
 	struct order o = {.cgroup_fd = make_cgroup(++number), .from = from, .to = to};
 
-	o.is_shared =
-		!is_accept; /* a connection is closed right after the clone, the listener stays */
+	o.is_shared = !is_accept; /* a connection is closed right after the clone, the
+                               listener stays */
 	o.argv[0] = (char *)(uintptr_t)payload;
 	o.argv[1] = (char *)(uintptr_t)(is_accept ? "e" : "a");
 	ordinal[spawn(&o)] = number;
@@ -275,6 +280,7 @@ static int watch_signals(void)
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
+	sigaddset(&mask, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -311,6 +317,86 @@ static void serve(const char *address, int others, int is_accept)
 	}
 }
 
+/* --- names on the bus --- */
+
+static int connect_bus(const char *config)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char option[512];
+	int fd;
+
+	mkdir("/run/dbus", 0755);
+	snprintf(option, sizeof(option), "--config-file=%s", config);
+	if (fork() == 0) {
+		execlp("dbus-daemon", "dbus-daemon", option, "--nofork", "--nopidfile",
+		       "--systemd-activation", "--syslog-only", (char *)NULL);
+		die("dbus-daemon");
+	}
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", dbus_socket);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	while (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		usleep(1000);
+	return fd;
+}
+
+/* The service that a message of the bus asks for. Its pid, or 0. */
+static pid_t start_asked(const struct dbus_message *m, unsigned number)
+{
+	static char program[256], name[64], no_delay[] = "0";
+	const char *member = m->field[FIELD_MEMBER], *unit = (const char *)m->body + 4;
+	int n = (int)strcspn(unit, ".");
+	struct order o = {.to = -1, .argv = {program, name, no_delay}};
+	pid_t pid;
+
+	if (m->type != DBUS_SIGNAL || !member || strcmp(member, "ActivationRequest") != 0)
+		return 0;
+	o.cgroup_fd = make_cgroup(number);
+	snprintf(program, sizeof(program), "%s/%.*s", payload, n, unit);
+	snprintf(name, sizeof(name), "org.bench.%.*s", n, unit);
+	pid = spawn(&o);
+	ordinal[pid] = number;
+	if (o.cgroup_fd >= 0)
+		close(o.cgroup_fd);
+	return pid;
+}
+
+static void serve_bus(const char *config)
+{
+	static struct dbus_out out;
+	static struct dbus_in in;
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), fd = connect_bus(config);
+	int signal_fd = watch_signals(), is_welcome = 0;
+	struct epoll_event event;
+	struct dbus_message m;
+	unsigned number = 0;
+	pid_t pid = 0, now;
+	ssize_t n;
+
+	dbus_introduce(&out, "org.freedesktop.systemd1");
+	if (write(fd, out.at, out.n) != (ssize_t)out.n)
+		die("the bus");
+	watch(epoll_fd, EPOLL_CTL_ADD, signal_fd, FROM_SIGNAL);
+	watch(epoll_fd, EPOLL_CTL_ADD, fd, FROM_BUS);
+	while (epoll_wait(epoll_fd, &event, 1, -1) >= 0) {
+		if (event.data.u32 == FROM_SIGNAL) {
+			if (!reap(signal_fd) && pid)
+				kill(pid, SIGKILL);
+			continue;
+		}
+		n = read(fd, in.at + in.n, sizeof(in.at) - in.n);
+		if (n <= 0)
+			die("the bus is gone");
+		in.n += (unsigned)n;
+		is_welcome = is_welcome || dbus_welcome(&in);
+		while (is_welcome && dbus_next(&in, &m)) {
+			now = start_asked(&m, number + 1);
+			number += now > 0;
+			pid = now > 0 ? now : pid;
+		}
+		dbus_shift(&in);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 7)
@@ -324,6 +410,8 @@ int main(int argc, char **argv)
 		die(argv[3]);
 	if (!strcmp(argv[1], "boot") || !strcmp(argv[1], "restart"))
 		boot(argv[5], (unsigned)to_int(argv[6]), argv[1][0] == 'r');
+	if (!strcmp(argv[1], "bus"))
+		serve_bus(argv[5]);
 	serve(argv[5], to_int(argv[6]), argv[1][0] == 'a');
 	return 0;
 }

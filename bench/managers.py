@@ -49,6 +49,16 @@ class Floor(Manager):
         return [box.bench.program("floor"), load.bare, self.how, box.cgroup, box.bench.program("payload")] + end, {}
 
 
+class FloorBus(Manager):
+    """Takes the manager's name on the bus and starts what is asked for: that a call needs of the bus, of an exec and of the service itself."""
+    name, is_init = "floor-bus", True
+
+    def command(self, box):
+        write_names(box)
+        programs = os.path.dirname(box.bench.program("floor"))
+        return [box.bench.program("floor"), "bus", "vfork", "/sys/fs/cgroup", programs, box.dir + "/bus.conf", "0"], {}
+
+
 # --- unit files: hark and systemd read the very same ---
 
 UNIT = "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n"
@@ -106,12 +116,22 @@ BUS = """<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_so
 """
 
 
+# Services of a name: the least that there can be (bench/name.c), and one that is linked with libdbus (tests/ns/own_name.c).
+NAMES = {program: "org.bench." + program for program in ("name", "own_name")}
+
+
+def write_names(box):
+    write(box.dir + "/bus.conf", BUS.format(box.dir + "/names"))
+    for program, name in NAMES.items():
+        write(f"{box.dir}/names/{name}.service",
+              f"[D-BUS Service]\nName={name}\nExec=/bin/false\nUser=root\nSystemdService={program}.service\n")
+
+
 def write_bus(box, units):
-    """A bus, a name on it that a call activates, and a unit that ends at once. What is to be started."""
-    names = box.dir + "/names"
-    write(box.dir + "/bus.conf", BUS.format(names))
-    write(names + "/org.bench.Act.service", "[D-BUS Service]\nName=org.bench.Act\nExec=/bin/false\nUser=root\nSystemdService=act.service\n")
-    write(units + "/act.service", service(box.bench.program("own_name"), "org.bench.Act 0", "Type=dbus\nBusName=org.bench.Act\n"))
+    """A bus, names on it that a call activates, and a unit that ends at once. What is to be started."""
+    write_names(box)
+    for program, name in NAMES.items():
+        write(f"{units}/{program}.service", service(box.bench.program(program), name + " 0", f"Type=dbus\nBusName={name}\n"))
     write(units + "/trivial.service", service(box.bench.program("payload"), "x", "Type=oneshot\n"))
     write(units + "/dbus.socket", UNIT + "[Socket]\nListenStream=/run/dbus/system_bus_socket\n")
     daemon = f"{shutil.which('dbus-daemon')} --config-file={box.dir}/bus.conf"

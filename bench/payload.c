@@ -1,51 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * payload - the service that is measured: as little as a process can do, so that what is left is
- * the manager. Built with -DPAYLOAD_BARE (x86-64) it uses no libc: 20 kB of memory, one page of code.
+ * payload - the service that is measured: as little as a process can do, so
+ * that what is left is the manager. Built with -DPAYLOAD_BARE (x86-64) it uses
+ * no libc: 20 kB of memory, one page of code.
  *
  *   payload r:REPORT:ID   append a record to REPORT, stay
  *   payload o:REPORT:ID   append a record to REPORT, exit
- *   payload a             accept on descriptor 3, answer one byte, exit (Accept=no)
- *   payload w             the same on descriptor 0 (inetd's "wait")
- *   payload e             answer one byte on descriptor 0, exit (Accept=yes, "nowait")
- *   payload x             exit
+ *   payload a             accept on descriptor 3, answer one byte, exit
+ * (Accept=no) payload w             the same on descriptor 0 (inetd's "wait")
+ *   payload e             answer one byte on descriptor 0, exit (Accept=yes,
+ * "nowait") payload x             exit
  *
  * One word, so that a "#!" line can name it: supervisors then pay for no shell.
  */
+#include "bare.h"
+
 #include <fcntl.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
-
-#if defined(PAYLOAD_BARE) && defined(__x86_64__)
-static long call(long nr, long a, long b, long c)
-{
-	register long r10 __asm__("r10") = 0;
-	long r;
-
-	__asm__ volatile("syscall"
-			 : "=a"(r)
-			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return r;
-}
-
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	mov (%rsp), %rdi\n"
-	"	lea 8(%rsp), %rsi\n"
-	"	and $-16, %rsp\n"
-	"	call main\n"
-	"	mov %eax, %edi\n"
-	"	mov $231, %eax\n" /* exit_group */
-	"	syscall\n");
-#else
-static long call(long nr, long a, long b, long c)
-{
-	return syscall(nr, a, b, c, 0L);
-}
-#endif
 
 struct record {
 	uint64_t ns;
