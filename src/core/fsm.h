@@ -27,7 +27,7 @@ extern const char *const coarse_names[COARSES];
 	FX(KILL_WATCHDOG, "the watchdog signal to what KillMode= names")            \
 	FX(KILL_ALL, "SIGKILL to what KillMode= names: cgroup.kill")                \
 	FX(KILL_FINAL, "the kill signal to leftovers, main and control are gone")   \
-	FX(FORGET, "processes of this run are forgotten, runtime directories go")   \
+	FX(FORGET, "what the run has left goes: its cgroup, runtime directories")   \
 	FX(SPAWN_MAIN, "run the next command of ExecStart= as main process")        \
 	FX(SPAWN_CONTROL, "run the next command of the list of the new state")      \
 	FX(ARM, "activator: make the kernel objects and watch")                     \
