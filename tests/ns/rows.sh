@@ -62,4 +62,34 @@ done
 wait $(jobs -p | grep -vx "$INIT_PID")
 is "a hundred clients start a service at once: it starts once, and all hear of the same" "E26" "1 100 0 $(main_of once.service)" \
 	"$(wc -l <"$T/once") $(sort "$T/told" | uniq -c | sed 's/^ *//' | paste -sd';')"
+
+# --- the same programs in three places: as the first process, beside another one, and as an ordinary user
+mkdir "$T/bin"
+cp "$BIN"/{hark-init,harkd,hark-exec,harkctl} "$T/bin"
+role() { # NAME UID COMMAND...: what runs hark-init there
+	local dir=$T/$1 name=$1 user=$2 init main
+	asked() { HARK_RUN_DIR=$dir/run "$T/bin/harkctl" "$@" 2>&1; }
+	mkdir -p "$dir/units" "$dir/run"
+	printf '[Unit]\nDefaultDependencies=no\nRequires=base.service\nAfter=base.service\n[Service]\nExecStart=%s log %s/order app pause\n' "$PAYLOAD" "$dir" >"$dir/units/app.service"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=%s log %s/order base\n' "$PAYLOAD" "$dir" >"$dir/units/base.service"
+	chown -R "$user" "$dir"
+	shift 2
+	"$@" "$T/bin/hark-init" --unit-path "$dir/units" --run-dir "$dir/run" --default app.service >"$dir/log" 2>&1 </dev/null &
+	STARTED+=($!)
+	wait_for 'asked is-active app.service && [ -s "$dir/order" ] && [ "$(wc -l <"$dir/order")" = 2 ]'
+	init=$(pgrep -f "^$T/bin/hark-init .*$dir/run")
+	main=$(asked show -p MainPID --value app.service)
+	pkill -KILL -P "$init" -x harkd
+	wait_for '[ "$(asked show -p ManagerGenerations --value)" = 2 ]'
+	is "$name: units in their order, which a killed manager does not touch" "" "$user base,app $main active 2" \
+		"$(stat -c %u "/proc/$init") $(paste -sd, "$dir/order") $(asked show -p MainPID --value app.service) $(asked is-active base.service) $(wc -l <"$dir/order")"
+	[ $NOT_OK_N = 0 ] || { tail -5 "$dir/log" && asked status base.service; } | sed "s/^/# /"
+	asked stop base.service >/dev/null
+	is "$name: a stop takes along who needs it" "$ROLE_ROWS" inactive "$(asked is-active app.service)"
+	kill -KILL "$init"
+}
+role beside 0 setsid
+role first 0 unshare --pid --fork --kill-child --mount-proc --mount
+[ $NOT_OK_N = 0 ] && ROLE_ROWS=B13
+role user 65534 setsid setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$T/user"
 finish
