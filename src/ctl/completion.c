@@ -11,7 +11,7 @@ static const char *argument_word(const struct verb *v)
 	if (v->shape == SHAPE_NAMES || v->shape == SHAPE_UNIT_FILES ||
 	    v->id == VERB_LIST_UNIT_FILES)
 		return "unit_files";
-	if (v->shape == SHAPE_FILES || v->shape == SHAPE_COMMAND)
+	if (v->shape == SHAPE_FILES || v->shape == SHAPE_COMMAND || v->shape == SHAPE_NAMED_COMMAND)
 		return "files";
 	if (v->shape == SHAPE_SHELL)
 		return "shells";

@@ -142,7 +142,8 @@ static int take_word(struct line *l, const char *word)
 		l->word = word;
 		return 1;
 	}
-	l->is_command = strcmp(l->word, verbs[VERB_RUN].word) == 0;
+	l->is_command = strcmp(l->word, verbs[VERB_RUN].word) == 0 ||
+			strcmp(l->word, verbs[VERB_NEW].word) == 0;
 	l->args[l->question.args_n++] = word;
 	return 1;
 }
@@ -320,6 +321,7 @@ static const local_fn locals[VERBS] = {
 	[VERB_LIST_UNIT_FILES] = unit_files,
 	[VERB_EDIT] = unit_files,
 	[VERB_RUN] = run_command,
+	[VERB_NEW] = new_unit,
 	[VERB_COMPLETION] = completion_print,
 };
 

@@ -14,9 +14,19 @@ enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE, SIGNAL_STATUS = 128 };
 
 /* --- the text of the unit --- */
 
-/* A word of a command line that is read as it is: quoted, without specifiers and variables. */
+static bool is_plain(const char *word)
+{
+	return word[0] && word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					    "0123456789/._-+:=,")] == '\0';
+}
+
+/* A word of a command line that is read as it is: quoted where it has to be, without specifiers and variables. */
 static void add_word(struct sbuf *b, const char *word)
 {
+	if (is_plain(word)) {
+		sbuf_add_z(b, word);
+		return;
+	}
 	sbuf_add_c(b, '"');
 	for (const char *p = word; *p; p++)
 		if (*p == '"' || *p == '\\')
@@ -27,7 +37,7 @@ static void add_word(struct sbuf *b, const char *word)
 			sbuf_addf(b, "\\x%02x", (unsigned char)*p);
 		else
 			sbuf_add_c(b, *p);
-	sbuf_add_z(b, "\" ");
+	sbuf_add_c(b, '"');
 }
 
 /* Names of commands are looked for by hark; a path is one of here. */
@@ -38,8 +48,10 @@ static void add_command(struct sbuf *b, const char *const *args, unsigned n)
 
 	sbuf_add_z(b, "ExecStart=");
 	add_word(b, is_path ? path : args[0]);
-	for (unsigned i = 1; i < n; i++)
+	for (unsigned i = 1; i < n; i++) {
+		sbuf_add_c(b, ' ');
 		add_word(b, args[i]);
+	}
 	sbuf_add_c(b, '\n');
 }
 
@@ -151,6 +163,29 @@ static int wait_for(struct asking *a, const char *name)
 	return (int)status + (code == CLD_EXITED ? 0 : SIGNAL_STATUS);
 }
 
+/* What a service is called that was given this name. False: none can be. */
+static bool name_service(struct screen *s, const char *given, char name[UNIT_NAME_MAX + 1])
+{
+	if (name_from_user(given, name, UNIT_NAME_MAX + 1) == 0 &&
+	    str_has_suffix(str_of(name), STR(".service")))
+		return true;
+	sbuf_addf(&s->errors, "harkctl: \"%s\" is not a name for a service\n", given);
+	return false;
+}
+
+int new_unit(struct screen *s, const struct question *q)
+{
+	char name[UNIT_NAME_MAX + 1];
+
+	if (!name_service(s, q->args[0], name))
+		return STATUS_USAGE;
+	sbuf_addf(&s->paint.out, "# /etc/units/%s\n[Service]\n", name);
+	add_command(&s->paint.out, q->args + 1, q->args_n - 1);
+	sbuf_add_z(&s->paint.out, "Restart=on-failure\n");
+	s->paint.line_at = s->paint.out.n;
+	return STATUS_OK;
+}
+
 int run_command(struct screen *s, const struct question *q)
 {
 	struct asking a = {.screen = s};
@@ -164,12 +199,7 @@ int run_command(struct screen *s, const struct question *q)
 	rows_init(&a.rows);
 	if (text.err) {
 		sbuf_add_z(&s->errors, "harkctl: memory ran out\n");
-	} else if (name_from_user(q->options[OPT_UNIT] ? q->options[OPT_UNIT] : given, name,
-				  sizeof(name)) < 0 ||
-		   !str_has_suffix(str_of(name), STR(".service"))) {
-		sbuf_addf(&s->errors, "harkctl: \"%s\" is not a name for a service\n",
-			  q->options[OPT_UNIT]);
-	} else {
+	} else if (name_service(s, q->options[OPT_UNIT] ? q->options[OPT_UNIT] : given, name)) {
 		status = start(&a, q, name, text.p);
 		for (const struct row *row = a.rows.first; row && q->options[OPT_WAIT];
 		     row = row->next)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run_command - `harkctl run`: a command as a transient service, made like any other unit from the text of a file.
+ * run_command - a command as a service: `harkctl run` makes a transient one, from the text of a file like any other unit; `harkctl new` prints the file
+ * of one that lasts.
  */
 #pragma once
 
@@ -13,3 +14,5 @@
  * Returns the exit status: that of the start, or with --wait that of the command (128 and the number of the signal that killed it).
  */
 MUST_USE int run_command(struct screen *s, const struct question *q);
+/* The shortest useful unit file, for the service that q->args[0] names and the command behind it. 0, or 2 where that is no name of a service. */
+MUST_USE int new_unit(struct screen *s, const struct question *q);

@@ -34,23 +34,24 @@ enum frame_tag {
 };
 
 /* SHAPE(name, least, most arguments, what they are, usage) */
-#define VERB_SHAPES_LIST(SHAPE)                                             \
-	SHAPE(NOTHING, 0, 0, ARG_WORD, "")                                  \
-	SHAPE(UNIT, 1, 1, ARG_UNIT, "UNIT")                                 \
-	SHAPE(UNITS, 1, REQUEST_ARGS, ARG_UNIT, "UNIT...")                  \
-	SHAPE(UNITS_OPT, 0, REQUEST_ARGS, ARG_UNIT, "[UNIT...]")            \
-	SHAPE(PATTERNS, 0, REQUEST_ARGS, ARG_WORD, "[PATTERN...]")          \
-	SHAPE(TEXTS, 2, REQUEST_ARGS, ARG_WORD, "UNIT TEXT [UNIT TEXT...]") \
-	SHAPE(ASSIGNMENTS, 1, REQUEST_ARGS, ARG_WORD, "NAME[=VALUE]...")    \
-	SHAPE(SETTINGS, 2, REQUEST_ARGS, ARG_WORD, "UNIT NAME=VALUE...")    \
-	SHAPE(PROCESSES, 2, REQUEST_ARGS, ARG_WORD, "UNIT NUMBER...")       \
-	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")            \
-	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")                     \
-	SHAPE(NAMES, 1, UINT_MAX, ARG_UNIT, "UNIT...")                      \
-	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|DIRECTIVE|CODE]")               \
-	SHAPE(SHELL, 1, 1, ARG_WORD, "SHELL")                               \
-	SHAPE(COMMAND, 1, UINT_MAX, ARG_WORD, "COMMAND [ARGUMENT...]")      \
-	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")                    \
+#define VERB_SHAPES_LIST(SHAPE)                                                   \
+	SHAPE(NOTHING, 0, 0, ARG_WORD, "")                                        \
+	SHAPE(UNIT, 1, 1, ARG_UNIT, "UNIT")                                       \
+	SHAPE(UNITS, 1, REQUEST_ARGS, ARG_UNIT, "UNIT...")                        \
+	SHAPE(UNITS_OPT, 0, REQUEST_ARGS, ARG_UNIT, "[UNIT...]")                  \
+	SHAPE(PATTERNS, 0, REQUEST_ARGS, ARG_WORD, "[PATTERN...]")                \
+	SHAPE(TEXTS, 2, REQUEST_ARGS, ARG_WORD, "UNIT TEXT [UNIT TEXT...]")       \
+	SHAPE(ASSIGNMENTS, 1, REQUEST_ARGS, ARG_WORD, "NAME[=VALUE]...")          \
+	SHAPE(SETTINGS, 2, REQUEST_ARGS, ARG_WORD, "UNIT NAME=VALUE...")          \
+	SHAPE(PROCESSES, 2, REQUEST_ARGS, ARG_WORD, "UNIT NUMBER...")             \
+	SHAPE(NUMBERS, 1, REQUEST_ARGS, ARG_NUMBER, "NUMBER...")                  \
+	SHAPE(NUMBER_OPT, 0, 1, ARG_NUMBER, "[NUMBER]")                           \
+	SHAPE(NAMES, 1, UINT_MAX, ARG_UNIT, "UNIT...")                            \
+	SHAPE(WORDS, 0, 1, ARG_WORD, "[VERB|DIRECTIVE|CODE]")                     \
+	SHAPE(SHELL, 1, 1, ARG_WORD, "SHELL")                                     \
+	SHAPE(COMMAND, 1, UINT_MAX, ARG_WORD, "COMMAND [ARGUMENT...]")            \
+	SHAPE(NAMED_COMMAND, 2, UINT_MAX, ARG_WORD, "NAME COMMAND [ARGUMENT...]") \
+	SHAPE(FILES, 0, UINT_MAX, ARG_WORD, "[FILE...]")                          \
 	SHAPE(UNIT_FILES, 1, UINT_MAX, ARG_WORD, "UNIT|FILE...")
 enum verb_shape {
 #define SHAPE(name, least, most, what, usage) SHAPE_##name,

@@ -63,6 +63,19 @@ wait $(jobs -p | grep -vx "$INIT_PID")
 is "a hundred clients start a service at once: it starts once, and all hear of the same" "E26" "1 100 0 $(main_of once.service)" \
 	"$(wc -l <"$T/once") $(sort "$T/told" | uniq -c | sed 's/^ *//' | paste -sd';')"
 
+# --- three lines are a unit
+ctl new hello sleep 1000 >"$UNITS/hello.service"
+is "a unit of three lines" "" "[Service];ExecStart=sleep 1000;Restart=on-failure" "$(grep -v '^#' "$UNITS/hello.service" | paste -sd';')"
+ctl new words sh -c 'printf "%s|" "$0" "$@" >>"'"$T/words"'"; sleep 1000' 'a "b"' '$HOME %n' '' 'c\d' >"$UNITS/words.service"
+ok_if "which is without a fault" "" ctl verify "$UNITS/hello.service" "$UNITS/words.service"
+ctl reload-config >/dev/null 2>&1
+ctl start hello.service words.service >/dev/null
+wait_for '[ -s "$T/words" ]'
+is "any words reach the command as they are" "" 'a "b"|$HOME %n||c\d|' "$(cat "$T/words")"
+is "and it runs" "B50" "active sleep" "$(active hello.service) $(cat "/proc/$(main_of hello.service)/comm")"
+is "what is no name of a service, and a name alone" "" "2 2" "$(ctl new x.socket true >/dev/null 2>&1; echo $?) $(ctl new x 2>/dev/null; echo $?)"
+ctl stop hello.service words.service >/dev/null
+
 # --- the same programs in three places: as the first process, beside another one, and as an ordinary user
 mkdir "$T/bin"
 cp "$BIN"/{hark-init,harkd,hark-exec,harkctl} "$T/bin"

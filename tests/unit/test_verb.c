@@ -29,7 +29,8 @@ START_TEST(every_verb_is_whole)
 	for (unsigned i = 0; i < VERBS; i++) {
 		const struct verb *v = &verbs[i];
 		bool makes_text = i == VERB_HELP || i == VERB_VERSION || i == VERB_COMPLETION ||
-				  i == VERB_DUMP || i == VERB_RUN || i == VERB_VERIFY;
+				  i == VERB_DUMP || i == VERB_NEW || i == VERB_RUN ||
+				  i == VERB_VERIFY;
 		bool is_local = makes_text || (i >= VERB_EDIT && i <= VERB_LIST_UNIT_FILES);
 
 		ck_assert_uint_eq(v->id, i);
