@@ -16,10 +16,6 @@
 #include "units/show.h"
 #include "units/socket.h"
 
-#ifndef HARK_VERSION
-#define HARK_VERSION "0.1"
-#endif
-
 /* What the offset of a row counts from. A unit whose configuration lacks the part has no such property. */
 enum base { OF_UNIT, OF_CONFIG, OF_SETTINGS, OF_SERVICE, OF_SOCKET, OF_EXEC, OF_KINDS };
 
@@ -110,7 +106,7 @@ static void print_int(struct view *v, const struct property *p)
 	reply_value(v->reply, TAG_SIGNED, p->name, (uint64_t)(int64_t)value);
 }
 
-static uint64_t wall_us(uint64_t mono_us)
+uint64_t property_wall_us(uint64_t mono_us)
 {
 	return mono_us ? clock_wall_us() - clock_mono_us() + mono_us : 0;
 }
@@ -121,7 +117,7 @@ static void print_stamp(struct view *v, const struct property *p)
 	uint64_t value;
 
 	memcpy(&value, field(v, p), sizeof(value));
-	reply_value(v->reply, TAG_STAMP, p->name, wall_us(value));
+	reply_value(v->reply, TAG_STAMP, p->name, property_wall_us(value));
 }
 
 static void print_names(struct view *v, const struct property *p)
@@ -159,10 +155,10 @@ static void add_record(const struct view *v, const struct property *p, uint32_t 
 	if (!m || !m->pid || at != s->main_at || strcmp(p->name, "ExecStart") != 0)
 		return;
 	sbuf_addf(b, " ; run=%llu %llu %llu %llu %d %d %d",
-		  (unsigned long long)wall_us(s->main_start_us),
+		  (unsigned long long)property_wall_us(s->main_start_us),
 		  (unsigned long long)s->main_start_us,
-		  (unsigned long long)wall_us(s->main_exit_us), (unsigned long long)s->main_exit_us,
-		  m->pid, m->code, m->status);
+		  (unsigned long long)property_wall_us(s->main_exit_us),
+		  (unsigned long long)s->main_exit_us, m->pid, m->code, m->status);
 }
 
 static void print_commands(struct view *v, const struct property *p)
@@ -624,77 +620,4 @@ const char *property_name(unsigned at)
 {
 	return at < ARRAY_SIZE(properties) ? properties[at].name
 					   : dep_names[at - ARRAY_SIZE(properties)];
-}
-
-/* --- the manager --- */
-
-static unsigned count_failed(const struct hark *h)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < h->reg.n; i++)
-		n += h->reg.units[i] && unit_coarse(h->reg.units[i]) == FAILED;
-	return n;
-}
-
-const char *property_system_state(const struct hark *h)
-{
-	if (h->is_shutting_down)
-		return "stopping";
-	if (h->is_safe)
-		return "maintenance";
-	if (!h->ready_us)
-		return "starting";
-	return count_failed(h) ? "degraded" : "running";
-}
-
-uint64_t property_began_us(const struct hark *h)
-{
-	return h->bank.table ? h->bank.table->start_us : h->boot_us;
-}
-
-void property_manager(struct reply *r, struct hark *h, const char *only)
-{
-	const struct unit *u = registry_find(&h->reg, h->default_unit); /* mostly by an alias */
-	uint64_t began_us = property_began_us(h);
-	const struct {
-		const char *name;
-		enum frame_tag tag;
-		const char *text;
-		uint64_t value;
-	} rows[] = {
-		/* Clients read a number of systemd's from it, for what they may ask for. */
-		{"Version", TAG_TEXT, "252 (hark " HARK_VERSION ")", 0},
-		{"SystemState", TAG_TEXT, property_system_state(h), 0},
-		{"LogLevel", TAG_TEXT, property_log_level(), 0},
-		{"SyslogIdentifier", TAG_TEXT, "harkd", 0},
-		{"LogTarget", TAG_TEXT, property_log_target(h), 0},
-		{"ServiceWatchdogs", TAG_BOOL, NULL, !h->no_watchdogs},
-		{"DefaultUnit", TAG_TEXT, u ? u->name : h->default_unit, 0},
-		{"ControlGroup", TAG_TEXT, h->cgroups.has_cgroups ? h->cgroups.prefix : NULL, 0},
-		{"NNames", TAG_NUMBER, NULL, h->reg.names.n},
-		{"NJobs", TAG_NUMBER, NULL, h->engine.jobs_n},
-		{"NFailedUnits", TAG_NUMBER, NULL, count_failed(h)},
-		{"ManagerGenerations", TAG_NUMBER, NULL,
-		 h->bank.table ? h->bank.table->generation : 0},
-		{"NSpawned", TAG_NUMBER, NULL, h->bank.table ? h->bank.table->spawned : 0},
-		{"UserspaceTimestamp", TAG_STAMP, NULL, wall_us(began_us)},
-		{"UserspaceTimestampMonotonic", TAG_NUMBER, NULL, began_us},
-		{"FinishTimestamp", TAG_STAMP, NULL, wall_us(h->ready_us)},
-		{"FinishTimestampMonotonic", TAG_NUMBER, NULL, h->ready_us},
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!property_is_wanted(only, rows[i].name))
-			continue;
-		if (rows[i].tag == TAG_TEXT)
-			reply_text_z(r, rows[i].name, rows[i].text);
-		else
-			reply_value(r, rows[i].tag, rows[i].name, rows[i].value);
-	}
-	for (unsigned i = 0; property_is_wanted(only, "UnitPath") && i < h->load.dirs_n; i++)
-		reply_item(r, "UnitPath", h->load.dirs[i]);
-	for (unsigned i = 0;
-	     property_is_wanted(only, "Environment") && h->environment && h->environment[i]; i++)
-		reply_item(r, "Environment", h->environment[i]);
 }

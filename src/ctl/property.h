@@ -26,6 +26,8 @@ extern const char *const marker_names[2];
 const char *property_log_level(void);
 /* LogTarget=, the same. */
 const char *property_log_target(const struct hark *h);
+/* The wall clock time of a moment of CLOCK_MONOTONIC, 0 stays 0. */
+uint64_t property_wall_us(uint64_t mono_us);
 /* When PID 1 began (CLOCK_MONOTONIC). */
 uint64_t property_began_us(const struct hark *h);
 const char *property_system_state(const struct hark *h);

@@ -175,6 +175,15 @@ Description=Keeps the boot waiting
 Type=oneshot
 ExecStart=/bin/sleep 2
 X
+for sleep in suspend hibernate; do
+	printf '[Unit]\nRequires=slept.service\n' | put $sleep.target
+done
+put slept.service <<X
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+RemainAfterExit=yes
+X
 mkdir "$T/units/multi-user.target.wants"
 ln -s ../late.service "$T/units/multi-user.target.wants/late.service"
 put iso.target <<X
