@@ -9,6 +9,8 @@ export HARK_RUN_DIR=$T/run
 mkdir -p "$T/units" "$HARK_RUN_DIR"
 printf '[Unit]\nDefaultDependencies=no\n' >"$T/units/test.target"
 
+mountpoint -q /dev/pts || mount -t devpts devpts /dev/pts # not where tests run in a container, say
+
 # boot LOG COMMAND...: hark as PID 1 in namespaces of its own, with the kernel's host name and a loopback that is down, under the command.
 boot() {
 	local log=$1

@@ -52,6 +52,14 @@ is "... and so by harkctl" "" "$(for u in $names; do echo 4 4; done | paste -sd'
 	"$(for u in $names; do nobody "$BIN/harkctl" stop "$u.service" >/dev/null; echo $?; nobody "$BIN/harkctl" kill "$u.service" >/dev/null; echo $?; done | paste -sd' ')"
 
 bus=$(bus_pid)
+first=$(manager_pid)
+many=${HARK_FULL:+5000}
+: "${many:=300}"
+setpriv --reuid=65534 --regid=65534 --clear-groups timeout 600 python3 "$HERE/busasks.py" /run/dbus/system_bus_socket "$TOP/src/activate/bus_api.def" 1 $many \
+	up.service down.service failed.service starting.service stopping.service masked.service >"$T/asks" 2>&1
+is "$many calls of a user, of each method, with anything in them: each is answered" "" "answered $many of $many" "$(xargs <"$T/asks")"
+is "... nothing has changed, and nobody died of it" "" "$before $first $bus" "$(states) $(manager_pid) $(bus_pid)"
+
 # Rules of polkit ask for the unit and the verb.
 "$NS_BIN/polkit" 0 up.service </dev/null >"$T/asked" 2>&1 &
 STARTED+=($!)
