@@ -369,14 +369,14 @@ void serve_entry(struct call *c, const struct ledger_entry *e, const char *unit,
 	reply_row_end(&c->reply);
 }
 
-/* at: sequence to tell next, 0 before the first step; sub: the end as it was then, so that the answer ends. */
-int serve_ledger(struct call *c)
+/* The next entry that is asked for; NULL: that was all. at: sequence to tell next, 0 before the first step; sub: the end as it was then. */
+static const struct ledger_entry *next_entry(struct call *c, const char **ret_unit)
 {
 	const struct ledger *l = &c->h->state.image->ledger;
 	uint64_t lines = LEDGER_ENTRIES;
 
 	if (c->at == 0) {
-		if (c->request.options[OPT_LINES] &&
+		if (c->request.verb->id == VERB_LEDGER && c->request.options[OPT_LINES] &&
 		    str_to_u64(str_of(c->request.options[OPT_LINES]), &lines) < 0)
 			call_error(c, EXIT_USAGE, NULL, "--lines takes a number");
 		c->sub = l->next;
@@ -388,10 +388,77 @@ int serve_ledger(struct call *c)
 
 		if (!e || !unit || !is_entry_wanted(c, unit))
 			continue;
-		serve_entry(c, e, unit, ledger_text(l, e), 0);
-		return CALL_MORE;
+		*ret_unit = unit;
+		return e;
 	}
-	return CALL_DONE;
+	return NULL;
+}
+
+int serve_ledger(struct call *c)
+{
+	const char *unit;
+	const struct ledger_entry *e = next_entry(c, &unit);
+
+	if (!e)
+		return CALL_DONE;
+	serve_entry(c, e, unit, ledger_text(&c->h->state.image->ledger, e), 0);
+	return CALL_MORE;
+}
+
+/* --- history --- */
+
+/* Of the process whose start this entry tells; NULL: it has not ended, or nobody saw it. */
+static const struct ledger_entry *end_of(const struct ledger *l, const struct ledger_entry *start)
+{
+	for (uint64_t seq = start->seq + 1; seq < l->next; seq++) {
+		const struct ledger_entry *e = ledger_get(l, seq);
+
+		if (!e || e->pid != start->pid || e->unit != start->unit)
+			continue;
+		if (e->kind == LEDGER_EXIT)
+			return e;
+		if (e->kind == LEDGER_PROCESS) /* another one of that number */
+			return NULL;
+	}
+	return NULL;
+}
+
+static void put_end(struct call *c, const char *unit, const struct ledger_entry *start)
+{
+	const struct ledger_entry *end = end_of(&c->h->state.image->ledger, start);
+	struct unit *u = registry_find(&c->h->reg, unit);
+	struct service *s = u && u->type == UNIT_SERVICE ? service_of(u) : NULL;
+	char words[64];
+
+	if (end) {
+		struct proc_ref how = {.code = end->a, .status = end->b};
+
+		reply_value(&c->reply, TAG_STAMP, "ended", end->wall_us);
+		reply_text_z(&c->reply, "how", why_exit_words(&how, words, sizeof(words)));
+		reply_value(&c->reply, TAG_NUMBER, "code", end->a);
+		reply_value(&c->reply, TAG_NUMBER, "status", end->b);
+	} else if (s && ((s->main.slot && s->main.pid == start->pid) ||
+			 (s->control.slot && s->control.pid == start->pid))) {
+		reply_text_z(&c->reply, "how", "running");
+	}
+}
+
+int serve_history(struct call *c)
+{
+	const struct ledger_entry *e;
+	const char *unit;
+
+	while ((e = next_entry(c, &unit)) && e->kind != LEDGER_PROCESS)
+		;
+	if (!e)
+		return CALL_DONE;
+	reply_row(&c->reply, "process");
+	reply_text_z(&c->reply, "unit", unit);
+	reply_value(&c->reply, TAG_SIGNED, "pid", (uint64_t)(int64_t)e->pid);
+	reply_value(&c->reply, TAG_STAMP, "started", e->wall_us);
+	put_end(c, unit, e);
+	reply_row_end(&c->reply);
+	return CALL_MORE;
 }
 
 /* --- trace --- */

@@ -57,6 +57,7 @@ void show_monitor(struct screen *s, const struct row *row); /* one row at a time
 void show_show(struct screen *s, const struct row *rows);
 void show_word(struct screen *s, const struct row *rows);
 void show_ledger(struct screen *s, const struct row *rows);
+void show_history(struct screen *s, const struct row *rows);
 void show_trace(struct screen *s, const struct row *rows);
 void show_unit_files(struct screen *s, const struct row *rows);
 void show_crashes(struct screen *s, const struct row *rows);

@@ -226,6 +226,33 @@ void show_ledger(struct screen *s, const struct row *rows)
 	screen_errors(s, rows);
 }
 
+static void cell_started(struct paint *p, const struct row *row)
+{
+	paint_clock(p, row_value(row, "started"));
+}
+
+static void cell_ended(struct paint *p, const struct row *row)
+{
+	if (row_field(row, "ended"))
+		paint_clock(p, row_value(row, "ended"));
+}
+
+void show_history(struct screen *s, const struct row *rows)
+{
+	static const struct column columns[] = {
+		{"STARTED", NULL, cell_started, false},
+		{"ENDED", NULL, cell_ended, false},
+		{"UNIT", "unit", NULL, false},
+		{"PID", "pid", NULL, true},
+		{"HOW", "how", NULL, false},
+	};
+
+	paint_table(&s->paint, rows, "process", columns, ARRAY_SIZE(columns));
+	if (!rows)
+		paint_z(&s->paint, "the ledger has no process of it\n");
+	screen_errors(s, rows);
+}
+
 void show_trace(struct screen *s, const struct row *rows)
 {
 	static const struct column columns[] = {

@@ -47,6 +47,7 @@ int serve_set_property(struct call *c);
 int serve_power(struct call *c);
 int serve_reexec(struct call *c);
 int serve_ledger(struct call *c);
+int serve_history(struct call *c);
 int serve_trace(struct call *c);
 int serve_crashes(struct call *c);
 

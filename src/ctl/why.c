@@ -231,7 +231,7 @@ enum why_reason why_reason(const struct registry *r, const struct state_table *t
 
 /* --- why it does not run --- */
 
-static const char *exit_words(const struct proc_ref *p, char *out, size_t cap)
+const char *why_exit_words(const struct proc_ref *p, char *out, size_t cap)
 {
 	const char *word = value_setup_name(p->status);
 
@@ -307,13 +307,13 @@ static void add_result(struct sbuf *b, const struct unit *u, const char *result)
 			sbuf_add_z(b, result_tellings[i].words);
 			if (s && s->main.code && strcmp(result, "start-limit-hit") == 0)
 				sbuf_addf(b, "; the last time: %s",
-					  exit_words(&s->main, words, sizeof(words)));
+					  why_exit_words(&s->main, words, sizeof(words)));
 			return;
 		}
 	if (s && s->main.code)
-		sbuf_add_z(b, exit_words(&s->main, words, sizeof(words)));
+		sbuf_add_z(b, why_exit_words(&s->main, words, sizeof(words)));
 	else if (control && control->code)
-		sbuf_addf(b, "a helper command: %s", exit_words(control, words, sizeof(words)));
+		sbuf_addf(b, "a helper command: %s", why_exit_words(control, words, sizeof(words)));
 	else
 		sbuf_addf(b, "%s", result);
 }
@@ -369,7 +369,7 @@ static void tell_rest(const struct registry *r, const struct unit *u, struct sbu
 	if (culprit)
 		sbuf_addf(text, "%s, which it needs, could not be started", culprit->name);
 	else if (s && s->main.code && !s->forbid_restart && u->inactive_enter_us)
-		sbuf_addf(text, "it ended: %s", exit_words(&s->main, words, sizeof(words)));
+		sbuf_addf(text, "it ended: %s", why_exit_words(&s->main, words, sizeof(words)));
 }
 
 void why_down(const struct registry *r, const struct unit *u, struct sbuf *text,

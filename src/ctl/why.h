@@ -7,6 +7,7 @@
 
 #include "core/hark.h"
 #include "ctl/reply.h"
+#include "units/exec_config.h"
 
 /* REASON(name, word): exactly one of them is true of a unit at a time. API */
 #define WHY_REASONS_LIST(REASON)           \
@@ -40,6 +41,8 @@ enum why_reason why_reason(const struct registry *r, const struct state_table *t
 /* Active units that hold it: require, want, uphold or are bound to it. Walk with *at from 0; NULL at the end. */
 const struct unit *why_next_ref(const struct registry *r, const struct unit *u, uint32_t *at,
 				enum dep_type *ret_type);
+/* How a process ended, from its code and status: "exit status 3", "killed by SIGSEGV (core dumped)". Returns out. */
+const char *why_exit_words(const struct proc_ref *p, char *out, size_t cap);
 /* Is this an entry at which a run of the unit began? */
 bool why_is_start(const struct ledger_entry *e);
 

@@ -76,6 +76,30 @@ is "and it runs" "B50" "active sleep" "$(active hello.service) $(cat "/proc/$(ma
 is "what is no name of a service, and a name alone" "" "2 2" "$(ctl new x.socket true >/dev/null 2>&1; echo $?) $(ctl new x 2>/dev/null; echo $?)"
 ctl stop hello.service words.service >/dev/null
 
+# --- every process that a unit had
+put past.service <<X
+[Service]
+ExecStartPre=/bin/sh -c 'echo \$\$\$\$ >>$T/past'
+ExecStart=/bin/sh -c 'echo \$\$\$\$ >>$T/past; [ -e $T/again ] && exec sleep 1000; touch $T/again; exit 7'
+Restart=on-failure
+RestartSec=10ms
+X
+ctl reload-config >/dev/null 2>&1
+ctl start past.service >/dev/null
+wait_for '[ "$(wc -l <"$T/past")" = 4 ] && [ "$(sub past.service)" = running ]'
+pkill -KILL -P "$INIT_PID" -x harkd
+main=$(main_of past.service)
+ctl kill -s KILL past.service >/dev/null
+wait_for '[ "$(wc -l <"$T/past")" -ge 6 ] && [ "$(sub past.service)" = running ]'
+ctl history past.service -o json >"$T/history"
+is "pid, start, end and status of every process, also of those that a killed manager saw" "D+15" \
+	"$(head -6 "$T/past" | paste -sd' ') | exit status 0,exit status 7,exit status 0,killed by SIGKILL,exit status 0,running | True" \
+	"$(python3 -c 'import json, sys
+r = json.load(sys.stdin)
+print(*(p["pid"] for p in r), "|", ",".join(p["how"] for p in r), "|", all(p["started"] <= p.get("ended", p["started"]) for p in r))' <"$T/history")"
+is "as a table" "" "STARTED ENDED UNIT PID HOW 6" "$(ctl history past.service | head -1 | xargs) $(ctl history past.service | grep -c past.service)"
+ctl stop past.service >/dev/null
+
 # --- the same programs in three places: as the first process, beside another one, and as an ordinary user
 mkdir "$T/bin"
 cp "$BIN"/{hark-init,harkd,hark-exec,harkctl} "$T/bin"
