@@ -85,6 +85,25 @@ c c legacy-a
 Y
 chmod 755 "$ROOT"/srv/legacy/DEBIAN/p* "$ROOT"/srv/legacy/etc/init.d/*
 cat >"$OUT/beside" <<'X'
+# One line each to a file, to syslog, to the kernel's log and to another service.
+outputs() {
+	mkdir -p /run/systemd/system
+	socat -u UNIX-RECV:/run/systemd/journal/syslog OPEN:/run/said.syslog,creat,append &
+	printf '[Socket]\nListenFIFO=/run/said.pipe\n' >/run/systemd/system/reader.socket
+	printf '[Service]\nStandardInput=socket\nStandardOutput=file:/run/said.other\nExecStart=cat\n' >/run/systemd/system/reader.service
+	harkctl reload-config
+	harkctl start reader.socket
+	timeout 60 sh -c 'until [ -S /run/systemd/journal/syslog ]; do sleep 0.1; done'
+	timeout 30 harkctl run -q --wait -p StandardOutput=file:/run/said.file echo word-file
+	timeout 30 harkctl run -q --wait -p StandardOutput=syslog echo word-syslog
+	timeout 30 harkctl run -q --wait -p StandardOutput=file:/run/said.pipe echo word-pipe
+	[ -e /dev/kmsg ] || mknod -m 600 /dev/kmsg c 1 11
+	timeout 30 harkctl run -q --wait -p StandardOutput=kmsg echo "word-kmsg $1"
+	timeout 60 sh -c 'until grep -q word-syslog /run/said.syslog && grep -q word-pipe /run/said.other; do sleep 0.1; done'
+	kill $!
+	echo "outputs $(cat /run/said.file /run/said.other | paste -sd" ") $(grep -c word-syslog /run/said.syslog)"
+	echo "kmsg $(timeout 20 dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null | grep -c "word-kmsg $1")"
+}
 legacy() {
 	three() { systemctl "$1" legacy-a legacy-b legacy-c | paste -sd" "; }
 	dpkg-deb -b /srv/legacy /run/legacy.deb
@@ -168,6 +187,7 @@ echo "-- own $(busctl --no-pager --no-legend list 2>/dev/null | grep -c '^org.ha
 session >/run/out/session 2>&1
 stays >/run/out/stays 2>&1 </dev/null
 [ -x /usr/lib/systemd/system-generators/systemd-sysv-generator ] && legacy >/run/out/legacy 2>&1
+outputs $$-$(cat /proc/sys/kernel/random/uuid) >/run/out/outputs 2>&1 </dev/null
 echo "-- nologin $([ -e /run/nologin ] || echo gone)"
 as_user() { setpriv --reuid=1234 --regid=1234 --init-groups timeout 20 systemctl --no-ask-password "$@" 2>&1; }
 if [ -x /usr/lib/polkit-1/polkitd ]; then
@@ -212,6 +232,13 @@ ok_if "the user's manager lives below user.slice" "" eval 'stays manager | grep 
 is "harkctl kill of the session ends all of it" "A15" "killed gone" "$(stays killed)"
 is "KillUserProcesses= of logind ends it with the logout" "B14" "ended gone" "$(stays ended)"
 [ $NOT_OK_N = 0 ] || sed 's/^/# /' "$OUT/stays"
+is "output goes to a file, to another service and to syslog" "" "outputs word-file word-pipe 1" "$(grep ^outputs "$OUT/outputs")"
+[ $NOT_OK_N = 0 ] || sed 's/^/# /' "$OUT/outputs"
+if grep -q '^kmsg 0' "$OUT/outputs"; then
+	skip "output goes to the kernel's log" "no /dev/kmsg that can be read here"
+else
+	is "... and to the kernel's log" "A9" "kmsg 1" "$(grep ^kmsg "$OUT/outputs")"
+fi
 if [ -s "$OUT/legacy" ]; then
 	legacy() { grep "^$1 " "$OUT/legacy"; }
 	is "a package with init scripts alone is installed, and runs, with its PID file" "" "package active active active main" "$(legacy package)"
