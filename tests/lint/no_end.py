@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-from common import Report, read, sources
+from common import ROOT, Report, read, sources
 
 ENDS = ["abort", "exit", "_exit", "_Exit", "quick_exit", "pthread_exit", "raise", "err", "errx", "verr", "verrx", "error", "error_at_line",
         "__assert", "__assert_fail", "__assert_perror_fail", "__chk_fail", "longjmp", "siglongjmp", "execve", "execv", "execvp", "fexecve"]
@@ -42,7 +42,7 @@ def check_linked(report, build):
 
 def check_flags(report, build):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
-        commands = [entry for entry in json.load(f) if "/src/" in entry["file"]]
+        commands = [entry for entry in json.load(f) if os.path.relpath(entry["file"], ROOT).startswith("src/")]
     for entry in commands:
         for flag in FLAGS:
             if flag not in entry["command"].split():
