@@ -54,6 +54,11 @@ is "show has the manager's values" "" "ActiveState=active Description=Says hello
 is "show has every property of a service" "" yes "$([ "$(sc show -a hello.service | wc -l)" -ge 280 ] && echo yes || sc show -a hello.service | wc -l)"
 ok_if "status names the process" "" sh -c "systemctl status hello.service | grep -q 'Main PID: $pid'"
 ok_if "list-units" "" sh -c "systemctl list-units | grep -q 'hello.service *loaded active running Says hello'"
+# systemd-analyze asks when the manager's own time began.
+container=$(systemd-detect-virt --container 2>/dev/null)
+began=$(sc show -p UserspaceTimestampMonotonic --value)
+[ "${container:-none}" = none ] || began=0
+is "it tells the kernel's time from its own, where there was a kernel before it" "" "$began" "$(sc show -p SecurityStartTimestampMonotonic --value)"
 is "reload" "" "0 1" "$(sc reload hello.service; echo $?) $(wc -l <"$T/reloaded" 2>/dev/null)"
 is "restart" "" 0 "$(sc restart hello.service; echo $?)"
 is "... is another process" "" yes "$([ "$(prop hello.service MainPID)" != "$pid" ] && echo yes)"
