@@ -107,7 +107,6 @@ static uint64_t reckon(struct hark *h, const struct timer_unit *t)
 	const struct unit *unit = unit_of_timer(h, &t->unit);
 	struct zone_cache cache = {.bytes = NULL};
 	struct timer_facts f = {
-		.now_us = loop_now_us(&h->loop),
 		.now_wall_us = clock_wall_us(),
 		.active_us = t->unit.inactive_exit_us,
 		.startup_us = h->boot_us,
@@ -120,8 +119,11 @@ static uint64_t reckon(struct hark *h, const struct timer_unit *t)
 		.zone = read_zone,
 		.zone_arg = &cache,
 	};
-	uint64_t next = timer_next_us(t->unit.config->own->timer, &f);
+	uint64_t next;
 
+	/* After the other clock: what keeps us between the two makes a calendar late, not early and then due once more. */
+	f.now_us = loop_now_us(&h->loop);
+	next = timer_next_us(t->unit.config->own->timer, &f);
 	mem_put(cache.bytes);
 	return next;
 }

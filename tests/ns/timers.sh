@@ -52,6 +52,7 @@ ok_if "a calendar" "" wait_for '[ "$(runs second)" -ge 2 ]'
 ctl stop second.timer
 ctl start later.timer
 ok_if "triggers tells the calendar and its next time" "" eval 'ctl triggers later.timer | grep -q "2199-12-31 00:00:00.*OnCalendar"'
+is "... and the property its very second, not the last microsecond before it" "" 00:00:00 "$(prop later.timer NextElapseUSecRealtime | grep -o "..:..:..")"
 ctl start skipped.timer
 sleep 0.3
 is "a service whose condition does not hold does not stop its timer" "" waiting "$(wait_sub skipped.timer waiting && echo waiting)"
