@@ -55,6 +55,32 @@ static void tell(struct bus *b, const char *signal, const bool *argument)
 		dbus_message_unref(m);
 }
 
+void bus_news_job_runs(struct bus *b, uint32_t id)
+{
+	DBusMessageIter it, dict, entry, value, none;
+	char path[BUS_PATH_MAX];
+	DBusMessage *m;
+
+	bus_path_of_job(id, path);
+	m = bus_news_new(path, BUS_PROPERTIES, "PropertiesChanged", &it);
+	if (!m)
+		return;
+	if (bus_put_text(&it, STR(BUS_NAME ".Job")) &&
+	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{sv}", &dict) &&
+	    dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	    bus_put_text(&entry, STR("State")) &&
+	    dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "s", &value) &&
+	    bus_put_text(&value, STR("running")) &&
+	    dbus_message_iter_close_container(&entry, &value) &&
+	    dbus_message_iter_close_container(&dict, &entry) &&
+	    dbus_message_iter_close_container(&it, &dict) &&
+	    dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "s", &none) &&
+	    dbus_message_iter_close_container(&it, &none))
+		bus_news_send(b, m, true);
+	else
+		dbus_message_unref(m);
+}
+
 void bus_news_files_changed(struct bus *b)
 {
 	tell(b, "UnitFilesChanged", NULL);

@@ -12,6 +12,8 @@ DBusMessage *bus_news_new(const char *path, const char *interface, const char *n
 /* Send m, which is given back, to every connection; subscribers_only: to those that asked to be told of units. */
 void bus_news_send(struct bus *b, DBusMessage *m, bool subscribers_only);
 
+/* A job that waited has begun. */
+void bus_news_job_runs(struct bus *b, uint32_t id);
 /* Files or links of units have changed. */
 void bus_news_files_changed(struct bus *b);
 /* They are being read again, or no longer. What was told already is not told a second time. */

@@ -414,7 +414,7 @@ static void take_job(struct bus_watch *w, const struct row *row)
 	uint32_t id = (uint32_t)row_value(row, "job");
 	struct str unit = row_text(row, "unit"), type = row_text(row, "type");
 	struct bus_job *j = id ? find_job(w, id) : NULL;
-	bool is_new = id && !j;
+	bool is_new = id && !j, is_running = str_eq_z(row_text(row, "state"), "running");
 
 	if (is_new) {
 		j = map_reserve(&w->jobs, 1) == 0 ? mem_get(sizeof(*j)) : NULL;
@@ -430,9 +430,11 @@ static void take_job(struct bus_watch *w, const struct row *row)
 	if (!j)
 		return;
 	snprintf(j->type, sizeof(j->type), STR_FMT, STR_ARG(type));
-	j->is_running = str_eq_z(row_text(row, "state"), "running");
 	if (is_new)
 		tell_job(w->bus, id, j->unit, NULL);
+	else if (is_running && !j->is_running && has_subscribers(w->bus))
+		bus_news_job_runs(w->bus, id);
+	j->is_running = is_running;
 }
 
 static void hold_end(struct bus_watch *w, uint32_t id, struct str unit, struct str result)

@@ -99,6 +99,8 @@ int file_work_plan(struct file_work *w, enum verb_id verb, const char *preset_mo
 		return install_add_dependency(in, DEP_REQUIRES, w->names, w->names_n);
 	case VERB_SET_DEFAULT:
 		return install_set_default(in, w->names[0]);
+	case VERB_PRESET: /* no names: to install_preset() those would be all */
+		return w->names_n ? plan_preset(w, preset_mode) : 0;
 	default:
 		return plan_preset(w, preset_mode);
 	}

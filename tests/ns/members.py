@@ -12,11 +12,12 @@ import xml.etree.ElementTree as xml
 from golden import Table
 import wire
 
+PRIVATE = "/run/systemd/private"
 BUS, NOBODY = "/run/dbus/system_bus_socket", 65534
 NAME, MANAGER, PROPERTIES = "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager", "org.freedesktop.DBus.Properties"
 UNITS = ("a.service", "s.socket", "test.target", "t.timer", "p.path", "srv-gold.mount", "srv-auto.automount", "gold.swap", "lab.slice", "sc.scope",
          "dev-nosuch.device")
-LASTING = ("slow.service", "afterslow.service")  # jobs that wait
+LASTING = ("never.service", "afternever.service")  # jobs that wait
 # Who calls one of these with rights and the right arguments ends the test.
 ENDS = ("Exit", "Reboot", "PowerOff", "Halt", "KExec", "SwitchRoot", "SoftReboot", "Reexecute", "Reload", "ClearJobs", "PresetAllUnitFiles")
 NOTHING = {"s": "", "o": "/", "b": False, "a": [], "v": ("s", "")}  # all others: 0
@@ -48,7 +49,7 @@ class Sweep:
 
     def settle(self):
         """Until only those jobs are left."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while len(self.manager("ListJobs")[1][0]) > len(LASTING) and time.monotonic() < end:
             time.sleep(0.01)
 
@@ -86,10 +87,45 @@ class Sweep:
             wrong = sorted(set(got.items()) ^ set(want.items()))
             self.said[f"GetAll {obj} {interface or 'merged'}"] = "as introspected" if not wrong else f"otherwise: {wrong}"
 
+    def over_private(self, objects):
+        """The private socket has the same objects."""
+        private = wire.Connection(PRIVATE, hello=False)
+        for obj in objects:
+            answers = [c.call(NAME, self.paths[obj], "org.freedesktop.DBus.Introspectable", "Introspect")[1] for c in (self.root, private)]
+            self.said[f"private {obj}"] = "as on the bus" if answers[0] == answers[1] else "otherwise"
+
     # ---- what it answers
 
+    def until(self, is_so):
+        """Asks for nothing until that is so, for a minute at the most: signals come with the answers."""
+        end = time.monotonic() + 60
+        while not is_so() and time.monotonic() < end:
+            time.sleep(0.02)
+            self.root.bus("GetId")
+
+    def of_job(self, path):
+        return [values[1] for fields, values in self.root.signals if (fields[wire.PATH], fields[wire.MEMBER]) == (path, "PropertiesChanged")]
+
+    def job_begins(self):
+        """That a job which waited begins is told."""
+        for unit in "brief.service", "afterbrief.service":
+            path = self.manager("StartUnit", "ss", unit, "replace")[1][0]
+        self.until(lambda: self.of_job(path))
+        self.said["a job that begins"] = str(self.of_job(path))
+        self.manager("StopUnit", "ss", "afterbrief.service", "replace")
+        self.settle()
+
+    def job_lasts(self):
+        """A job has a State until JobRemoved tells of its end: what comes on one connection comes in order."""
+        self.paths["brief"] = path = self.manager("StartUnit", "ss", "brief.service", "replace")[1][0]
+        while self.ask("root", "brief", PROPERTIES, "Get", "ss", NAME + ".Job", "State")[0] == "v":
+            time.sleep(0.01)
+        is_told = any(fields[wire.MEMBER] == "JobRemoved" and values[1] == path for fields, values in self.root.signals)
+        self.said["a job until JobRemoved"] = "is there" if is_told else "goes before"
+
     def keep(self, question, answer):
-        self.said[question] = answer[0] if "." in answer[0] else f"({answer[0]})"
+        is_word = answer[0] == "s" and len(answer[1][0]) < 20
+        self.said[question] = answer[0] if "." in answer[0] else answer[1][0] if is_word else f"({answer[0]})"
 
     def any_call(self, obj):
         """Each method without its arguments, or with one too many; with arguments that say nothing; by somebody without rights."""
@@ -138,7 +174,7 @@ class Sweep:
         kinds = {path: obj for obj, path in self.paths.items()}
         for fields, values in self.root.signals:
             self.said[f"signal {fields[wire.INTERFACE]} {fields[wire.MEMBER]}"] = fields.get(wire.SIGNATURE, "")
-            if fields[wire.MEMBER] != "PropertiesChanged" or fields[wire.PATH] not in kinds:
+            if fields[wire.MEMBER] != "PropertiesChanged" or kinds.get(fields[wire.PATH], "brief") == "brief":
                 continue
             obj, interface = kinds[fields[wire.PATH]], values[0]
             told = [(name, kind) for name, (kind, _) in values[1].items()] + [(name, None) for name in values[2]]
@@ -162,6 +198,9 @@ def run(calls, out):
         sweep.values(obj)
     for obj in objects:
         sweep.any_property(obj)
+    sweep.over_private(objects)
+    sweep.job_lasts()
+    sweep.job_begins()
     sweep.calls(calls)
     for obj in objects:
         if obj == "job":

@@ -10,8 +10,17 @@ put p.path <<X
 PathExists=/run/p.there
 Unit=idle.service
 X
+put brief.service <<X
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 0.3
+X
+# Jobs that last until they are cancelled: nothing here depends on how fast the machine is.
+for name in never afternever afterbrief; do
+	printf '[Unit]\nAfter=%s.service\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n' "${name#after}" | put $name.service
+done
 rm "$T/units/multi-user.target.wants/late.service"
-twins 120 members.json "$HERE"/{members.py,members.calls,wire.py,golden.py} <<'X'
+twins 200 members.json "$HERE"/{members.py,members.calls,wire.py,golden.py} <<'X'
 python3 -B /run/out/members.py run /run/out/members.calls /run/out/members.json
 X
 [ $NOT_OK_N = 0 ] && { python3 -B "$HERE/members.py" compare "$T"/{hark,systemd}/out/members.json "$HERE/members.differs" || NOT_OK_N=1; }

@@ -82,7 +82,7 @@ def take(data, at, kind):
 class Connection:
     """To the bus whose socket lies at PATH, or to a peer there (hello=False), as that user."""
 
-    def __init__(self, path, uid=0, hello=True, wait=30):
+    def __init__(self, path, uid=0, hello=True, wait=100):
         self.serial, self.kept, self.signals = 0, b"", []
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(wait)
