@@ -21,7 +21,8 @@ mounted() { ctl list --all 2>/dev/null | grep -c "$1.*mounted"; }
 is_active() { ctl is-active "$1" >/dev/null 2>&1; }
 
 # ---- what is there already
-n_of() { grep -c " \(/dev\|/dev/pts\|/dev/shm\|/run\|/sys\|/sys/fs/cgroup\) " "$1"; }
+there=$(awk '{ print $5 }' /proc/self/mountinfo | grep -xE '/dev|/dev/pts|/dev/shm|/run|/sys|/sys/fs/cgroup' | sort -u | paste -sd'|')
+n_of() { awk '{ print $5 }' "$1" | grep -cxE "$there"; }
 is "what is mounted already is not mounted again" "C8" "$(n_of /proc/self/mountinfo)" "$(n_of "/proc/$INIT/mountinfo")"
 
 # ---- one at a time
