@@ -179,3 +179,9 @@ struct bank_req {
 	int32_t refs[BANK_REFS]; /* slot numbers; -1: /dev/null */
 	char name[BANK_NAME];
 };
+
+/* What is passed as descriptor i is passed as the one before it, too: it is staged once. */
+static inline bool bank_is_again(const struct bank_req *q, int i)
+{
+	return i > 0 && q->refs[i] == q->refs[i - 1];
+}

@@ -52,7 +52,7 @@ static pid_t make_child(struct clone_args *a, pid_t *note, void (*run)(void *), 
 
 static long pass_fds(const struct bank_req *q, int first)
 {
-	int n = (int)q->refs_n, null = -1;
+	int n = (int)q->refs_n;
 	long r = raw3(SYS_close_range, BANK_OWN_FD, INT_MAX, CLOSE_RANGE_UNSHARE);
 
 	/* Until here the descriptor table may be PID 1's own: nothing may change in it. */
@@ -60,11 +60,10 @@ static long pass_fds(const struct bank_req *q, int first)
 		return r;
 	bank->slot[q->slot].said.step = PLAN_DUP;
 	for (int i = 0; i < n; i++) {
-		r = q->refs[i] < 0 ? null : first + i;
+		r = bank_is_again(q, i) ? i - 1 : first + i;
 		/* Here, for PID 1 opens no path. All below i are in use, so it is i or lies above. */
-		r = r < 0 ? raw3(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) : r;
+		r = r < i || q->refs[i] >= 0 ? r : raw3(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
 		r = r < 0 ? r : raw_dup((int)r, i);
-		null = q->refs[i] < 0 ? i : null;
 		if (r < 0)
 			return r;
 	}

@@ -261,7 +261,8 @@ static int fill_stage(const struct bank_req *q)
 	seat->first = is_wide ? BANK_WIDE_FD : seat->first;
 	seats_used |= is_wide ? 0 : 1U << (seat - seats);
 	for (int i = 0; i < (int)q->refs_n; i++)
-		if (q->refs[i] >= 0 && dup3(bank_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
+		if (q->refs[i] >= 0 && !bank_is_again(q, i) &&
+		    dup3(bank_fd((uint32_t)q->refs[i]), seat->first + i, 0) < 0)
 			return -errno;
 	return 0;
 }
