@@ -252,6 +252,8 @@ static void start_manager(void)
 
 	bank->generation++;
 	bank->manager_us = clock_mono_us();
+	/* It may ask before we go on. */
+	bank->tried_us = is_new ? bank->manager_us : bank->tried_us;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) == 0 &&
 	    !(raw_place(p[0], OWN_CHANNEL, 0) | raw_place(p[1], BANK_CHANNEL_FD, 0)) &&
 	    init_watch(OWN_CHANNEL, EVENT_CHANNEL, EPOLLIN) == 0)
@@ -259,10 +261,8 @@ static void start_manager(void)
 	close(BANK_CHANNEL_FD);
 	keeper.due_us = clock_mono_us() + (pid > 0 ? keeper.ping_us : BACK_OFF_US);
 	keeper.news = NEWS_NOW; /* to be found by whoever comes */
-	if (pid > 0 && is_new) {
-		bank->tried_us = bank->manager_us;
+	if (pid > 0 && is_new)
 		bank_free(BANK_BINARY_NEW);
-	}
 }
 
 /* When the next manager may start. Being killed from outside is no crash and costs nothing. */
