@@ -155,6 +155,7 @@ static void note_ready(struct hark *h, const struct unit *u)
 		return;
 	h->ready_us = loop_now_us(&h->loop);
 	remember_manager(h);
+	mem_trim(); /* what the plan and the files took */
 	generate_cache(h);
 	server_news(h, NEWS_BOOTED);
 	log_at(LOG_INFO, "%s %s %llu ms after the start of PID 1", u->name,
