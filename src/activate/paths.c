@@ -325,6 +325,8 @@ static void trigger(struct hark *h, struct path_unit *p, const struct path_watch
 		.cause = {.kind = CAUSE_TRIGGER, .unit = p->unit.id, .uid = UINT32_MAX},
 	};
 
+	if (job_pending(&p->unit) == JOB_STOP)
+		return; /* it starts nothing any more; if it stays after all, the next change counts */
 	disarm(h, &p->unit);
 	if (limit_is_over(&p->trigger_begin_us, &p->trigger_count, loop_now_us(&h->loop),
 			  c->trigger_limit_interval_us, c->trigger_limit_burst)) {

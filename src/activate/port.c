@@ -10,6 +10,7 @@
 #define RETRY_FIRST_US (3 * US_PER_MS)
 #define RETRY_LAST_US US_PER_SEC
 #define PEER_REST_US (50 * US_PER_MS)
+#define REST_US (100 * US_PER_MS)
 /* By edges: until PID 1 has called listen(2) a stream socket is hung up, and a level would be told again and again. */
 #define READABLE ((uint32_t)EPOLLIN | (uint32_t)EPOLLET)
 
@@ -64,9 +65,11 @@ unsigned port_polls_left(struct socket_port *p)
 
 void port_rest(struct socket_port *p)
 {
+	uint64_t least_us = time_add(loop_now_us(&p->hark->loop), REST_US);
+	uint64_t due_us = time_add(p->poll_begin_us, port_config(p->owner)->poll_limit_interval_us);
+
 	port_silence(p);
-	loop_timer_arm(&p->hark->loop, &p->retry,
-		       time_add(p->poll_begin_us, port_config(p->owner)->poll_limit_interval_us));
+	loop_timer_arm(&p->hark->loop, &p->retry, due_us > least_us ? due_us : least_us);
 }
 
 bool port_is_over_limit(struct socket_unit *k, uint64_t now_us)

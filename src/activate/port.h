@@ -47,7 +47,7 @@ void port_look_again_later(struct socket_port *p);
 void port_on_retry(struct timer *t);
 /* PollLimitIntervalSec=, PollLimitBurst=: how many wake-ups or connections may be looked at now; whoever does counts them in polls_n. */
 unsigned port_polls_left(struct socket_port *p);
-/* Silent until the window of the poll limit is over. */
+/* Silent until the window of the poll limit is over, and for a moment if it is. */
 void port_rest(struct socket_port *p);
 
 /* TriggerLimitIntervalSec=, TriggerLimitBurst=, one start more counted: a service that fails at once would be started for ever. */

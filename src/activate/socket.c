@@ -96,7 +96,8 @@ static void trigger(struct socket_port *p)
 
 static void wake(struct socket_port *p)
 {
-	if (!port_polls_left(p)) {
+	/* One that is to stop starts nothing any more: at a shutdown that would be what has just been stopped. */
+	if (!port_polls_left(p) || job_pending(&p->owner->unit) == JOB_STOP) {
 		port_rest(p);
 		return;
 	}
@@ -144,13 +145,13 @@ static uint32_t find_kept(const struct hark *h, const char *name)
 	return 0;
 }
 
-/* The address may be that of a listener which was dropped just now, by a restart. */
+/* What fails for a moment need not fail; and the address may be that of a listener which was dropped just now, by a restart. */
 static int open_listener(struct hark *h, struct socket_unit *k, const struct listener *l,
 			 char **ret_why)
 {
 	int fd = listener_open(k->unit.name, l, port_config(k), ret_why);
 
-	if (fd != -EADDRINUSE || !bank_settle(&h->bank))
+	if (fd >= 0 || (fd == -EADDRINUSE && !bank_settle(&h->bank)))
 		return fd;
 	mem_put(*ret_why);
 	*ret_why = NULL;

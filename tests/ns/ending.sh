@@ -329,8 +329,31 @@ next_manager() {
 	ctl kill -s KILL heir.service
 }
 
+# The socket and the path wait for their stop behind late.service, with what made them fire still there.
+late_triggers() {
+	printf '[Unit]\nDefaultDependencies=no\n[Socket]\nListenDatagram=%s\n' "$T/news" | unit news.socket
+	printf '[Unit]\nDefaultDependencies=no\n[Path]\nPathExists=%s\n' "$T/sign" | unit sign.path
+	service news "ExecStart=$PAYLOAD log $T/news.runs x pause"
+	service sign "ExecStart=$PAYLOAD log $T/sign.runs x pause"
+	UNIT_LINES="After=news.socket sign.path" service late "ExecStart=$PAYLOAD pause" \
+		"ExecStop=/bin/sh -c 'until [ -e $T/over ]; do sleep 0.05; done'"
+	ctl start news.socket sign.path late.service
+	"$NS_BIN/sock" send "dgram:$T/news" 1
+	touch "$T/sign"
+	wait_for '[ -s "$T/news.runs" ] && [ -s "$T/sign.runs" ]'
+	ctl stop --no-block late.service news.socket news.service sign.path sign.service
+	wait_for '[ -z "$(pids_of news.service)$(pids_of sign.service)" ]'
+	"$NS_BIN/sock" send "dgram:$T/news" 1
+	sleep 0.3
+	is "a trigger that is to stop is there until then" "" "active active" "$(active news.socket) $(active sign.path)"
+	touch "$T/over"
+	wait_active news.socket inactive
+	wait_active sign.path inactive
+	is "... and starts nothing any more" "" "1 1" "$(wc -l <"$T/news.runs") $(wc -l <"$T/sign.runs")"
+}
+
 UNIT_LINES=
-for test in kill_modes next_manager stop_timeouts tree bomb signals restarts start_limit watchdog notifications traces; do
+for test in kill_modes next_manager stop_timeouts tree bomb signals restarts start_limit watchdog notifications traces late_triggers; do
 	$test
 done
 hark_down
