@@ -36,7 +36,7 @@ void procs_cgroup(const struct unit *u, char out[CGROUP_PATH])
 
 bool procs_cgroup_in_use(struct hark *h, const struct unit *u, char out[CGROUP_PATH])
 {
-	if (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE)
+	if (u->type != UNIT_SERVICE && u->type != UNIT_SCOPE && u->type != UNIT_SLICE)
 		return false;
 	procs_cgroup(u, out);
 	return !unit_is_at_rest(u) ||

@@ -43,7 +43,7 @@ void procs_disown(struct hark *h, struct unit *u);
 MUST_USE int procs_adopt_main(struct hark *h, struct unit *u, pid_t pid);
 /* Path of the unit's cgroup relative to the root: "system.slice/ssh.service", "user.slice/user-1000.slice"; "": the root slice. */
 void procs_cgroup(const struct unit *u, char out[CGROUP_PATH]);
-/* The same of a service or scope that may have processes; false: there are none. One that is at rest has those that nothing could end, or that KillMode= leaves. */
+/* The same of a service, scope or slice that may have processes; false: there are none. One that is at rest has those that nothing could end, or that KillMode= leaves. */
 bool procs_cgroup_in_use(struct hark *h, const struct unit *u, char out[CGROUP_PATH]);
 /* Signal by slot. 0 or -errno; a process that is gone is fine. */
 MUST_USE int procs_signal(struct hark *h, const struct proc_ref *p, int sig);

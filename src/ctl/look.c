@@ -20,7 +20,7 @@
 #include "units/service.h"
 #include "units/socket.h"
 
-enum { PROCESSES = 64, CMDLINE = 160, RUNS = 5, LACKS_ROOM = 512 };
+enum { PROCESSES = 256, CMDLINE = 160, RUNS = 5, LACKS_ROOM = 512 };
 
 /* --- status --- */
 
@@ -35,10 +35,9 @@ static void tell_process(struct call *c, const struct unit *u, pid_t pid, const 
 	reply_value(&c->reply, TAG_NUMBER, "pid", (uint64_t)pid);
 	reply_text_z(&c->reply, "role", role);
 	reply_text_z(&c->reply, "command", words);
-	if (c->h->cgroups.has_cgroups) {
-		procs_cgroup(u, cgroup);
+	/* In one below that of the unit, if the unit has made some or is a slice. */
+	if (cgroup_of_pid(&c->h->cgroups, pid, cgroup, sizeof(cgroup)) == 0)
 		reply_textf(&c->reply, "cgroup", "%s/%s", c->h->cgroups.prefix, cgroup);
-	}
 	reply_row_end(&c->reply);
 }
 

@@ -53,6 +53,8 @@ is "show has the manager's values" "" "ActiveState=active Description=Says hello
 	"$(sc show -p MainPID,ActiveState,Description hello.service | sort | paste -sd' ')"
 is "show has every property of a service" "" yes "$([ "$(sc show -a hello.service | wc -l)" -ge 280 ] && echo yes || sc show -a hello.service | wc -l)"
 ok_if "status names the process" "" sh -c "systemctl status hello.service | grep -q 'Main PID: $pid'"
+ok_if "... and so does that of its slice" "" sh -c "systemctl status system.slice | grep -A1 'hello.service$' | grep -q '$pid '"
+ok_if "... and that of the whole system" "" sh -c "systemctl status | grep -A1 'hello.service$' | grep -q '$pid '"
 ok_if "list-units" "" sh -c "systemctl list-units | grep -q 'hello.service *loaded active running Says hello'"
 # systemd-analyze asks when the manager's own time began.
 container=$(systemd-detect-virt --container 2>/dev/null)
