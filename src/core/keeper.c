@@ -136,18 +136,22 @@ void bank_event(uint32_t i)
 {
 	struct bank_slot *s = &bank->slot[i];
 	siginfo_t si = {0};
+	int r;
 
 	if (s->kind == BANK_WAITING)
 		meet(i);
 	if (s->kind != BANK_PROC)
 		return;
-	waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
+	r = waitid(P_PID, (id_t)s->pid, &si, WEXITED | WNOHANG | WNOWAIT);
 	/* Nobody writes to an exec pipe: it ends by the exec, or by death. */
 	if (!s->exec && (si.si_pid || (s->flags & BANK_F_DONATE && s->said.step == PLAN_EXEC) ||
 			 (s->flags & BANK_F_EXECED && read(bank_fd(i), &(char){0}, 1) == 0)))
 		settle(i);
-	/* Of those with a connection many have answered it and ended by now: they need no pidfd. */
-	if (!si.si_pid && (s->exec || !(s->flags & BANK_F_EXECED)))
+	/*
+	 * Of those with a connection many have answered it and ended by now: they need no pidfd. Of one that is no child (any more) it would be
+	 * an event again as soon as it is watched.
+	 */
+	if (r == 0 && !si.si_pid && (s->exec || !(s->flags & BANK_F_EXECED)))
 		watch_exit(i, s->pid);
 	if (!si.si_pid)
 		return;
