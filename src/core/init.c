@@ -330,13 +330,14 @@ static void read_signals(void)
 	keeper.want_reap = true;
 }
 
-static void handle(uint32_t what)
+static void handle(uint32_t what, uint32_t events)
 {
 	if (what < EVENT_SIGNAL)
 		bank_event(what);
 	else if (what == EVENT_SIGNAL)
 		read_signals();
-	else if (bank_serve() == BANK_SERVED_EOF) /* deaf: SIGCHLD or the ping brings the rest */
+	/* Deaf: SIGCHLD or the ping brings the rest. An empty packet looks as the end does, but for the hang-up. */
+	else if (bank_serve() == BANK_SERVED_EOF && events & EPOLLHUP)
 		epoll_ctl(OWN_EPOLL, EPOLL_CTL_DEL, OWN_CHANNEL, NULL);
 }
 
@@ -362,7 +363,7 @@ static NO_RETURN void serve(void)
 
 		keeper.news = keeper.news ? NEWS_NOW : NEWS_NONE;
 		for (int i = 0; i < n; i++)
-			handle(e[i].data.u32);
+			handle(e[i].data.u32, e[i].events);
 		if (want_reap) {
 			check_manager();
 			bank_reap();

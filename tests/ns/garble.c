@@ -179,9 +179,12 @@ static void refused(void)
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct packet p = packet(BANK_STORE, 100);
 
+	(void)send_bytes("", 0, null);
+	nap();
 	p.req.flags = BANK_F_LISTEN;
 	ask(&p, null);
-	expect("listening on what is no socket is refused", -ENOTSOCK, answer(100));
+	expect("an empty packet is not the end; listening on what is no socket is refused",
+	       -ENOTSOCK, answer(100));
 	p = packet(BANK_STORE, 101);
 	ask(&p, -1);
 	expect("storing nothing is refused", -EBADF, answer(101));
