@@ -133,11 +133,10 @@ static int read_env_files(struct env *e, const char *path)
 {
 	bool is_optional = path[0] == '-';
 	struct name_list one = {.text = path + is_optional}, *files = &one;
-	int r = 0;
+	bool is_pattern = glob_is_pattern(one.text);
+	int r = is_pattern ? reach(AT_FDCWD, one.text) : 0;
 
-	if (glob_is_pattern(one.text))
-		r = reach(AT_FDCWD, one.text);
-	if (r == 0 && glob_is_pattern(one.text))
+	if (is_pattern && r == 0)
 		r = glob_find(one.text, false, e->arena, &files);
 	if (r == 0 && !files)
 		r = -ENOENT;

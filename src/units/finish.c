@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/cgroup.h"
 #include "units/device_unit.h"
 #include "units/mount.h"
 #include "units/name.h"
@@ -35,7 +36,7 @@ static int set_slice(struct unit_config *c)
 {
 	if (c->slice || !c->exec)
 		return 0;
-	c->slice = "system.slice";
+	c->slice = CGROUP_STANDARD_SLICE;
 	return c->instance ? set_template_slice(c) : 0;
 }
 

@@ -2,6 +2,7 @@
 /* The configuration half of slices. */
 #include <stdio.h>
 
+#include "core/cgroup.h"
 #include "units/dep.h"
 #include "units/name.h"
 #include "units/passive.h"
@@ -17,7 +18,7 @@ static const struct builtin_slice {
 	const char *name, *description;
 } builtin_slices[] = {
 	{"-.slice", "Root Slice"},
-	{"system.slice", "System Slice"},
+	{CGROUP_STANDARD_SLICE, "System Slice"},
 };
 
 static int settle_builtin(struct unit_config *c, const struct builtin_slice *slice)
