@@ -51,7 +51,7 @@ GATES = {
     "bus-list_cpu/systemd": ("G17 the same, processor time of the manager", 0.5, 0.5, "<"),
     "bus-reload/systemd": ("G17 systemctl daemon-reload / systemd", 0.5, 0.5, "<"),
     "bus-activation_name/systemd": ("G17 first call of a bus name / systemd", 0.5, 0.5, "<"),
-    "bus-activation_own_name/systemd": ("- the same of a service linked with libdbus", None, None, "<"),
+    "bus-activation_own_name/systemd": ("G17 the same of a service linked with libdbus", 0.5, 0.5, "<"),
     "bus-activation_name/floor-bus": ("- first call of a bus name / floor-bus", None, None, "<"),
     "bus-activation_own_name/floor-bus": ("- the same of a service linked with libdbus", None, None, "<"),
     "status": ("G13 harkctl status, ms", 1, 0.6, "<"),
